@@ -1,0 +1,488 @@
+//! The language-neutral program: what every front end lowers to and every later stage reads. Data only.
+//!
+//! Input: nothing (types). Output: a [`Module`] a file.
+//!
+//! Invariants: every node keeps its [`Span`]; what a front end cannot lower is [`ExprKind::Opaque`] with a reason, never
+//! absent; `await`, `?`, casts, `.clone()`, non-null marks and parentheses vanish at lowering; assignments inside
+//! expressions become statements before them; patterns become one assignment a name.
+//!
+//! Worked example: `const { id, ...rest } = await find(x ?? null)` is
+//! ```text
+//! %0 = Call find(Fallback(x, Null, Nullish));  id = Field(%0, id);  rest = Rest(%0, [id])
+//! ```
+
+mod dump;
+mod sql;
+
+pub use dump::dump;
+pub use sql::{Conflict, SqlStatement, SqlText, SqlValue, SqlValueKind};
+
+use crate::source::{FileId, Gap, Span};
+
+macro_rules! index {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u32);
+        impl $name {
+            pub fn of(at: usize) -> Self { Self(u32::try_from(at).unwrap_or(u32::MAX)) }
+            pub fn at(self) -> usize { self.0 as usize }
+        }
+    };
+}
+
+index!(/// An expression: index into [`Module::exprs`].
+    ExprId);
+index!(/// A local variable or parameter: index into [`Module::locals`].
+    LocalId);
+index!(/// A function, method or closure: index into [`Module::functions`]; 0 is the module's own body.
+    FunctionId);
+index!(/// A class, interface, struct, trait or object type: index into [`Module::classes`].
+    ClassId);
+index!(/// An import: index into [`Module::imports`].
+    ImportId);
+
+/// One lowered file.
+#[derive(Clone, Debug)]
+pub struct Module {
+    pub file: FileId,
+    pub exprs: Vec<Expr>,
+    pub locals: Vec<Local>,
+    /// `functions[0]` is the body of the module itself, named `<module>`.
+    pub functions: Vec<Function>,
+    pub classes: Vec<Class>,
+    pub imports: Vec<Import>,
+    pub exports: Vec<Export>,
+    /// What the file says about database tables: Prisma models, `CREATE TABLE`, `ALTER TABLE`.
+    pub tables: Vec<Table>,
+    pub gaps: Vec<Gap>,
+}
+
+impl Module {
+    /// An empty module: no code but an empty body.
+    pub fn new(file: FileId) -> Self {
+        let span = Span { file, start: 0, end: 0 };
+        let body = Function::new("<module>", FunctionKind::Module, span);
+        Self {
+            file,
+            exprs: Vec::new(),
+            locals: Vec::new(),
+            functions: vec![body],
+            classes: Vec::new(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+            tables: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    pub fn add(&mut self, kind: ExprKind, span: Span) -> ExprId {
+        self.exprs.push(Expr { kind, span });
+        ExprId::of(self.exprs.len() - 1)
+    }
+
+    pub fn expr(&self, id: ExprId) -> &Expr {
+        &self.exprs[id.at()]
+    }
+
+    pub fn function(&self, id: FunctionId) -> &Function {
+        &self.functions[id.at()]
+    }
+
+    pub fn class(&self, id: ClassId) -> &Class {
+        &self.classes[id.at()]
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Expr {
+    pub kind: ExprKind,
+    pub span: Span,
+}
+
+/// A variable. Which function declares it tells a captured variable from an own one.
+#[derive(Clone, Debug)]
+pub struct Local {
+    pub name: String,
+    pub function: FunctionId,
+    pub ty: Option<TypeRef>,
+    pub span: Span,
+}
+
+/// What a name in the source stands for after lexical scoping.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Binding {
+    Local(LocalId),
+    Function(FunctionId),
+    Class(ClassId),
+    Import(ImportId),
+    /// Declared nowhere in the file: a builtin, a global.
+    Global(String),
+}
+
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    /// A string known at compile time. SQL text is [`ExprKind::Sql`].
+    Text(String),
+    /// A number or big integer as written.
+    Number(String),
+    Bool(bool),
+    Null,
+    /// `undefined`, `void 0`: kept apart from `null`, because ORMs treat it differently.
+    Undefined,
+    This,
+    Super,
+    Name(Binding),
+    /// `base.name`, `base?.name`, `base['name']`.
+    Field {
+        base: ExprId,
+        name: String,
+        name_span: Span,
+    },
+    /// `base[index]` where the index is not a constant name (a constant integer: `index` is a `Number`).
+    Index {
+        base: ExprId,
+        index: ExprId,
+    },
+    /// One element of an iterable: the variable of `for (x of base)`, the argument of `base.map(f)`.
+    Element(ExprId),
+    /// All keys of `base` but these: `const { a, ...rest } = base`.
+    Rest {
+        base: ExprId,
+        except: Vec<String>,
+    },
+    /// A subset of the keys of `base` that is decided at run time: `Object.fromEntries(Object.entries(base).filter(f))`.
+    Subset(ExprId),
+    /// In source order; a later entry wins.
+    Object(Vec<Entry>),
+    Array(Vec<Item>),
+    Call(Call),
+    /// `cond ? then : otherwise`, a `switch` or `match` as a chain.
+    Cond {
+        cond: ExprId,
+        then: ExprId,
+        otherwise: ExprId,
+    },
+    /// `left ?? right`, `left || right`, a default value, `unwrap_or`.
+    Fallback {
+        left: ExprId,
+        right: ExprId,
+        when: Missing,
+    },
+    /// `left && right`: the right where the left holds.
+    And {
+        left: ExprId,
+        right: ExprId,
+    },
+    Not(ExprId),
+    /// `left == right` (`equal`) or `left != right`.
+    Compare {
+        left: ExprId,
+        right: ExprId,
+        equal: bool,
+    },
+    /// A template or `+` on text.
+    Concat(Vec<ExprId>),
+    Closure(FunctionId),
+    /// Text that is SQL; `holes` of the template are operands.
+    Sql(Box<SqlText>),
+    /// What the front end cannot say more about; the operands may flow into it.
+    Opaque {
+        why: &'static str,
+        operands: Vec<ExprId>,
+    },
+}
+
+/// Which left values make a [`ExprKind::Fallback`] take the right one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Missing {
+    /// `null` and `undefined`: `??`, `unwrap_or`, `COALESCE`.
+    Nullish,
+    /// Also `''`, `0`, `false`: `||`.
+    Falsy,
+    /// Only `undefined`: default parameters and default values in patterns.
+    Undefined,
+}
+
+/// An entry of an object literal.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// `key: value`, shorthand, a method (value is a closure).
+    Named {
+        key: String,
+        key_span: Span,
+        value: ExprId,
+    },
+    /// `[key]: value` where the key is not a constant.
+    Computed {
+        key: ExprId,
+        value: ExprId,
+    },
+    Spread(ExprId),
+}
+
+#[derive(Clone, Debug)]
+pub enum Item {
+    One(ExprId),
+    Spread(ExprId),
+    /// Any number of this: what `.map(f)` makes of each element.
+    Each(ExprId),
+}
+
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// `Field { base, name }` for a method call.
+    pub callee: ExprId,
+    pub args: Vec<Arg>,
+    /// `new X(...)`, a struct literal `X { .. }` (one object argument).
+    pub is_new: bool,
+    /// `f<T>(...)`.
+    pub type_args: Vec<TypeRef>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    pub value: ExprId,
+    pub spread: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Stmt {
+    Assign {
+        target: Place,
+        value: ExprId,
+        span: Span,
+    },
+    Expr(ExprId),
+    If {
+        cond: ExprId,
+        then: Vec<Stmt>,
+        otherwise: Vec<Stmt>,
+    },
+    /// The body runs any number of times; loop variables are assigned first in it.
+    Loop {
+        body: Vec<Stmt>,
+    },
+    Return(Option<ExprId>),
+    Throw(Option<ExprId>),
+    Try {
+        body: Vec<Stmt>,
+        catch: Vec<Stmt>,
+        finally: Vec<Stmt>,
+    },
+}
+
+/// What an assignment writes to.
+#[derive(Clone, Debug)]
+pub enum Place {
+    Local(LocalId),
+    Field {
+        base: ExprId,
+        name: String,
+        name_span: Span,
+    },
+    /// `base[index] = value` where the index is not a constant.
+    Index {
+        base: ExprId,
+        index: ExprId,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FunctionKind {
+    Module,
+    Free,
+    Method,
+    Constructor,
+    Getter,
+    Closure,
+    /// A signature: interface method, abstract method, overload.
+    Signature,
+}
+
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// A closure assigned to a name or key takes that name; others are `<closure>`.
+    pub name: String,
+    pub kind: FunctionKind,
+    pub is_static: bool,
+    /// The whole function.
+    pub span: Span,
+    /// Its name; its start where it has none.
+    pub name_span: Span,
+    /// The function around a closure.
+    pub parent: Option<FunctionId>,
+    pub class: Option<ClassId>,
+    pub params: Vec<Param>,
+    /// Destructuring of parameters and their defaults come first.
+    pub body: Vec<Stmt>,
+    pub returns: Option<TypeRef>,
+    pub decorators: Vec<Decorator>,
+}
+
+impl Function {
+    pub fn new(name: &str, kind: FunctionKind, span: Span) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            is_static: false,
+            span,
+            name_span: span,
+            parent: None,
+            class: None,
+            params: Vec::new(),
+            body: Vec::new(),
+            returns: None,
+            decorators: Vec::new(),
+        }
+    }
+}
+
+/// A parameter. A pattern has a local without a name (`%0`) that the body takes apart; a default value stands in the body
+/// as `local = Fallback(local, default, Undefined)`.
+#[derive(Clone, Debug)]
+pub struct Param {
+    pub local: LocalId,
+    pub name: String,
+    pub ty: Option<TypeRef>,
+    pub rest: bool,
+    /// `x?: T` or a default value.
+    pub optional: bool,
+    pub decorators: Vec<Decorator>,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClassKind {
+    Class,
+    Interface,
+    /// `type X = { ... }` or an inline object type.
+    ObjectType,
+    /// `type X = Y`: `extends[0]` is Y.
+    Alias,
+    /// An enum: constant members are fields with an `init`.
+    Enum,
+}
+
+#[derive(Clone, Debug)]
+pub struct Class {
+    pub name: String,
+    pub kind: ClassKind,
+    pub span: Span,
+    pub name_span: Span,
+    pub type_params: Vec<String>,
+    /// A class has at most one; an interface or an intersection type any number.
+    pub extends: Vec<TypeRef>,
+    /// `class X extends f(Y)`: the call.
+    pub extends_call: Option<ExprId>,
+    pub implements: Vec<TypeRef>,
+    pub decorators: Vec<Decorator>,
+    /// Constructor parameters with a visibility (`private readonly x: T`) are fields too.
+    pub fields: Vec<FieldDecl>,
+    pub methods: Vec<FunctionId>,
+    /// An index signature, a mapped type: there may be more keys than `fields`.
+    pub open: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct FieldDecl {
+    pub name: String,
+    pub ty: Option<TypeRef>,
+    pub init: Option<ExprId>,
+    pub is_static: bool,
+    pub optional: bool,
+    pub decorators: Vec<Decorator>,
+    pub span: Span,
+}
+
+/// `@name(args)`; `name` is dotted as written.
+#[derive(Clone, Debug)]
+pub struct Decorator {
+    pub name: String,
+    pub binding: Binding,
+    pub args: Vec<ExprId>,
+    pub span: Span,
+}
+
+/// A type as written, reduced to what resolves receivers.
+///
+/// `Promise<X>`, `Readonly<X>`, `X | null`, `X | undefined` are kept as `X`. A union of several others is `|` with the members
+/// as `args`; an array is `Array`; a string literal type is its quoted text (`'user'`); `X['key']` is `[]` with
+/// `[X, 'key']`; an inline object type is bound to an anonymous class; `typeof x` is `typeof` bound to `x`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TypeRef {
+    /// Dotted as written: `Prisma.UserUpdateInput`.
+    pub name: String,
+    /// What the first segment of the name stands for.
+    pub binding: Binding,
+    pub args: Vec<TypeRef>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Import {
+    pub local: String,
+    /// The specifier as written.
+    pub module: String,
+    pub what: Imported,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Imported {
+    Named(String),
+    Default,
+    /// `import * as x`, `require('x')`, `await import('x')`.
+    Namespace,
+}
+
+#[derive(Clone, Debug)]
+pub enum Export {
+    /// `name` is `default` for a default export. `export =` and `module.exports = x` are `default` too;
+    /// `exports.x = y` and `module.exports = { x }` are named.
+    Named { name: String, binding: Binding },
+    /// A default export that is an expression without a name.
+    Value { name: String, value: ExprId },
+    /// `export { from as name } from 'module'`.
+    From { name: String, from: Imported, module: String },
+    /// `export * from 'module'`.
+    All { module: String },
+}
+
+/// What one statement of a schema says about a table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The table's name in the database, unquoted, without its schema.
+    pub name: String,
+    /// The model's name where the schema language has one (`model User { @@map("users") }` is `User`).
+    pub model: Option<String>,
+    pub span: Span,
+    pub change: TableChange,
+    pub columns: Vec<ColumnDecl>,
+    /// Columns dropped (`ALTER TABLE .. DROP COLUMN`).
+    pub dropped: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TableChange {
+    Create,
+    Alter,
+    Drop,
+}
+
+#[derive(Clone, Debug)]
+pub struct ColumnDecl {
+    /// In the database.
+    pub name: String,
+    /// In code; equal to `name` in SQL.
+    pub property: String,
+    pub ty: String,
+    /// `None`: not said (`ALTER COLUMN SET DEFAULT`).
+    pub nullable: Option<bool>,
+    /// The default as written (`cuid()`, `'x'`); `Some("")`: the default was dropped.
+    pub default: Option<String>,
+    /// The model on the other side of a relation; such a property is no column.
+    pub relation: Option<String>,
+    pub list: bool,
+    pub span: Span,
+}

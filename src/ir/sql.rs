@@ -1,0 +1,89 @@
+//! SQL inside the program: statements reduced to which column gets which value.
+
+use super::ExprId;
+use crate::source::Span;
+
+/// A piece of SQL, from a `.sql` file, a string literal or a template.
+#[derive(Clone, Debug)]
+pub struct SqlText {
+    pub statements: Vec<SqlStatement>,
+    /// The substitutions of a template in order; [`SqlValueKind::Hole`] points here.
+    pub holes: Vec<ExprId>,
+    /// Why a part of the text could not be parsed.
+    pub gap: Option<String>,
+}
+
+/// Table and column names are unquoted, without schema.
+#[derive(Clone, Debug)]
+pub enum SqlStatement {
+    Insert {
+        table: String,
+        span: Span,
+        /// Empty: every column of the table in its order.
+        columns: Vec<(String, Span)>,
+        /// One list of values a row; a `SELECT` source is one row of its projection.
+        rows: Vec<Vec<SqlValue>>,
+        conflict: Option<Conflict>,
+    },
+    Update {
+        table: String,
+        span: Span,
+        sets: Vec<(String, SqlValue)>,
+    },
+    /// A query: the tables it reads and the columns it names anywhere; `*` stands for all.
+    Select {
+        tables: Vec<String>,
+        columns: Vec<String>,
+        span: Span,
+    },
+    Delete {
+        table: String,
+        span: Span,
+    },
+}
+
+/// What an `INSERT` does with a row that is there already.
+#[derive(Clone, Debug)]
+pub enum Conflict {
+    Nothing,
+    /// `ON CONFLICT DO UPDATE SET`, `ON DUPLICATE KEY UPDATE`.
+    Update(Vec<(String, SqlValue)>),
+    /// `REPLACE`, `INSERT OR REPLACE`: the old row goes.
+    Replace,
+}
+
+#[derive(Clone, Debug)]
+pub struct SqlValue {
+    pub kind: SqlValueKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum SqlValueKind {
+    Null,
+    /// `DEFAULT`.
+    Default,
+    Text(String),
+    /// A number, a boolean, a typed literal.
+    Literal(String),
+    /// The nth bound parameter, from 0: `$1` is 0; `?` counts up.
+    Placeholder(usize),
+    /// `:name`, `@name`.
+    Named(String),
+    /// The nth substitution of the template around.
+    Hole(usize),
+    /// A column of the row being written or read.
+    Column(String),
+    /// `EXCLUDED.column`, `VALUES(column)`: what the insert wanted to write.
+    Excluded(String),
+    Call {
+        name: String,
+        args: Vec<SqlValue>,
+    },
+    Coalesce(Vec<SqlValue>),
+    /// The results of a `CASE`, the `ELSE` last (`NULL` where there is none).
+    Case(Vec<SqlValue>),
+    Concat(Vec<SqlValue>),
+    /// A sub-query or an expression that is not modelled, as text.
+    Opaque(String),
+}

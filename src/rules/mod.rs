@@ -1,0 +1,346 @@
+//! What is known about libraries, as typed data: one pack a stack, in the schema that users write too.
+//!
+//! Input: `rules/<id>.toml` (built in) and the packs a configuration names. Output: [`Rules`], all rows of all packs.
+//! Each row says one fact of one library; the engine knows no library by name.
+//!
+//! # Callable paths
+//! A callable is named by where it comes from and what is called on it: `argon2#hash` (export of a module),
+//! `@nestjs/jwt#JwtService.signAsync` (method of an instance of an exported class), `crypto#createHash().update().digest`
+//! (method on the result of calls), `global#Math.random`. `node:` is dropped from module names, and so is `default.` before
+//! a member. `*` matches within one step, `**` any number of steps; `.update` matches that method on any receiver that is
+//! not a class of the tree.
+//!
+//! # Argument paths
+//! `0.data` is key `data` of the first argument; `last` the last argument; `receiver` what the method is called on;
+//! `-2` the last but one; `*` any argument. `0.*` is each element of an array in the first argument.
+
+mod load;
+
+pub use load::{PackError, load};
+
+use serde::Deserialize;
+
+/// All rows of all packs, in pack order.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    pub packs: Vec<Pack>,
+}
+
+macro_rules! rows {
+    ($($name:ident: $row:ty),* $(,)?) => {
+        impl Rules {
+            $(pub fn $name(&self) -> impl Iterator<Item = &$row> { self.packs.iter().flat_map(|pack| &pack.$name) })*
+        }
+    };
+}
+
+rows! {
+    entity: Entity, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
+    receiver: Receiver, entry: Entry, edge: Edge, callback: Callback,
+}
+
+/// One file of rules.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Pack {
+    /// Equal to the file's name.
+    pub id: String,
+    /// One line for people.
+    pub summary: String,
+    #[serde(default)]
+    pub entity: Vec<Entity>,
+    #[serde(default)]
+    pub write: Vec<Write>,
+    #[serde(default)]
+    pub nested: Vec<Nested>,
+    #[serde(default)]
+    pub sql: Vec<SqlCall>,
+    #[serde(default)]
+    pub read: Vec<Read>,
+    #[serde(default)]
+    pub mint: Vec<Mint>,
+    #[serde(default)]
+    pub pass: Vec<Pass>,
+    #[serde(default)]
+    pub receiver: Vec<Receiver>,
+    #[serde(default)]
+    pub entry: Vec<Entry>,
+    #[serde(default)]
+    pub edge: Vec<Edge>,
+    #[serde(default)]
+    pub callback: Vec<Callback>,
+}
+
+/// How a class of the tree declares that it is a table. `decorator` and the like are callable paths.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Entity {
+    /// The class decorator.
+    pub decorator: String,
+    /// Where in the decorator's arguments the table's name stands; the first that is there counts.
+    #[serde(default)]
+    pub table: Vec<String>,
+    /// The table's name when it is not written.
+    pub naming: Naming,
+    /// Decorators that make a property a column.
+    pub column: Vec<String>,
+    /// Where in the column decorator's arguments the column's name stands.
+    #[serde(default)]
+    pub name: Vec<String>,
+    /// ... a boolean that says whether it is nullable,
+    #[serde(default)]
+    pub nullable: Vec<String>,
+    /// what it is when nothing says so,
+    #[serde(default)]
+    pub nullable_default: bool,
+    /// ... its default.
+    #[serde(default)]
+    pub default: Vec<String>,
+    /// Column decorators whose value the library or the database makes (`PrimaryGeneratedColumn`, `CreateDateColumn`).
+    #[serde(default)]
+    pub generated: Vec<String>,
+    /// Decorators that make a property a relation.
+    #[serde(default)]
+    pub relation: Vec<String>,
+    /// The column's name when it is not written.
+    pub column_naming: Naming,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Naming {
+    Same,
+    Snake,
+    Camel,
+    Lower,
+    /// Snake case, plural.
+    SnakePlural,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    Insert,
+    Update,
+    UpsertCreate,
+    UpsertUpdate,
+    /// Insert where the key is absent, else update: TypeORM's `save`. Reported as `insert` when the row is a new object,
+    /// as `update` when it was read from the table.
+    Save,
+}
+
+/// How the table of a write or read is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// The last field before the method names a model in camel case: `prisma.user.update`.
+    Model,
+    /// The receiver's type is one of `types`, its first type argument the entity: `Repository<User>`.
+    Type,
+    /// Argument `entity` is the entity class (or its name): `manager.update(User, ..)`.
+    Argument,
+    /// The receiver is an instance of an entity: `user.save()`.
+    Instance,
+    /// The receiver is the entity class: `User.create(..)`.
+    Static,
+    /// A call further left in the chain names the entity, in the argument that `entity` says (`update(0)`, `into(0)`), or
+    /// starts from a receiver as in `Type`: `repo.createQueryBuilder().update(User).set(..)`.
+    Chain,
+}
+
+/// A call that writes rows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Write {
+    /// Callable path, mostly `.method`.
+    pub call: String,
+    pub on: Target,
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Where the entity stands, for `argument` and `chain`.
+    #[serde(default)]
+    pub entity: Vec<String>,
+    /// For `chain`: a method that must stand further left.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// Where the row (or an array of rows) stands.
+    pub row: String,
+    pub operation: Operation,
+    /// What an `undefined` value of the row does.
+    #[serde(default)]
+    pub undefined: Undefined,
+    /// An argument path that must be there, to tell look-alikes of an untyped receiver apart.
+    #[serde(default)]
+    pub requires: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undefined {
+    /// The key counts as absent.
+    #[default]
+    Skip,
+    /// The column becomes NULL.
+    Null,
+}
+
+/// Rows written through a relation property of a row: `data.accounts.create`. `key` is a path below the property.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Nested {
+    pub key: String,
+    pub operation: Operation,
+    #[serde(default)]
+    pub undefined: Undefined,
+}
+
+/// A call that runs SQL text.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SqlCall {
+    pub call: String,
+    /// Where the text stands.
+    pub text: String,
+    /// Where the values of the placeholders stand: a path to an array (`1`), or `1..` for the arguments from the second on.
+    /// Empty: substitutions of the template.
+    #[serde(default)]
+    pub params: Option<String>,
+}
+
+/// A call whose result is a row (or rows) of a table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Read {
+    pub call: String,
+    pub on: Target,
+    #[serde(default)]
+    pub types: Vec<String>,
+    #[serde(default)]
+    pub entity: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    #[default]
+    Plain,
+    Hashed,
+    Encrypted,
+    Unknown,
+}
+
+/// A call whose result is fresh: signed, random, or received from an issuer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Mint {
+    pub call: String,
+    /// Keys of the result that are fresh (`access_token`); empty: the result itself and all of it.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    #[serde(default)]
+    pub form: Form,
+    /// What it makes, in words for reasons: `a signed JWT`, `random bytes`, `tokens received from the provider`.
+    pub what: String,
+    /// Whether the result is a credential by itself (a JWT, a token response) rather than mere randomness or an id; only
+    /// credentials make a path an issuing one without more evidence.
+    #[serde(default)]
+    pub credential: bool,
+}
+
+/// A call through which a value flows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Pass {
+    pub call: String,
+    /// Argument paths that flow into the result.
+    pub from: Vec<String>,
+    /// The result's form; absent: that of what flows in.
+    #[serde(default)]
+    pub form: Option<Form>,
+    /// Key under which the value stands in the result: fp-ts `E.right(x)` is `{ right: x }`.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// A call (or a type of its own) whose result has a known type.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Receiver {
+    pub call: String,
+    /// The result's type: a callable path of a class; `$0` inside `<>` is the class in argument 0, `$receiver` the receiver's
+    /// own type: `typeorm#Repository<$0>`.
+    pub gives: String,
+}
+
+/// What makes a function an entry point.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Entry {
+    pub kind: EntryKind,
+    /// `decorator`: the method decorator. `call`: the registering call. `extends`: the callee of `class X extends f(..)`, or the base
+    /// class. `file`: unused.
+    #[serde(default)]
+    pub path: String,
+    /// `decorator`: the decorator of the class around; its first argument prefixes the route.
+    #[serde(default)]
+    pub class: Option<String>,
+    /// `GET`, `POST`, `mutation`, `job`: stands before the route.
+    #[serde(default)]
+    pub verb: Option<String>,
+    /// Where the route stands in the decorator's or call's arguments; the first that is there counts.
+    #[serde(default)]
+    pub route: Vec<String>,
+    /// `call`: which arguments are handlers: `1..`, `last`, `0.*` (every function in an object).
+    #[serde(default)]
+    pub handler: Option<String>,
+    /// `extends`: the method that is called.
+    #[serde(default)]
+    pub method: Vec<String>,
+    /// `file`: globs of paths whose exports named in `method` (empty: all) are entry points.
+    #[serde(default)]
+    pub file: Vec<String>,
+    /// Parameters, by a glob on their name in lower case, that an issuer hands in; others are supplied.
+    #[serde(default)]
+    pub fresh: Vec<String>,
+    /// `extends`: only where an argument of the call comes from one of these modules (globs).
+    #[serde(default)]
+    pub from: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    Decorator,
+    Call,
+    Extends,
+    File,
+}
+
+/// Calls that a framework makes by name: a Nest route under `@UseGuards(G)`, `G extends AuthGuard('google')`, runs `validate` of the class that
+/// `extends PassportStrategy(Strategy, 'google')`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Edge {
+    /// The decorator of a method or class, whose arguments name providers: `@nestjs/common#UseGuards`.
+    pub decorator: String,
+    /// What the provider extends, or the call itself in the decorator: `@nestjs/passport#AuthGuard`. Its first argument is the name.
+    pub via: String,
+    /// What the class that runs extends: `@nestjs/passport#PassportStrategy`; its second argument is the name.
+    pub to: String,
+    /// The method that runs.
+    pub method: String,
+    /// The name where it is not written: module of the first argument -> name.
+    #[serde(default)]
+    pub names: std::collections::BTreeMap<String, String>,
+}
+
+/// What a library call hands to a function it is given: `$transaction(async (tx) => ..)` hands the receiver as parameter 0.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Callback {
+    pub call: String,
+    /// Which argument is the function.
+    pub function: String,
+    /// What each parameter is: an argument path, or `?`.
+    pub params: Vec<String>,
+}
