@@ -27,11 +27,171 @@ pub type Shared = Arc<Value>;
 pub struct Value {
     pub kind: ValueKind,
     pub span: Span,
+    /// How many values lie nested below; bounded, so that no walk over a value (nor its drop) can overflow the stack.
+    depth: u16,
 }
 
+const DEEPEST: u16 = 400;
+
 impl Value {
+    /// A value; one that is nested too deeply becomes [`ValueKind::Opaque`].
     pub fn new(kind: ValueKind, span: Span) -> Shared {
-        Arc::new(Self { kind, span })
+        let mut depth = 0;
+        kind.each(&mut |inner| depth = depth.max(inner.depth + 1));
+        if depth > DEEPEST {
+            return Arc::new(Self { kind: ValueKind::Opaque("nested too deeply", Vec::new()), span, depth: 0 });
+        }
+        Arc::new(Self { kind, span, depth })
+    }
+
+    /// Key `name` of `base`, looked up where `base` is an object known here.
+    pub fn field(base: &Shared, name: &str, span: Span) -> Shared {
+        match &base.kind {
+            ValueKind::Object { base: below, entries } => Self::field_of_entries(below.as_ref(), entries, name, span),
+            _ => Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span),
+        }
+    }
+
+    fn field_of_entries(below: Option<&Shared>, entries: &[Slot], name: &str, span: Span) -> Shared {
+        let Some((last, before)) = entries.split_last() else {
+            return below.map_or_else(|| Self::new(ValueKind::Undefined, span), |below| Self::field(below, name, span));
+        };
+        let rest = || Self::field_of_entries(below, before, name, span);
+        match last {
+            Slot::Named { key, value, .. } if key == name => Arc::clone(value),
+            Slot::Named { .. } => rest(),
+            Slot::Computed { value, .. } => Self::new(ValueKind::Either(vec![rest(), Arc::clone(value)]), span),
+            Slot::Spread(inner) => {
+                let left = Self::field(inner, name, span);
+                if matches!(left.kind, ValueKind::Undefined) {
+                    return rest();
+                }
+                Self::new(ValueKind::Fallback { left, right: rest(), when: Missing::Undefined }, span)
+            }
+        }
+    }
+
+    /// One element of `base`.
+    pub fn element(base: &Shared, span: Span) -> Shared {
+        let ValueKind::Array(members) = &base.kind else {
+            return Self::new(ValueKind::Element(Arc::clone(base)), span);
+        };
+        let each: Vec<Shared> = members
+            .iter()
+            .map(|member| match member {
+                Member::One(value) | Member::Each(value) => Arc::clone(value),
+                Member::Spread(inner) => Self::element(inner, span),
+            })
+            .collect();
+        match <[Shared; 1]>::try_from(each) {
+            Ok([only]) => only,
+            Err(each) if each.is_empty() => Self::new(ValueKind::Undefined, span),
+            Err(each) => Self::new(ValueKind::Either(each), span),
+        }
+    }
+
+    /// Element `index` of `base`, looked up where the index is a number and the array is known.
+    pub fn index(base: &Shared, index: &Shared, span: Span) -> Shared {
+        if let (ValueKind::Array(members), ValueKind::Number(number)) = (&base.kind, &index.kind)
+            && let Ok(at) = number.parse::<usize>()
+        {
+            let known = members.iter().take(at + 1).all(|member| matches!(member, Member::One(_)));
+            if let (true, Some(Member::One(value))) = (known, members.get(at)) {
+                return Arc::clone(value);
+            }
+            if known && at >= members.len() {
+                return Self::new(ValueKind::Undefined, span);
+            }
+            return Self::element(base, span);
+        }
+        Self::new(ValueKind::Index(Arc::clone(base), Arc::clone(index)), span)
+    }
+}
+
+impl ValueKind {
+    /// Calls `visit` with every direct sub-value.
+    pub fn each<'a>(&'a self, visit: &mut dyn FnMut(&'a Shared)) {
+        match self {
+            Self::Text(_)
+            | Self::Number(_)
+            | Self::Bool(_)
+            | Self::Null
+            | Self::Undefined
+            | Self::Param(..)
+            | Self::Captured(..)
+            | Self::Leaves(..)
+            | Self::This(_)
+            | Self::Super(_)
+            | Self::Function(_)
+            | Self::Class(_)
+            | Self::Import(..)
+            | Self::Global(_) => {}
+            Self::Field(base, _) | Self::Element(base) | Self::Rest(base, _) | Self::Subset(base) | Self::Not(base) => {
+                visit(base);
+            }
+            Self::Index(left, right) | Self::And(left, right) => {
+                visit(left);
+                visit(right);
+            }
+            Self::Fallback { left, right, .. } | Self::Compare { left, right, .. } => {
+                visit(left);
+                visit(right);
+            }
+            Self::Cond { cond, then, otherwise } => {
+                visit(cond);
+                visit(then);
+                visit(otherwise);
+            }
+            Self::Object { base, entries } => {
+                base.iter().for_each(&mut *visit);
+                for entry in entries {
+                    match entry {
+                        Slot::Named { value, .. } | Slot::Spread(value) => visit(value),
+                        Slot::Computed { key, value } => {
+                            visit(key);
+                            visit(value);
+                        }
+                    }
+                }
+            }
+            Self::Array(members) => {
+                for member in members {
+                    let (Member::One(value) | Member::Spread(value) | Member::Each(value)) = member;
+                    visit(value);
+                }
+            }
+            Self::Call(call) => call.each(visit),
+            Self::After { call, before, .. } => {
+                call.each(visit);
+                visit(before);
+            }
+            Self::Either(values) | Self::Concat(values) | Self::Sql(_, values) | Self::Opaque(_, values) => {
+                values.iter().for_each(visit);
+            }
+        }
+    }
+}
+
+impl CallValue {
+    fn each<'a>(&'a self, visit: &mut dyn FnMut(&'a Shared)) {
+        visit(&self.callee);
+        self.args.iter().for_each(|arg| visit(&arg.value));
+    }
+
+    /// What a method is called on.
+    pub fn receiver(&self) -> Option<&Shared> {
+        match &self.callee.kind {
+            ValueKind::Field(base, _) => Some(base),
+            _ => None,
+        }
+    }
+
+    /// The method's name, of a method call.
+    pub fn method(&self) -> Option<&str> {
+        match &self.callee.kind {
+            ValueKind::Field(_, name) => Some(name),
+            _ => None,
+        }
     }
 }
 
@@ -44,9 +204,9 @@ pub enum ValueKind {
     Undefined,
     /// The nth parameter of a function; for a rest parameter all that it takes.
     Param(FunctionRef, u32),
-    /// A variable of a function around this closure.
+    /// A variable of a function around, as the named closure reads it.
     Captured(FunctionRef, LocalId),
-    /// What a closure leaves in a variable of the function around it.
+    /// What the named closure leaves in a variable of the function around it.
     Leaves(FunctionRef, LocalId),
     /// The instance that a method (or a closure in it) runs on.
     This(ClassRef),
