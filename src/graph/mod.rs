@@ -1,1 +1,266 @@
-//! graph
+//! The call graph of the lowered files: what names mean across files, what type a value has, which functions a call reaches.
+//!
+//! Input: lowered and summarised modules, the rule packs. Output: a [`Graph`] that answers on demand.
+//!
+//! Invariants: an answer never depends on the order in which files were lowered; what lies in a file that was not lowered
+//! yet is asked for ([`Graph::wants`]) and answered in the next round; a step that was taken by a name or that has several
+//! candidates says so ([`Target::certain`]).
+//!
+//! Worked example: in `constructor(private users: UsersService) {} login() { this.users.updateToken(id, t) }` the receiver's type is the
+//! class `UsersService`, found through the import; the target is its method `updateToken`, certain.
+
+mod calls;
+mod entries;
+mod expand;
+mod exports;
+mod modules;
+mod names;
+mod types;
+
+pub use calls::{Edge, EdgeKind, Target};
+pub use entries::{Entry, names_towards_routes};
+pub use expand::Bindings;
+pub use exports::Resolved;
+pub use types::Type;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module};
+use crate::rules::Rules;
+use crate::source::{FileId, SourceSet};
+use crate::summary::{ClassRef, FunctionRef, ModuleSummary, Shared, Summary, Value};
+
+/// A lowered file and its summaries.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    pub module: Module,
+    pub summary: ModuleSummary,
+}
+
+/// Answers by value. Values are shared, so their address stands for them; the kept value keeps the address taken.
+///
+/// While an answer is being worked out its place holds the default, which ends recursion through cycles.
+#[derive(Debug)]
+struct Memo<T>(RefCell<HashMap<*const Value, (Shared, T)>>);
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T: Clone> Memo<T> {
+    fn get(&self, value: &Shared, cut: T, work: impl FnOnce() -> T) -> T {
+        if let Some((_, known)) = self.0.borrow().get(&Arc::as_ptr(value)) {
+            return known.clone();
+        }
+        self.0.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), cut));
+        let found = work();
+        self.0.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), found.clone()));
+        found
+    }
+}
+
+/// The lowered files as one program.
+#[derive(Debug)]
+pub struct Graph<'a> {
+    pub sources: &'a SourceSet,
+    pub rules: &'a Rules,
+    units: &'a BTreeMap<FileId, Unit>,
+    wants: RefCell<BTreeSet<FileId>>,
+    specifiers: RefCell<BTreeMap<(FileId, String), Option<FileId>>>,
+    types: Memo<Type>,
+    reached: Memo<Vec<Target>>,
+    results: Memo<Option<Shared>>,
+    /// Methods and functions by name.
+    by_name: BTreeMap<&'a str, Vec<FunctionRef>>,
+    classes: BTreeMap<&'a str, Vec<ClassRef>>,
+    /// Class -> classes that extend or implement it.
+    heirs: BTreeMap<ClassRef, Vec<ClassRef>>,
+    callers: BTreeMap<FunctionRef, Vec<Edge>>,
+    entries: BTreeMap<FunctionRef, Vec<Entry>>,
+}
+
+impl<'a> Graph<'a> {
+    /// Links the units. `exported` functions that nobody calls are entry points.
+    pub fn new(sources: &'a SourceSet, rules: &'a Rules, units: &'a BTreeMap<FileId, Unit>) -> Self {
+        let mut graph = Self {
+            sources,
+            rules,
+            units,
+            wants: RefCell::default(),
+            specifiers: RefCell::default(),
+            types: Memo::default(),
+            reached: Memo::default(),
+            results: Memo::default(),
+            by_name: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            heirs: BTreeMap::new(),
+            callers: BTreeMap::new(),
+            entries: BTreeMap::new(),
+        };
+        for (file, unit) in units {
+            for (at, function) in unit.module.functions.iter().enumerate().skip(1) {
+                let named = FunctionRef { file: *file, id: FunctionId::of(at) };
+                graph.by_name.entry(&function.name).or_default().push(named);
+            }
+            for (at, class) in unit.module.classes.iter().enumerate() {
+                let named = ClassRef { file: *file, id: crate::ir::ClassId::of(at) };
+                if !class.name.is_empty() {
+                    graph.classes.entry(&class.name).or_default().push(named);
+                }
+            }
+        }
+        graph.heirs = graph.find_heirs();
+        graph.entries = entries::find(&graph);
+        graph.callers = calls::find(&graph);
+        // What linking itself could not see in this round is asked for only on the way to a site.
+        graph.forget();
+        graph
+    }
+
+    pub fn units(&self) -> impl Iterator<Item = (FileId, &'a Unit)> {
+        self.units.iter().map(|(file, unit)| (*file, unit))
+    }
+
+    pub fn unit(&self, file: FileId) -> Option<&'a Unit> {
+        self.units.get(&file)
+    }
+
+    pub fn module(&self, file: FileId) -> Option<&'a Module> {
+        self.units.get(&file).map(|unit| &unit.module)
+    }
+
+    pub fn function(&self, at: FunctionRef) -> Option<&'a Function> {
+        self.module(at.file)?.functions.get(at.id.at())
+    }
+
+    pub fn summary(&self, at: FunctionRef) -> Option<&'a Summary> {
+        self.units.get(&at.file)?.summary.functions.get(at.id.at())
+    }
+
+    pub fn class(&self, at: ClassRef) -> Option<&'a crate::ir::Class> {
+        self.module(at.file)?.classes.get(at.id.at())
+    }
+
+    /// Files that must be lowered before the answers given since the last call are complete.
+    pub fn wants(&self) -> BTreeSet<FileId> {
+        std::mem::take(&mut self.wants.borrow_mut())
+    }
+
+    /// Drops what was worked out while callers and entry points were not known yet.
+    fn forget(&mut self) {
+        self.wants = RefCell::default();
+        self.types = Memo::default();
+        self.reached = Memo::default();
+        self.results = Memo::default();
+    }
+
+    fn want(&self, file: FileId) {
+        self.wants.borrow_mut().insert(file);
+    }
+
+    /// Who calls a function, framework calls included; sorted by place.
+    pub fn callers(&self, of: FunctionRef) -> &[Edge] {
+        self.callers.get(&of).map_or(&[], Vec::as_slice)
+    }
+
+    /// What makes a function an entry point; empty where nothing does.
+    pub fn entries(&self, of: FunctionRef) -> &[Entry] {
+        self.entries.get(&of).map_or(&[], Vec::as_slice)
+    }
+
+    /// `Class.method`, `function`, `outer.<closure>`.
+    pub fn name(&self, of: FunctionRef) -> String {
+        let Some(function) = self.function(of) else { return String::new() };
+        if function.kind == FunctionKind::Module {
+            return "<module>".to_owned();
+        }
+        if let Some(class) = function.class.and_then(|id| self.class(ClassRef { file: of.file, id }))
+            && !class.name.is_empty()
+        {
+            return format!("{}.{}", class.name, function.name);
+        }
+        match self.named_parent(of) {
+            Some(outer) if function.name == "<closure>" => self.name(outer),
+            Some(outer) if self.function(outer).is_some_and(|f| f.kind != FunctionKind::Module) => {
+                format!("{}.{}", self.name(outer), function.name)
+            }
+            _ => function.name.clone(),
+        }
+    }
+
+    /// The function around a closure.
+    pub fn named_parent(&self, of: FunctionRef) -> Option<FunctionRef> {
+        let id = self.function(of)?.parent?;
+        (id != of.id).then_some(FunctionRef { file: of.file, id })
+    }
+
+    /// The functions of that name in the lowered files.
+    pub fn functions_named(&self, name: &str) -> &[FunctionRef] {
+        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The only class of a name, for references that no import explains.
+    pub fn only_class(&self, name: &str) -> Option<ClassRef> {
+        match self.classes.get(name).map(Vec::as_slice) {
+            Some([only]) => Some(*only),
+            _ => None,
+        }
+    }
+
+    /// The class, its base classes and interfaces that lie in the tree, nearest first.
+    pub fn lineage(&self, class: ClassRef) -> Vec<ClassRef> {
+        let mut line = vec![class];
+        let mut at = 0;
+        while let Some(current) = line.get(at).copied() {
+            at += 1;
+            let Some(declared) = self.class(current) else { continue };
+            for base in declared.extends.iter().chain(&declared.implements) {
+                if let Type::Instance(base, _) = self.resolve_type(current.file, base)
+                    && !line.contains(&base)
+                    && line.len() < 50
+                {
+                    line.push(base);
+                }
+            }
+        }
+        line
+    }
+
+    /// Classes below `class`, at any distance.
+    pub fn heirs(&self, class: ClassRef) -> Vec<ClassRef> {
+        let mut all: Vec<ClassRef> = Vec::new();
+        let mut open = vec![class];
+        while let Some(current) = open.pop() {
+            for heir in self.heirs.get(&current).into_iter().flatten() {
+                if !all.contains(heir) && *heir != class {
+                    all.push(*heir);
+                    open.push(*heir);
+                }
+            }
+        }
+        all.sort_unstable();
+        all
+    }
+
+    fn find_heirs(&self) -> BTreeMap<ClassRef, Vec<ClassRef>> {
+        let mut heirs: BTreeMap<ClassRef, Vec<ClassRef>> = BTreeMap::new();
+        for (file, unit) in self.units {
+            for (at, class) in unit.module.classes.iter().enumerate() {
+                let heir = ClassRef { file: *file, id: crate::ir::ClassId::of(at) };
+                if class.kind == ClassKind::Alias {
+                    continue;
+                }
+                for base in class.extends.iter().chain(&class.implements) {
+                    if let Type::Instance(base, _) = self.resolve_type(*file, base) {
+                        heirs.entry(base).or_default().push(heir);
+                    }
+                }
+            }
+        }
+        heirs
+    }
+}

@@ -29,6 +29,8 @@ pub struct Value {
     pub span: Span,
     /// How many values lie nested below; bounded, so that no walk over a value (nor its drop) can overflow the stack.
     depth: u16,
+    /// Whether a parameter or a variable of another function lies in it, so that substitution can change it.
+    open: bool,
 }
 
 const DEEPEST: u16 = 400;
@@ -37,11 +39,22 @@ impl Value {
     /// A value; one that is nested too deeply becomes [`ValueKind::Opaque`].
     pub fn new(kind: ValueKind, span: Span) -> Shared {
         let mut depth = 0;
-        kind.each(&mut |inner| depth = depth.max(inner.depth + 1));
+        let mut open =
+            matches!(kind, ValueKind::Param(..) | ValueKind::Captured(..) | ValueKind::Leaves(..) | ValueKind::This(_));
+        kind.each(&mut |inner| {
+            depth = depth.max(inner.depth + 1);
+            open |= inner.open;
+        });
         if depth > DEEPEST {
-            return Arc::new(Self { kind: ValueKind::Opaque("nested too deeply", Vec::new()), span, depth: 0 });
+            let kind = ValueKind::Opaque("nested too deeply", Vec::new());
+            return Arc::new(Self { kind, span, depth: 0, open: false });
         }
-        Arc::new(Self { kind, span, depth })
+        Arc::new(Self { kind, span, depth, open })
+    }
+
+    /// Whether a parameter or a variable of another function lies in it.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Key `name` of `base`, looked up where `base` is an object known here.

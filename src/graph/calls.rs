@@ -1,0 +1,366 @@
+//! Which functions a call reaches, and who calls a function.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::graph::expand::Bindings;
+use crate::graph::{Graph, Resolved, Type};
+use crate::ir::{FunctionId, FunctionKind};
+use crate::rules::{ArgBase, ArgPath, Handed};
+use crate::source::Span;
+use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared, Value, ValueKind};
+
+/// A function that a call reaches.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub function: FunctionRef,
+    /// The only candidate, found by scope or type.
+    pub certain: bool,
+    /// `None`: the arguments in their order.
+    pub bindings: Option<Bindings>,
+}
+
+/// A call seen from the called function.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    pub caller: FunctionRef,
+    pub span: Span,
+    pub guards: Guards,
+    pub certain: bool,
+    pub kind: EdgeKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum EdgeKind {
+    /// A written call.
+    Call(Arc<CallValue>),
+    /// Handed to a call that runs it; the parameters as far as a rule row tells.
+    Callback(Bindings),
+    /// Run by the framework before the caller: a guard's strategy.
+    Framework,
+}
+
+/// Methods of so many classes and libraries that a name alone proves nothing.
+const COMMON: [&str; 34] = [
+    "get", "set", "add", "create", "update", "save", "delete", "remove", "find", "findOne", "findAll", "insert", "run",
+    "execute", "call", "apply", "bind", "then", "catch", "map", "filter", "push", "send", "emit", "on", "next",
+    "parse", "query", "exec", "init", "start", "handle", "toString", "validate",
+];
+
+impl Graph<'_> {
+    /// The functions of the tree that a call reaches; empty for library calls and for what cannot be told.
+    pub fn targets(&self, call: &CallValue) -> Vec<Target> {
+        if call.is_new {
+            return self.callable(&call.callee, true, 12);
+        }
+        self.reached.get(&call.callee, Vec::new(), || self.callable(&call.callee, false, 12))
+    }
+
+    fn callable(&self, callee: &Shared, is_new: bool, fuel: u8) -> Vec<Target> {
+        let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
+        let one = |function| vec![Target { function, certain: true, bindings: None }];
+        match &callee.kind {
+            ValueKind::Function(function) => one(*function),
+            ValueKind::Class(class) if is_new => self.method(*class, "constructor").map_or_else(Vec::new, one),
+            ValueKind::Super(class) => self
+                .lineage(*class)
+                .into_iter()
+                .skip(1)
+                .find_map(|base| self.method(base, "constructor"))
+                .map_or_else(Vec::new, one),
+            ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
+                Resolved::Value(value) => self.callable(&value, is_new, fuel),
+                _ => Vec::new(),
+            },
+            ValueKind::Field(base, name) => self.methods(base, name, callee, fuel),
+            ValueKind::Captured(..) | ValueKind::Leaves(..) | ValueKind::Call(_) | ValueKind::Index(..) => {
+                match self.expand(callee) {
+                    Some(inner) if !Arc::ptr_eq(&inner, callee) => self.callable(&inner, is_new, fuel),
+                    _ => Vec::new(),
+                }
+            }
+            ValueKind::Either(values) => {
+                let mut all: Vec<Target> = Vec::new();
+                for value in values {
+                    for mut target in self.callable(value, is_new, fuel) {
+                        if all.iter().all(|known| known.function != target.function) {
+                            target.certain &= values.len() == 1;
+                            all.push(target);
+                        }
+                    }
+                }
+                all
+            }
+            ValueKind::Cond { then, otherwise, .. } => {
+                let mut all = self.callable(then, is_new, fuel);
+                all.extend(self.callable(otherwise, is_new, fuel));
+                all
+            }
+            ValueKind::Fallback { left, .. } => self.callable(left, is_new, fuel),
+            // `bind`, `promisify` and the like wrap the only function they are given.
+            _ => Vec::new(),
+        }
+    }
+
+    fn methods(&self, base: &Shared, name: &str, callee: &Shared, fuel: u8) -> Vec<Target> {
+        if let ValueKind::Import(file, id) = &base.kind
+            && let Resolved::Namespace(inner) = self.resolve_import(*file, *id)
+        {
+            return match self.resolve_export(inner, name) {
+                Resolved::Value(value) => self.callable(&value, false, fuel),
+                _ => Vec::new(),
+            };
+        }
+        let classes: Vec<ClassRef> = match self.type_of(base) {
+            Type::Instance(class, _) | Type::Object(class) => vec![class],
+            Type::Union(members) => members
+                .iter()
+                .filter_map(|member| match member {
+                    Type::Instance(class, _) => Some(*class),
+                    _ => None,
+                })
+                .collect(),
+            Type::External(..) => return Vec::new(),
+            Type::Array(_) | Type::Literal(_) | Type::Unknown => Vec::new(),
+        };
+        if !classes.is_empty() {
+            let mut found: Vec<FunctionRef> = Vec::new();
+            for class in classes {
+                for function in self.implementations(class, name) {
+                    if !found.contains(&function) {
+                        found.push(function);
+                    }
+                }
+            }
+            let certain = found.len() == 1;
+            return found.into_iter().map(|function| Target { function, certain, bindings: None }).collect();
+        }
+        // An object of functions.
+        if let Some(inner) = self.expand(callee)
+            && !matches!(inner.kind, ValueKind::Field(..))
+        {
+            let found = self.callable(&inner, false, fuel);
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        self.by_name_alone(base, name)
+    }
+
+    /// A receiver of unknown type: the only method of that name in the tree, when the name is distinctive.
+    fn by_name_alone(&self, base: &Shared, name: &str) -> Vec<Target> {
+        let rooted_outside = matches!(base.kind, ValueKind::Import(..) | ValueKind::Global(_));
+        if rooted_outside || COMMON.contains(&name) || name.len() < 5 || name.starts_with('$') {
+            return Vec::new();
+        }
+        let methods: Vec<FunctionRef> = self
+            .functions_named(name)
+            .iter()
+            .copied()
+            .filter(|at| {
+                self.function(*at).is_some_and(|f| matches!(f.kind, FunctionKind::Method | FunctionKind::Closure))
+            })
+            .collect();
+        match methods.as_slice() {
+            [only] => vec![Target { function: *only, certain: false, bindings: None }],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The method of a class or of what it inherits from; for one without a body, and for one that heirs override, all
+    /// implementations.
+    fn implementations(&self, class: ClassRef, name: &str) -> Vec<FunctionRef> {
+        let mut found: Vec<FunctionRef> = Vec::new();
+        for owner in self.lineage(class) {
+            if let Some(function) = self.method(owner, name) {
+                if self.function(function).is_some_and(|f| f.kind != FunctionKind::Signature) {
+                    found.push(function);
+                }
+                break;
+            }
+        }
+        for heir in self.heirs(class) {
+            if let Some(function) = self.method(heir, name)
+                && self.function(function).is_some_and(|f| f.kind != FunctionKind::Signature)
+                && !found.contains(&function)
+            {
+                found.push(function);
+            }
+        }
+        found
+    }
+
+    /// A method that a class declares itself, or a field that holds a function.
+    pub fn method(&self, class: ClassRef, name: &str) -> Option<FunctionRef> {
+        let declared = self.class(class)?;
+        let mut signature = None;
+        for id in &declared.methods {
+            let function = FunctionRef { file: class.file, id: *id };
+            let Some(known) = self.function(function) else { continue };
+            if known.name == name && known.kind == FunctionKind::Signature {
+                signature = Some(function);
+            } else if known.name == name && known.kind != FunctionKind::Getter {
+                return Some(function);
+            }
+        }
+        let init = self.unit(class.file)?.summary.fields.get(&(class.id, name.to_owned()));
+        match init.map(|value| &value.kind) {
+            Some(ValueKind::Function(function)) => Some(*function),
+            _ => signature,
+        }
+    }
+
+    /// The values at an argument path of a call.
+    pub fn argument(&self, call: &CallValue, path: &ArgPath) -> Vec<Shared> {
+        let bases: Vec<Shared> = match path.base {
+            ArgBase::Nth(at) => call.args.get(at as usize).map(|arg| Arc::clone(&arg.value)).into_iter().collect(),
+            ArgBase::FromEnd(back) => {
+                let at = call.args.len().checked_sub(back as usize);
+                at.and_then(|at| call.args.get(at)).map(|arg| Arc::clone(&arg.value)).into_iter().collect()
+            }
+            ArgBase::From(first) => call.args.iter().skip(first as usize).map(|arg| Arc::clone(&arg.value)).collect(),
+            ArgBase::Receiver => call.receiver().cloned().into_iter().collect(),
+            ArgBase::Any => call.args.iter().map(|arg| Arc::clone(&arg.value)).collect(),
+        };
+        bases
+            .into_iter()
+            .map(|base| {
+                path.keys.iter().fold(base, |at, key| {
+                    let at = if matches!(at.kind, ValueKind::Object { .. }) { at } else { self.resolved(&at) };
+                    if key == "*" { Value::element(&at, at.span) } else { Value::field(&at, key, at.span) }
+                })
+            })
+            .collect()
+    }
+
+    /// The call that a closure is handed to, where it is written as an argument.
+    pub fn handed_to(&self, closure: FunctionRef) -> Option<&Arc<CallValue>> {
+        let parent = FunctionRef { file: closure.file, id: self.function(closure)?.parent.unwrap_or(FunctionId(0)) };
+        self.summary(parent)?
+            .calls
+            .iter()
+            .map(|event| &event.call)
+            .find(|call| call.args.iter().any(|arg| matches!(arg.value.kind, ValueKind::Function(f) if f == closure)))
+    }
+
+    /// The type of a closure's parameter that a library hands in.
+    pub(crate) fn handed_type(&self, closure: FunctionRef, at: u32) -> Type {
+        let Some(call) = self.handed_to(closure) else { return Type::Unknown };
+        match self.handed(call, closure, at) {
+            Some(Given::Value(value)) => self.type_of(&value),
+            Some(Given::Type(ty)) => ty,
+            None => Type::Unknown,
+        }
+    }
+
+    fn handed(&self, call: &CallValue, closure: FunctionRef, at: u32) -> Option<Given> {
+        let method = call.method();
+        let row = self.rules.callback().find(|row| {
+            row.call.last().is_none_or(|last| method.is_none_or(|method| method == last))
+                && self.callee_path(call).is_some_and(|path| row.call.matches(&path))
+                && self
+                    .argument(call, &row.function)
+                    .iter()
+                    .any(|value| matches!(value.kind, ValueKind::Function(f) if f == closure))
+        })?;
+        match row.params.get(at as usize)? {
+            Handed::Unknown => None,
+            Handed::Argument(path) => self.argument(call, path).into_iter().next().map(Given::Value),
+            Handed::Type(text) => {
+                let argument = |at: usize| match call.args.get(at).map(|arg| self.type_of(&arg.value)) {
+                    Some(Type::Object(class)) => Type::Instance(class, Vec::new()),
+                    Some(other) => other,
+                    None => Type::Unknown,
+                };
+                Some(Given::Type(self.written_type(text, &argument, &[])))
+            }
+        }
+    }
+}
+
+enum Given {
+    Value(Shared),
+    Type(Type),
+}
+
+/// Every edge of the graph, by called function.
+pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Edge>> {
+    let mut callers: BTreeMap<FunctionRef, Vec<Edge>> = BTreeMap::new();
+    for (file, unit) in graph.units() {
+        for (at, summary) in unit.summary.functions.iter().enumerate() {
+            let caller = FunctionRef { file, id: FunctionId::of(at) };
+            for event in &summary.calls {
+                let call = &event.call;
+                let targets = graph.targets(call);
+                let edge =
+                    |certain, kind| Edge { caller, span: event.span(), guards: event.guards.clone(), certain, kind };
+                for target in &targets {
+                    let made = edge(target.certain, EdgeKind::Call(Arc::clone(call)));
+                    callers.entry(target.function).or_default().push(made);
+                }
+                for (nth, arg) in call.args.iter().enumerate() {
+                    for closure in functions_in(&arg.value) {
+                        let bindings = handed_bindings(graph, call, &targets, nth, closure);
+                        callers.entry(closure).or_default().push(edge(true, EdgeKind::Callback(bindings)));
+                    }
+                }
+            }
+        }
+    }
+    for (route, runs, span) in crate::graph::entries::framework_edges(graph) {
+        let made = Edge { caller: route, span, guards: None, certain: true, kind: EdgeKind::Framework };
+        callers.entry(runs).or_default().push(made);
+    }
+    for edges in callers.values_mut() {
+        edges.sort_by_key(|edge| (edge.span, edge.caller));
+    }
+    callers
+}
+
+/// The functions that an argument hands over: itself, or those in its object.
+fn functions_in(value: &Shared) -> Vec<FunctionRef> {
+    match &value.kind {
+        ValueKind::Function(function) => vec![*function],
+        ValueKind::Object { entries, .. } => entries
+            .iter()
+            .filter_map(|entry| match entry {
+                crate::summary::Slot::Named { value, .. } => match value.kind {
+                    ValueKind::Function(function) => Some(function),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What the parameters of a handed-over function are: what the called function of the tree passes on, or what a rule row says.
+fn handed_bindings(graph: &Graph, call: &CallValue, targets: &[Target], nth: usize, closure: FunctionRef) -> Bindings {
+    let count = graph.function(closure).map_or(0, |f| f.params.len());
+    let span = call.site.span;
+    let unknown = || Value::new(ValueKind::Opaque("a parameter that the called library hands in", Vec::new()), span);
+    for target in targets {
+        let Some(summary) = graph.summary(target.function) else { continue };
+        let inner = summary.calls.iter().find(|event| {
+            matches!(event.call.callee.kind, ValueKind::Param(f, at) if f == target.function && at as usize == nth)
+        });
+        if let Some(inner) = inner {
+            let outer = graph.bind(call, target.function);
+            let params = (0..count)
+                .map(|at| inner.call.args.get(at).map_or_else(unknown, |arg| graph.substitute(&arg.value, &outer)))
+                .collect();
+            return Bindings { function: closure, params, this: None };
+        }
+    }
+    let params = (0..count)
+        .map(|at| match graph.handed(call, closure, u32::try_from(at).unwrap_or(u32::MAX)) {
+            Some(Given::Value(value)) => value,
+            _ => {
+                let span = graph.function(closure).and_then(|f| f.params.get(at)).map_or(span, |param| param.span);
+                Value::new(ValueKind::Param(closure, u32::try_from(at).unwrap_or(u32::MAX)), span)
+            }
+        })
+        .collect();
+    Bindings { function: closure, params, this: None }
+}

@@ -1,0 +1,399 @@
+//! Entry points and the calls that frameworks make by name, as rule rows describe them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::graph::{Graph, Resolved};
+use crate::ir::{ClassId, Export, FunctionId, FunctionKind};
+use crate::rules::{ArgPath, Entry as EntryRow, EntryKind};
+use crate::source::{FileId, Span};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Slot, ValueKind};
+
+/// Why a function is run from outside.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// `POST /v1/auth/login`; empty where it has none.
+    pub route: String,
+    /// Parameters that an issuer hands in.
+    pub fresh: Vec<u32>,
+    /// Only run before something else (a strategy before its routes): not an entry point where that something is known.
+    pub indirect: bool,
+}
+
+/// Entry points by function.
+pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
+    let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
+    let rows: Vec<&EntryRow> = graph.rules.entry().collect();
+    for (file, unit) in graph.units() {
+        for (at, summary) in unit.summary.functions.iter().enumerate() {
+            let function = FunctionRef { file, id: FunctionId::of(at) };
+            for decorator in &summary.decorators {
+                decorated(graph, &rows, function, decorator, &mut found);
+            }
+            for event in &summary.calls {
+                registered(graph, &rows, &event.call, &mut found);
+            }
+        }
+        for at in 0..unit.module.classes.len() {
+            extended(graph, &rows, ClassRef { file, id: ClassId::of(at) }, &mut found);
+        }
+        exported(graph, &rows, file, &mut found);
+    }
+    for entries in found.values_mut() {
+        entries.sort();
+        entries.dedup();
+    }
+    found
+}
+
+fn add(
+    graph: &Graph,
+    row: &EntryRow,
+    function: FunctionRef,
+    route: String,
+    found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
+) {
+    let params = graph.function(function).map_or(&[][..], |f| f.params.as_slice());
+    let fresh = (0u32..).zip(params).filter(|(_, param)| row.hands_in_fresh(&param.name)).map(|(at, _)| at).collect();
+    let indirect = row.kind == EntryKind::Extends;
+    found.entry(function).or_default().push(Entry { route, fresh, indirect });
+}
+
+fn decorated(
+    graph: &Graph,
+    rows: &[&EntryRow],
+    function: FunctionRef,
+    decorator: &CallValue,
+    found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
+) {
+    let Some(path) = graph.callee_path(decorator) else { return };
+    for row in rows.iter().filter(|row| row.kind == EntryKind::Decorator) {
+        if !row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)) {
+            continue;
+        }
+        let class = graph.function(function).and_then(|f| f.class);
+        let mut prefix = Vec::new();
+        if let Some(wanted) = &row.class {
+            let decorators = class
+                .and_then(|id| graph.unit(function.file)?.summary.class_decorators.get(id.at()))
+                .map_or(&[][..], Vec::as_slice);
+            let around = decorators.iter().find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)));
+            let Some(around) = around else { continue };
+            prefix = around.args.first().map_or_else(Vec::new, |arg| prefix_of(graph, &arg.value));
+        }
+        let own = row.route.iter().find_map(|at| text_at(graph, decorator, at));
+        let name = graph.function(function).map_or("", |f| f.name.as_str());
+        let route = match (&row.verb, &row.class) {
+            (Some(verb), _) if verb.chars().all(char::is_uppercase) => {
+                prefix.extend(own);
+                format!("{verb} {}", slashed(&prefix))
+            }
+            (Some(verb), _) => format!("{verb} {}", own.unwrap_or_else(|| name.to_owned())),
+            (None, _) => own.unwrap_or_default(),
+        };
+        add(graph, row, function, route.trim().to_owned(), found);
+    }
+}
+
+/// `@Controller('auth')`, `@Controller({ path: 'auth', version: '1' })`.
+fn prefix_of(graph: &Graph, value: &Shared) -> Vec<String> {
+    let value = graph.resolved(value);
+    let key = |name: &str| {
+        let inner = crate::summary::Value::field(&value, name, value.span);
+        text(graph, &inner)
+    };
+    match &value.kind {
+        ValueKind::Object { .. } => {
+            let version = key("version").map(|version| format!("v{version}"));
+            version.into_iter().chain(key("path")).collect()
+        }
+        _ => text(graph, &value).into_iter().collect(),
+    }
+}
+
+fn slashed(parts: &[String]) -> String {
+    let parts: Vec<&str> = parts.iter().map(|part| part.trim_matches('/')).filter(|part| !part.is_empty()).collect();
+    format!("/{}", parts.join("/"))
+}
+
+fn text(graph: &Graph, value: &Shared) -> Option<String> {
+    let value = graph.resolved(value);
+    match &value.kind {
+        ValueKind::Text(text) | ValueKind::Number(text) => Some(text.clone()),
+        ValueKind::Array(members) => members.first().and_then(|member| match member {
+            crate::summary::Member::One(first) => text(graph, first),
+            _ => None,
+        }),
+        ValueKind::Concat(parts) => {
+            Some(parts.iter().map(|part| text(graph, part).unwrap_or_else(|| "*".into())).collect())
+        }
+        _ => None,
+    }
+}
+
+fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<String> {
+    graph.argument(call, path).iter().find_map(|value| text(graph, value))
+}
+
+/// `app.post('/login', limiter, handler)`.
+fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+    let name = call.method();
+    let mut path = None;
+    for row in rows.iter().filter(|row| row.kind == EntryKind::Call) {
+        let Some(pattern) = &row.path else { continue };
+        if pattern.last().is_some_and(|last| name.is_some_and(|name| name != last)) {
+            continue;
+        }
+        let path =
+            path.get_or_insert_with(|| if graph.targets(call).is_empty() { graph.callee_path(call) } else { None });
+        if !path.as_ref().is_some_and(|path| pattern.matches(path)) {
+            continue;
+        }
+        let own = row.route.iter().find_map(|at| text_at(graph, call, at));
+        if own.is_none()
+            && !row.route.is_empty()
+            && row.verb.as_ref().is_some_and(|verb| verb.chars().all(char::is_uppercase))
+        {
+            continue;
+        }
+        let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let Some(handler) = &row.handler else { continue };
+        for value in graph.argument(call, handler) {
+            for function in handlers(graph, &value, 6) {
+                add(graph, row, function, route.clone(), found);
+            }
+        }
+    }
+}
+
+/// The functions that a handler argument names: itself, what wraps it, the methods of an object.
+fn handlers(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionRef> {
+    let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
+    match &value.kind {
+        ValueKind::Function(function) => vec![*function],
+        // `asyncHandler(f)`, `controller.login.bind(controller)`
+        ValueKind::Call(call) => {
+            let mut all: Vec<FunctionRef> =
+                call.args.iter().flat_map(|arg| handlers(graph, &arg.value, fuel)).collect();
+            if call.method() == Some("bind") {
+                all.extend(call.receiver().into_iter().flat_map(|receiver| handlers(graph, receiver, fuel)));
+            }
+            all
+        }
+        ValueKind::Array(members) => members
+            .iter()
+            .flat_map(|member| {
+                let (crate::summary::Member::One(inner)
+                | crate::summary::Member::Spread(inner)
+                | crate::summary::Member::Each(inner)) = member;
+                handlers(graph, inner, fuel)
+            })
+            .collect(),
+        ValueKind::Object { entries, .. } => entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Slot::Named { value, .. } => Some(handlers(graph, value, fuel)),
+                _ => None,
+            })
+            .flatten()
+            .collect(),
+        ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
+            let probe = CallValue {
+                site: crate::summary::CallSite {
+                    function: FunctionRef { file: value.span.file, id: FunctionId(0) },
+                    expr: crate::ir::ExprId(u32::MAX),
+                    span: value.span,
+                },
+                callee: Arc::clone(value),
+                args: Vec::new(),
+                is_new: false,
+                type_args: Vec::new(),
+            };
+            let direct: Vec<FunctionRef> = graph.targets(&probe).into_iter().map(|target| target.function).collect();
+            if !direct.is_empty() {
+                return direct;
+            }
+            match graph.expand(value) {
+                Some(inner) if !Arc::ptr_eq(&inner, value) => handlers(graph, &inner, fuel),
+                _ => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `class GoogleStrategy extends PassportStrategy(Strategy)`.
+fn extended(graph: &Graph, rows: &[&EntryRow], class: ClassRef, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+    if !rows.iter().any(|row| row.kind == EntryKind::Extends) {
+        return;
+    }
+    let base = extends_call(graph, class).and_then(|call| graph.callee_path(call));
+    let Some(path) = base.or_else(|| graph.base_path(class)) else { return };
+    for row in rows.iter().filter(|row| row.kind == EntryKind::Extends) {
+        if !row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)) {
+            continue;
+        }
+        let modules: Vec<String> = extends_call(graph, class)
+            .into_iter()
+            .flat_map(|call| &call.args)
+            .filter_map(|arg| graph.path(&arg.value))
+            .filter_map(|path| path.split_once('#').map(|(module, _)| module.to_owned()))
+            .collect();
+        let fits = row.from.is_empty() || modules.iter().any(|module| row.is_from(module));
+        if !fits {
+            continue;
+        }
+        for name in &row.method {
+            if let Some(function) = graph.method(class, name) {
+                add(graph, row, function, row.verb.clone().unwrap_or_default(), found);
+            }
+        }
+    }
+}
+
+fn extends_call<'g>(graph: &Graph<'g>, class: ClassRef) -> Option<&'g CallValue> {
+    match &graph.unit(class.file)?.summary.extends_calls.get(&class.id)?.kind {
+        ValueKind::Call(call) => Some(call),
+        _ => None,
+    }
+}
+
+/// Files whose exports are routes by their place: `app/api/login/route.ts`.
+fn exported(graph: &Graph, rows: &[&EntryRow], file: FileId, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+    let path = &graph.sources.get(file).path;
+    for row in rows.iter().filter(|row| row.kind == EntryKind::File) {
+        let fits =
+            row.file.iter().any(|glob| globset::Glob::new(glob).is_ok_and(|g| g.compile_matcher().is_match(path)));
+        let Some(unit) = graph.unit(file).filter(|_| fits) else { continue };
+        for export in &unit.module.exports {
+            let (Export::Named { name, .. } | Export::Value { name, .. }) = export else { continue };
+            if !row.method.is_empty() && !row.method.contains(name) {
+                continue;
+            }
+            let Resolved::Value(value) = graph.resolve_export(file, name) else { continue };
+            let verb = row.verb.clone().unwrap_or_else(|| name.clone());
+            for function in handlers(graph, &value, 6) {
+                add(graph, row, function, format!("{verb} /{}", route_of_file(path)), found);
+            }
+        }
+    }
+}
+
+/// `apps/web/app/api/login/route.ts` -> `api/login`.
+fn route_of_file(path: &str) -> String {
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    let below = ["app/", "pages/", "routes/"]
+        .iter()
+        .filter_map(|root| {
+            stem.rfind(root).filter(|at| *at == 0 || stem.as_bytes()[at - 1] == b'/').map(|at| at + root.len())
+        })
+        .min()
+        .map_or(stem, |at| &stem[at..]);
+    let parts = below.split('/').filter(|part| !part.starts_with('(') && *part != "route" && *part != "index");
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Route -> method that runs before it by name.
+pub(super) fn framework_edges(graph: &Graph) -> Vec<(FunctionRef, FunctionRef, Span)> {
+    let mut edges = Vec::new();
+    for row in graph.rules.edge() {
+        let mut runs: Vec<(String, FunctionRef)> = Vec::new();
+        let mut providers: BTreeMap<ClassRef, Vec<String>> = BTreeMap::new();
+        for (file, unit) in graph.units() {
+            for at in 0..unit.module.classes.len() {
+                let class = ClassRef { file, id: ClassId::of(at) };
+                let Some(call) = extends_call(graph, class) else { continue };
+                let Some(path) = graph.callee_path(call) else { continue };
+                if row.via.matches(&path) {
+                    providers.insert(class, call.args.first().map_or_else(Vec::new, |arg| texts(graph, &arg.value)));
+                }
+                if row.to.matches(&path)
+                    && let Some(method) = graph.method(class, &row.method)
+                {
+                    let written = call.args.get(1).and_then(|arg| text(graph, &arg.value));
+                    let module = call.args.first().and_then(|arg| graph.path(&arg.value));
+                    let known = module.as_ref().and_then(|path| row.names.get(path.split('#').next().unwrap_or("")));
+                    if let Some(name) = written.or_else(|| known.cloned()) {
+                        runs.push((name, method));
+                    }
+                }
+            }
+        }
+        for (file, unit) in graph.units() {
+            for (at, function) in unit.module.functions.iter().enumerate() {
+                if function.kind != FunctionKind::Method {
+                    continue;
+                }
+                let route = FunctionRef { file, id: FunctionId::of(at) };
+                if graph.entries(route).is_empty() {
+                    continue;
+                }
+                let own = unit.summary.functions.get(at).map_or(&[][..], |s| s.decorators.as_slice());
+                let class = function.class.and_then(|id| unit.summary.class_decorators.get(id.at()));
+                for decorator in own.iter().chain(class.map_or(&[][..], Vec::as_slice)) {
+                    if !graph.callee_path(decorator).is_some_and(|path| row.decorator.matches(&path)) {
+                        continue;
+                    }
+                    for arg in &decorator.args {
+                        for name in provided(graph, row, &providers, &arg.value) {
+                            let matching = runs.iter().filter(|(known, _)| *known == name);
+                            edges.extend(matching.map(|(_, method)| (route, *method, decorator.site.span)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    edges
+}
+
+/// The strategy names that a decorator's argument stands for.
+fn provided(
+    graph: &Graph,
+    row: &crate::rules::Edge,
+    providers: &BTreeMap<ClassRef, Vec<String>>,
+    value: &Shared,
+) -> Vec<String> {
+    if let ValueKind::Call(call) = &value.kind
+        && graph.callee_path(call).is_some_and(|path| row.via.matches(&path))
+    {
+        return call.args.first().map_or_else(Vec::new, |arg| texts(graph, &arg.value));
+    }
+    graph.class_behind(value).and_then(|class| providers.get(&class)).cloned().unwrap_or_default()
+}
+
+fn texts(graph: &Graph, value: &Shared) -> Vec<String> {
+    match &graph.resolved(value).kind {
+        ValueKind::Array(members) => members
+            .iter()
+            .filter_map(|member| match member {
+                crate::summary::Member::One(one) => text(graph, one),
+                _ => None,
+            })
+            .collect(),
+        _ => text(graph, value).into_iter().collect(),
+    }
+}
+
+/// Names that lead from a method that a framework runs to the routes before which it runs: the provider's base and the providers.
+pub fn names_towards_routes(graph: &Graph, method: FunctionRef) -> Vec<String> {
+    let mut names = Vec::new();
+    let Some(class) = graph.function(method).and_then(|f| f.class) else { return names };
+    let class = ClassRef { file: method.file, id: class };
+    let Some(path) = extends_call(graph, class).and_then(|call| graph.callee_path(call)) else { return names };
+    for row in graph.rules.edge().filter(|row| row.to.matches(&path)) {
+        names.extend(row.via.last().map(str::to_owned));
+        for (file, unit) in graph.units() {
+            for (at, declared) in unit.module.classes.iter().enumerate() {
+                let provider = ClassRef { file, id: ClassId::of(at) };
+                let extends = extends_call(graph, provider).and_then(|call| graph.callee_path(call));
+                if extends.is_some_and(|path| row.via.matches(&path)) {
+                    names.push(declared.name.clone());
+                }
+            }
+        }
+    }
+    names
+}

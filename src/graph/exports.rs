@@ -1,0 +1,159 @@
+//! What a name means across files: imports, exports, re-exports, barrels.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::ir::{Binding, Export, ImportId, Imported, LocalId};
+use crate::source::{FileId, Span};
+use crate::summary::{ClassRef, FunctionRef, Shared, Value, ValueKind};
+
+/// What an imported name stands for.
+#[derive(Clone, Debug)]
+pub enum Resolved {
+    Value(Shared),
+    /// All exports of a file.
+    Namespace(FileId),
+    /// A package outside the tree; `name` is empty for all of it, `default` for the default export.
+    External {
+        module: String,
+        name: String,
+    },
+    /// A file of the tree without such an export, or not lowered yet.
+    Missing,
+}
+
+/// Longer chains of re-exports are cycles.
+const LONGEST_CHAIN: u8 = 24;
+
+impl Graph<'_> {
+    pub fn resolve_import(&self, file: FileId, id: ImportId) -> Resolved {
+        self.import(file, id, 0)
+    }
+
+    fn import(&self, file: FileId, id: ImportId, depth: u8) -> Resolved {
+        let Some(import) = self.module(file).and_then(|module| module.imports.get(id.at())) else {
+            return Resolved::Missing;
+        };
+        self.imported(file, &import.module, &import.what, depth)
+    }
+
+    fn imported(&self, from: FileId, module: &str, what: &Imported, depth: u8) -> Resolved {
+        if depth > LONGEST_CHAIN {
+            return Resolved::Missing;
+        }
+        let Some(file) = self.resolve_module(from, module) else {
+            let name = match what {
+                Imported::Named(name) => name.clone(),
+                Imported::Default => "default".to_owned(),
+                Imported::Namespace => String::new(),
+            };
+            return Resolved::External { module: module.to_owned(), name };
+        };
+        match what {
+            Imported::Namespace => Resolved::Namespace(file),
+            Imported::Default => self.export(file, "default", depth + 1),
+            Imported::Named(name) => self.export(file, name, depth + 1),
+        }
+    }
+
+    /// What `file` exports as `name`.
+    pub fn resolve_export(&self, file: FileId, name: &str) -> Resolved {
+        self.export(file, name, 0)
+    }
+
+    fn export(&self, file: FileId, name: &str, depth: u8) -> Resolved {
+        if depth > LONGEST_CHAIN {
+            return Resolved::Missing;
+        }
+        let Some(unit) = self.unit(file) else {
+            self.want(file);
+            return Resolved::Missing;
+        };
+        let start = Span { file, start: 0, end: 0 };
+        let mut stars = Vec::new();
+        for export in &unit.module.exports {
+            match export {
+                Export::Named { name: exported, binding } if exported == name => {
+                    return self.bound(file, binding, depth + 1);
+                }
+                Export::Value { name: exported, .. } if exported == name => {
+                    if let Some(value) = unit.summary.exported.get(name) {
+                        return Resolved::Value(Arc::clone(value));
+                    }
+                }
+                Export::From { name: exported, from, module } if exported == name => {
+                    return self.imported(file, module, from, depth + 1);
+                }
+                Export::All { module } => stars.push(module),
+                _ => {}
+            }
+        }
+        for module in stars {
+            if let Some(inner) = self.resolve_module(file, module) {
+                let found = self.export(inner, name, depth + 1);
+                if !matches!(found, Resolved::Missing) {
+                    return found;
+                }
+            }
+        }
+        if name == "default" {
+            // `import x from` a CommonJS module: all of its exports.
+            let named: Vec<_> = unit
+                .module
+                .exports
+                .iter()
+                .filter_map(|export| match export {
+                    Export::Named { name, binding } => match self.bound(file, binding, depth + 1) {
+                        Resolved::Value(value) => {
+                            Some(crate::summary::Slot::Named { key: name.clone(), key_span: start, value })
+                        }
+                        _ => None,
+                    },
+                    _ => None,
+                })
+                .collect();
+            if !named.is_empty() {
+                return Resolved::Value(Value::new(ValueKind::Object { base: None, entries: named }, start));
+            }
+        }
+        Resolved::Missing
+    }
+
+    fn bound(&self, file: FileId, binding: &Binding, depth: u8) -> Resolved {
+        let start = Span { file, start: 0, end: 0 };
+        let kind = match binding {
+            Binding::Function(id) => ValueKind::Function(FunctionRef { file, id: *id }),
+            Binding::Class(id) => ValueKind::Class(ClassRef { file, id: *id }),
+            Binding::Import(id) => return self.import(file, *id, depth),
+            Binding::Global(name) => ValueKind::Global(name.clone()),
+            Binding::Local(local) => {
+                return self.module_variable(file, *local).map_or(Resolved::Missing, Resolved::Value);
+            }
+        };
+        Resolved::Value(Value::new(kind, start))
+    }
+
+    /// The values of a variable of the module itself.
+    pub fn module_variable(&self, file: FileId, local: LocalId) -> Option<Shared> {
+        self.any_value_of(FunctionRef { file, id: crate::ir::FunctionId(0) }, local)
+    }
+
+    /// Every value that a function's own variable takes, as one value.
+    pub fn any_value_of(&self, function: FunctionRef, local: LocalId) -> Option<Shared> {
+        if let Some(at) = self.function(function)?.params.iter().position(|param| param.local == local) {
+            let span = self.function(function)?.params[at].span;
+            let values = self.summary(function)?.assigned.get(&local);
+            if values.is_none_or(Vec::is_empty) {
+                return Some(Value::new(ValueKind::Param(function, u32::try_from(at).unwrap_or(u32::MAX)), span));
+            }
+        }
+        match self.summary(function)?.assigned.get(&local)?.as_slice() {
+            [] => None,
+            [only] => Some(Arc::clone(only)),
+            several => {
+                let span = several[0].span;
+                Some(Value::new(ValueKind::Either(several.to_vec()), span))
+            }
+        }
+    }
+}

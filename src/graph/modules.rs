@@ -1,0 +1,157 @@
+//! Module specifier -> file: relative paths, `tsconfig` paths, workspace packages.
+
+use crate::graph::Graph;
+use crate::source::FileId;
+
+/// Tried in this order behind a path without an ending.
+const ENDINGS: [&str; 8] = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
+
+impl Graph<'_> {
+    /// The file that `specifier`, written in `from`, names; `None` for packages outside the tree.
+    pub fn resolve_module(&self, from: FileId, specifier: &str) -> Option<FileId> {
+        let key = (from, specifier.to_owned());
+        let known = self.specifiers.borrow().get(&key).copied();
+        if let Some(known) = known {
+            return known;
+        }
+        let found = self.look_up(from, specifier);
+        self.specifiers.borrow_mut().insert(key, found);
+        found
+    }
+
+    fn look_up(&self, from: FileId, specifier: &str) -> Option<FileId> {
+        let path = self.sources.get(from).path.as_str();
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if specifier.starts_with('.') {
+            return self.file_at(&join(folder, specifier)?);
+        }
+        for config in &self.sources.modules.tsconfigs {
+            let inside = config.folder.is_empty()
+                || path.strip_prefix(config.folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            if !inside {
+                continue;
+            }
+            for (pattern, candidates) in &config.paths {
+                let Some(star) = captured(pattern, specifier) else { continue };
+                if let Some(file) = candidates.iter().find_map(|c| self.file_at(&c.replacen('*', star, 1))) {
+                    return Some(file);
+                }
+            }
+            if let Some(base) = &config.base_url
+                && let Some(file) = join(base, specifier).and_then(|path| self.file_at(&path))
+            {
+                return Some(file);
+            }
+        }
+        self.package_file(specifier).or_else(|| {
+            // `src/users/users.service` without a readable `baseUrl`: from one of the folders above.
+            if !specifier.contains('/') || specifier.starts_with('@') {
+                return None;
+            }
+            let mut above = folder;
+            loop {
+                if let Some(file) = join(above, specifier).and_then(|path| self.file_at(&path)) {
+                    return Some(file);
+                }
+                if above.is_empty() {
+                    return None;
+                }
+                above = above.rsplit_once('/').map_or("", |(up, _)| up);
+            }
+        })
+    }
+
+    fn package_file(&self, specifier: &str) -> Option<FileId> {
+        let packages = &self.sources.modules.packages;
+        let mut end = specifier.len();
+        loop {
+            let name = &specifier[..end];
+            if let Some(package) = packages.get(name) {
+                let below = specifier[end..].trim_start_matches('/');
+                if below.is_empty() {
+                    let main = package.main.as_deref().and_then(|main| self.file_at(main));
+                    return main.or_else(|| {
+                        let folder = &package.folder;
+                        ["index", "src/index", "src/main", "lib/index"]
+                            .iter()
+                            .find_map(|entry| self.file_at(&join(folder, entry)?))
+                    });
+                }
+                let wanted = format!("./{below}");
+                let exported = package.exports.iter().find_map(|(pattern, target)| {
+                    let star = captured(pattern, &wanted)?;
+                    self.file_at(&target.replacen('*', star, 1))
+                });
+                return exported
+                    .or_else(|| self.file_at(&join(&package.folder, below)?))
+                    .or_else(|| self.file_at(&join(&format!("{}/src", package.folder), below)?));
+            }
+            end = name.rfind('/')?;
+        }
+    }
+
+    /// The file at a path that may lack its ending or name a folder with an index.
+    fn file_at(&self, path: &str) -> Option<FileId> {
+        let path = path.trim_end_matches('/');
+        if let Some(file) = self.sources.find(path) {
+            return Some(file);
+        }
+        // `./x.js` is how TypeScript's ES modules name `./x.ts`.
+        let bare = [".js", ".mjs", ".cjs", ".jsx"].iter().find_map(|ending| path.strip_suffix(ending));
+        let stems = std::iter::once(path).chain(bare);
+        for stem in stems {
+            for ending in ENDINGS {
+                if let Some(file) = self.sources.find(&format!("{stem}{ending}")) {
+                    return Some(file);
+                }
+            }
+        }
+        ENDINGS.iter().find_map(|ending| {
+            let index = if path.is_empty() { format!("index{ending}") } else { format!("{path}/index{ending}") };
+            self.sources.find(&index)
+        })
+    }
+}
+
+/// `folder` and a relative path below or beside it; `None` where it leaves the root.
+fn join(folder: &str, relative: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// What `*` in `pattern` stands for in `text`; `""` for an equal text without one.
+fn captured<'t>(pattern: &str, text: &'t str) -> Option<&'t str> {
+    match pattern.split_once('*') {
+        None => (pattern == text).then_some(""),
+        Some((head, tail)) => {
+            let rest = text.strip_prefix(head)?;
+            rest.strip_suffix(tail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_leaves_the_root_names_nothing() {
+        assert_eq!(join("a/b", "../c"), Some("a/c".to_owned()));
+        assert_eq!(join("a", "../../c"), None);
+    }
+
+    #[test]
+    fn a_pattern_captures_what_its_star_stands_for() {
+        assert_eq!(captured("@app/*", "@app/users/x"), Some("users/x"));
+        assert_eq!(captured("@app", "@app/users"), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! The callable path of a value: the name by which rule rows know it.
+
+use crate::graph::{Graph, Resolved, Type};
+use crate::summary::{CallValue, Shared, ValueKind};
+
+const DEEPEST: u8 = 40;
+
+impl Graph<'_> {
+    /// `argon2#hash`, `@nestjs/jwt#JwtService.sign`, `crypto#createHash().update().digest`; `?.update` where the origin is not
+    /// known; `None` for what lies in the tree.
+    pub fn path(&self, value: &Shared) -> Option<String> {
+        self.path_of(value, DEEPEST)
+    }
+
+    /// The path of what a call calls.
+    pub fn callee_path(&self, call: &CallValue) -> Option<String> {
+        self.path(&call.callee)
+    }
+
+    fn path_of(&self, value: &Shared, fuel: u8) -> Option<String> {
+        let fuel = fuel.checked_sub(1)?;
+        match &value.kind {
+            ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
+                Resolved::External { module, name } => {
+                    let module = module.strip_prefix("node:").unwrap_or(&module);
+                    Some(format!("{module}#{name}"))
+                }
+                Resolved::Value(inner) => self.path_of(&inner, fuel),
+                Resolved::Namespace(_) | Resolved::Missing => None,
+            },
+            ValueKind::Global(name) => Some(format!("global#{name}")),
+            ValueKind::Field(base, name) => {
+                if let Some(typed) = self.typed_path(value) {
+                    return Some(typed);
+                }
+                match self.path_of(base, fuel) {
+                    Some(path) => Some(member(&path, name)),
+                    None if matches!(self.type_of(base), Type::Instance(..) | Type::Object(_)) => {
+                        // A method or field of a class of the tree; a library's method that it inherits is a path of the library.
+                        self.inherited_path(base, name)
+                    }
+                    None => Some(format!("?.{name}")),
+                }
+            }
+            ValueKind::Call(call) => {
+                if let Some(typed) = self.typed_path(value) {
+                    return Some(typed);
+                }
+                if !self.targets(call).is_empty() {
+                    return self.expand(value).and_then(|inner| self.path_of(&inner, fuel));
+                }
+                let path = self.path_of(&call.callee, fuel)?;
+                if call.is_new { Some(path) } else { Some(format!("{path}()")) }
+            }
+            ValueKind::Element(base) | ValueKind::Index(base, _) => {
+                self.typed_path(value).or_else(|| self.path_of(base, fuel))
+            }
+            ValueKind::After { before, .. } => self.path_of(before, fuel),
+            ValueKind::Fallback { left, .. } => self.path_of(left, fuel),
+            ValueKind::And(_, right) => self.path_of(right, fuel),
+            ValueKind::Object { base: Some(base), .. } => self.path_of(base, fuel),
+            ValueKind::Either(values) => values.iter().find_map(|inner| self.path_of(inner, fuel)),
+            ValueKind::Cond { then, otherwise, .. } => {
+                self.path_of(then, fuel).or_else(|| self.path_of(otherwise, fuel))
+            }
+            ValueKind::Captured(..) | ValueKind::Leaves(..) => {
+                self.typed_path(value).or_else(|| self.path_of(&self.expand(value)?, fuel))
+            }
+            ValueKind::Param(..) | ValueKind::This(_) | ValueKind::Super(_) => {
+                self.typed_path(value).or_else(|| matches!(value.kind, ValueKind::Param(..)).then(|| "?".to_owned()))
+            }
+            ValueKind::Class(class) => self.base_path(*class),
+            _ => None,
+        }
+    }
+
+    /// The path of a value's declared type, of a class outside the tree: `@nestjs/jwt#JwtService`.
+    fn typed_path(&self, value: &Shared) -> Option<String> {
+        match self.type_of(value) {
+            Type::External(path, _) => Some(path),
+            _ => None,
+        }
+    }
+
+    fn inherited_path(&self, base: &Shared, name: &str) -> Option<String> {
+        let (Type::Instance(class, _) | Type::Object(class)) = self.type_of(base) else { return None };
+        self.base_path(class).map(|path| format!("{path}.{name}"))
+    }
+
+    /// The library class that a class of the tree extends.
+    pub fn base_path(&self, class: crate::summary::ClassRef) -> Option<String> {
+        self.lineage(class).into_iter().find_map(|class| {
+            self.class(class)?.extends.iter().find_map(|base| match self.resolve_type(class.file, base) {
+                Type::External(path, _) => Some(path),
+                _ => None,
+            })
+        })
+    }
+}
+
+/// `argon2#` and `hash` are `argon2#hash`; the default export's members are the module's.
+fn member(path: &str, name: &str) -> String {
+    if path.ends_with('#') {
+        return format!("{path}{name}");
+    }
+    match path.strip_suffix("#default") {
+        Some(module) => format!("{module}#{name}"),
+        None => format!("{path}.{name}"),
+    }
+}

@@ -1,0 +1,342 @@
+//! The static type of a value, as far as it helps to find what a method call reaches.
+
+use crate::graph::{Graph, Resolved};
+use crate::ir::{Binding, ClassKind, FunctionKind, TypeRef};
+use crate::source::FileId;
+use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, ValueKind};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// An instance of a class, interface or object type of the tree.
+    Instance(ClassRef, Vec<Type>),
+    /// The class itself.
+    Object(ClassRef),
+    /// An instance of a class outside the tree, by its callable path.
+    External(String, Vec<Type>),
+    Array(Box<Type>),
+    Literal(String),
+    Union(Vec<Type>),
+    Unknown,
+}
+
+const DEEPEST: u8 = 30;
+
+impl Graph<'_> {
+    pub fn type_of(&self, value: &Shared) -> Type {
+        self.type_at(value, DEEPEST)
+    }
+
+    fn type_at(&self, value: &Shared, fuel: u8) -> Type {
+        let Some(fuel) = fuel.checked_sub(1) else { return Type::Unknown };
+        self.types.get(value, Type::Unknown, || self.type_behind(value, fuel))
+    }
+
+    fn type_behind(&self, value: &Shared, fuel: u8) -> Type {
+        match &value.kind {
+            ValueKind::Param(function, at) => self.param_type(*function, *at),
+            ValueKind::This(class) => Type::Instance(*class, Vec::new()),
+            ValueKind::Super(class) => self
+                .class(*class)
+                .and_then(|c| c.extends.first())
+                .map_or(Type::Unknown, |base| self.resolve_type(class.file, base)),
+            ValueKind::Class(class) => Type::Object(*class),
+            ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
+                Resolved::Value(inner) => self.type_at(&inner, fuel),
+                _ => Type::Unknown,
+            },
+            ValueKind::Field(base, name) => match self.type_at(base, fuel) {
+                Type::Instance(class, args) => self.field_type(class, &args, name, fuel),
+                Type::Union(members) => members
+                    .iter()
+                    .find_map(|member| match member {
+                        Type::Instance(class, args) => known(self.field_type(*class, args, name, fuel)),
+                        _ => None,
+                    })
+                    .unwrap_or(Type::Unknown),
+                Type::External(path, args) => self.external_member(&format!("{path}.{name}"), &args),
+                _ => match self.expand(value) {
+                    Some(inner) => self.type_at(&inner, fuel),
+                    None => Type::Unknown,
+                },
+            },
+            ValueKind::Element(base) | ValueKind::Index(base, _) => match self.type_at(base, fuel) {
+                Type::Array(inner) => *inner,
+                Type::External(path, args) => Type::External(path, args),
+                _ => Type::Unknown,
+            },
+            ValueKind::Call(call) => self.call_type(call, value, fuel),
+            ValueKind::After { before, .. } => self.type_at(before, fuel),
+            ValueKind::Object { base: Some(base), .. } => self.type_at(base, fuel),
+            ValueKind::Rest(base, _) | ValueKind::Subset(base) => self.type_at(base, fuel),
+            ValueKind::Captured(function, local) | ValueKind::Leaves(function, local) => {
+                let declared = self.module(function.file).and_then(|module| module.locals.get(local.at()));
+                let declared = declared.and_then(|local| local.ty.as_ref());
+                let declared = declared.map_or(Type::Unknown, |ty| self.resolve_type(function.file, ty));
+                if declared != Type::Unknown {
+                    return declared;
+                }
+                self.expand(value).map_or(Type::Unknown, |inner| self.type_at(&inner, fuel))
+            }
+            ValueKind::Fallback { left, right, .. } => self.first_known([left, right], fuel),
+            ValueKind::And(_, right) => self.type_at(right, fuel),
+            ValueKind::Cond { then, otherwise, .. } => self.first_known([then, otherwise], fuel),
+            ValueKind::Either(values) => self.first_known(values, fuel),
+            _ => Type::Unknown,
+        }
+    }
+
+    fn first_known<'v>(&self, values: impl IntoIterator<Item = &'v Shared>, fuel: u8) -> Type {
+        values.into_iter().find_map(|value| known(self.type_at(value, fuel))).unwrap_or(Type::Unknown)
+    }
+
+    fn call_type(&self, call: &CallValue, value: &Shared, fuel: u8) -> Type {
+        if call.is_new {
+            return match &call.callee.kind {
+                ValueKind::Class(class) => Type::Instance(*class, self.type_args(call)),
+                _ => match self.type_at(&call.callee, fuel) {
+                    Type::Object(class) => Type::Instance(class, self.type_args(call)),
+                    _ => self.path(&call.callee).map_or(Type::Unknown, |path| Type::External(path, Vec::new())),
+                },
+            };
+        }
+        if let Some(given) = self.given_type(call) {
+            return given;
+        }
+        for target in self.targets(call) {
+            let Some(function) = self.function(target.function) else { continue };
+            if let Some(declared) = &function.returns
+                && let Some(found) = known(self.resolve_type(target.function.file, declared))
+            {
+                return found;
+            }
+        }
+        match self.expand(value) {
+            Some(inner) => self.type_at(&inner, fuel),
+            None => Type::Unknown,
+        }
+    }
+
+    fn type_args(&self, call: &CallValue) -> Vec<Type> {
+        call.type_args.iter().map(|ty| self.resolve_type(call.site.function.file, ty)).collect()
+    }
+
+    fn param_type(&self, function: FunctionRef, at: u32) -> Type {
+        let Some(declared) = self.function(function) else { return Type::Unknown };
+        let Some(param) = declared.params.get(at as usize) else { return Type::Unknown };
+        if let Some(ty) = &param.ty {
+            return self.resolve_type(function.file, ty);
+        }
+        if declared.kind == FunctionKind::Closure { self.handed_type(function, at) } else { Type::Unknown }
+    }
+
+    /// The type of a field, getter or constructor-assigned property, in the class or its bases.
+    fn field_type(&self, class: ClassRef, args: &[Type], name: &str, fuel: u8) -> Type {
+        for owner in self.lineage(class) {
+            let Some(declared) = self.class(owner) else { continue };
+            if let Some(field) = declared.fields.iter().find(|field| field.name == name) {
+                if let Some(ty) = &field.ty {
+                    let parameter = declared.type_params.iter().position(|param| *param == ty.name);
+                    if owner == class
+                        && let Some(arg) = parameter.and_then(|at| args.get(at))
+                    {
+                        return arg.clone();
+                    }
+                    if let Some(found) = known(self.resolve_type(owner.file, ty)) {
+                        return found;
+                    }
+                }
+                let init = self.unit(owner.file).and_then(|u| u.summary.fields.get(&(owner.id, name.to_owned())));
+                if let Some(init) = init {
+                    return self.type_at(init, fuel);
+                }
+            }
+            for method in &declared.methods {
+                let reference = FunctionRef { file: owner.file, id: *method };
+                let Some(function) = self.function(reference) else { continue };
+                if function.kind == FunctionKind::Getter && function.name == name {
+                    if let Some(ty) = &function.returns {
+                        return self.resolve_type(owner.file, ty);
+                    }
+                    if let Some(value) = self.summary(reference).and_then(|summary| summary.returns.as_ref()) {
+                        return self.type_at(value, fuel);
+                    }
+                }
+                let assigned = self.summary(reference).into_iter().flat_map(|summary| &summary.this_fields);
+                for (field, value) in assigned {
+                    if field == name
+                        && let Some(found) = known(self.type_at(value, fuel))
+                    {
+                        return found;
+                    }
+                }
+            }
+        }
+        match self.base_path(class) {
+            Some(path) => self.external_member(&format!("{path}.{name}"), &[]),
+            None => Type::Unknown,
+        }
+    }
+
+    /// What a receiver row says of a member of a library class.
+    fn external_member(&self, path: &str, args: &[Type]) -> Type {
+        let row = self.rules.receiver().find(|row| row.call.matches(path));
+        row.map_or(Type::Unknown, |row| self.written_type(&row.gives, &|_| Type::Unknown, args))
+    }
+
+    /// What a receiver row says of a call's result.
+    fn given_type(&self, call: &CallValue) -> Option<Type> {
+        let method = call.method();
+        let mut path = None;
+        for row in self.rules.receiver() {
+            if row.call.last().is_some_and(|last| method.is_some_and(|method| method != last)) {
+                continue;
+            }
+            let path =
+                path.get_or_insert_with(|| if self.targets(call).is_empty() { self.callee_path(call) } else { None });
+            if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
+                continue;
+            }
+            let receiver = call.receiver().map_or(Type::Unknown, |receiver| self.type_of(receiver));
+            if row.gives == "$receiver" {
+                return Some(receiver);
+            }
+            let args = match &receiver {
+                Type::External(_, args) => args.clone(),
+                _ => Vec::new(),
+            };
+            let argument = |at: usize| {
+                call.args.get(at).map_or(Type::Unknown, |arg| match self.type_of(&arg.value) {
+                    Type::Object(class) => Type::Instance(class, Vec::new()),
+                    other => other,
+                })
+            };
+            return known(self.written_type(&row.gives, &argument, &args));
+        }
+        None
+    }
+
+    /// `typeorm#Repository<$0>` with what the indexes stand for.
+    pub(crate) fn written_type(&self, text: &str, argument: &dyn Fn(usize) -> Type, receiver_args: &[Type]) -> Type {
+        let (head, inner) = match text.split_once('<') {
+            Some((head, inner)) => (head, Some(inner.trim_end_matches('>'))),
+            None => (text, None),
+        };
+        if let Some(index) = head.strip_prefix('$') {
+            return match index.parse::<usize>() {
+                Ok(at) => argument(at),
+                Err(_) => receiver_args.first().cloned().unwrap_or(Type::Unknown),
+            };
+        }
+        let args = match inner {
+            Some(inner) => inner.split(',').map(|arg| self.written_type(arg.trim(), argument, receiver_args)).collect(),
+            None => receiver_args.to_vec(),
+        };
+        Type::External(head.to_owned(), args)
+    }
+
+    /// A written type.
+    pub fn resolve_type(&self, file: FileId, ty: &TypeRef) -> Type {
+        self.written(file, ty, DEEPEST)
+    }
+
+    fn written(&self, file: FileId, ty: &TypeRef, fuel: u8) -> Type {
+        let Some(fuel) = fuel.checked_sub(1) else { return Type::Unknown };
+        let args = || ty.args.iter().map(|arg| self.written(file, arg, fuel)).collect::<Vec<_>>();
+        match ty.name.as_str() {
+            "|" => return Type::Union(args()),
+            "Array" | "ReadonlyArray" => {
+                return Type::Array(Box::new(args().into_iter().next().unwrap_or(Type::Unknown)));
+            }
+            "Partial" | "Required" | "NonNullable" | "Awaited" | "InstanceType" | "DeepPartial" | "Omit" | "Pick" => {
+                let first = args().into_iter().next().unwrap_or(Type::Unknown);
+                return match first {
+                    Type::Object(class) => Type::Instance(class, Vec::new()),
+                    other => other,
+                };
+            }
+            "[]" => {
+                let mut args = args().into_iter();
+                return match (args.next(), args.next()) {
+                    (Some(Type::Instance(class, inner)), Some(Type::Literal(key))) => {
+                        self.field_type(class, &inner, &key, fuel)
+                    }
+                    (Some(Type::External(path, inner)), Some(Type::Literal(key))) => {
+                        self.external_member(&format!("{path}.{key}"), &inner)
+                    }
+                    _ => Type::Unknown,
+                };
+            }
+            name if name.starts_with(['\'', '"']) => {
+                return Type::Literal(name.trim_matches(['\'', '"']).to_owned());
+            }
+            _ => {}
+        }
+        let is_typeof = ty.name == "typeof";
+        let members: Vec<&str> = if is_typeof { Vec::new() } else { ty.name.split('.').skip(1).collect() };
+        match &ty.binding {
+            Binding::Class(id) => self.class_type(ClassRef { file, id: *id }, args(), fuel),
+            Binding::Import(id) => {
+                let mut resolved = self.resolve_import(file, *id);
+                for member in &members {
+                    resolved = match resolved {
+                        Resolved::Namespace(inner) => self.resolve_export(inner, member),
+                        Resolved::External { module, name } => {
+                            let name = match name.as_str() {
+                                "" | "default" => (*member).to_owned(),
+                                name => format!("{name}.{member}"),
+                            };
+                            Resolved::External { module, name }
+                        }
+                        other => other,
+                    };
+                }
+                match resolved {
+                    Resolved::Value(value) => match self.type_of(&value) {
+                        Type::Object(class) if !is_typeof => self.class_type(class, args(), fuel),
+                        other => other,
+                    },
+                    Resolved::External { module, name } => {
+                        let module = module.strip_prefix("node:").unwrap_or(&module);
+                        Type::External(format!("{module}#{name}"), args())
+                    }
+                    Resolved::Namespace(_) | Resolved::Missing => Type::Unknown,
+                }
+            }
+            Binding::Local(local) if is_typeof => {
+                self.any_value_of(self.owner(file, *local), *local).map_or(Type::Unknown, |value| self.type_of(&value))
+            }
+            Binding::Global(name) => match self.only_class(name) {
+                Some(class) if class.file == file => self.class_type(class, args(), fuel),
+                _ => Type::External(format!("global#{}", ty.name), args()),
+            },
+            Binding::Local(_) | Binding::Function(_) => Type::Unknown,
+        }
+    }
+
+    fn owner(&self, file: FileId, local: crate::ir::LocalId) -> FunctionRef {
+        let id =
+            self.module(file).and_then(|m| m.locals.get(local.at())).map_or(crate::ir::FunctionId(0), |l| l.function);
+        FunctionRef { file, id }
+    }
+
+    fn class_type(&self, class: ClassRef, args: Vec<Type>, fuel: u8) -> Type {
+        if let Some(declared) = self.class(class)
+            && declared.kind == ClassKind::Alias
+            && let Some(target) = declared.extends.first()
+        {
+            return match self.written(class.file, target, fuel) {
+                Type::External(path, inner) if inner.is_empty() => Type::External(path, args),
+                other => other,
+            };
+        }
+        Type::Instance(class, args)
+    }
+}
+
+fn known(ty: Type) -> Option<Type> {
+    match ty {
+        Type::Unknown => None,
+        Type::External(path, _) if path == "global#any" || path == "global#unknown" || path == "global#object" => None,
+        ty => Some(ty),
+    }
+}
