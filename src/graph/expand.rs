@@ -376,7 +376,8 @@ impl Substitution<'_, '_> {
             | ValueKind::Function(_)
             | ValueKind::Class(_)
             | ValueKind::Import(..)
-            | ValueKind::Global(_) => return Arc::clone(value),
+            | ValueKind::Global(_)
+            | ValueKind::Stored { .. } => return Arc::clone(value),
         };
         Value::new(kind, span)
     }

@@ -1,7 +1,258 @@
 //! What is written to a tracked column, per code path.
+//!
+//! Input: the call graph, the schema, the candidates of `sites`. Output: a [`Trace`]: one [`ColumnTrace`] a column, and what must
+//! still be lowered to complete it.
+//!
+//! Invariants: an origin that cannot be told is `unknown` with a reason; an update that does not mention the column is no site; a
+//! path whose constant arguments contradict a condition on it does not exist; results are sorted.
+//!
+//! # Method
+//! Backward from a candidate's row: in its own function the row is known in terms of parameters; for each caller the arguments
+//! are substituted, up to the entry points. There the key of the column is looked up in the row, and its value taken apart
+//! into chains of origins. Once nothing in the row depends on callers any more, one way to each entry point is enough.
+//!
+//! Worked example: `updateToken(id, a) { repo.update(id, { accessToken: a }) }` writes `Param 1`. Called as `updateToken(u.id, u.accessToken)` with
+//! `u = repo.findOne(..)` it writes `preserved`; called with `jwt.sign(..)` it writes `fresh`.
 
+mod cells;
+mod issuing;
+mod meaning;
 mod path;
+mod reads;
+mod row;
+mod walk;
 
 pub use path::{
     ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, ReadKind, ReadSite, Step, WriteSite,
 };
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::Graph;
+use crate::provenance::cells::{Judge, Written};
+use crate::provenance::issuing::Issuing;
+use crate::provenance::meaning::{Chain, Evaluator, Top};
+use crate::provenance::row::Lookup;
+use crate::provenance::walk::{Walk, Way};
+use crate::rules::{Form, Operation};
+use crate::schema::{ColumnId, Schema};
+use crate::sites::{self, Candidate};
+use crate::source::{Gap, Span};
+use crate::summary::{CallSite, FunctionRef};
+
+/// The traced columns, and the functions whose callers must be known for the trace to be complete.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// In the order of [`Schema::columns`].
+    pub columns: Vec<ColumnTrace>,
+    pub reached: BTreeSet<FunctionRef>,
+}
+
+/// Traces every tracked column.
+pub fn trace(graph: &Graph, schema: &Schema) -> Trace {
+    let candidates = sites::find(graph, schema);
+    let issuing = Issuing::new(graph);
+    let mut trace = Trace::default();
+    for at in 0..schema.columns.len() {
+        let column = ColumnTracer { graph, schema, issuing: &issuing, column: ColumnId(at) };
+        trace.columns.push(column.trace(&candidates, &mut trace.reached));
+    }
+    trace
+}
+
+struct ColumnTracer<'g, 'a> {
+    graph: &'g Graph<'a>,
+    schema: &'g Schema,
+    issuing: &'g Issuing<'g, 'a>,
+    column: ColumnId,
+}
+
+/// A path before it is known which mints make a path an issuing one.
+struct Draft {
+    path: Path,
+    functions: Vec<FunctionRef>,
+}
+
+struct DraftSite {
+    span: Span,
+    value: Span,
+    candidate: Candidate,
+    operation: Operation,
+    drafts: Vec<Draft>,
+}
+
+impl ColumnTracer<'_, '_> {
+    fn trace(&self, candidates: &[Candidate], reached: &mut BTreeSet<FunctionRef>) -> ColumnTrace {
+        let mut gaps: BTreeSet<Gap> = BTreeSet::new();
+        let mut minted: BTreeSet<CallSite> = BTreeSet::new();
+        let mut drafts: Vec<DraftSite> = Vec::new();
+        for candidate in candidates {
+            if let Some(site) = self.site(candidate, reached, &mut minted, &mut gaps) {
+                match drafts.iter_mut().find(|known| {
+                    (known.span, known.operation, known.candidate.model)
+                        == (site.span, site.operation, site.candidate.model)
+                }) {
+                    Some(known) => known.drafts.extend(site.drafts),
+                    None => drafts.push(site),
+                }
+            }
+        }
+        let writing: BTreeSet<FunctionRef> = drafts.iter().map(|site| site.candidate.function).collect();
+        let issuers = self.issuing.issuers(&minted);
+        reached.extend(issuers.iter().copied());
+        self.above(&issuers, reached);
+        let missing = self.issuing.missing(&issuers, &writing);
+        let sites = drafts.into_iter().map(|site| self.finished(site, &minted)).collect();
+        let reads = reads::find(self.graph, self.schema, self.column);
+        ColumnTrace { column: self.column, sites, missing, reads, gaps: gaps.into_iter().collect() }
+    }
+
+    /// All callers at any distance: their callers must be known too.
+    fn above(&self, functions: &BTreeSet<FunctionRef>, reached: &mut BTreeSet<FunctionRef>) {
+        let mut open: Vec<FunctionRef> = functions.iter().copied().collect();
+        let mut seen = functions.clone();
+        while let Some(at) = open.pop() {
+            reached.insert(at);
+            open.extend(self.graph.callers(at).iter().map(|edge| edge.caller).filter(|caller| seen.insert(*caller)));
+        }
+    }
+
+    fn site(
+        &self,
+        candidate: &Candidate,
+        reached: &mut BTreeSet<FunctionRef>,
+        minted: &mut BTreeSet<CallSite>,
+        gaps: &mut BTreeSet<Gap>,
+    ) -> Option<DraftSite> {
+        let tracked = &self.schema.columns[self.column.0];
+        let (_, property) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model)?;
+        let property = &self.schema.models[candidate.model.0].properties[*property];
+        let key = if candidate.by_column { property.column.as_str() } else { property.name.as_str() };
+        let evaluator = |top| Evaluator { graph: self.graph, schema: self.schema, column: self.column, top };
+        let lookup = || Lookup { graph: self.graph, schema: self.schema, key };
+        let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup() };
+        let found = walk.ways(candidate);
+        if found.cut {
+            let at = self.graph.sources.location(candidate.span);
+            gaps.insert(Gap {
+                path: at.path,
+                line: at.line,
+                why: "budget: more paths to this write than are followed".into(),
+            });
+        }
+        reached.insert(candidate.function);
+        let mut site: Option<DraftSite> = None;
+        for way in found.ways {
+            let mut judge = Judge {
+                graph: self.graph,
+                schema: self.schema,
+                column: self.column,
+                model: candidate.model,
+                operation: candidate.operation,
+                undefined: candidate.undefined,
+                span: candidate.span,
+            };
+            if candidate.operation == Operation::Save {
+                let inserts = judge.save_inserts(&way.row);
+                judge.operation = if inserts { Operation::Insert } else { Operation::Update };
+            }
+            let top = Top { function: way.top, fresh: &way.fresh };
+            let evaluator = Evaluator { top: Some(top), ..evaluator(None) };
+            let (chains, value) = match judge.written(&lookup(), &evaluator, &way.row) {
+                Written::Nothing => continue,
+                Written::Perhaps(gap) => {
+                    gaps.insert(gap);
+                    reached.extend(way.functions.iter().copied());
+                    continue;
+                }
+                Written::Chains { chains, value } => (chains, value),
+            };
+            reached.extend(way.functions.iter().copied());
+            minted.extend(chains.iter().flatten().filter_map(|atom| atom.mint));
+            let draft = self.draft(candidate, way, &chains);
+            let value = value.filter(|value| value.file == candidate.span.file).unwrap_or(candidate.span);
+            match &mut site {
+                Some(site) => site.drafts.push(draft),
+                None => {
+                    site = Some(DraftSite {
+                        span: candidate.span,
+                        value,
+                        candidate: candidate.clone(),
+                        operation: judge.operation,
+                        drafts: vec![draft],
+                    });
+                }
+            }
+        }
+        site
+    }
+
+    fn draft(&self, candidate: &Candidate, way: Way, chains: &[Chain]) -> Draft {
+        let meaning = meaning::meaning(chains);
+        let atoms = || chains.iter().flatten();
+        let inferred = !way.certain || !candidate.certain || atoms().any(|atom| atom.inferred);
+        let forms: BTreeSet<Form> = atoms().filter_map(|atom| atom.form).collect();
+        let form = match (forms.len(), forms.first()) {
+            (0, _) => None,
+            (1, Some(form)) => Some(*form),
+            _ => Some(Form::Unknown),
+        };
+        let mut reasons: Vec<String> = Vec::new();
+        for atom in atoms() {
+            if !reasons.contains(&atom.reason) && reasons.len() < 4 {
+                reasons.push(atom.reason.clone());
+            }
+        }
+        let last = way.steps.last();
+        let mut reason = reasons.join("; or ");
+        if let Some(step) = last
+            && meaning.origins().contains(&Origin::Preserved)
+        {
+            reason = format!("{}() passes {reason}", step.function);
+        }
+        let mut trail =
+            vec![Hop { span: candidate.span, what: format!("written by {}", self.graph.name(candidate.function)) }];
+        trail.extend(atoms().flat_map(|atom| atom.trail.iter().cloned()).take(30));
+        let path = Path {
+            entry: way.entry,
+            steps: way.steps,
+            issues: false,
+            mints: Vec::new(),
+            meaning,
+            form,
+            confidence: if inferred { Confidence::Inferred } else { Confidence::Proven },
+            reason,
+            trail,
+        };
+        Draft { path, functions: way.functions }
+    }
+
+    fn finished(&self, site: DraftSite, minted: &BTreeSet<CallSite>) -> WriteSite {
+        let mut paths: BTreeMap<(EntryPoint, Meaning, Option<Form>), Path> = BTreeMap::new();
+        for draft in site.drafts {
+            let mints = self.issuing.on(&draft.functions);
+            let mut path = draft.path;
+            let issuing = Issuing::issues(&mints, minted);
+            path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
+            path.mints = Issuing::hops(&issuing);
+            path.mints.truncate(10);
+            let key = (path.entry.clone(), path.meaning.clone(), path.form);
+            match paths.get(&key) {
+                Some(known) if known.steps.len() <= path.steps.len() => {}
+                _ => {
+                    paths.insert(key, path);
+                }
+            }
+        }
+        let file = self.graph.sources.get(site.span.file);
+        WriteSite {
+            span: site.span,
+            value: site.value,
+            model: site.candidate.model,
+            operation: site.operation,
+            scope: file.scope,
+            function: self.graph.name(site.candidate.function),
+            paths: paths.into_values().collect(),
+        }
+    }
+}

@@ -1,1 +1,75 @@
-//! sites
+//! Where rows of a tracked table are written: calls of ORMs and SQL text, matched against the rule packs.
+//!
+//! Input: the call graph, the schema. Output: [`Candidate`]s: a write of a whole row; whether it writes the tracked column, and
+//! what, is told by `provenance`.
+//!
+//! Invariants: a model is known through the receiver's type, the named entity or a model accessor, never through the column's
+//! name; a call that reaches a function of the tree is no library call.
+//!
+//! Worked example: `this.prisma.user.create({ data: { email, accounts: { create: { access_token: t } } } })` is a candidate for `User`
+//! with the row `data`, and one for `Account` with the row `data.accounts.create`.
+
+mod nested;
+mod orm;
+mod sql;
+
+use crate::graph::Graph;
+use crate::rules::{Operation, Undefined};
+use crate::schema::{ModelId, ModelSource, Schema};
+use crate::source::Span;
+use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
+
+/// A write of rows of one model.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub model: ModelId,
+    pub function: FunctionRef,
+    /// The writing call or statement.
+    pub span: Span,
+    pub operation: Operation,
+    /// The row, or an array of rows.
+    pub row: Shared,
+    /// Whether the row's keys are column names (SQL) or property names.
+    pub by_column: bool,
+    pub undefined: Undefined,
+    pub guards: Guards,
+    /// Whether the model is certain.
+    pub certain: bool,
+}
+
+/// Every write of a model that has a tracked column, sorted by place.
+pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
+    let mut found = orm::find(graph, schema);
+    found.extend(sql::find(graph, schema));
+    found.sort_by_key(|candidate| (candidate.span, candidate.model, candidate.operation));
+    found
+}
+
+/// The model whose rows a reading call returns.
+pub fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+    orm::model_read(graph, schema, call)
+}
+
+/// The model that a class of the tree (or one of its bases) declares.
+pub fn model_of_class(graph: &Graph, schema: &Schema, class: ClassRef) -> Option<ModelId> {
+    let line = graph.lineage(class);
+    line.iter().find_map(|class| schema.models.iter().position(|model| model.class == Some(*class))).map(ModelId)
+}
+
+/// The Prisma model behind `client.user`.
+fn model_of_accessor(schema: &Schema, accessor: &str) -> Option<ModelId> {
+    let fits = |name: &str| {
+        let mut letters = name.chars();
+        letters.next().is_some_and(|first| {
+            let mut wanted = accessor.chars();
+            wanted.next() == first.to_lowercase().next() && wanted.as_str() == letters.as_str()
+        })
+    };
+    let at = schema.models.iter().position(|model| model.source == ModelSource::Prisma && fits(&model.name))?;
+    Some(ModelId(at))
+}
+
+/// Whether a model has a tracked column.
+fn is_tracked(schema: &Schema, model: ModelId) -> bool {
+    schema.columns.iter().any(|column| column.bindings.iter().any(|(id, _)| *id == model))
+}

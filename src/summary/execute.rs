@@ -393,7 +393,12 @@ impl<'a> Execution<'a> {
                 self.closure(*id);
                 ValueKind::Function(FunctionRef { file: self.module.file, id: *id })
             }
-            ExprKind::Sql(text) => ValueKind::Sql(Arc::new((**text).clone()), self.all(&text.holes)),
+            ExprKind::Sql(text) => {
+                let holes = self.all(&text.holes);
+                let value = Value::new(ValueKind::Sql(Arc::new((**text).clone()), holes), span);
+                self.out.sql.push((Arc::clone(&value), self.guards.clone()));
+                return value;
+            }
             ExprKind::Opaque { why, operands } => ValueKind::Opaque(why, self.all(operands)),
         };
         Value::new(kind, span)

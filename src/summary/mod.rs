@@ -59,6 +59,8 @@ pub struct Summary {
     pub param_decorators: Vec<Vec<Arc<CallValue>>>,
     /// Every `base.name` that is read.
     pub reads: Vec<Shared>,
+    /// Every SQL text.
+    pub sql: Vec<(Shared, Guards)>,
 }
 
 /// A call and the conditions under which it is reached.

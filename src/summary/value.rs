@@ -103,6 +103,11 @@ impl Value {
         }
     }
 
+    /// One element of an array; anything else as it is.
+    pub fn element_or_self(value: &Shared) -> Shared {
+        if matches!(value.kind, ValueKind::Array(_)) { Self::element(value, value.span) } else { Arc::clone(value) }
+    }
+
     /// Element `index` of `base`, looked up where the index is a number and the array is known.
     pub fn index(base: &Shared, index: &Shared, span: Span) -> Shared {
         if let (ValueKind::Array(members), ValueKind::Number(number)) = (&base.kind, &index.kind)
@@ -138,7 +143,8 @@ impl ValueKind {
             | Self::Function(_)
             | Self::Class(_)
             | Self::Import(..)
-            | Self::Global(_) => {}
+            | Self::Global(_)
+            | Self::Stored { .. } => {}
             Self::Field(base, _) | Self::Element(base) | Self::Rest(base, _) | Self::Subset(base) | Self::Not(base) => {
                 visit(base);
             }
@@ -267,6 +273,11 @@ pub enum ValueKind {
     Either(Vec<Shared>),
     Concat(Vec<Shared>),
     Sql(Arc<SqlText>, Vec<Shared>),
+    /// What a column of the written row holds before the write: `COALESCE($1, access_token)`.
+    Stored {
+        table: String,
+        column: String,
+    },
     Opaque(&'static str, Vec<Shared>),
 }
 

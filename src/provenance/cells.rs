@@ -1,0 +1,226 @@
+//! A cell of a row -> what writing that row does to the column: the seven origins, by operation.
+
+use std::sync::Arc;
+
+use crate::graph::{Graph, Type};
+use crate::provenance::meaning::{Atom, Chain, Evaluator};
+use crate::provenance::path::{Hop, Origin};
+use crate::provenance::row::{Cell, Lookup};
+use crate::rules::{Form, Operation, Undefined};
+use crate::schema::{ColumnId, ModelId, Schema};
+use crate::source::{Gap, Span};
+use crate::summary::{Shared, Slot, ValueKind};
+
+/// What one way writes.
+pub(super) enum Written {
+    /// The column is not mentioned: no write.
+    Nothing,
+    Chains {
+        chains: Vec<Chain>,
+        value: Option<Span>,
+    },
+    /// It may be written, but that cannot be told, and most likely it is not.
+    Perhaps(Gap),
+}
+
+pub(super) struct Judge<'g, 'a> {
+    pub graph: &'g Graph<'a>,
+    pub schema: &'g Schema,
+    pub column: ColumnId,
+    pub model: ModelId,
+    pub operation: Operation,
+    pub undefined: Undefined,
+    pub span: Span,
+}
+
+impl Judge<'_, '_> {
+    pub(super) fn written(&self, lookup: &Lookup, evaluator: &Evaluator, row: &Shared) -> Written {
+        let cell = lookup.of(row);
+        let value = cell.key_span();
+        let mut state = Alternatives::default();
+        self.alternatives(lookup, evaluator, &cell, &mut state, 0);
+        let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
+        if inserts {
+            if state.absent || state.stored {
+                state.chains.push(vec![self.absent(row)]);
+            }
+            for (why, at) in state.unknown {
+                state.chains.push(vec![self.atom(Origin::Unknown, at, why)]);
+            }
+        } else {
+            if state.chains.is_empty() {
+                return match state.unknown.into_iter().next() {
+                    Some((why, at)) => Written::Perhaps(self.gap(&why, at)),
+                    None => Written::Nothing,
+                };
+            }
+            if state.absent {
+                let left = self.atom(Origin::Preserved, self.span, "left as it is where the key is absent".to_owned());
+                state.chains.push(vec![left]);
+            }
+            for (why, at) in state.unknown {
+                // A key computed at run time beside a plain one adds nothing that is known.
+                if !why.starts_with("a key") {
+                    state.chains.push(vec![self.atom(Origin::Unknown, at, why)]);
+                }
+            }
+        }
+        Written::Chains { chains: state.chains, value }
+    }
+
+    fn gap(&self, why: &str, at: Span) -> Gap {
+        let place = self.graph.sources.location(at);
+        let column = &self.schema.columns[self.column.0];
+        Gap { path: place.path, line: place.line, why: format!("may write {}.{}: {why}", column.table, column.column) }
+    }
+
+    fn atom(&self, origin: Origin, span: Span, reason: String) -> Atom {
+        let form = (origin == Origin::Unknown).then_some(Form::Unknown);
+        let trail = vec![Hop { span, what: reason.clone() }];
+        Atom { origin, form, definite: false, inferred: false, reason, trail, mint: None }
+    }
+
+    /// A column that an INSERT leaves out.
+    fn absent(&self, row: &Shared) -> Atom {
+        let column = &self.schema.columns[self.column.0];
+        let bound = column.bindings.iter().find(|(model, _)| *model == self.model);
+        let property = bound.map(|(model, at)| &self.schema.models[model.0].properties[*at]);
+        let default = property.and_then(|p| p.default.clone()).or_else(|| column.default.clone());
+        let nullable = property.and_then(|p| p.nullable).or(column.nullable);
+        let is_null = |default: &str| default.eq_ignore_ascii_case("null");
+        match (default, nullable) {
+            (Some(default), _) if !default.is_empty() && !is_null(&default) => {
+                let reason = format!("the column is not in the row; its default {default} makes a value");
+                self.atom(Origin::Generated, row.span, reason)
+            }
+            (_, Some(false)) => self.atom(
+                Origin::Unknown,
+                row.span,
+                "the column is not in the row, cannot be NULL and has no default: something else must supply it"
+                    .to_owned(),
+            ),
+            _ => self.atom(Origin::Omitted, row.span, "the column is not in the row: it starts as NULL".to_owned()),
+        }
+    }
+
+    fn alternatives(&self, lookup: &Lookup, evaluator: &Evaluator, cell: &Cell, out: &mut Alternatives, depth: u8) {
+        if depth > 40 {
+            out.unknown.push(("the row is built in too many steps to follow".to_owned(), self.span));
+            return;
+        }
+        match cell {
+            Cell::Absent => out.absent = true,
+            Cell::Stored(_) => out.stored = true,
+            Cell::Unknown { why, at } => out.unknown.push((why.clone(), *at)),
+            Cell::Value { value, .. } => {
+                for chain in evaluator.chains(value) {
+                    let undefined = |atom: &Atom| atom.origin == Origin::Null && atom.reason == "undefined";
+                    if self.undefined == Undefined::Skip && chain.last().is_some_and(undefined) {
+                        if chain.len() == 1 {
+                            out.absent = true;
+                        } else {
+                            let mut chain = chain;
+                            chain.pop();
+                            let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
+                            chain.push(if inserts {
+                                self.absent(value)
+                            } else {
+                                self.atom(Origin::Preserved, value.span, "undefined leaves the column as it is".into())
+                            });
+                            out.chains.push(chain);
+                        }
+                    } else {
+                        out.chains.push(chain);
+                    }
+                }
+            }
+            Cell::Either(cells) => {
+                for cell in cells {
+                    self.alternatives(lookup, evaluator, cell, out, depth + 1);
+                }
+            }
+            Cell::Over(over, under) => {
+                let mut first = Alternatives::default();
+                self.alternatives(lookup, evaluator, over, &mut first, depth + 1);
+                let falls_through = first.absent || first.chains.is_empty();
+                let hidden = first.unknown;
+                out.chains.append(&mut first.chains);
+                out.stored |= first.stored;
+                if falls_through || !hidden.is_empty() {
+                    let had = out.chains.len();
+                    self.alternatives(lookup, evaluator, under, out, depth + 1);
+                    // A plain key below hides most of what an unknown spread could hold.
+                    if out.chains.len() == had {
+                        out.unknown.extend(hidden);
+                    }
+                }
+            }
+            Cell::Open(value) => match self.open(lookup, value) {
+                Some(cell) => self.alternatives(lookup, evaluator, &cell, out, depth + 1),
+                None => {
+                    let shown = self.graph.sources.text(value.span);
+                    let shown: String = shown.chars().take(40).collect();
+                    out.unknown.push((format!("`{shown}` may hold any key"), value.span));
+                }
+            },
+        }
+    }
+
+    /// An object that comes from outside: by its declared type.
+    fn open(&self, lookup: &Lookup, value: &Shared) -> Option<Cell> {
+        if let Type::Instance(..) = self.graph.type_of(value) {
+            return lookup.shaped(value).filter(|cell| !matches!(cell, Cell::Open(_)));
+        }
+        None
+    }
+
+    /// Whether `save(row)` inserts: a new object; an object that was read or carries its key is updated.
+    pub(super) fn save_inserts(&self, row: &Shared) -> bool {
+        let mut at = Arc::clone(row);
+        for _ in 0..40 {
+            let next = match &at.kind {
+                ValueKind::Object { base: Some(base), .. } => Some(Arc::clone(base)),
+                ValueKind::Object { base: None, entries } => {
+                    let keyed = entries.iter().any(|entry| matches!(entry, Slot::Named { key, .. } if key == "id"));
+                    let spread = entries.iter().find_map(|entry| match entry {
+                        Slot::Spread(inner) => Some(inner),
+                        _ => None,
+                    });
+                    match spread {
+                        Some(inner) if !keyed => Some(Arc::clone(inner)),
+                        _ => return !keyed,
+                    }
+                }
+                ValueKind::Call(call) if call.is_new => return true,
+                ValueKind::Call(call) => {
+                    if crate::sites::model_read(self.graph, self.schema, call).is_some() {
+                        return false;
+                    }
+                    let made = self.graph.callee_path(call).and_then(|path| {
+                        let row = self.graph.rules.pass().find(|row| row.key.is_none() && row.call.matches(&path))?;
+                        row.from.iter().flat_map(|path| self.graph.argument(call, path)).next()
+                    });
+                    made.or_else(|| self.graph.expand(&at))
+                }
+                ValueKind::Cond { then, .. } => Some(Arc::clone(then)),
+                ValueKind::Either(values) => values.first().cloned(),
+                ValueKind::Fallback { left, .. } => Some(Arc::clone(left)),
+                ValueKind::Array(_) => Some(crate::summary::Value::element(&at, at.span)),
+                _ => self.graph.expand(&at),
+            };
+            match next {
+                Some(next) if !Arc::ptr_eq(&next, &at) => at = next,
+                _ => return false,
+            }
+        }
+        false
+    }
+}
+
+#[derive(Default)]
+struct Alternatives {
+    chains: Vec<Chain>,
+    absent: bool,
+    stored: bool,
+    unknown: Vec<(String, Span)>,
+}

@@ -1,0 +1,60 @@
+//! Who reads the column: fields of rows, queries that name it.
+
+use std::collections::BTreeMap;
+
+use crate::graph::Graph;
+use crate::ir::{FunctionId, SqlStatement};
+use crate::provenance::meaning::Evaluator;
+use crate::provenance::path::{ReadKind, ReadSite};
+use crate::schema::{ColumnId, Schema};
+use crate::source::{Scope, Span};
+use crate::summary::{FunctionRef, ValueKind};
+
+/// Read sites in production code, sorted by place.
+pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<ReadSite> {
+    let tracked = &schema.columns[column.0];
+    let evaluator = Evaluator { graph, schema, column, top: None };
+    let mut found: BTreeMap<Span, ReadSite> = BTreeMap::new();
+    for (file, unit) in graph.units() {
+        if graph.sources.get(file).scope != Scope::Production {
+            continue;
+        }
+        for (at, summary) in unit.summary.functions.iter().enumerate() {
+            let function = FunctionRef { file, id: FunctionId::of(at) };
+            let mut add = |span: Span, kind| {
+                found.entry(span).or_insert_with(|| ReadSite { span, function: graph.name(function), kind });
+            };
+            for read in &summary.reads {
+                let ValueKind::Field(base, name) = &read.kind else { continue };
+                let bound = tracked.bindings.iter().any(|(model, property)| {
+                    schema.models[model.0].properties[*property].name == *name
+                        && evaluator.row_model(base) == Some(*model)
+                });
+                if bound {
+                    add(read.span, kind(graph, function));
+                }
+            }
+            for (text, _) in &summary.sql {
+                let ValueKind::Sql(text, _) = &text.kind else { continue };
+                for statement in &text.statements {
+                    if let SqlStatement::Select { tables, columns, span } = statement
+                        && tables.iter().any(|table| table.eq_ignore_ascii_case(&tracked.table))
+                        && columns.iter().any(|name| name.eq_ignore_ascii_case(&tracked.column))
+                    {
+                        add(*span, ReadKind::Query);
+                    }
+                }
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// A guard by what its class is called and does: guards, strategies and middleware decide on a request.
+fn kind(graph: &Graph, function: FunctionRef) -> ReadKind {
+    let name = graph.name(function);
+    let owner = name.split('.').next().unwrap_or("");
+    let decides = ["Guard", "Strategy", "Middleware"].iter().any(|ending| owner.ends_with(ending))
+        || name.ends_with(".canActivate");
+    if decides { ReadKind::Guard } else { ReadKind::Service }
+}

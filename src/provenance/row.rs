@@ -1,0 +1,311 @@
+//! One key of a row value: what stands under it, whether it can be absent.
+
+use std::sync::Arc;
+
+use crate::graph::{Graph, Type};
+use crate::ir::ClassKind;
+use crate::schema::{ModelId, Schema};
+use crate::sites;
+use crate::source::Span;
+use crate::summary::{Member, Shared, Slot, Value, ValueKind};
+
+/// What a row holds under a key.
+#[derive(Clone, Debug)]
+pub(super) enum Cell {
+    Value {
+        value: Shared,
+        key: Span,
+    },
+    Absent,
+    /// The row was read from this model and the key was not assigned since.
+    Stored(ModelId),
+    /// A part of the row that only callers can tell.
+    Open(Shared),
+    /// May be written, by a key or a value that cannot be told.
+    Unknown {
+        why: String,
+        at: Span,
+    },
+    Either(Vec<Cell>),
+    /// Where the first is absent, the second.
+    Over(Box<Cell>, Box<Cell>),
+}
+
+pub(super) struct Lookup<'g, 'a> {
+    pub graph: &'g Graph<'a>,
+    pub schema: &'g Schema,
+    pub key: &'g str,
+}
+
+const DEEPEST: u8 = 40;
+
+impl Lookup<'_, '_> {
+    pub(super) fn of(&self, row: &Shared) -> Cell {
+        self.at(row, DEEPEST)
+    }
+
+    fn at(&self, row: &Shared, fuel: u8) -> Cell {
+        let unknown = |why: &str| Cell::Unknown { why: why.to_owned(), at: row.span };
+        let Some(fuel) = fuel.checked_sub(1) else { return unknown("the row is built in too many steps to follow") };
+        match &row.kind {
+            ValueKind::Object { base, entries } => self.entries(base.as_ref(), entries, fuel),
+            ValueKind::Cond { then, otherwise, .. } => {
+                Cell::Either(vec![self.at(then, fuel), self.at(otherwise, fuel)]).flat()
+            }
+            ValueKind::And(_, right) => Cell::Either(vec![self.at(right, fuel), Cell::Absent]).flat(),
+            ValueKind::Fallback { left, right, .. } => {
+                Cell::Either(vec![self.at(left, fuel), self.at(right, fuel)]).flat()
+            }
+            ValueKind::Either(values) => Cell::Either(values.iter().map(|value| self.at(value, fuel)).collect()).flat(),
+            ValueKind::Array(members) => {
+                let cells = members.iter().map(|member| {
+                    let (Member::One(inner) | Member::Each(inner) | Member::Spread(inner)) = member;
+                    self.at(inner, fuel)
+                });
+                Cell::Either(cells.collect()).flat()
+            }
+            ValueKind::Rest(_, except) if except.iter().any(|key| key == self.key) => Cell::Absent,
+            ValueKind::Rest(base, _) => self.at(base, fuel),
+            ValueKind::Subset(base) => Cell::Either(vec![self.at(base, fuel), Cell::Absent]).flat(),
+            ValueKind::Undefined | ValueKind::Null | ValueKind::Bool(_) | ValueKind::Number(_) | ValueKind::Text(_) => {
+                Cell::Absent
+            }
+            ValueKind::Call(call) => self.call(row, call, fuel),
+            ValueKind::Opaque(why, _) => unknown(why),
+            ValueKind::Param(..) => match self.stored_or_shaped(row) {
+                // A caller may hand over a narrower object than the parameter's type says.
+                Some(Cell::Absent) => Cell::Absent,
+                _ => Cell::Open(Arc::clone(row)),
+            },
+            _ => {
+                if let Some(cell) = self.stored_or_shaped(row)
+                    && !matches!(cell, Cell::Value { .. })
+                {
+                    return cell;
+                }
+                match self.graph.expand(row) {
+                    Some(inner) if !Arc::ptr_eq(&inner, row) => self.at(&inner, fuel),
+                    _ if row.is_open() => Cell::Open(Arc::clone(row)),
+                    _ => self.shaped(row).unwrap_or_else(|| unknown("an object whose keys cannot be told")),
+                }
+            }
+        }
+    }
+
+    fn entries(&self, base: Option<&Shared>, entries: &[Slot], fuel: u8) -> Cell {
+        let Some((last, before)) = entries.split_last() else {
+            return base.map_or(Cell::Absent, |base| self.at(base, fuel));
+        };
+        match last {
+            Slot::Named { key, key_span, value } if key == self.key => {
+                Cell::Value { value: Arc::clone(value), key: *key_span }
+            }
+            Slot::Named { .. } => self.entries(base, before, fuel),
+            Slot::Computed { key, .. } => {
+                let unknown = Cell::Unknown { why: "a key that is computed at run time".to_owned(), at: key.span };
+                Cell::Either(vec![unknown, self.entries(base, before, fuel)]).flat()
+            }
+            Slot::Spread(inner) => {
+                let first = self.at(inner, fuel);
+                if matches!(first, Cell::Absent) {
+                    return self.entries(base, before, fuel);
+                }
+                if first.is_definite() {
+                    return first;
+                }
+                Cell::Over(Box::new(first), Box::new(self.entries(base, before, fuel)))
+            }
+        }
+    }
+
+    fn call(&self, row: &Shared, call: &crate::summary::CallValue, fuel: u8) -> Cell {
+        if call.is_new {
+            return self.made(row, call, fuel);
+        }
+        if let Some(model) = sites::model_read(self.graph, self.schema, call) {
+            return Cell::Stored(model);
+        }
+        if !self.graph.targets(call).is_empty() {
+            if let Some(inner) = self.graph.expand(row) {
+                return self.at(&inner, fuel);
+            }
+            return self
+                .stored_or_shaped(row)
+                .unwrap_or_else(|| Cell::Unknown { why: "a function that returns nothing".into(), at: row.span });
+        }
+        if let Some(path) = self.graph.callee_path(call) {
+            for pass in self.graph.rules.pass().filter(|pass| pass.key.is_none() && pass.call.matches(&path)) {
+                let cells: Vec<Cell> = pass
+                    .from
+                    .iter()
+                    .flat_map(|path| self.graph.argument(call, path))
+                    .map(|value| self.at(&value, fuel))
+                    .collect();
+                if !cells.is_empty() {
+                    // Later arguments win over earlier ones, as in `Object.assign` and `repository.merge`.
+                    let mut cells = cells.into_iter().rev();
+                    let last = cells.next().unwrap_or(Cell::Absent);
+                    return cells.fold(last, |over, under| match over {
+                        Cell::Absent => under,
+                        over if over.is_definite() => over,
+                        over => Cell::Over(Box::new(over), Box::new(under)),
+                    });
+                }
+            }
+        }
+        if row.is_open() && call.args.iter().any(|arg| matches!(arg.value.kind, ValueKind::Param(..))) {
+            return self.stored_or_shaped(row).unwrap_or_else(|| Cell::Open(Arc::clone(row)));
+        }
+        let name = call.method().unwrap_or("a library");
+        self.stored_or_shaped(row).unwrap_or_else(|| Cell::Unknown {
+            why: format!("the object is made by {name}(), which no rule describes"),
+            at: row.span,
+        })
+    }
+
+    /// `new User()`, `new User({ .. })`: initial values, then what the constructor assigns.
+    fn made(&self, row: &Shared, call: &crate::summary::CallValue, fuel: u8) -> Cell {
+        let Type::Instance(class, _) = self.graph.type_of(row) else {
+            return Cell::Unknown { why: "an object of a class outside the tree".to_owned(), at: row.span };
+        };
+        for target in self.graph.targets(call) {
+            let Some(summary) = self.graph.summary(target.function) else { continue };
+            let assigned = summary.this_fields.iter().rev().find(|(field, _)| field == self.key);
+            if let Some((_, value)) = assigned {
+                let bindings = self.graph.bind(call, target.function);
+                let value = self.graph.substitute(value, &bindings);
+                let key = value.span;
+                return Cell::Value { value, key };
+            }
+            // `Object.assign(this, partial)`
+            if let Some(param) = call.args.first()
+                && summary.this_fields.is_empty()
+                && self.graph.function(target.function).is_some_and(|f| f.params.len() == 1)
+            {
+                return self.at(&param.value, fuel);
+            }
+        }
+        for owner in self.graph.lineage(class) {
+            let init = self.graph.unit(owner.file).and_then(|u| u.summary.fields.get(&(owner.id, self.key.to_owned())));
+            if let Some(value) = init {
+                return Cell::Value { value: Arc::clone(value), key: value.span };
+            }
+        }
+        Cell::Absent
+    }
+
+    fn stored_or_shaped(&self, row: &Shared) -> Option<Cell> {
+        match self.graph.type_of(row) {
+            Type::Instance(class, _) => {
+                if let Some(model) = sites::model_of_class(self.graph, self.schema, class)
+                    && !matches!(row.kind, ValueKind::Param(..))
+                {
+                    return Some(Cell::Stored(model));
+                }
+                self.shaped(row)
+            }
+            Type::Array(_) => None,
+            _ => None,
+        }
+    }
+
+    /// What the declared type of a row says of the key.
+    pub(super) fn shaped(&self, row: &Shared) -> Option<Cell> {
+        let Type::Instance(class, _) = self.graph.type_of(row) else { return None };
+        let line = self.graph.lineage(class);
+        for owner in &line {
+            let declared = self.graph.class(*owner)?;
+            if declared.open || declared.kind == ClassKind::Alias {
+                return None;
+            }
+            if let Some(field) = declared.fields.iter().find(|field| field.name == self.key) {
+                let value = Value::new(ValueKind::Field(Arc::clone(row), self.key.to_owned()), row.span);
+                let found = Cell::Value { value, key: row.span };
+                return Some(if field.optional { Cell::Either(vec![found, Cell::Absent]) } else { found });
+            }
+        }
+        let outside = line.iter().any(|owner| {
+            self.graph.class(*owner).is_some_and(|class| {
+                class.extends_call.is_some()
+                    || class
+                        .extends
+                        .iter()
+                        .any(|base| !matches!(self.graph.resolve_type(owner.file, base), Type::Instance(..)))
+            })
+        });
+        (!outside).then_some(Cell::Absent)
+    }
+}
+
+impl Cell {
+    fn is_definite(&self) -> bool {
+        match self {
+            Self::Value { .. } | Self::Stored(_) => true,
+            Self::Either(cells) => cells.iter().all(Self::is_definite),
+            Self::Over(_, under) => under.is_definite(),
+            Self::Absent | Self::Open(_) | Self::Unknown { .. } => false,
+        }
+    }
+
+    fn flat(self) -> Self {
+        let Self::Either(cells) = self else { return self };
+        let mut all: Vec<Self> = Vec::new();
+        let mut absent = false;
+        for cell in cells {
+            match cell {
+                Self::Either(inner) => {
+                    for cell in inner {
+                        if matches!(cell, Self::Absent) { absent = true } else { all.push(cell) }
+                    }
+                }
+                Self::Absent => absent = true,
+                cell => all.push(cell),
+            }
+        }
+        if absent {
+            all.push(Self::Absent);
+        }
+        if all.len() == 1 { all.swap_remove(0) } else { Self::Either(all) }
+    }
+
+    /// The parts that only callers can tell.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Self::Open(_) => true,
+            Self::Value { value, .. } => value.is_open(),
+            Self::Either(cells) => cells.iter().any(Self::is_open),
+            Self::Over(over, under) => over.is_open() || under.is_open(),
+            Self::Absent | Self::Stored(_) | Self::Unknown { .. } => false,
+        }
+    }
+
+    /// Where the column's key or value stands, if anywhere.
+    pub(super) fn key_span(&self) -> Option<Span> {
+        match self {
+            Self::Value { key, .. } => Some(*key),
+            Self::Either(cells) => cells.iter().find_map(Self::key_span),
+            Self::Over(over, under) => over.key_span().or_else(|| under.key_span()),
+            Self::Absent | Self::Stored(_) | Self::Open(_) | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Whether any way of it writes the column.
+    pub(super) fn writes(&self) -> bool {
+        match self {
+            Self::Value { .. } => true,
+            Self::Either(cells) => cells.iter().any(Self::writes),
+            Self::Over(over, under) => over.writes() || under.writes(),
+            Self::Absent | Self::Stored(_) | Self::Open(_) | Self::Unknown { .. } => false,
+        }
+    }
+
+    /// Whether the row was read from the table.
+    pub(super) fn is_read(&self) -> bool {
+        match self {
+            Self::Stored(_) => true,
+            Self::Either(cells) => cells.iter().any(Self::is_read),
+            Self::Over(over, under) => over.is_read() || under.is_read(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! From a write up to the entry points: every way, with the row as that way writes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::graph::{EdgeKind, Graph};
+use crate::ir::FunctionKind;
+use crate::provenance::meaning::Evaluator;
+use crate::provenance::path::{EntryPoint, Step};
+use crate::provenance::row::Lookup;
+use crate::sites::Candidate;
+use crate::source::Span;
+use crate::summary::{FunctionRef, Guards, Shared};
+
+/// The top of one way to a write.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub top: FunctionRef,
+    pub entry: EntryPoint,
+    /// Parameters of the top that an issuer hands in.
+    pub fresh: Vec<u32>,
+    pub steps: Vec<Step>,
+    /// All functions on the way, the top last.
+    pub functions: Vec<FunctionRef>,
+    /// The row in terms of the top.
+    pub row: Shared,
+    pub certain: bool,
+}
+
+struct State {
+    function: FunctionRef,
+    row: Shared,
+    conditions: Vec<(Shared, bool)>,
+    steps: Vec<Step>,
+    functions: Vec<FunctionRef>,
+    certain: bool,
+}
+
+pub(super) struct Walk<'g, 'a> {
+    pub graph: &'g Graph<'a>,
+    pub evaluator: Evaluator<'g, 'a>,
+    pub lookup: Lookup<'g, 'a>,
+}
+
+/// More states than this for one site end the walk.
+const BUDGET: usize = 3_000;
+const LONGEST: usize = 30;
+
+/// All ways to a write, and whether the budget cut some off.
+pub(super) struct Ways {
+    pub ways: Vec<Way>,
+    pub cut: bool,
+}
+
+impl Walk<'_, '_> {
+    pub(super) fn ways(&self, candidate: &Candidate) -> Ways {
+        let mut open = vec![State {
+            function: candidate.function,
+            row: Arc::clone(&candidate.row),
+            conditions: conditions(&candidate.guards),
+            steps: Vec::new(),
+            functions: vec![candidate.function],
+            certain: true,
+        }];
+        let mut ways = Vec::new();
+        let mut spent = 0;
+        while let Some(state) = open.pop() {
+            spent += 1;
+            if spent > BUDGET {
+                return Ways { ways, cut: true };
+            }
+            if !self.lookup.of(&state.row).is_open() && !state.conditions.iter().any(|(cond, _)| cond.is_open()) {
+                self.settled(&state, &mut ways);
+                continue;
+            }
+            let before = open.len();
+            let ended = self.arrive(&state, &mut ways);
+            self.up(&state, &mut open);
+            if open.len() == before && !ended {
+                self.emit(&state, &mut ways);
+            }
+        }
+        Ways { ways, cut: false }
+    }
+
+    /// Emits the entry points that a function is; whether it is one of its own right.
+    fn arrive(&self, state: &State, ways: &mut Vec<Way>) -> bool {
+        let has_callers = !self.graph.callers(state.function).is_empty();
+        let entries = self.graph.entries(state.function);
+        let direct = entries.iter().any(|entry| !(entry.indirect && has_callers));
+        if direct {
+            self.emit(state, ways);
+        }
+        direct
+    }
+
+    fn up(&self, state: &State, open: &mut Vec<State>) {
+        let callers = self.graph.callers(state.function);
+        if callers.is_empty() || state.functions.len() > LONGEST {
+            // A closure that nothing visibly runs is taken to run where it is written.
+            let registered = !self.graph.entries(state.function).is_empty();
+            let unnamed = self.graph.function(state.function).is_some_and(|f| f.name == "<closure>");
+            if let Some(parent) = self.graph.named_parent(state.function)
+                && unnamed
+                && !registered
+                && self.graph.function(parent).is_some_and(|f| f.kind != FunctionKind::Module)
+            {
+                open.push(State {
+                    function: parent,
+                    row: Arc::clone(&state.row),
+                    conditions: state.conditions.clone(),
+                    steps: state.steps.clone(),
+                    functions: with(&state.functions, parent),
+                    certain: state.certain,
+                });
+            }
+            return;
+        }
+        for edge in callers.iter().rev() {
+            if state.functions.contains(&edge.caller) {
+                continue;
+            }
+            let (row, mut known) = match &edge.kind {
+                EdgeKind::Call(call) => {
+                    let bindings = self.graph.bind(call, state.function);
+                    self.bound(state, &bindings)
+                }
+                EdgeKind::Callback(bindings) => self.bound(state, bindings),
+                EdgeKind::Framework => (Arc::clone(&state.row), state.conditions.clone()),
+            };
+            if known.iter().any(|(cond, holds)| self.evaluator.holds(cond, 20).is_some_and(|value| value != *holds)) {
+                continue;
+            }
+            known.retain(|(cond, _)| cond.is_open());
+            known.extend(conditions(&edge.guards).into_iter().filter(|(cond, _)| cond.is_open()));
+            known.truncate(60);
+            let mut steps = state.steps.clone();
+            push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
+            open.push(State {
+                function: edge.caller,
+                row,
+                conditions: known,
+                steps,
+                functions: with(&state.functions, edge.caller),
+                certain: state.certain && edge.certain,
+            });
+        }
+    }
+
+    fn bound(&self, state: &State, bindings: &crate::graph::Bindings) -> (Shared, Vec<(Shared, bool)>) {
+        let row = self.graph.substitute(&state.row, bindings);
+        let conditions =
+            state.conditions.iter().map(|(cond, holds)| (self.graph.substitute(cond, bindings), *holds)).collect();
+        (row, conditions)
+    }
+
+    /// What is written depends on nothing further up: one way to each entry point is enough.
+    fn settled(&self, state: &State, ways: &mut Vec<Way>) {
+        let mut seen: BTreeSet<FunctionRef> = state.functions.iter().copied().collect();
+        let mut layer = vec![State {
+            function: state.function,
+            row: Arc::clone(&state.row),
+            conditions: Vec::new(),
+            steps: state.steps.clone(),
+            functions: state.functions.clone(),
+            certain: state.certain,
+        }];
+        while !layer.is_empty() {
+            let mut next: BTreeMap<FunctionRef, State> = BTreeMap::new();
+            for at in &layer {
+                let ended = self.arrive(at, ways);
+                let mut above = Vec::new();
+                self.up_settled(at, &mut above);
+                if above.is_empty() && !ended {
+                    self.emit(at, ways);
+                }
+                for state in above {
+                    if seen.insert(state.function) {
+                        next.insert(state.function, state);
+                    }
+                }
+            }
+            layer = next.into_values().collect();
+        }
+    }
+
+    fn up_settled(&self, state: &State, above: &mut Vec<State>) {
+        if self.graph.callers(state.function).is_empty() {
+            return self.up(state, above);
+        }
+        for edge in self.graph.callers(state.function) {
+            let mut steps = state.steps.clone();
+            push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
+            above.push(State {
+                function: edge.caller,
+                row: Arc::clone(&state.row),
+                conditions: Vec::new(),
+                steps,
+                functions: with(&state.functions, edge.caller),
+                certain: state.certain && edge.certain,
+            });
+        }
+    }
+
+    fn emit(&self, state: &State, ways: &mut Vec<Way>) {
+        let mut steps: Vec<Step> = state.steps.clone();
+        steps.reverse();
+        let top_name = self.graph.name(state.function);
+        if steps.first().is_some_and(|step| step.function == top_name) {
+            steps.remove(0);
+        }
+        let entries = self.graph.entries(state.function);
+        let way = |entry: EntryPoint, fresh: Vec<u32>| Way {
+            top: state.function,
+            entry,
+            fresh,
+            steps: steps.clone(),
+            functions: state.functions.clone(),
+            row: Arc::clone(&state.row),
+            certain: state.certain,
+        };
+        if entries.is_empty() {
+            ways.push(way(self.entry_point(state.function, String::new()), Vec::new()));
+        }
+        for entry in entries {
+            ways.push(way(self.entry_point(state.function, entry.route.clone()), entry.fresh.clone()));
+        }
+    }
+
+    fn entry_point(&self, function: FunctionRef, route: String) -> EntryPoint {
+        entry_point(self.graph, function, route)
+    }
+}
+
+/// How an entry point is named: its function; a module's own code by its file.
+pub(super) fn entry_point(graph: &Graph, function: FunctionRef, route: String) -> EntryPoint {
+    let declared = graph.function(function);
+    let span = declared
+        .map_or(Span { file: function.file, start: 0, end: 0 }, |f| Span { end: f.name_span.end, ..f.name_span });
+    let mut name = graph.name(function);
+    if name == "<module>" || name == "<closure>" {
+        let path = &graph.sources.get(function.file).path;
+        name = if route.is_empty() { path.rsplit('/').next().unwrap_or(path).to_owned() } else { route.clone() };
+    }
+    EntryPoint { name, route, span }
+}
+
+fn push_step(steps: &mut Vec<Step>, step: Step) {
+    // A closure counts as the function around it: its call is the first that leads on.
+    if steps.last().is_some_and(|last| last.function == step.function) {
+        return;
+    }
+    steps.push(step);
+}
+
+fn with(functions: &[FunctionRef], next: FunctionRef) -> Vec<FunctionRef> {
+    let mut all = functions.to_vec();
+    all.push(next);
+    all
+}
+
+fn conditions(guards: &Guards) -> Vec<(Shared, bool)> {
+    let mut all = Vec::new();
+    let mut at = guards.as_ref();
+    while let Some(guard) = at {
+        all.push((Arc::clone(&guard.cond), guard.holds));
+        at = guard.outer.as_ref();
+    }
+    all
+}

@@ -1,0 +1,233 @@
+//! Writes and reads through ORM calls, as rule rows describe them.
+
+use std::sync::Arc;
+
+use crate::graph::{Graph, Type};
+use crate::ir::FunctionId;
+use crate::rules::{ArgPath, CallPattern, Target, Write};
+use crate::schema::{ModelId, Schema};
+use crate::sites::{Candidate, is_tracked, model_of_accessor, model_of_class, nested};
+use crate::summary::{CallValue, Event, FunctionRef, Shared, ValueKind};
+
+pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let rows: Vec<&Write> = graph.rules.write().collect();
+    for (file, unit) in graph.units() {
+        for (at, summary) in unit.summary.functions.iter().enumerate() {
+            let function = FunctionRef { file, id: FunctionId::of(at) };
+            for event in &summary.calls {
+                written(graph, schema, &rows, function, event, &mut found);
+            }
+        }
+    }
+    found
+}
+
+fn written(
+    graph: &Graph,
+    schema: &Schema,
+    rows: &[&Write],
+    function: FunctionRef,
+    event: &Event,
+    found: &mut Vec<Candidate>,
+) {
+    let call = &event.call;
+    let Some(method) = call.method() else { return };
+    let mut path = None;
+    for row in rows {
+        if row.call.last().is_some_and(|last| last != method) {
+            continue;
+        }
+        let path = path.get_or_insert_with(|| library_path(graph, call));
+        if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
+            continue;
+        }
+        let named = Named { on: row.on, types: &row.types, entity: &row.entity, after: row.after.as_deref() };
+        let Some((model, certain)) = named.model(graph, schema, call) else { continue };
+        if let Some(required) = &row.requires
+            && !has(graph, call, required)
+        {
+            continue;
+        }
+        for value in graph.argument(call, &row.row) {
+            let candidate = Candidate {
+                model,
+                function,
+                span: event.span(),
+                operation: row.operation,
+                row: value,
+                by_column: false,
+                undefined: row.undefined,
+                guards: event.guards.clone(),
+                certain,
+            };
+            nested::find(graph, schema, &candidate, found);
+            if is_tracked(schema, model) {
+                found.push(candidate);
+            }
+        }
+    }
+}
+
+/// The callable path, where the call leaves the tree.
+fn library_path(graph: &Graph, call: &CallValue) -> Option<String> {
+    if graph.targets(call).iter().any(|target| target.certain) {
+        return None;
+    }
+    graph.callee_path(call)
+}
+
+/// Whether an argument path is there; an argument that is not known as an object may have it.
+fn has(graph: &Graph, call: &CallValue, path: &ArgPath) -> bool {
+    graph.argument(call, path).iter().any(|value| !matches!(value.kind, ValueKind::Undefined | ValueKind::Null))
+}
+
+struct Named<'r> {
+    on: Target,
+    types: &'r [CallPattern],
+    entity: &'r [ArgPath],
+    after: Option<&'r str>,
+}
+
+impl Named<'_> {
+    /// The model and whether it is certain.
+    fn model(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<(ModelId, bool)> {
+        let receiver = call.receiver()?;
+        match self.on {
+            Target::Model => {
+                let ValueKind::Field(client, accessor) = &receiver.kind else {
+                    // `const users = prisma.user; users.update(..)`
+                    let inner = graph.resolved(receiver);
+                    let ValueKind::Field(_, accessor) = &inner.kind else { return None };
+                    return model_of_accessor(schema, accessor).map(|model| (model, false));
+                };
+                let model = model_of_accessor(schema, accessor)?;
+                let certain = match graph.type_of(client) {
+                    Type::External(..) => true,
+                    Type::Instance(class, _) => graph.base_path(class).is_some(),
+                    _ => false,
+                };
+                Some((model, certain))
+            }
+            Target::Type => self.by_type(graph, schema, receiver).map(|model| (model, true)),
+            Target::Argument => {
+                let entities = self.entity.iter().flat_map(|path| graph.argument(call, path));
+                let fits = self.types.is_empty() || self.type_fits(graph, receiver);
+                entities.filter(|_| fits).find_map(|value| entity_of(graph, schema, &value)).map(|model| (model, true))
+            }
+            Target::Instance => match graph.type_of(receiver) {
+                Type::Instance(class, _) if self.base_fits(graph, class) => {
+                    model_of_class(graph, schema, class).map(|model| (model, true))
+                }
+                _ => None,
+            },
+            Target::Static => {
+                let class = graph.class_behind(receiver)?;
+                self.base_fits(graph, class)
+                    .then(|| model_of_class(graph, schema, class))
+                    .flatten()
+                    .map(|model| (model, true))
+            }
+            Target::Chain => self.by_chain(graph, schema, receiver).map(|model| (model, true)),
+        }
+    }
+
+    fn base_fits(&self, graph: &Graph, class: crate::summary::ClassRef) -> bool {
+        self.types.is_empty()
+            || graph.base_path(class).is_some_and(|path| self.types.iter().any(|pattern| pattern.matches(&path)))
+    }
+
+    fn type_fits(&self, graph: &Graph, receiver: &Shared) -> bool {
+        let path = match graph.type_of(receiver) {
+            Type::External(path, _) => Some(path),
+            Type::Instance(class, _) => graph.base_path(class),
+            _ => None,
+        };
+        path.is_some_and(|path| self.types.iter().any(|pattern| pattern.matches(&path)))
+    }
+
+    /// `Repository<User>`, or a class of the tree that extends it.
+    fn by_type(&self, graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
+        let ty = graph.type_of(receiver);
+        let entity = match &ty {
+            Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(path)) => {
+                args.first().cloned()
+            }
+            Type::Instance(class, _) => graph.lineage(*class).into_iter().find_map(|class| {
+                graph.class(class)?.extends.iter().find_map(|base| match graph.resolve_type(class.file, base) {
+                    Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(&path)) => {
+                        args.into_iter().next()
+                    }
+                    _ => None,
+                })
+            }),
+            _ => None,
+        };
+        match entity? {
+            Type::Instance(class, _) | Type::Object(class) => model_of_class(graph, schema, class),
+            _ => None,
+        }
+    }
+
+    /// An entity named further left, or the type of what the chain starts from.
+    fn by_chain(&self, graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
+        let mut at = graph.resolved(receiver);
+        let mut passed = self.after.is_none();
+        let mut model = None;
+        for _ in 0..40 {
+            let ValueKind::Call(call) = &at.kind else {
+                model = model.or_else(|| self.by_type(graph, schema, &at));
+                break;
+            };
+            passed |= call.method().is_some() && call.method() == self.after;
+            let entities = self.entity.iter().flat_map(|path| graph.argument(call, path));
+            model = model.or_else(|| entities.into_iter().find_map(|value| entity_of(graph, schema, &value)));
+            model = model.or_else(|| self.by_type(graph, schema, &at));
+            let Some(next) = call.receiver() else { break };
+            at = graph.resolved(next);
+        }
+        model.filter(|_| passed)
+    }
+}
+
+/// The entity that an argument names: its class, or the name of its table or model.
+fn entity_of(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    if let Some(class) = graph.class_behind(value) {
+        return model_of_class(graph, schema, class);
+    }
+    match &graph.resolved(value).kind {
+        ValueKind::Text(name) => {
+            schema.models.iter().position(|model| model.table == *name || model.name == *name).map(ModelId)
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+    let method = call.method()?;
+    let mut path = None;
+    graph.rules.read().find_map(|row| {
+        if row.call.last().is_some_and(|last| last != method) {
+            return None;
+        }
+        let path = path.get_or_insert_with(|| library_path(graph, call)).as_ref()?;
+        if !row.call.matches(path) {
+            return None;
+        }
+        let named = Named { on: row.on, types: &row.types, entity: &row.entity, after: None };
+        named.model(graph, schema, call).map(|(model, _)| model)
+    })
+}
+
+/// The receiver of a call chain's first call.
+pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> {
+    let mut calls = Vec::new();
+    let mut at = graph.resolved(value);
+    for _ in 0..60 {
+        let ValueKind::Call(call) = &at.kind else { break };
+        calls.push(Arc::clone(call));
+        let Some(next) = call.receiver() else { break };
+        at = graph.resolved(next);
+    }
+    calls
+}

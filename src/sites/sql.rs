@@ -1,0 +1,281 @@
+//! Writes by SQL text: `.sql` files, string literals, templates; placeholders bound to the values the call hands over.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::ir::{Conflict, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind};
+use crate::rules::{ArgBase, ArgPath, Operation, SqlCall, Undefined};
+use crate::schema::{ModelId, Schema};
+use crate::sites::{Candidate, is_tracked, orm};
+use crate::source::Span;
+use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
+
+/// What the placeholders of a text stand for.
+enum Params {
+    /// An array of values.
+    Array(Shared),
+    List(Vec<Shared>),
+    Unknown,
+}
+
+struct Text<'a> {
+    sql: &'a Arc<SqlText>,
+    holes: &'a [Shared],
+    params: Params,
+    function: FunctionRef,
+    guards: &'a Guards,
+}
+
+pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut bound: BTreeSet<Span> = BTreeSet::new();
+    let rows: Vec<&SqlCall> = graph.rules.sql().collect();
+    for (file, unit) in graph.units() {
+        for (at, summary) in unit.summary.functions.iter().enumerate() {
+            let function = FunctionRef { file, id: FunctionId::of(at) };
+            for event in &summary.calls {
+                for (text, params) in texts(graph, &rows, &event.call) {
+                    let ValueKind::Sql(sql, holes) = &text.kind else { continue };
+                    bound.insert(text.span);
+                    let text = Text { sql, holes, params, function, guards: &event.guards };
+                    statements(schema, &text, &mut found);
+                }
+            }
+        }
+    }
+    // Text that no known call runs still is a write: in a `.sql` file, or handed to a function that no rule names.
+    for (file, unit) in graph.units() {
+        for (at, summary) in unit.summary.functions.iter().enumerate() {
+            let function = FunctionRef { file, id: FunctionId::of(at) };
+            for (text, guards) in &summary.sql {
+                let ValueKind::Sql(sql, holes) = &text.kind else { continue };
+                if !bound.contains(&text.span) {
+                    let text = Text { sql, holes, params: Params::Unknown, function, guards };
+                    statements(schema, &text, &mut found);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The SQL texts that a call runs, with what it hands over for their placeholders.
+fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Params)> {
+    let method = call.method();
+    let mut path = None;
+    for row in rows {
+        if row.call.last().is_some_and(|last| method.is_some_and(|method| method != last)) {
+            continue;
+        }
+        let path =
+            path.get_or_insert_with(|| if graph.targets(call).is_empty() { graph.callee_path(call) } else { None });
+        if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
+            continue;
+        }
+        let found: Vec<Shared> = run_texts(graph, call, &row.text);
+        if !found.is_empty() {
+            return found.into_iter().map(|text| (text, params(graph, call, row.params.as_ref()))).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// The text at an argument path; for a statement that was prepared, in the call that prepared it.
+fn run_texts(graph: &Graph, call: &CallValue, path: &ArgPath) -> Vec<Shared> {
+    let texts = if path.base == ArgBase::Receiver {
+        call.receiver()
+            .into_iter()
+            .flat_map(|receiver| orm::chain_calls(graph, receiver))
+            .flat_map(|prepared| prepared.args.iter().map(|arg| Arc::clone(&arg.value)).collect::<Vec<_>>())
+            .collect()
+    } else {
+        graph.argument(call, path)
+    };
+    texts
+        .into_iter()
+        .map(|text| graph.resolved(&text))
+        .flat_map(|text| match &text.kind {
+            ValueKind::Sql(..) => vec![text],
+            ValueKind::Call(tagged) => {
+                tagged.args.iter().map(|arg| graph.resolved(&arg.value)).filter(is_sql).collect()
+            }
+            ValueKind::Cond { then, otherwise, .. } => {
+                [then, otherwise].into_iter().map(|way| graph.resolved(way)).filter(is_sql).collect()
+            }
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+fn is_sql(value: &Shared) -> bool {
+    matches!(value.kind, ValueKind::Sql(..))
+}
+
+fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) -> Params {
+    let Some(path) = path else { return Params::Unknown };
+    let values = graph.argument(call, path);
+    if let ArgBase::From(_) = path.base {
+        return match values.as_slice() {
+            [only] if matches!(graph.resolved(only).kind, ValueKind::Array(_)) => Params::Array(graph.resolved(only)),
+            _ => Params::List(values),
+        };
+    }
+    values.into_iter().next().map_or(Params::Unknown, |value| {
+        let resolved = graph.resolved(&value);
+        if matches!(resolved.kind, ValueKind::Array(_)) { Params::Array(resolved) } else { Params::Array(value) }
+    })
+}
+
+fn model_of_table(schema: &Schema, table: &str) -> Option<ModelId> {
+    let fits = |name: &str| name.eq_ignore_ascii_case(table);
+    let at = schema.models.iter().position(|model| fits(&model.table) && is_tracked_table(schema, &model.table))?;
+    Some(ModelId(at))
+}
+
+fn is_tracked_table(schema: &Schema, table: &str) -> bool {
+    schema.columns.iter().any(|column| column.table.eq_ignore_ascii_case(table))
+}
+
+fn statements(schema: &Schema, text: &Text, found: &mut Vec<Candidate>) {
+    for statement in &text.sql.statements {
+        match statement {
+            SqlStatement::Insert { table, span, columns, rows, conflict } => {
+                let Some(model) = model_of_table(schema, table) else { continue };
+                if !is_tracked(schema, model) {
+                    continue;
+                }
+                let names: Vec<(String, Span)> = if columns.is_empty() {
+                    schema.models[model.0].properties.iter().map(|p| (p.column.clone(), *span)).collect()
+                } else {
+                    columns.clone()
+                };
+                let objects: Vec<Shared> = rows.iter().map(|row| text.row(table, &names, row, *span)).collect();
+                let row = one_or_array(objects, *span);
+                let insert = if matches!(conflict, Some(Conflict::Update(_) | Conflict::Replace)) {
+                    Operation::UpsertCreate
+                } else {
+                    Operation::Insert
+                };
+                found.push(text.candidate(model, *span, insert, Arc::clone(&row)));
+                if let Some(Conflict::Update(sets)) = conflict {
+                    let update = text.sets(table, sets, Some(&row), *span);
+                    found.push(text.candidate(model, *span, Operation::UpsertUpdate, update));
+                }
+            }
+            SqlStatement::Update { table, span, sets } => {
+                let Some(model) = model_of_table(schema, table) else { continue };
+                let row = text.sets(table, sets, None, *span);
+                found.push(text.candidate(model, *span, Operation::Update, row));
+            }
+            SqlStatement::Select { .. } | SqlStatement::Delete { .. } => {}
+        }
+    }
+}
+
+fn one_or_array(mut objects: Vec<Shared>, span: Span) -> Shared {
+    if objects.len() == 1 {
+        return objects.swap_remove(0);
+    }
+    Value::new(ValueKind::Array(objects.into_iter().map(Member::One).collect()), span)
+}
+
+impl Text<'_> {
+    fn candidate(&self, model: ModelId, span: Span, operation: Operation, row: Shared) -> Candidate {
+        Candidate {
+            model,
+            function: self.function,
+            span,
+            operation,
+            row,
+            by_column: true,
+            undefined: Undefined::Null,
+            guards: self.guards.clone(),
+            certain: true,
+        }
+    }
+
+    fn row(&self, table: &str, names: &[(String, Span)], values: &[SqlValue], span: Span) -> Shared {
+        let entries = names
+            .iter()
+            .zip(values)
+            .filter(|(_, value)| !matches!(value.kind, SqlValueKind::Default))
+            .map(|((key, key_span), value)| Slot::Named {
+                key: key.clone(),
+                key_span: *key_span,
+                value: self.value(table, value, None),
+            })
+            .collect();
+        Value::new(ValueKind::Object { base: None, entries }, span)
+    }
+
+    fn sets(&self, table: &str, sets: &[(String, SqlValue)], inserted: Option<&Shared>, span: Span) -> Shared {
+        let entries = sets
+            .iter()
+            .map(|(key, value)| Slot::Named {
+                key: key.clone(),
+                key_span: value.span,
+                value: self.value(table, value, inserted),
+            })
+            .collect();
+        Value::new(ValueKind::Object { base: None, entries }, span)
+    }
+
+    fn value(&self, table: &str, value: &SqlValue, inserted: Option<&Shared>) -> Shared {
+        let span = value.span;
+        let all =
+            |values: &[SqlValue]| values.iter().map(|inner| self.value(table, inner, inserted)).collect::<Vec<_>>();
+        let kind = match &value.kind {
+            SqlValueKind::Null => ValueKind::Null,
+            SqlValueKind::Default => ValueKind::Opaque("DEFAULT in an update", Vec::new()),
+            SqlValueKind::Text(text) => ValueKind::Text(text.clone()),
+            SqlValueKind::Literal(text) => ValueKind::Number(text.clone()),
+            SqlValueKind::Placeholder(at) => match &self.params {
+                Params::Array(array) => {
+                    let index = Value::new(ValueKind::Number(at.to_string()), span);
+                    return Value::index(array, &index, span);
+                }
+                Params::List(values) => match values.get(*at) {
+                    Some(value) => return Arc::clone(value),
+                    None => ValueKind::Opaque("a placeholder without a value", Vec::new()),
+                },
+                Params::Unknown => ValueKind::Opaque("a placeholder whose value could not be found", Vec::new()),
+            },
+            SqlValueKind::Named(name) => match &self.params {
+                Params::Array(object) => return Value::field(object, name, span),
+                Params::List(values) if !values.is_empty() => return Value::field(&values[0], name, span),
+                _ => ValueKind::Opaque("a named parameter whose value could not be found", Vec::new()),
+            },
+            SqlValueKind::Hole(at) => match self.holes.get(*at) {
+                Some(value) => return Arc::clone(value),
+                None => ValueKind::Opaque("a substitution that could not be found", Vec::new()),
+            },
+            SqlValueKind::Column(column) => ValueKind::Stored { table: table.to_owned(), column: column.clone() },
+            SqlValueKind::Excluded(column) => match inserted {
+                Some(row) => return Value::field(&Value::element_or_self(row), column, span),
+                None => ValueKind::Opaque("EXCLUDED outside an upsert", Vec::new()),
+            },
+            SqlValueKind::Call { name, args } => {
+                let callee = Value::new(ValueKind::Global(format!("sql.{}", name.to_lowercase())), span);
+                let args =
+                    all(args).into_iter().map(|value| crate::summary::Argument { value, spread: false }).collect();
+                let site =
+                    crate::summary::CallSite { function: self.function, expr: crate::ir::ExprId(u32::MAX), span };
+                ValueKind::Call(Arc::new(CallValue { site, callee, args, is_new: false, type_args: Vec::new() }))
+            }
+            SqlValueKind::Coalesce(values) => {
+                let mut values = all(values);
+                let Some(last) = values.pop() else {
+                    return Value::new(ValueKind::Null, span);
+                };
+                return values.into_iter().rev().fold(last, |right, left| {
+                    Value::new(ValueKind::Fallback { left, right, when: Missing::Nullish }, span)
+                });
+            }
+            SqlValueKind::Case(values) => ValueKind::Either(all(values)),
+            SqlValueKind::Concat(values) => ValueKind::Concat(all(values)),
+            SqlValueKind::Opaque(_) => ValueKind::Opaque("an SQL expression that is not modelled", Vec::new()),
+        };
+        Value::new(kind, span)
+    }
+}
