@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// Why a path of a rule row cannot be read, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -343,6 +344,22 @@ pub(crate) fn type_path(text: &str) -> Result<(), PathError> {
         None => Ok(()),
         Some(args) => args.split(',').map(str::trim).try_for_each(type_path),
     }
+}
+
+/// A type in a row, checked.
+pub(crate) fn type_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    type_path(&text).map_err(D::Error::custom)?;
+    Ok(text)
+}
+
+/// Globs of file paths in a row, checked.
+pub(crate) fn file_globs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let globs = Vec::<String>::deserialize(from)?;
+    for glob in &globs {
+        globset::Glob::new(glob).map_err(|error| D::Error::custom(format!("`{glob}` is no glob: {}", error.kind())))?;
+    }
+    Ok(globs)
 }
 
 /// `$0`
