@@ -45,6 +45,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "node-sql",
     "oauth",
     "prisma",
+    "trpc",
     "typeorm",
 ];
 
@@ -206,6 +207,69 @@ mod tests {
         assert_eq!(rules.packs.iter().map(|pack| pack.id.as_str()).collect::<Vec<_>>(), ids);
         assert!(ids.is_sorted());
         assert!(rules.write().any(|row| row.call.matches("typeorm#Repository.save")));
+    }
+
+    #[test]
+    fn calls_are_known_in_the_ways_that_programs_write_them() {
+        let rules = load(&[]).unwrap();
+        let mints = [
+            "node:crypto#default.randomBytes",
+            "global#crypto.randomUUID",
+            "crypto#webcrypto.getRandomValues",
+            "nanoid#customAlphabet()",
+            "jsonwebtoken#default.sign",
+            "jose#SignJWT().setProtectedHeader().sign",
+            "@nestjs/jwt#JwtService.signAsync",
+            "?.jwtService.sign",
+            "googleapis#google.auth.OAuth2().getToken",
+            "google-auth-library#OAuth2Client.refreshAccessToken",
+            "arctic#GitHub().validateAuthorizationCode",
+            "openid-client#BaseClient.callback",
+            "client-oauth2#default().code.getToken",
+        ];
+        for path in mints {
+            assert!(rules.mint().any(|row| row.call.matches(path)), "{path}");
+        }
+        let passes = [
+            "crypto#createHash().update().digest",
+            "crypto#createHash().update().update().digest",
+            "crypto#createHmac().update",
+            "crypto#createCipheriv().final",
+            "bcryptjs#default.hash",
+            "@noble/hashes/sha256#sha256",
+            "crypto-js#default.AES.encrypt",
+            "fp-ts/lib/TaskEither#right",
+            "fp-ts#either.right",
+            "arctic#GitHub().validateAuthorizationCode().accessToken",
+            "typeorm#Repository.create",
+            "?.toString",
+        ];
+        for path in passes {
+            assert!(rules.pass().any(|row| row.call.matches(path)), "{path}");
+        }
+        for path in ["jsonwebtoken#verify", "global#Date.now", "global#fetch", "axios#default.post", "bcrypt#genSalt"] {
+            assert!(!rules.mint().any(|row| row.call.matches(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_issuers_hand_in_fresh_parameters() {
+        let rules = load(&[]).unwrap();
+        let validates = |module: &str, name: &str| {
+            let strategies = rules
+                .entry()
+                .filter(|row| row.path.as_ref().is_some_and(|path| path.matches("@nestjs/passport#PassportStrategy")));
+            let fitting: Vec<bool> =
+                strategies.filter(|row| row.is_from(module)).map(|row| row.hands_in_fresh(name)).collect();
+            assert_eq!(fitting.len(), 1, "{module}");
+            fitting[0]
+        };
+        assert!(validates("passport-google-oauth20", "accessToken"));
+        assert!(validates("passport-github2", "refresh_token"));
+        assert!(validates("./custom.strategy", "_accessToken"));
+        assert!(!validates("passport-google-oauth20", "profile"));
+        assert!(!validates("passport-http-bearer", "accessToken"));
+        assert!(!validates("passport-jwt", "accessToken"));
     }
 
     #[test]
