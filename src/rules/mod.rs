@@ -18,7 +18,7 @@
 mod load;
 mod path;
 
-pub use load::{PackError, load};
+pub use load::{PackError, ids, load, page};
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 
 use serde::Deserialize;
@@ -142,7 +142,7 @@ pub enum Target {
     Type,
     /// Argument `entity` is the entity class (or its name): `manager.update(User, ..)`.
     Argument,
-    /// The receiver is an instance of an entity: `user.save()`.
+    /// The receiver, or the argument that `entity` says, is an instance of an entity: `user.save()`, `manager.save(user)`.
     Instance,
     /// The receiver is the entity class: `User.create(..)`.
     Static,
@@ -160,10 +160,10 @@ pub struct Write {
     pub on: Target,
     #[serde(default)]
     pub types: Vec<CallPattern>,
-    /// Where the entity stands, for `argument` and `chain`.
+    /// Where the entity stands: for `argument` in this call, for `chain` in the call `after` (in this one where `after` is absent).
     #[serde(default)]
     pub entity: Vec<ArgPath>,
-    /// For `chain`: a method that must stand further left.
+    /// For `chain`: a method that must stand further left: `update` for `.update(User).set(..)`.
     #[serde(default)]
     pub after: Option<String>,
     /// Where the row (or an array of rows) stands.
@@ -175,6 +175,9 @@ pub struct Write {
     /// An argument path that must be there, to tell look-alikes of an untyped receiver apart.
     #[serde(default)]
     pub requires: Option<ArgPath>,
+    /// A key that may stand around a column's value: Prisma's `{ set: value }`.
+    #[serde(default)]
+    pub wrapper: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -187,7 +190,8 @@ pub enum Undefined {
     Null,
 }
 
-/// Rows written through a relation property of a row: `data.accounts.create`. `key` is a path below the property.
+/// Rows written through a relation property of a row: `data.accounts.create`. `key` is a path below the property, which goes
+/// through arrays; where two rows fit (`update.data`, `update`), the earlier counts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Nested {
@@ -195,17 +199,23 @@ pub struct Nested {
     pub operation: Operation,
     #[serde(default)]
     pub undefined: Undefined,
+    /// As in [`Write`].
+    #[serde(default)]
+    pub wrapper: Option<String>,
 }
 
-/// A call that runs SQL text.
+/// A call that runs SQL text. Where several rows fit one call, the first counts whose text and parameters are there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SqlCall {
     pub call: CallPattern,
+    /// A method further left in whose arguments the text stands: `prepare` in `db.prepare(text).run(value)`.
+    #[serde(default)]
+    pub after: Option<String>,
     /// Where the text stands.
     pub text: ArgPath,
-    /// Where the values of the placeholders stand: a path to an array (`1`), or `1..` for the arguments from the second on.
-    /// Empty: substitutions of the template.
+    /// Where the values of the placeholders stand: a path to an array (or an object, for named ones), or `1..` for the
+    /// arguments from the second on, where an array stands for its elements. Empty: substitutions of the template.
     #[serde(default)]
     pub params: Option<ArgPath>,
 }
@@ -218,8 +228,12 @@ pub struct Read {
     pub on: Target,
     #[serde(default)]
     pub types: Vec<CallPattern>,
+    /// As in [`Write`].
     #[serde(default)]
     pub entity: Vec<ArgPath>,
+    /// As in [`Write`].
+    #[serde(default)]
+    pub after: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -237,7 +251,8 @@ pub enum Form {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mint {
     pub call: CallPattern,
-    /// Keys of the result that are fresh (`access_token`); empty: the result itself and all of it.
+    /// Keys of the result that are fresh, with all below them (`access_token`, `credentials.access_token`); empty: the
+    /// result itself and all of it.
     #[serde(default)]
     pub keys: Vec<String>,
     #[serde(default)]
@@ -255,7 +270,7 @@ pub struct Mint {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Pass {
     pub call: CallPattern,
-    /// Argument paths that flow into the result.
+    /// Argument paths that flow into the result; empty: nothing does, it is made of constants.
     pub from: Vec<ArgPath>,
     /// The result's form; absent: that of what flows in.
     #[serde(default)]
@@ -263,15 +278,22 @@ pub struct Pass {
     /// Key under which the value stands in the result: fp-ts `E.right(x)` is `{ right: x }`.
     #[serde(default)]
     pub key: Option<String>,
+    /// The result has the keys of all of `from`, a later one wins: `Object.assign`. Else it is one of them.
+    #[serde(default)]
+    pub merge: bool,
+    /// What becomes the result in place: argument 0 of `Object.assign`.
+    #[serde(default)]
+    pub into: Option<ArgPath>,
 }
 
-/// A call (or a type of its own) whose result has a known type.
+/// A call, or a property (`typeorm#DataSource.manager`), that has a known type.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Receiver {
     pub call: CallPattern,
     /// The result's type: a callable path of a class; `$0` inside `<>` is the class in argument 0, `$receiver` the receiver's
     /// own type: `typeorm#Repository<$0>`.
+    #[serde(deserialize_with = "path::type_text")]
     pub gives: String,
 }
 
@@ -300,7 +322,7 @@ pub struct Entry {
     #[serde(default)]
     pub method: Vec<String>,
     /// `file`: globs of paths whose exports named in `method` (empty: all) are entry points.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "path::file_globs")]
     pub file: Vec<String>,
     /// Parameters, by a glob on their name in lower case, that an issuer hands in; others are supplied.
     #[serde(default)]
