@@ -12,7 +12,7 @@ mod sql;
 mod sqlite;
 mod url;
 
-pub use problem::ProbeError;
+pub use problem::{ProbeError, Trouble};
 pub use url::SecretUrl;
 
 use std::time::{Duration, Instant};

@@ -283,7 +283,7 @@ fn the_file_is_opened_so_that_nothing_can_be_written() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     let error = block(async {
         let deadline = crate::probe::Deadline::of(&Config::default());
-        let mut connection = super::open(&file, "x", deadline).await.unwrap();
+        let mut connection = crate::probe::sqlite::open(&file, "x", deadline).await.unwrap();
         sqlx::query("UPDATE users SET access_token = 'x'").execute(&mut connection).await.unwrap_err()
     });
     assert!(error.to_string().contains("readonly"), "{error}");
