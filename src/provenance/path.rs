@@ -80,6 +80,13 @@ impl WriteSite {
         self.paths.iter().flat_map(|path| path.meaning.origins()).collect()
     }
 
+    /// The label of the union of the paths' chains; `unknown` for a site without paths.
+    pub fn semantics(&self) -> String {
+        let chains = self.paths.iter().flat_map(|path| path.meaning.chains.iter().cloned()).collect();
+        let label = Meaning { chains }.semantics();
+        if label.is_empty() { Origin::Unknown.word().to_owned() } else { label }
+    }
+
     /// The weakest over the paths.
     pub fn confidence(&self) -> Confidence {
         self.paths.iter().map(|path| path.confidence).max().unwrap_or(Confidence::Proven)

@@ -1,0 +1,145 @@
+//! What can go wrong with a database, told without a word of the driver's: its texts can hold connection strings and data.
+
+use std::time::Duration;
+
+/// Why a database could not be asked at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// The URL itself; never echoed.
+    #[error("the database URL cannot be used: {0}")]
+    Url(&'static str),
+    #[error(
+        "{shown}: only sqlite is supported by this build; write the URL as sqlite:PATH, for example sqlite:data/app.db"
+    )]
+    Unsupported { shown: String },
+    #[error("{shown}: there is no such file (relative paths start in the folder that tokendrift runs in)")]
+    Missing { shown: String },
+    #[error("{shown}: this is a folder; name the database file in it")]
+    Folder { shown: String },
+    #[error("{shown}: this is neither a file nor a folder, so it is no SQLite database")]
+    Special { shown: String },
+    #[error("{shown}: {trouble}")]
+    Database { shown: String, trouble: Trouble },
+    #[error("the system gives no resources to run the probe (threads or memory are used up)")]
+    Runtime,
+}
+
+/// What a driver's error means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    #[error("this is not a SQLite database, or it is encrypted")]
+    NotADatabase,
+    #[error("the database is damaged; `PRAGMA integrity_check` in the sqlite3 shell tells more")]
+    Damaged,
+    #[error("the database is locked by another process; try again when its write is over, or probe a copy")]
+    Locked,
+    #[error("no permission to read it")]
+    Denied,
+    #[error(
+        "the database cannot be opened read-only: a write was interrupted, or it is in WAL mode and its -shm file can be \
+         neither read nor made here; open it once with a program that may write, or probe a copy (`.backup` in the \
+         sqlite3 shell)"
+    )]
+    NeedsWriter,
+    #[error("the file could not be read (input/output error)")]
+    Unreadable,
+    #[error("out of time; give the database a longer `budget` in the configuration")]
+    OutOfTime,
+    #[error("the database refused the statement")]
+    Refused,
+    #[error("the database could not be asked (error code {0})")]
+    Other(i32),
+}
+
+impl Trouble {
+    /// From a driver's error: only its number is looked at.
+    pub(crate) fn of_sqlite(error: &sqlx::Error) -> Self {
+        let code = match error {
+            sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()),
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Self::Denied,
+            _ => None,
+        };
+        let Some(code) = code else { return Self::Other(-1) };
+        // The low byte is the primary code, see https://www.sqlite.org/rescode.html.
+        match code & 0xff {
+            1 => Self::Refused,
+            3 | 23 => Self::Denied,
+            5 | 6 => Self::Locked,
+            8 | 14 => Self::NeedsWriter,
+            9 => Self::OutOfTime,
+            10 => Self::Unreadable,
+            11 => Self::Damaged,
+            26 => Self::NotADatabase,
+            _ => Self::Other(code),
+        }
+    }
+}
+
+/// `30 s`, `400 ms`
+pub(crate) fn duration(of: Duration) -> String {
+    if of.as_millis().is_multiple_of(1000) { format!("{} s", of.as_secs()) } else { format!("{} ms", of.as_millis()) }
+}
+
+/// `; did you mean `users`?`, or what there is.
+pub(crate) fn closest(wanted: &str, names: &[String], kind: &str) -> String {
+    const SHOWN: usize = 8;
+    let wanted = wanted.to_lowercase();
+    let mut near: Vec<(f64, &str)> = names
+        .iter()
+        .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name.as_str()))
+        .filter(|(likeness, _)| *likeness >= 0.8)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let near: Vec<String> = near.iter().take(3).map(|(_, name)| format!("`{}`", visible(name))).collect();
+    if !near.is_empty() {
+        return format!("; did you mean {}?", near.join(" or "));
+    }
+    if names.is_empty() {
+        return format!("; it has no {kind} at all");
+    }
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| visible(name)).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("; it has {}{more}", shown.join(", "))
+}
+
+/// At most 64 characters, without those that steer a terminal or reorder text.
+pub(crate) fn visible(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let steers = |c: &char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut kept = text.chars().filter(|c| !steers(c));
+    let mut shown: String = kept.by_ref().take(LONGEST).collect();
+    if kept.next().is_some() {
+        shown.pop();
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(of: &[&str]) -> Vec<String> {
+        of.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn near_names_are_proposed_and_otherwise_what_there_is() {
+        assert_eq!(closest("user", &names(&["orders", "users"]), "table"), "; did you mean `users`?");
+        assert_eq!(closest("user", &names(&["zebra", "mixins"]), "table"), "; it has zebra, mixins");
+        assert_eq!(closest("user", &[], "table"), "; it has no table at all");
+        let many: Vec<String> = (0..10).map(|n| format!("z{n}")).collect();
+        assert!(closest("user", &many, "table").ends_with("z7 and 2 more"));
+    }
+
+    #[test]
+    fn labels_are_short_and_cannot_steer_a_terminal() {
+        assert_eq!(visible("w\u{1b}[31meb\n\u{202e}x"), "w[31mebx");
+        let long = visible(&"é".repeat(200));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (64, true));
+        assert_eq!(visible(&"a".repeat(64)), "a".repeat(64));
+    }
+}

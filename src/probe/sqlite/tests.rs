@@ -1,0 +1,299 @@
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::config::{Cohort, Column, Config, Database};
+use crate::probe::{Counts, Outcome, ProbeError, SecretUrl, probe};
+use crate::schema::{Schema, TrackedColumn};
+
+fn block<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+async fn execute(file: &Path, sql: &str) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    connection
+}
+
+/// A database file made by `sql`, in a folder that goes with the test.
+fn database(sql: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.db");
+    block(execute(&file, sql));
+    let url = format!("sqlite:{}", file.display());
+    (folder, url)
+}
+
+/// Table, column, and its cohorts by name and expression.
+type Asked<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+fn config(columns: &[Asked]) -> (Config, Schema) {
+    let mut config = Config::default();
+    let mut schema = Schema::default();
+    for (at, (table, column, cohorts)) in columns.iter().enumerate() {
+        let cohorts = cohorts.iter().map(|(name, by)| Cohort {
+            name: (*name).into(),
+            by: (*by).into(),
+            path: Vec::new(),
+            line: 1,
+        });
+        config.columns.push(Column {
+            table: (*table).into(),
+            column: (*column).into(),
+            contract: None,
+            decision: None,
+            form: None,
+            cohorts: cohorts.collect(),
+            line: None,
+        });
+        schema.columns.push(TrackedColumn {
+            table: (*table).into(),
+            column: (*column).into(),
+            config: at,
+            bindings: Vec::new(),
+            nullable: None,
+            default: None,
+        });
+    }
+    (config, schema)
+}
+
+fn with_budget(config: &mut Config, milliseconds: u64) {
+    config.databases.push(Database {
+        name: "replica".into(),
+        url_env: "REPLICA_URL".into(),
+        require_replica: false,
+        budget_ms: milliseconds,
+        line: 1,
+    });
+}
+
+fn ask(url: &str, columns: &[Asked]) -> Vec<Outcome> {
+    let (config, schema) = config(columns);
+    let probes = probe(&SecretUrl::parse(url).unwrap(), &config, &schema).unwrap();
+    assert_eq!(probes.iter().map(|probe| probe.column).collect::<Vec<_>>(), (0..columns.len()).collect::<Vec<_>>());
+    probes.into_iter().map(|probe| probe.outcome).collect()
+}
+
+fn refusal(url: &str) -> String {
+    let (config, schema) = config(&[("users", "access_token", &[])]);
+    probe(&SecretUrl::parse(url).unwrap(), &config, &schema).unwrap_err().to_string()
+}
+
+fn counted(outcome: &Outcome) -> &Counts {
+    match outcome {
+        Outcome::Counted(counts) => counts,
+        Outcome::Failed(why) => panic!("not counted: {why}"),
+    }
+}
+
+fn failed(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Failed(why) => why,
+        Outcome::Counted(counts) => panic!("counted: {counts:?}"),
+    }
+}
+
+/// `name=value: rows/nulls/empty`
+fn cohorts(counts: &Counts) -> Vec<String> {
+    let line = |part: &crate::probe::CohortCounts| {
+        let value = part.value.as_deref().unwrap_or("NULL");
+        format!("{}={value}: {}/{}/{}", part.name, part.rows, part.nulls, part.empty)
+    };
+    counts.cohorts.iter().map(line).collect()
+}
+
+const USERS: &str = "
+    CREATE TABLE users (id INTEGER PRIMARY KEY, access_token TEXT, refresh_token TEXT, signup_client TEXT, created_at TEXT);
+    INSERT INTO users (access_token, refresh_token, signup_client, created_at) VALUES
+      (NULL, 'r1', 'web', '2024-01-03'), (NULL, NULL, 'web', '2024-02-03'), ('t1', '', 'mobile', '2024-01-09'),
+      ('t2', 'r2', 'mobile', '2024-02-01'), ('', 'r3', NULL, '2024-02-01');
+    CREATE TABLE orders (id INTEGER);";
+
+#[test]
+fn rows_nulls_and_empty_values_are_counted_whole_and_by_cohort() {
+    let (_folder, url) = database(USERS);
+    let outcomes = ask(
+        &url,
+        &[
+            ("users", "access_token", &[("client", "signup_client"), ("month", "substr(created_at, 1, 7)")]),
+            ("Users", "REFRESH_TOKEN", &[("client", "signup_client")]),
+        ],
+    );
+    let access = counted(&outcomes[0]);
+    assert_eq!((access.rows, access.nulls, access.empty), (5, 2, 1));
+    assert_eq!(
+        cohorts(access),
+        [
+            "client=NULL: 1/0/1",
+            "client=mobile: 2/0/0",
+            "client=web: 2/2/0",
+            "month=2024-01: 2/1/0",
+            "month=2024-02: 3/1/1"
+        ]
+    );
+    let refresh = counted(&outcomes[1]);
+    assert_eq!((refresh.rows, refresh.nulls, refresh.empty), (5, 1, 1));
+    assert_eq!(cohorts(refresh), ["client=NULL: 1/0/0", "client=mobile: 2/0/1", "client=web: 2/1/0"]);
+}
+
+#[test]
+fn an_empty_table_has_no_rows_with_and_without_cohorts() {
+    let (_folder, url) = database("CREATE TABLE t (a TEXT, b TEXT, c TEXT)");
+    let outcomes = ask(&url, &[("t", "a", &[]), ("t", "b", &[("c", "c")])]);
+    for outcome in &outcomes {
+        let counts = counted(outcome);
+        assert_eq!((counts.rows, counts.nulls, counts.empty, counts.cohorts.len()), (0, 0, 0, 0));
+    }
+}
+
+#[test]
+fn names_that_need_quotes_and_labels_that_are_bytes_are_counted() {
+    let (_folder, url) = database(
+        "CREATE TABLE \"odd \"\"one\" (\"to'ken\" TEXT, \"order\" BLOB);
+         INSERT INTO \"odd \"\"one\" VALUES (NULL, x'ff1b41'), ('x', x'ff1b41');",
+    );
+    let outcomes = ask(&url, &[("odd \"one", "to'ken", &[("o", "order")])]);
+    let counts = counted(&outcomes[0]);
+    assert_eq!((counts.rows, counts.nulls), (2, 1));
+    assert_eq!(cohorts(counts), ["o=\u{fffd}A: 2/1/0"]);
+}
+
+#[test]
+fn a_missing_table_or_column_names_the_closest_and_costs_the_others_nothing() {
+    let (_folder, url) = database(USERS);
+    let outcomes = ask(
+        &url,
+        &[
+            ("user", "access_token", &[]),
+            ("users", "acces_token", &[]),
+            ("users", "refresh_token", &[]),
+            ("sessions", "x", &[]),
+        ],
+    );
+    assert_eq!(failed(&outcomes[0]), "the database has no table `user`; did you mean `users`?");
+    assert_eq!(failed(&outcomes[1]), "table `users` has no column `acces_token`; did you mean `access_token`?");
+    assert_eq!(counted(&outcomes[2]).rows, 5);
+    assert_eq!(failed(&outcomes[3]), "the database has no table `sessions`; it has orders, users");
+}
+
+#[test]
+fn a_cohort_that_cannot_be_counted_says_why_and_costs_the_others_nothing() {
+    let (_folder, url) = database(USERS);
+    let outcomes = ask(
+        &url,
+        &[
+            ("users", "access_token", &[("client", "signup_clinet")]),
+            ("users", "refresh_token", &[("client", "signup_client")]),
+            ("users", "created_at", &[("c", "lower(nothing)")]),
+            ("users", "id", &[("c", "substr(access_token, 1, 20)")]),
+            ("users", "signup_client", &[("c", "count(*) > 1")]),
+        ],
+    );
+    let hint = "cohort `client`: table `users` has no column `signup_clinet`; did you mean `signup_client`?";
+    assert_eq!(failed(&outcomes[0]), hint);
+    // `signup_client` is tracked here, too.
+    assert!(failed(&outcomes[1]).contains("uses the tracked column `signup_client`"), "{outcomes:?}");
+    assert!(failed(&outcomes[2]).contains("no expression that SQLite understands over table `users`"));
+    assert!(failed(&outcomes[3]).contains("uses the tracked column `access_token`"));
+    assert!(failed(&outcomes[4]).contains("no expression that SQLite understands"));
+}
+
+#[test]
+fn a_cohort_with_thousands_of_values_is_refused_by_name() {
+    let (_folder, url) = database(
+        "CREATE TABLE users (email TEXT, kind TEXT, token TEXT);
+         WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3000)
+         INSERT INTO users SELECT x || '@example.org', x % 2, NULL FROM n;",
+    );
+    let outcomes = ask(&url, &[("users", "token", &[("kind", "kind"), ("mail", "email")])]);
+    let why = failed(&outcomes[0]);
+    assert!(why.contains("more than 2000 groups (cohort `mail` most of all)"), "{why}");
+    assert!(!why.contains("@example.org"));
+}
+
+#[test]
+fn what_is_no_database_is_refused_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("notes.txt"), "hunter2 ".repeat(400)).unwrap();
+    std::fs::write(at("short"), "x").unwrap();
+    let url = |name: &str| format!("sqlite:{}", at(name).display());
+    assert!(refusal(&url("nothing.db")).contains("no such file"));
+    assert!(!at("nothing.db").exists());
+    assert!(refusal(&format!("sqlite:{}", folder.path().display())).contains("this is a folder"));
+    assert!(refusal(&url("notes.txt")).contains("not a SQLite database"));
+    assert!(!refusal(&url("notes.txt")).contains("hunter2"));
+    assert!(refusal(&url("short")).contains("not a SQLite database"));
+    let server = refusal("postgres://u:hunter2@db/app");
+    assert!(server.starts_with("postgres://db/app: only sqlite is supported by this build"), "{server}");
+}
+
+#[test]
+fn an_empty_file_is_a_database_without_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("empty.db");
+    std::fs::write(&file, "").unwrap();
+    let outcomes = ask(&format!("sqlite:{}", file.display()), &[("users", "t", &[])]);
+    assert_eq!(failed(&outcomes[0]), "the database has no table `users`; it has no table at all");
+    assert_eq!(std::fs::read(&file).unwrap().len(), 0);
+}
+
+#[test]
+fn a_locked_database_is_told_within_the_budget() {
+    let (folder, url) = database(USERS);
+    let (mut config, schema) = config(&[("users", "access_token", &[])]);
+    with_budget(&mut config, 400);
+    let lock = block(execute(&folder.path().join("app.db"), "BEGIN EXCLUSIVE"));
+    let start = Instant::now();
+    let error = probe(&SecretUrl::parse(&url).unwrap(), &config, &schema).unwrap_err();
+    assert!(matches!(error, ProbeError::Database { .. }), "{error}");
+    assert!(error.to_string().contains("locked by another process"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    drop(lock);
+}
+
+#[test]
+fn a_spent_budget_keeps_what_was_counted_and_says_so_for_the_rest() {
+    let (_folder, url) = database(
+        "CREATE TABLE a (token TEXT); INSERT INTO a VALUES (NULL);
+         CREATE VIEW b AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT NULL AS token FROM n;",
+    );
+    let (mut config, schema) = config(&[("a", "token", &[]), ("b", "token", &[])]);
+    with_budget(&mut config, 300);
+    let start = Instant::now();
+    let probes = probe(&SecretUrl::parse(&url).unwrap(), &config, &schema).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(counted(&probes[0].outcome).nulls, 1);
+    assert!(failed(&probes[1].outcome).starts_with("table `b`: not counted within 300 ms; out of time"));
+}
+
+#[test]
+fn the_file_is_opened_so_that_nothing_can_be_written() {
+    let (folder, url) = database(USERS);
+    let file = folder.path().join("app.db");
+    let before = std::fs::read(&file).unwrap();
+    ask(&url, &[("users", "access_token", &[("client", "signup_client")])]);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let error = block(async {
+        let deadline = crate::probe::Deadline::of(&Config::default());
+        let mut connection = crate::probe::sqlite::open(&file, "x", deadline).await.unwrap();
+        sqlx::query("UPDATE users SET access_token = 'x'").execute(&mut connection).await.unwrap_err()
+    });
+    assert!(error.to_string().contains("readonly"), "{error}");
+}
+
+#[test]
+fn a_database_in_wal_mode_is_read_while_a_writer_holds_it() {
+    let (folder, url) = database(USERS);
+    let writer =
+        block(execute(&folder.path().join("app.db"), "PRAGMA journal_mode = WAL; INSERT INTO users (id) VALUES (99)"));
+    assert_eq!(counted(&ask(&url, &[("users", "access_token", &[])])[0]).rows, 6);
+    drop(writer);
+}

@@ -1,0 +1,434 @@
+//! `--format json`: what scripts read. The shape is published as `docs/report.schema.json`.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::contract::{Change, Expected, Finding, Level, Prediction, PredictionOutcome, Verdict};
+use crate::probe::{Counts, Outcome};
+use crate::provenance::{EntryPoint, MissingWrite, Origin, Path, ReadSite, Step, WriteSite};
+use crate::report::{ColumnView, Report, column_name, form_word, operation_word};
+use crate::source::{Gap, Tally};
+
+const SCHEMA: &str = "tokendrift-report/1";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    tool: Tool,
+    columns: Vec<ColumnOut<'a>>,
+    /// No guard is looked at yet.
+    guards: [(); 0],
+    findings: Vec<FindingOut<'a>>,
+    gaps: Vec<GapOut<'a>>,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct ColumnOut<'a> {
+    column: String,
+    contract: Option<&'static str>,
+    model: Option<ModelOut<'a>>,
+    nullable: Option<bool>,
+    default: Option<&'a str>,
+    write_sites: Vec<SiteOut<'a>>,
+    missing_writes: Vec<MissingOut<'a>>,
+    read_sites: Vec<ReadOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<LiveOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_error: Option<&'a str>,
+    verdict: VerdictOut<'a>,
+}
+
+#[derive(Serialize)]
+struct ModelOut<'a> {
+    name: &'a str,
+    property: &'a str,
+    file: &'a str,
+    line: u32,
+}
+
+#[derive(Serialize)]
+struct SiteOut<'a> {
+    file: String,
+    line: u32,
+    column: u32,
+    value_line: u32,
+    operation: &'static str,
+    scope: &'static str,
+    function: &'a str,
+    origins: Vec<&'static str>,
+    semantics: String,
+    form: &'static str,
+    confidence: &'static str,
+    paths: Vec<PathOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct PathOut<'a> {
+    entry_point: EntryOut<'a>,
+    steps: Vec<StepOut<'a>>,
+    issues_token: bool,
+    origins: Vec<&'static str>,
+    semantics: String,
+    form: &'static str,
+    confidence: &'static str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct EntryOut<'a> {
+    name: &'a str,
+    route: &'a str,
+    file: &'a str,
+    line: u32,
+}
+
+#[derive(Serialize)]
+struct StepOut<'a> {
+    function: &'a str,
+    file: &'a str,
+    line: u32,
+}
+
+#[derive(Serialize)]
+struct MissingOut<'a> {
+    file: &'a str,
+    line: u32,
+    function: &'a str,
+    entry_point: EntryOut<'a>,
+    steps: Vec<StepOut<'a>>,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct ReadOut<'a> {
+    file: &'a str,
+    line: u32,
+    function: &'a str,
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct LiveOut<'a> {
+    rows: u64,
+    nulls: u64,
+    empty: u64,
+    method: &'static str,
+    /// Of the share of NULLs; `None` without rows.
+    interval: Option<[f64; 2]>,
+    cohorts: Vec<CohortOut<'a>>,
+    predictions: Vec<PredictionOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct CohortOut<'a> {
+    name: &'a str,
+    value: Option<&'a str>,
+    rows: u64,
+    nulls: u64,
+    empty: u64,
+}
+
+#[derive(Serialize)]
+struct PredictionOut<'a> {
+    cohort: &'a str,
+    value: &'a str,
+    expected: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Serialize)]
+struct VerdictOut<'a> {
+    agree: bool,
+    majority: Option<&'a str>,
+    recommendation: Option<&'static str>,
+    changes: Vec<ChangeOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct ChangeOut<'a> {
+    #[serde(rename = "for")]
+    purpose: &'static str,
+    file: &'a str,
+    line: u32,
+    edit: &'a str,
+}
+
+#[derive(Serialize)]
+struct FindingOut<'a> {
+    check: &'a str,
+    level: &'static str,
+    column: &'a str,
+    message: &'a str,
+    file: &'a str,
+    line: u32,
+    identity: &'a str,
+    related: Vec<RelatedOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct RelatedOut<'a> {
+    file: &'a str,
+    line: u32,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct GapOut<'a> {
+    file: &'a str,
+    line: u32,
+    why: &'a str,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    files: usize,
+    bytes: u64,
+    files_lowered: usize,
+    skipped: Skipped,
+    findings: Levels,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elapsed_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Skipped {
+    oversized: usize,
+    minified: usize,
+    binary: usize,
+    unreadable: usize,
+    /// Read, but not as valid UTF-8.
+    lossy: usize,
+}
+
+#[derive(Serialize)]
+struct Levels {
+    error: usize,
+    warning: usize,
+    note: usize,
+}
+
+/// The report as a JSON document of schema `tokendrift-report/1`, indented, with a newline at its end.
+pub fn json(report: &Report) -> String {
+    let document = Document {
+        schema: SCHEMA,
+        tool: Tool { name: "tokendrift", version: env!("CARGO_PKG_VERSION") },
+        columns: report.columns().map(|view| column(report, &view)).collect(),
+        guards: [],
+        findings: report.judgement.findings.iter().map(|found| finding(report, found)).collect(),
+        gaps: report.gaps.iter().map(gap).collect(),
+        summary: summary(report),
+    };
+    // Only maps with keys that are not text, and writers, can make this fail: the document has neither.
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn column<'a>(report: &Report<'a>, view: &ColumnView<'a>) -> ColumnOut<'a> {
+    let tracked = view.tracked;
+    let configured = report.config.columns.get(tracked.config);
+    let model = report.binding(tracked).map(|(model, property)| {
+        let (file, line) = report.place(property.span);
+        ModelOut { name: &model.name, property: &property.name, file, line }
+    });
+    let (live, live_error) = match view.probe {
+        Some(Outcome::Counted(counts)) => (Some(live(counts, view.verdict)), None),
+        Some(Outcome::Failed(why)) => (None, Some(why.as_str())),
+        None => (None, None),
+    };
+    ColumnOut {
+        column: column_name(tracked),
+        contract: configured.and_then(|column| column.contract).map(crate::config::Contract::word),
+        model,
+        nullable: tracked.nullable,
+        default: tracked.default.as_deref(),
+        write_sites: view.trace.map_or(&[][..], |trace| &trace.sites).iter().map(|at| site(report, at)).collect(),
+        missing_writes: view
+            .trace
+            .map_or(&[][..], |trace| &trace.missing)
+            .iter()
+            .map(|at| missing(report, at))
+            .collect(),
+        read_sites: view.trace.map_or(&[][..], |trace| &trace.reads).iter().map(|at| read(report, at)).collect(),
+        live,
+        live_error,
+        verdict: verdict(report, view.verdict),
+    }
+}
+
+fn site<'a>(report: &Report<'a>, site: &'a WriteSite) -> SiteOut<'a> {
+    let at = report.sources.location(site.span);
+    SiteOut {
+        file: at.path,
+        line: at.line,
+        column: at.column,
+        value_line: report.sources.line(site.value),
+        operation: operation_word(site.operation),
+        scope: site.scope.word(),
+        function: &site.function,
+        origins: words(&site.origins()),
+        semantics: site.semantics(),
+        form: form_word(site.form()),
+        confidence: site.confidence().word(),
+        paths: site.paths.iter().map(|on| path(report, on)).collect(),
+    }
+}
+
+fn path<'a>(report: &Report<'a>, path: &'a Path) -> PathOut<'a> {
+    PathOut {
+        entry_point: entry(report, &path.entry),
+        steps: steps(report, &path.steps),
+        issues_token: path.issues,
+        origins: words(&path.meaning.origins()),
+        semantics: path.meaning.semantics(),
+        // No value, no form of its own: as a site without any form is reported.
+        form: path.form.map_or("plain", form_word),
+        confidence: path.confidence.word(),
+        reason: &path.reason,
+    }
+}
+
+/// Sorted by word.
+fn words(origins: &BTreeSet<Origin>) -> Vec<&'static str> {
+    let mut words: Vec<&str> = origins.iter().map(|origin| origin.word()).collect();
+    words.sort_unstable();
+    words
+}
+
+fn entry<'a>(report: &Report<'a>, entry: &'a EntryPoint) -> EntryOut<'a> {
+    let (file, line) = report.place(entry.span);
+    EntryOut { name: &entry.name, route: &entry.route, file, line }
+}
+
+fn steps<'a>(report: &Report<'a>, steps: &'a [Step]) -> Vec<StepOut<'a>> {
+    let out = |step: &'a Step| {
+        let (file, line) = report.place(step.span);
+        StepOut { function: &step.function, file, line }
+    };
+    steps.iter().map(out).collect()
+}
+
+fn missing<'a>(report: &Report<'a>, missing: &'a MissingWrite) -> MissingOut<'a> {
+    let (file, line) = report.place(missing.span);
+    MissingOut {
+        file,
+        line,
+        function: &missing.function,
+        entry_point: entry(report, &missing.entry),
+        steps: steps(report, &missing.steps),
+        reason: &missing.reason,
+    }
+}
+
+fn read<'a>(report: &Report<'a>, read: &'a ReadSite) -> ReadOut<'a> {
+    let (file, line) = report.place(read.span);
+    ReadOut { file, line, function: &read.function, kind: read.kind.word() }
+}
+
+fn live<'a>(counts: &'a Counts, verdict: Option<&'a Verdict>) -> LiveOut<'a> {
+    let predictions = verdict.map_or(&[][..], |verdict| &verdict.predictions);
+    let cohorts = counts.cohorts.iter().map(|part| CohortOut {
+        name: &part.name,
+        value: part.value.as_deref(),
+        rows: part.rows,
+        nulls: part.nulls,
+        empty: part.empty,
+    });
+    LiveOut {
+        rows: counts.rows,
+        nulls: counts.nulls,
+        empty: counts.empty,
+        method: "exact",
+        interval: share(counts.nulls, counts.rows).map(|share| [share, share]),
+        cohorts: cohorts.collect(),
+        predictions: predictions.iter().map(prediction).collect(),
+    }
+}
+
+/// Between 0 and 1, to the sixth digit; no share of nothing.
+fn share(part: u64, whole: u64) -> Option<f64> {
+    let millionths = (u128::from(part) * 1_000_000).checked_div(u128::from(whole))?;
+    u32::try_from(millionths).ok().map(|millionths| f64::from(millionths) / 1e6)
+}
+
+fn prediction(prediction: &Prediction) -> PredictionOut<'_> {
+    PredictionOut {
+        cohort: &prediction.cohort,
+        value: &prediction.value,
+        expected: match prediction.expected {
+            Expected::Null => "null",
+            Expected::Filled => "filled",
+            Expected::Open => "open",
+        },
+        outcome: match prediction.outcome {
+            PredictionOutcome::Confirmed => "confirmed",
+            PredictionOutcome::Contradicted => "contradicted",
+            PredictionOutcome::NoEvidence => "no-evidence",
+        },
+    }
+}
+
+fn verdict<'a>(report: &Report<'a>, verdict: Option<&'a Verdict>) -> VerdictOut<'a> {
+    let Some(verdict) = verdict else {
+        return VerdictOut { agree: true, majority: None, recommendation: None, changes: Vec::new() };
+    };
+    let change = |purpose, change: &'a Change| {
+        let (file, line) = report.place(change.at);
+        ChangeOut { purpose, file, line, edit: &change.edit }
+    };
+    let to_write = verdict.to_write.iter().map(|at| change("write-consistently", at));
+    let to_drop = verdict.to_drop.iter().map(|at| change("drop-writes", at));
+    VerdictOut {
+        agree: verdict.agree,
+        majority: verdict.majority.as_deref(),
+        recommendation: verdict.recommendation.map(crate::config::Contract::word),
+        changes: to_write.chain(to_drop).collect(),
+    }
+}
+
+fn finding<'a>(report: &Report<'a>, finding: &'a Finding) -> FindingOut<'a> {
+    let (file, line) = report.anchor(&finding.at);
+    let related = finding.related.iter().map(|related| {
+        let (file, line) = report.anchor(&related.at);
+        RelatedOut { file, line, message: &related.message }
+    });
+    FindingOut {
+        check: finding.check,
+        level: finding.level.word(),
+        column: &finding.column,
+        message: &finding.message,
+        file,
+        line,
+        identity: &finding.identity,
+        related: related.collect(),
+    }
+}
+
+fn gap(gap: &Gap) -> GapOut<'_> {
+    GapOut { file: &gap.path, line: gap.line, why: &gap.why }
+}
+
+fn summary(report: &Report) -> Summary {
+    let Tally { files, bytes, oversized, minified, binary, lossy, unreadable } = report.sources.tally;
+    Summary {
+        files,
+        bytes,
+        files_lowered: report.files_lowered,
+        skipped: Skipped { oversized, minified, binary, unreadable, lossy },
+        findings: Levels {
+            error: report.findings_of(Level::Error),
+            warning: report.findings_of(Level::Warning),
+            note: report.findings_of(Level::Note),
+        },
+        elapsed_ms: report.elapsed_ms,
+    }
+}

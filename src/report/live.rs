@@ -1,0 +1,151 @@
+//! What the database says, in sentences.
+
+use crate::contract::{Expected, Prediction, PredictionOutcome, Verdict};
+use crate::probe::{CohortCounts, Counts, Outcome};
+use crate::report::lines::{clean, count};
+
+/// Cohort values that are listed without a prediction.
+const SHOWN: usize = 12;
+
+/// One line a statement: the whole column, then each prediction, then the cohort values without one.
+pub(crate) fn sentences(outcome: &Outcome, verdict: Option<&Verdict>) -> Vec<String> {
+    let counts = match outcome {
+        Outcome::Counted(counts) => counts,
+        Outcome::Failed(why) => return vec![format!("not counted: {}", clean(why))],
+    };
+    let mut out = vec![whole(counts)];
+    let predictions = verdict.map_or(&[][..], |verdict| &verdict.predictions);
+    out.extend(predictions.iter().map(|prediction| predicted(prediction, counts)));
+    let is_predicted = |part: &&CohortCounts| {
+        predictions
+            .iter()
+            .any(|prediction| prediction.cohort == part.name && part.value.as_ref() == Some(&prediction.value))
+    };
+    let rest: Vec<&CohortCounts> = counts.cohorts.iter().filter(|part| !is_predicted(part)).collect();
+    out.extend(rest.iter().take(SHOWN).map(|part| unpredicted(part)));
+    if rest.len() > SHOWN {
+        out.push(format!("and {} more cohort values: --format json lists all", rest.len() - SHOWN));
+    }
+    out
+}
+
+fn whole(counts: &Counts) -> String {
+    if counts.rows == 0 {
+        return "no rows, so the data says nothing".to_owned();
+    }
+    let rows = count(counts.rows, "row", "rows");
+    format!("{rows}, {} NULL ({}), {} empty", counts.nulls, percent(counts.nulls, counts.rows), counts.empty)
+}
+
+/// `web must be NULL: 40 of 40 rows are (confirmed)`
+fn predicted(prediction: &Prediction, counts: &Counts) -> String {
+    let (rows, nulls, empty) = counts
+        .cohorts
+        .iter()
+        .find(|part| part.name == prediction.cohort && part.value.as_ref() == Some(&prediction.value))
+        .map_or((0, 0, 0), |part| (part.rows, part.nulls, part.empty));
+    let value = clean(&prediction.value);
+    let expectation = match prediction.expected {
+        Expected::Null => format!("{value} must be NULL"),
+        Expected::Filled => format!("{value} must hold a token"),
+        Expected::Open => format!("{value}: the paths do not tell"),
+    };
+    if rows == 0 {
+        return format!("{expectation}: there are no such rows (no evidence)");
+    }
+    let of = count(rows, "row", "rows");
+    let data = match prediction.expected {
+        Expected::Null => format!("{expectation}: {nulls} of {of} {}", if nulls == 1 { "is" } else { "are" }),
+        Expected::Filled => {
+            let filled = rows.saturating_sub(nulls).saturating_sub(empty);
+            format!("{expectation}: {filled} of {of} {}", if filled == 1 { "does" } else { "do" })
+        }
+        Expected::Open => format!("{expectation}; {nulls} of {of} are NULL"),
+    };
+    match (prediction.expected, prediction.outcome) {
+        (Expected::Open, _) => data,
+        (_, PredictionOutcome::Confirmed) => format!("{data} (confirmed)"),
+        (_, PredictionOutcome::Contradicted) => format!("{data} (CONTRADICTED)"),
+        (_, PredictionOutcome::NoEvidence) => format!("{data} (no evidence)"),
+    }
+}
+
+fn unpredicted(part: &CohortCounts) -> String {
+    let value = part.value.as_deref().map_or_else(|| "NULL".to_owned(), |value| format!("'{}'", clean(value)));
+    let rows = count(part.rows, "row", "rows");
+    format!(
+        "{} = {value}: {rows}, {} NULL ({}), {} empty",
+        clean(&part.name),
+        part.nulls,
+        percent(part.nulls, part.rows),
+        part.empty
+    )
+}
+
+/// Rounded, but never to 0 % or 100 % what is not.
+fn percent(part: u64, whole: u64) -> String {
+    let Some(hundredths) = (u128::from(part) * 10_000).checked_div(u128::from(whole)) else { return "-".to_owned() };
+    match (hundredths, part) {
+        (_, 0) => "0 %".to_owned(),
+        (0..100, _) => "<1 %".to_owned(),
+        (9_900.., _) if part < whole => ">99 %".to_owned(),
+        _ => format!("{} %", (hundredths + 50) / 100),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_rounded_to_none_or_all() {
+        assert_eq!(percent(1, 1_000_000), "<1 %");
+        assert_eq!(percent(999_999, 1_000_000), ">99 %");
+        assert_eq!(percent(40, 120), "33 %");
+        assert_eq!((percent(0, 5), percent(5, 5)), ("0 %".to_owned(), "100 %".to_owned()));
+        assert_eq!(percent(u64::MAX, u64::MAX), "100 %");
+    }
+
+    fn part(value: &str, rows: u64, nulls: u64) -> CohortCounts {
+        CohortCounts { name: "client".into(), value: Some(value.into()), rows, nulls, empty: 0 }
+    }
+
+    fn prediction(value: &str, expected: Expected, outcome: PredictionOutcome) -> Prediction {
+        Prediction { cohort: "client".into(), value: value.into(), expected, outcome }
+    }
+
+    #[test]
+    fn predictions_are_held_against_the_data_and_other_values_are_listed() {
+        let counts = Counts {
+            rows: 121,
+            nulls: 41,
+            empty: 0,
+            cohorts: vec![part("cli", 1, 1), part("mobile", 80, 0), part("web", 40, 40)],
+        };
+        let verdict = Verdict {
+            predictions: vec![
+                prediction("web", Expected::Null, PredictionOutcome::Confirmed),
+                prediction("mobile", Expected::Filled, PredictionOutcome::Confirmed),
+                prediction("tv", Expected::Null, PredictionOutcome::NoEvidence),
+            ],
+            ..Verdict::default()
+        };
+        assert_eq!(
+            sentences(&Outcome::Counted(counts), Some(&verdict)),
+            [
+                "121 rows, 41 NULL (34 %), 0 empty",
+                "web must be NULL: 40 of 40 rows are (confirmed)",
+                "mobile must hold a token: 80 of 80 rows do (confirmed)",
+                "tv must be NULL: there are no such rows (no evidence)",
+                "client = 'cli': 1 row, 1 NULL (100 %), 0 empty",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_table_and_a_failure_are_no_shares() {
+        let nothing = Counts { rows: 0, nulls: 0, empty: 0, cohorts: Vec::new() };
+        assert_eq!(sentences(&Outcome::Counted(nothing), None), ["no rows, so the data says nothing"]);
+        assert_eq!(sentences(&Outcome::Failed("no table".into()), None), ["not counted: no table"]);
+    }
+}
