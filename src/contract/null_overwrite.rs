@@ -60,9 +60,11 @@ fn overwrites(case: &Case<'_>, write: Write<'_>) -> bool {
     }
 }
 
-/// Whether some chain can end as NULL: one that ends in it, not one that goes on after it.
+/// Whether some chain can end as NULL: one that ends in it, not one that goes on after it, and not one that would have taken the
+/// stored value first, where NULL only replaces NULL.
 fn can_be_null(write: Write<'_>) -> bool {
-    write.path.meaning.chains.iter().any(|chain| chain.last() == Some(&Origin::Null))
+    let ends_null = |chain: &Vec<Origin>| chain.last() == Some(&Origin::Null) && !chain.contains(&Origin::Preserved);
+    write.path.meaning.chains.iter().any(ends_null)
 }
 
 #[cfg(test)]
@@ -90,7 +92,10 @@ mod tests {
     #[test]
     fn revocations_inserts_and_fallbacks_after_null_overwrite_nothing() {
         let bench = bench()
-            .update(10, vec![path("logout", "null").revokes(), path("a", "null>fresh"), path("b", "fresh")])
+            .update(
+                10,
+                vec![path("logout", "null").revokes(), path("a", "null>fresh"), path("b", "fresh|preserved>null")],
+            )
             .insert(20, vec![path("signup", "fresh|null")]);
         assert_eq!(bench.lines(NULL), []);
     }

@@ -65,3 +65,15 @@ fn a_column_without_a_trace_keeps_its_place_among_the_verdicts() {
     assert_eq!(verdicts.len(), 2);
     assert!(verdicts[0].majority.is_none() && verdicts[1].majority.is_some());
 }
+
+#[test]
+fn the_worked_example_drifts_and_discards_at_one_write() {
+    let bench =
+        bench().update(10, vec![path("mobile", "fresh"), path("web", "preserved").through("Tokens.generate", 50)]);
+    assert_eq!(bench.lines("path-drift"), [11]);
+    assert_eq!(bench.lines("discarded-token"), [11]);
+    let verdict = bench.judge().verdicts.remove(0);
+    assert!(!verdict.agree);
+    assert_eq!((verdict.majority, verdict.recommendation), (None, None));
+    assert_eq!((verdict.to_write.len(), verdict.to_drop.len()), (1, 1));
+}
