@@ -56,7 +56,7 @@ pub struct Column {
     pub contract: Option<Contract>,
     /// The decision record's path as written, relative to the configuration's folder.
     pub decision: Option<String>,
-    /// Whether the file that `decision` names is there; `None` where none is named.
+    /// Whether that file is there; `None` without a decision.
     pub decision_exists: Option<bool>,
     pub form: Option<StoredForm>,
     pub cohorts: Vec<Cohort>,

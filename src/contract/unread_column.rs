@@ -1,5 +1,7 @@
 //! The column is written and never read.
 
+use std::collections::BTreeSet;
+
 use crate::contract::case::Case;
 use crate::contract::check::Check;
 use crate::contract::{Finding, Level};
@@ -18,8 +20,11 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     if case.contract().is_some() || case.reads().next().is_some() {
         return;
     }
-    let written = case.writes.iter().flat_map(|write| write.path.meaning.origins());
-    if !written.into_iter().any(|origin| matches!(origin, Origin::Fresh | Origin::Supplied | Origin::Generated)) {
+    let origins: BTreeSet<Origin> = case.writes.iter().flat_map(|write| write.path.meaning.origins()).collect();
+    // What is written back was read before, and what could not be told may have been.
+    let read = |origin: &Origin| matches!(origin, Origin::Preserved | Origin::Unknown);
+    let written = |origin: &Origin| matches!(origin, Origin::Fresh | Origin::Supplied | Origin::Generated);
+    if origins.iter().any(read) || !origins.iter().any(written) {
         return;
     }
     let Some(at) = case.anchor() else { return };
@@ -54,5 +59,6 @@ mod tests {
         assert_eq!(written().read(0, 20, ReadKind::Service).lines(UNREAD), []);
         assert_eq!(written().contract(Contract::WriteConsistently).lines(UNREAD), []);
         assert_eq!(bench().update(10, vec![path("a", "null")]).lines(UNREAD), []);
+        assert_eq!(bench().update(10, vec![path("a", "fresh"), path("b", "preserved")]).lines(UNREAD), []);
     }
 }
