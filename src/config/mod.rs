@@ -56,6 +56,8 @@ pub struct Column {
     pub contract: Option<Contract>,
     /// The decision record's path as written, relative to the configuration's folder.
     pub decision: Option<String>,
+    /// Whether that file is there; `None` without a decision.
+    pub decision_exists: Option<bool>,
     pub form: Option<StoredForm>,
     pub cohorts: Vec<Cohort>,
     /// 1-based line of `[[column]]` in the configuration; `None` from the command line.

@@ -5,17 +5,51 @@
 //! Invariants: only production sites vote; drift is judged between issuing paths; a declared contract always wins over the
 //! majority; findings come sorted and without live numbers in their messages.
 //!
+//! A [`check`](Check) is one file named after its id, with a page in `docs/checks/`; [`CHECKS`] registers it. All checks of a column look
+//! at one `Case`, in which the paths are grouped by entry point: what an entry point does is what the strongest of its issuing
+//! paths does.
+//!
 //! Worked example: mobile login writes `fresh`, web login writes `preserved`, both mint: `path-drift` on the web path with the mobile
 //! path as counter-example, and `discarded-token` on its write.
 
+#[cfg(test)]
+mod bench;
+mod case;
+mod changes;
+mod check;
 mod finding;
+mod helper;
+mod practice;
+mod prediction;
+mod verdict;
+mod wording;
 
+mod contract_broken;
+mod contract_undeclared;
+mod decision_missing;
+mod discarded_token;
+mod form_drift;
+mod live_contradiction;
+mod live_incomplete;
+mod missing_write;
+mod null_overwrite;
+mod path_drift;
+mod schema_contract;
+mod stale_relogin;
+mod unknown_value;
+mod unread_column;
+mod unwritten_column;
+
+pub use check::{CHECKS, Check, page};
 pub use finding::{Anchor, Finding, Level, Related};
 
+use std::collections::BTreeMap;
+
 use crate::config::{Config, Contract};
+use crate::contract::case::Case;
 use crate::probe::ColumnProbe;
 use crate::provenance::ColumnTrace;
-use crate::schema::Schema;
+use crate::schema::{ColumnId, Schema};
 use crate::source::{SourceSet, Span};
 
 /// All that checks look at.
@@ -42,13 +76,13 @@ pub struct Judgement {
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     pub agree: bool,
-    /// The semantics that most issuing paths share; `None` at a tie.
+    /// The semantics that most issuing entry points share (`missing`: they never write); `None` at a tie.
     pub majority: Option<String>,
     /// `None` at a tie or with fewer than three issuing paths; a declared contract always wins.
     pub recommendation: Option<Contract>,
     /// To make every issuing path store the fresh token, change these.
     pub to_write: Vec<Change>,
-    /// To stop writing, change these.
+    /// To stop writing, change these: readers first, then writers, then the column itself.
     pub to_drop: Vec<Change>,
     /// What the static result says a cohort must show, held against the data; empty without a database.
     pub predictions: Vec<Prediction>,
@@ -86,3 +120,38 @@ pub enum PredictionOutcome {
     Contradicted,
     NoEvidence,
 }
+
+/// Runs every check on every traced column.
+pub fn judge(facts: &Facts<'_>) -> Judgement {
+    let mut judgement = Judgement::default();
+    for id in (0..facts.schema.columns.len()).map(ColumnId) {
+        let Some(case) = Case::new(facts, id) else {
+            judgement.verdicts.push(Verdict::default());
+            continue;
+        };
+        for check in CHECKS {
+            check.run(&case, &mut judgement.findings);
+        }
+        judgement.verdicts.push(verdict::verdict(&case));
+    }
+    let place = |finding: &Finding| (finding.at.clone(), finding.column.clone());
+    judgement.findings.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
+    judgement.findings.dedup();
+    tell_apart(&mut judgement.findings);
+    judgement
+}
+
+/// Two findings of one identity (two writes in one function, say) are numbered in the order of their places.
+fn tell_apart(findings: &mut [Finding]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in findings {
+        let count = seen.entry(finding.identity.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            finding.identity = format!("{}#{count}", finding.identity);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

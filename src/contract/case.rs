@@ -1,0 +1,105 @@
+//! One tracked column with all that is known of it: what a check looks at.
+
+use crate::config::{self, Contract};
+use crate::contract::practice::{Practice, Write, is_production, practices, production_writes};
+use crate::contract::{Anchor, Facts, Related};
+use crate::probe::{ColumnProbe, Counts, Outcome};
+use crate::provenance::{ColumnTrace, ReadSite};
+use crate::schema::{ColumnId, ModelId, Property, TrackedColumn};
+use crate::source::Span;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Case<'a> {
+    pub(crate) facts: Facts<'a>,
+    /// `users.access_token`
+    pub(crate) name: String,
+    pub(crate) column: &'a TrackedColumn,
+    pub(crate) config: Option<&'a config::Column>,
+    pub(crate) trace: &'a ColumnTrace,
+    /// Every path to every production site.
+    pub(crate) writes: Vec<Write<'a>>,
+    /// The issuing entry points, sorted.
+    pub(crate) practices: Vec<Practice<'a>>,
+}
+
+impl<'a> Case<'a> {
+    /// `None` where the column was not traced.
+    pub(crate) fn new(facts: &Facts<'a>, id: ColumnId) -> Option<Self> {
+        let column = facts.schema.columns.get(id.0)?;
+        let trace = facts.traces.iter().find(|trace| trace.column == id)?;
+        let writes = production_writes(facts.sources, trace);
+        let practices = practices(facts.sources, trace, &writes);
+        Some(Self {
+            facts: *facts,
+            name: format!("{}.{}", column.table, column.column),
+            column,
+            config: facts.config.columns.get(column.config),
+            trace,
+            writes,
+            practices,
+        })
+    }
+
+    pub(crate) fn contract(&self) -> Option<Contract> {
+        self.config.and_then(|config| config.contract)
+    }
+
+    pub(crate) fn probe(&self) -> Option<&'a ColumnProbe> {
+        self.facts.probes.iter().find(|probe| probe.column == self.column.config)
+    }
+
+    pub(crate) fn counts(&self) -> Option<&'a Counts> {
+        match &self.probe()?.outcome {
+            Outcome::Counted(counts) => Some(counts),
+            Outcome::Failed(_) => None,
+        }
+    }
+
+    /// The column's declarations, one a model.
+    pub(crate) fn declarations(&self) -> impl Iterator<Item = &'a Property> {
+        let models = &self.facts.schema.models;
+        self.column.bindings.iter().filter_map(|(model, at)| models.get(model.0)?.properties.get(*at))
+    }
+
+    /// Where a finding about the column itself stands: its line in the configuration, else its declaration.
+    pub(crate) fn anchor(&self) -> Option<Anchor> {
+        let line = self.config.and_then(|config| config.line);
+        line.map(|line| Anchor::Config { line }).or_else(|| Some(Anchor::Code(self.declarations().next()?.span)))
+    }
+
+    /// What the code calls the column where this model is used.
+    pub(crate) fn property(&self, model: ModelId) -> &'a str {
+        let bound = self.column.bindings.iter().find(|(of, _)| *of == model);
+        let property = bound.and_then(|(model, at)| self.facts.schema.models.get(model.0)?.properties.get(*at));
+        property.map_or(&self.column.column, |property| &property.name)
+    }
+
+    /// Reads in production code.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &'a ReadSite> {
+        let sources = self.facts.sources;
+        self.trace.reads.iter().filter(move |read| is_production(sources, read.span.file))
+    }
+
+    /// `src/auth.ts:12`
+    pub(crate) fn place(&self, span: Span) -> String {
+        let at = self.facts.sources.location(span);
+        format!("{}:{}", at.path, at.line)
+    }
+}
+
+/// Places along a path, in the order in which it runs: the mints, then the calls towards the write.
+pub(crate) fn related_path(write: Write<'_>) -> Vec<Related> {
+    let mut related = related_mints(write);
+    related.extend(write.path.steps.iter().map(|step| Related {
+        at: Anchor::Code(step.span),
+        message: format!("`{}` calls on towards the write", step.function),
+    }));
+    related
+}
+
+/// The mints on a path.
+pub(crate) fn related_mints(write: Write<'_>) -> Vec<Related> {
+    let mint =
+        |span, what: &str| Related { at: Anchor::Code(span), message: format!("the fresh token is made here: {what}") };
+    write.path.mints.iter().map(|hop| mint(hop.span, &hop.what)).collect()
+}

@@ -1,0 +1,132 @@
+//! What a check is, and the slice that registers all of them.
+
+use crate::contract::case::Case;
+use crate::contract::{
+    Anchor, Finding, Level, Related, contract_broken, contract_undeclared, decision_missing, discarded_token,
+    form_drift, live_contradiction, live_incomplete, missing_write, null_overwrite, path_drift, schema_contract,
+    stale_relogin, unknown_value, unread_column, unwritten_column,
+};
+
+/// A rule that findings are reported under.
+#[derive(Debug)]
+pub struct Check {
+    /// Kebab-case; also the name of its page and, with underscores, of its file.
+    pub id: &'static str,
+    /// One line for people.
+    pub summary: &'static str,
+    /// The level of all its findings.
+    pub level: Level,
+    /// Its page in Markdown.
+    pub docs: &'static str,
+    pub(crate) run: fn(&Case<'_>, &mut Vec<Finding>),
+}
+
+/// All checks, in the order of their ids.
+pub static CHECKS: &[Check] = &[
+    contract_broken::CHECK,
+    contract_undeclared::CHECK,
+    decision_missing::CHECK,
+    discarded_token::CHECK,
+    form_drift::CHECK,
+    live_contradiction::CHECK,
+    live_incomplete::CHECK,
+    missing_write::CHECK,
+    null_overwrite::CHECK,
+    path_drift::CHECK,
+    schema_contract::CHECK,
+    stale_relogin::CHECK,
+    unknown_value::CHECK,
+    unread_column::CHECK,
+    unwritten_column::CHECK,
+];
+
+/// The page of the check `id`.
+pub fn page(id: &str) -> Option<&'static str> {
+    CHECKS.iter().find(|check| check.id == id).map(|check| check.docs)
+}
+
+impl Check {
+    pub(crate) fn run(&self, case: &Case<'_>, findings: &mut Vec<Finding>) {
+        (self.run)(case, findings);
+    }
+
+    /// A finding of this check. `signature` names functions, never lines.
+    pub(crate) fn finding(
+        &self,
+        case: &Case<'_>,
+        at: Anchor,
+        (signature, semantics): (&str, &str),
+        message: String,
+        related: Vec<Related>,
+    ) -> Finding {
+        Finding {
+            check: self.id,
+            level: self.level,
+            column: case.name.clone(),
+            message,
+            at,
+            identity: format!("{}|{}|{signature}|{semantics}", self.id, case.name),
+            related,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_kebab_case_and_sorted_so_that_none_stands_twice() {
+        for pair in CHECKS.windows(2) {
+            assert!(pair[0].id < pair[1].id, "{} before {}", pair[0].id, pair[1].id);
+        }
+        for check in CHECKS {
+            let kebab = check.id.split('-').all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase()));
+            assert!(kebab, "{}", check.id);
+            assert!(!check.summary.is_empty() && !check.summary.ends_with('.'), "{}", check.id);
+        }
+    }
+
+    #[test]
+    fn every_check_has_its_own_file_and_page_and_every_page_its_check() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for check in CHECKS {
+            let file = root.join(format!("src/contract/{}.rs", check.id.replace('-', "_")));
+            assert!(file.is_file(), "{}", file.display());
+            let on_disk = std::fs::read_to_string(root.join(format!("docs/checks/{}.md", check.id))).unwrap();
+            assert_eq!(Some(on_disk.as_str()), page(check.id), "{}", check.id);
+        }
+        for entry in std::fs::read_dir(root.join("docs/checks")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(page(name.trim_end_matches(".md")).is_some(), "{name} is the page of no check");
+        }
+        assert_eq!(page("no-such-check"), None);
+    }
+
+    #[test]
+    fn every_page_has_the_same_sections_and_names_its_level() {
+        let sections =
+            ["## What it reports", "## Why it matters", "## Example", "## How to fix", "## When it is wrong"];
+        for check in CHECKS {
+            let mut lines = check.docs.lines();
+            assert_eq!(lines.next(), Some(format!("# {}", check.id).as_str()));
+            let level = format!("Level: {}.", check.level.word());
+            assert!(check.docs.lines().any(|line| line == level), "{}: no line `{level}`", check.id);
+            let found: Vec<&str> = check.docs.lines().filter(|line| line.starts_with("## ")).collect();
+            assert_eq!(found, sections, "{}", check.id);
+        }
+    }
+
+    /// Pages run as tests: what stands before `<!-- fixed -->` must expect the page's check, what follows must not.
+    #[test]
+    fn every_runnable_example_expects_its_check_and_shows_it_fixed() {
+        for check in CHECKS.iter().filter(|check| check.docs.contains(" file=")) {
+            let (broken, fixed) = check.docs.split_once("<!-- fixed -->").expect(check.id);
+            let expects = |text: &str| text.lines().any(|line| line.ends_with(&format!("~ finding {}", check.id)));
+            assert!(broken.contains("<!-- column: ") && expects(broken), "{}", check.id);
+            assert!(fixed.contains(" file=") && !expects(fixed), "{}", check.id);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Code or schema against the declared contract.
+
+use crate::config::Contract;
+use crate::contract::case::{Case, related_path};
+use crate::contract::check::Check;
+use crate::contract::practice::{Stance, Write, group};
+use crate::contract::wording::{clause, entry_point, list, signature};
+use crate::contract::{Anchor, Finding, Level, Related};
+use crate::provenance::Origin;
+
+pub(crate) const CHECK: Check = Check {
+    id: "contract-broken",
+    summary: "code or schema breaks the contract that the configuration declares",
+    level: Level::Error,
+    docs: include_str!("../../docs/checks/contract-broken.md"),
+    run,
+};
+
+fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    match case.contract() {
+        Some(Contract::WriteConsistently) => write_consistently(case, findings),
+        Some(Contract::DropWrites) => {
+            still_read(case, findings);
+            still_written(case, findings);
+            still_needed(case, findings);
+        }
+        None => {}
+    }
+}
+
+/// Every issuing entry point stores the fresh token.
+fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let mut writes: Vec<Write<'_>> = Vec::new();
+    for practice in &case.practices {
+        if matches!(practice.stance, Stance::Stores | Stance::Unknown) {
+            continue;
+        }
+        if let Some(missing) = practice.missing {
+            let message = format!(
+                "{} is to be written consistently, but {} issues a token in `{}` and never writes it: {}",
+                case.name,
+                entry_point(practice.entry),
+                missing.function,
+                missing.reason
+            );
+            let signature = signature(&[practice.entry], &missing.function);
+            let related = missing.steps.iter().map(|step| Related {
+                at: Anchor::Code(step.span),
+                message: format!("`{}` calls on towards the mint", step.function),
+            });
+            let at = Anchor::Code(missing.span);
+            findings.push(CHECK.finding(case, at, (&signature, "missing"), message, related.collect()));
+        }
+        writes.extend(&practice.writes);
+    }
+    for ((stance, semantics), write, entries) in group(writes, |write| (write.stance(), write.path.meaning.semantics()))
+    {
+        let message = format!("{} is to be written consistently, but {}", case.name, clause(&entries, stance));
+        let signature = signature(&entries, &write.site.function);
+        let at = Anchor::Code(write.site.value);
+        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related_path(write)));
+    }
+}
+
+/// No production code writes a value. A save of the whole entity and a NULL do no harm.
+fn still_written(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let writes_value = |write: &&Write<'_>| {
+        write.names_column()
+            && write
+                .path
+                .meaning
+                .origins()
+                .iter()
+                .any(|origin| !matches!(origin, Origin::Null | Origin::Omitted | Origin::Generated))
+    };
+    let writes = case.writes.iter().filter(writes_value).copied();
+    for (semantics, write, entries) in group(writes, |write| write.path.meaning.semantics()) {
+        let message = format!(
+            "writes of {} are to be dropped, but `{}` still writes it ({semantics}), reached from {}",
+            case.name,
+            write.site.function,
+            list(&entries)
+        );
+        let signature = signature(&entries, &write.site.function);
+        let at = Anchor::Code(write.site.value);
+        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, Vec::new()));
+    }
+}
+
+/// Readers stop before writers do.
+fn still_read(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    for read in case.reads() {
+        let message = format!(
+            "writes of {} are to be dropped, but `{}` ({}) still reads it",
+            case.name,
+            read.function,
+            read.kind.word()
+        );
+        let at = Anchor::Code(read.span);
+        findings.push(CHECK.finding(case, at, (&read.function, read.kind.word()), message, Vec::new()));
+    }
+}
+
+/// Rows can do without a value.
+fn still_needed(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    for property in case.declarations() {
+        let (what, semantics) = match (property.nullable, &property.default) {
+            (Some(false), Some(_)) => ("is not nullable and has a default", "not-nullable,default"),
+            (Some(false), None) => ("is not nullable", "not-nullable"),
+            (_, Some(_)) => ("has a default", "default"),
+            (_, None) => continue,
+        };
+        let message = format!("writes of {} are to be dropped, but the column {what}", case.name);
+        findings.push(CHECK.finding(
+            case,
+            Anchor::Code(property.span),
+            (&property.name, semantics),
+            message,
+            Vec::new(),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::bench::{bench, path};
+    use crate::provenance::ReadKind;
+    use crate::rules::Operation;
+    use crate::source::Scope;
+
+    const BROKEN: &str = "contract-broken";
+
+    #[test]
+    fn every_issuing_path_that_does_not_store_breaks_write_consistently() {
+        let bench = bench()
+            .contract(Contract::WriteConsistently)
+            .update(10, vec![path("a", "fresh"), path("b", "fresh>preserved")])
+            .update(20, vec![path("c", "preserved"), path("d", "fresh|preserved")])
+            .insert(30, vec![path("e", "omitted")])
+            .missing("f", 70);
+        assert_eq!(bench.lines(BROKEN), [21, 21, 30, 70]);
+        assert!(bench.findings(BROKEN).iter().all(|finding| finding.level == Level::Error));
+    }
+
+    #[test]
+    fn storing_somewhere_on_the_path_and_revoking_keep_write_consistently() {
+        let bench = bench()
+            .contract(Contract::WriteConsistently)
+            .insert(10, vec![path("signup", "omitted")])
+            .update(20, vec![path("signup", "fresh"), path("login", "fresh"), path("odd", "unknown")])
+            .update(30, vec![path("logout", "null").revokes()]);
+        assert_eq!(bench.lines(BROKEN), []);
+    }
+
+    #[test]
+    fn writers_readers_and_a_needy_schema_break_drop_writes() {
+        let mut bench = bench()
+            .contract(Contract::DropWrites)
+            .update(10, vec![path("a", "fresh"), path("b", "null")])
+            .update(20, vec![path("c", "supplied").revokes()])
+            .read(0, 150, ReadKind::Guard);
+        bench.schema.models[0].properties[0].nullable = Some(false);
+        assert_eq!(bench.lines(BROKEN), [11, 21, 150, 190]);
+    }
+
+    #[test]
+    fn clearing_whole_entities_tests_and_seeds_keep_drop_writes() {
+        let bench = bench()
+            .contract(Contract::DropWrites)
+            .update(10, vec![path("logout", "null").revokes()])
+            .insert(20, vec![path("signup", "omitted")])
+            .site_in(Scope::Seed, Operation::Insert, 30, vec![path("seed", "supplied")])
+            .update(40, vec![path("touch", "preserved").revokes()])
+            .of_whole_entity()
+            .read(1, 150, ReadKind::Service);
+        assert_eq!(bench.lines(BROKEN), []);
+    }
+
+    #[test]
+    fn without_a_contract_nothing_is_broken() {
+        let bench = bench().update(10, vec![path("a", "fresh"), path("b", "preserved")]).missing("c", 70);
+        assert_eq!(bench.lines(BROKEN), []);
+    }
+}

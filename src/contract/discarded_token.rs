@@ -1,0 +1,181 @@
+//! A path mints a token, and the write on that path puts the stored value back.
+
+use crate::config::Contract;
+use crate::contract::case::{Case, related_mints};
+use crate::contract::check::Check;
+use crate::contract::helper::{Helper, Token};
+use crate::contract::practice::{Stance, Write, group};
+use crate::contract::wording::{list, signature};
+use crate::contract::{Anchor, Finding, Level, Related};
+
+pub(crate) const CHECK: Check = Check {
+    id: "discarded-token",
+    summary: "a path mints a fresh token and writes the stored value back",
+    level: Level::Warning,
+    docs: include_str!("../../docs/checks/discarded-token.md"),
+    run,
+};
+
+fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    if case.contract() == Some(Contract::DropWrites) {
+        return;
+    }
+    let writes = case.writes.iter().copied().filter(|write| discards(case, *write));
+    for (function, write, entries) in group(writes, |write| Helper::of(case, write).function) {
+        let helper = Helper::of(case, write);
+        let why = match helper.token {
+            Token::NoParameter => " and has no parameter for the token",
+            Token::AtHand => "",
+        };
+        let message = format!(
+            "{} {} a fresh token for {}, but `{function}` writes the stored value back{why}: the token is never stored",
+            list(&entries),
+            if entries.len() == 1 { "mints" } else { "mint" },
+            case.name,
+        );
+        let through = format!("{function}>{}", write.site.function);
+        let signature = signature(&entries, if function == write.site.function { function } else { &through });
+        let semantics = write.path.meaning.semantics();
+        let related = related(write, &helper);
+        findings.push(CHECK.finding(case, Anchor::Code(write.site.value), (&signature, &semantics), message, related));
+    }
+}
+
+fn discards(case: &Case<'_>, write: Write<'_>) -> bool {
+    let path = write.path;
+    if !path.issues || path.mints.is_empty() {
+        return false;
+    }
+    // `user.token ?? mint()` stores what it mints; only a token off the way of the written value is lost.
+    let lost = || path.mints.iter().any(|mint| !path.trail.iter().any(|hop| hop.span == mint.span));
+    let takes_stored = match write.stance() {
+        Stance::Keeps => true,
+        Stance::Fills => lost(),
+        _ => false,
+    };
+    // Saving a whole entity puts every column back, which is harmless where the entry point stores the token besides.
+    let stores_besides =
+        || case.practices.iter().any(|other| *other.entry == path.entry && other.stance == Stance::Stores);
+    takes_stored && (write.names_column() || !stores_besides())
+}
+
+/// The mint, the calls into the helper, the helper, the row it reads.
+fn related(write: Write<'_>, helper: &Helper<'_>) -> Vec<Related> {
+    let code = |span, message| Related { at: Anchor::Code(span), message };
+    let mut related = related_mints(write);
+    let into = write.path.steps.iter().take_while(|step| step.span != helper.at);
+    related.extend(into.map(|step| code(step.span, format!("`{}` calls on towards the write", step.function))));
+    let function = helper.function;
+    related.push(match (helper.token, helper.called_at) {
+        (Token::NoParameter, Some(call)) => {
+            code(call, format!("`{function}` has no parameter for the token: it is called without it"))
+        }
+        _ => code(helper.at, format!("`{function}` takes the stored value although a token was minted on this path")),
+    });
+    if write.path.steps.iter().any(|step| step.span == helper.at) {
+        related.push(code(helper.at, format!("`{function}` passes the stored value on")));
+    }
+    if let Some(row) = write.path.trail.last() {
+        related.push(code(row.span, format!("the stored value is read here: {}", row.what)));
+    }
+    related
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Contract;
+    use crate::contract::bench::{Bench, bench, bench_with, path};
+    use crate::provenance::Path;
+
+    const DISCARDED: &str = "discarded-token";
+
+    fn texts() -> Vec<(u32, &'static str)> {
+        vec![
+            (40, "return this.tokens.generateRefreshToken(user.id);"),
+            (55, "const user = await this.users.findOne(userId);"),
+            (60, "updateToken(userId, user.accessToken, refreshToken)"),
+        ]
+    }
+
+    fn web() -> Path {
+        path("web", "preserved")
+            .through("AuthV1Service.login", 40)
+            .through("Tokens.generateRefreshToken", 60)
+            .trail(60, "user.accessToken")
+            .trail(55, "the row of users")
+    }
+
+    fn related(bench: &Bench) -> Vec<(u32, String)> {
+        let finding = bench.findings(DISCARDED).remove(0);
+        finding.related.iter().map(|related| (bench.line_of(&related.at), related.message.clone())).collect()
+    }
+
+    #[test]
+    fn the_mint_the_call_the_helper_and_the_row_explain_the_write() {
+        let bench = bench_with(&texts()).update(10, vec![path("mobile", "fresh"), web()]);
+        assert_eq!(bench.lines(DISCARDED), [11]);
+        let finding = &bench.findings(DISCARDED)[0];
+        assert!(finding.message.contains("`POST /web` (web) mints a fresh token for users.access_token"));
+        assert!(
+            finding.message.contains("`Tokens.generateRefreshToken` writes the stored value back and has no param")
+        );
+        assert_eq!(
+            finding.identity,
+            "discarded-token|users.access_token|web>Tokens.generateRefreshToken>users.update10|preserved"
+        );
+        let related = related(&bench);
+        let lines: Vec<u32> = related.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [100, 40, 40, 60, 55]);
+        assert!(related[2].1.contains("has no parameter for the token"), "{}", related[2].1);
+    }
+
+    #[test]
+    fn a_helper_that_is_handed_the_token_is_not_said_to_lack_the_parameter() {
+        let mut texts = texts();
+        texts[0].1 = "return this.tokens.generate(user.id, accessToken);";
+        let bench = bench_with(&texts).update(10, vec![web()]);
+        let finding = &bench.findings(DISCARDED)[0];
+        assert!(!finding.message.contains("parameter"), "{}", finding.message);
+    }
+
+    #[test]
+    fn all_entry_points_of_one_helper_are_one_finding() {
+        let mut other = web();
+        other.entry = crate::contract::bench::entry("web2", "POST /web2");
+        let bench = bench_with(&texts()).update(10, vec![web(), other]);
+        let findings = bench.findings(DISCARDED);
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0].message.contains("`POST /web` (web) and `POST /web2` (web2) mint a fresh"));
+    }
+
+    #[test]
+    fn a_path_that_stores_the_token_or_mints_none_discards_nothing() {
+        let bench = bench()
+            .update(10, vec![path("a", "fresh"), path("b", "fresh>preserved"), path("c", "null")])
+            .update(20, vec![path("touch", "preserved").revokes()]);
+        assert_eq!(bench.lines(DISCARDED), []);
+    }
+
+    #[test]
+    fn a_fallback_to_the_minted_token_stores_it_unless_another_was_minted() {
+        let fallback = || path("login", "preserved>fresh");
+        let stored = bench().update(10, vec![fallback().trail(100, "a signed JWT")]);
+        assert_eq!(stored.lines(DISCARDED), []);
+        let lost = bench().update(10, vec![fallback().trail(101, "random bytes")]);
+        assert_eq!(lost.lines(DISCARDED), [11]);
+    }
+
+    #[test]
+    fn saving_the_whole_entity_beside_a_write_of_the_token_discards_nothing() {
+        let both = bench().update(10, vec![path("a", "fresh")]).update(20, vec![path("a", "preserved")]);
+        assert_eq!(both.of_whole_entity().lines(DISCARDED), []);
+        let only = bench().update(20, vec![path("a", "preserved")]).of_whole_entity();
+        assert_eq!(only.lines(DISCARDED), [20]);
+    }
+
+    #[test]
+    fn where_writes_are_to_be_dropped_no_token_needs_storing() {
+        let bench = bench_with(&texts()).contract(Contract::DropWrites).update(10, vec![web()]);
+        assert_eq!(bench.lines(DISCARDED), []);
+    }
+}

@@ -1,0 +1,140 @@
+//! Paths store the token in different forms, or in another than the configured one.
+
+use std::collections::BTreeMap;
+
+use crate::config::StoredForm;
+use crate::contract::case::Case;
+use crate::contract::check::Check;
+use crate::contract::practice::{Write, entry_points, group};
+use crate::contract::wording::{list, signature};
+use crate::contract::{Anchor, Finding, Level, Related};
+use crate::provenance::Origin;
+use crate::rules::Form;
+
+pub(crate) const CHECK: Check = Check {
+    id: "form-drift",
+    summary: "paths store the token in different forms: plain, hashed or encrypted",
+    level: Level::Warning,
+    docs: include_str!("../../docs/checks/form-drift.md"),
+    run,
+};
+
+fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let mut by_form: BTreeMap<StoredForm, Vec<Write<'_>>> = BTreeMap::new();
+    for write in &case.writes {
+        if let Some(form) = form(*write) {
+            by_form.entry(form).or_default().push(*write);
+        }
+    }
+    let configured = case.config.and_then(|config| config.form);
+    let Some(usual) = configured.or_else(|| usual(&by_form)) else { return };
+    let example = by_form.get(&usual).and_then(|writes| writes.first());
+    for (form, writes) in by_form.iter().filter(|(form, _)| **form != usual) {
+        for ((), write, entries) in group(writes.iter().copied(), |_| ()) {
+            let other = match (configured, example) {
+                (Some(_), _) => format!("the configuration says {}", word(usual)),
+                (None, Some(example)) => format!("`{}` stores it {}", example.site.function, word(usual)),
+                (None, None) => continue,
+            };
+            let message = format!(
+                "`{}` stores {} {}, reached from {}, while {other}",
+                write.site.function,
+                case.name,
+                word(*form),
+                list(&entries)
+            );
+            let mut related: Vec<Related> = example
+                .map(|example| Related {
+                    at: Anchor::Code(example.site.value),
+                    message: format!("counter-example: stored {} here", word(usual)),
+                })
+                .into_iter()
+                .collect();
+            related.extend(
+                write.path.trail.iter().map(|hop| Related { at: Anchor::Code(hop.span), message: hop.what.clone() }),
+            );
+            let signature = signature(&entries, &write.site.function);
+            findings.push(CHECK.finding(
+                case,
+                Anchor::Code(write.site.value),
+                (&signature, word(*form)),
+                message,
+                related,
+            ));
+        }
+    }
+}
+
+/// The form of a value that this path brings itself; what it merely puts back has the form that others gave it.
+fn form(write: Write<'_>) -> Option<StoredForm> {
+    let origins = write.path.meaning.origins();
+    if !origins.contains(&Origin::Fresh) && !origins.contains(&Origin::Supplied) {
+        return None;
+    }
+    match write.path.form? {
+        Form::Plain => Some(StoredForm::Plain),
+        Form::Hashed => Some(StoredForm::Hashed),
+        Form::Encrypted => Some(StoredForm::Encrypted),
+        Form::Unknown => None,
+    }
+}
+
+/// The form that most entry points store; at a tie the stronger one. `None` where there is nothing to compare.
+fn usual(by_form: &BTreeMap<StoredForm, Vec<Write<'_>>>) -> Option<StoredForm> {
+    let strength = |form: StoredForm| u8::from(form != StoredForm::Plain);
+    by_form.iter().map(|(form, writes)| (entry_points(writes).len(), strength(*form), *form)).max().map(|best| best.2)
+}
+
+fn word(form: StoredForm) -> &'static str {
+    match form {
+        StoredForm::Plain => "in plain text",
+        StoredForm::Hashed => "hashed",
+        StoredForm::Encrypted => "encrypted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::bench::{bench, path};
+
+    const FORM: &str = "form-drift";
+
+    fn encrypted(name: &str) -> crate::provenance::Path {
+        path(name, "fresh").stored_as(Form::Encrypted)
+    }
+
+    #[test]
+    fn the_odd_form_out_is_reported_and_at_a_tie_plain_text() {
+        let odd = bench().update(10, vec![path("a", "fresh"), path("b", "fresh")]).insert(20, vec![encrypted("c")]);
+        assert_eq!(odd.lines(FORM), [21]);
+        let tie = bench().insert(10, vec![path("signup", "fresh")]).insert(20, vec![encrypted("link")]);
+        assert_eq!(tie.lines(FORM), [11]);
+        let finding = &tie.findings(FORM)[0];
+        assert!(finding.message.contains("in plain text"), "{}", finding.message);
+        assert!(finding.message.contains("`users.insert20` stores it encrypted"), "{}", finding.message);
+    }
+
+    #[test]
+    fn unknown_forms_and_values_put_back_do_not_count() {
+        let bench = bench().update(
+            10,
+            vec![
+                encrypted("a"),
+                path("b", "fresh").stored_as(Form::Unknown),
+                path("c", "preserved").stored_as(Form::Plain),
+                path("d", "null"),
+            ],
+        );
+        assert_eq!(bench.lines(FORM), []);
+    }
+
+    #[test]
+    fn the_configured_form_is_the_measure_even_against_all_paths() {
+        let mut bench = bench().update(10, vec![path("a", "fresh"), path("b", "fresh")]);
+        assert_eq!(bench.lines(FORM), []);
+        bench.column().form = Some(StoredForm::Hashed);
+        assert_eq!(bench.lines(FORM), [11]);
+        assert!(bench.findings(FORM)[0].message.contains("the configuration says hashed"));
+    }
+}

@@ -1,0 +1,92 @@
+//! The function that puts the stored value where the fresh token belongs.
+//!
+//! A path that mints and yet writes the stored value back goes wrong in one function: the one that reads the row. It is found by
+//! the trail, which leads from the written value back to the row: the first call on the path with a hop of the trail inside
+//! hands the stored value on, so its function is the helper.
+
+use crate::contract::case::Case;
+use crate::contract::practice::Write;
+use crate::source::Span;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Helper<'a> {
+    pub(crate) function: &'a str,
+    /// Where the path calls it; `None` where it is the entry point itself.
+    pub(crate) called_at: Option<Span>,
+    /// Where it puts the stored value.
+    pub(crate) at: Span,
+    pub(crate) token: Token,
+}
+
+/// How the helper stands to the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// Its call hands in nothing that could be the token.
+    NoParameter,
+    /// Minted in the helper itself, or handed in.
+    AtHand,
+}
+
+impl<'a> Helper<'a> {
+    pub(crate) fn of(case: &Case<'a>, write: Write<'a>) -> Self {
+        let (site, path) = (write.site, write.path);
+        let text = |span: Span| case.facts.sources.text(span);
+        let property = case.property(site.model);
+        let in_trail = |outer: Span| path.trail.iter().map(|hop| hop.span).filter(move |hop| contains(outer, *hop));
+        let steps = path.steps.as_slice();
+        let reads = steps.iter().position(|step| in_trail(step.span).any(|hop| text(hop).contains(property)));
+        let passes = || steps.iter().position(|step| in_trail(step.span).next().is_some());
+        let at_site = || in_trail(site.span).next().is_some();
+        let step = reads.or_else(passes).or_else(|| if at_site() { None } else { steps.len().checked_sub(1) });
+        let (function, at, before) = match step.and_then(|at| Some((at, steps.get(at)?))) {
+            Some((index, step)) => (step.function.as_str(), step.span, index.checked_sub(1)),
+            None => (site.function.as_str(), site.value, steps.len().checked_sub(1)),
+        };
+        let called_at = before.and_then(|before| steps.get(before)).map(|step| step.span);
+        let minted_there = path.mints.iter().any(|mint| {
+            let between = Span { start: mint.span.end, end: at.start, ..at };
+            mint.span.file == at.file && mint.span.end <= at.start && stays_in_block(text(between))
+        });
+        let handed_in = called_at.is_some_and(|call| hands_token(text(call), property));
+        let at_hand = minted_there || handed_in || called_at.is_none() && function == path.entry.name;
+        let token = if at_hand { Token::AtHand } else { Token::NoParameter };
+        Self { function, called_at, at, token }
+    }
+}
+
+pub(crate) fn contains(outer: Span, inner: Span) -> bool {
+    outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
+}
+
+/// Whether reading on from inside a block never leaves it.
+fn stays_in_block(text: &str) -> bool {
+    let mut depth = 0_i64;
+    text.bytes().all(|byte| {
+        depth += i64::from(byte == b'{') - i64::from(byte == b'}');
+        depth >= 0
+    })
+}
+
+/// Whether something that the call hands in is named like a token.
+fn hands_token(call: &str, property: &str) -> bool {
+    let Some((_, arguments)) = call.split_once('(') else { return false };
+    let arguments = arguments.to_lowercase();
+    ["token", "jwt", &property.to_lowercase()].iter().any(|word| arguments.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaving_a_block_is_noticed() {
+        assert!(stays_in_block("; if (x) { y() } z("));
+        assert!(!stays_in_block("; }\n  async other() { z("));
+    }
+
+    #[test]
+    fn only_arguments_can_hand_in_a_token() {
+        assert!(!hands_token("this.generateRefreshToken(user.id)", "accessToken"));
+        assert!(hands_token("this.store(user.id, accessToken)", "accessToken"));
+    }
+}

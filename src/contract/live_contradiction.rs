@@ -1,0 +1,58 @@
+//! The data of a cohort is not what its paths must leave.
+
+use crate::contract::case::Case;
+use crate::contract::check::Check;
+use crate::contract::prediction::predictions;
+use crate::contract::{Expected, Finding, Level, PredictionOutcome};
+
+pub(crate) const CHECK: Check = Check {
+    id: "live-contradiction",
+    summary: "a cohort's rows are not what the paths it stands for must leave",
+    level: Level::Warning,
+    docs: include_str!("../../docs/checks/live-contradiction.md"),
+    run,
+};
+
+fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let Some(at) = case.anchor() else { return };
+    let contradicted = predictions(case).into_iter().filter(|p| p.outcome == PredictionOutcome::Contradicted);
+    for prediction in contradicted {
+        let (must, semantics) = match prediction.expected {
+            Expected::Null => ("leave NULL, yet most of its rows hold a value", "null"),
+            Expected::Filled => ("store a token, yet most of its rows hold none", "filled"),
+            Expected::Open => continue,
+        };
+        let message = format!(
+            "the paths of {} `{}` {must}: {} is written or cleared by something that the audit does not see",
+            prediction.cohort, prediction.value, case.name
+        );
+        let signature = format!("{}={}", prediction.cohort, prediction.value);
+        findings.push(CHECK.finding(case, at.clone(), (&signature, semantics), message, Vec::new()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::bench::{Bench, bench, path};
+
+    const LIVE: &str = "live-contradiction";
+
+    fn drifted() -> Bench {
+        bench().update(10, vec![path("mobile", "fresh"), path("web", "preserved")])
+    }
+
+    #[test]
+    fn data_against_the_paths_is_reported_at_the_column_without_a_number() {
+        let bench = drifted().cohorts(&[("web", "/web", 4711, 0), ("app", "mobile", 4711, 4711)]);
+        assert_eq!(bench.lines(LIVE), [3, 3]);
+        for finding in bench.findings(LIVE) {
+            assert!(!finding.message.contains(|c: char| c.is_ascii_digit()), "{}", finding.message);
+        }
+    }
+
+    #[test]
+    fn data_that_bears_the_paths_out_is_not_reported() {
+        assert_eq!(drifted().cohorts(&[("web", "/web", 40, 40), ("app", "mobile", 40, 0)]).lines(LIVE), []);
+        assert_eq!(drifted().lines(LIVE), []);
+    }
+}

@@ -1,0 +1,176 @@
+//! What each configured cohort must show in the data, and whether it does.
+//!
+//! A cohort value stands for entry points. Where all issuing ones among them leave the column as it was, and no insert that such
+//! users come through fills it, its rows must be NULL; where all store a token, its rows must be filled. `''` counts as NULL.
+//! Data confirms a prediction when every row bears it out. It contradicts one when fewer than half do, among at least
+//! [`ENOUGH_ROWS`] rows. What lies between is no evidence: rows from before, users who came in by several ways.
+
+use crate::config::Cohort;
+use crate::contract::case::Case;
+use crate::contract::practice::{Practice, Stance};
+use crate::contract::{Expected, Prediction, PredictionOutcome};
+use crate::probe::Counts;
+use crate::provenance::{EntryPoint, Origin};
+use crate::rules::Operation;
+
+/// Fewer rows than these contradict nothing.
+const ENOUGH_ROWS: u64 = 5;
+
+/// One a cohort value that stands for entry points; none without counts.
+pub(crate) fn predictions(case: &Case<'_>) -> Vec<Prediction> {
+    let (Some(counts), Some(config)) = (case.counts(), case.config) else { return Vec::new() };
+    let values = config.cohorts.iter().flat_map(|cohort| cohort.path.iter().map(move |path| (cohort, path)));
+    values
+        .map(|(cohort, (value, parts))| {
+            let expected = expected(case, cohort, parts);
+            Prediction {
+                cohort: cohort.name.clone(),
+                value: value.clone(),
+                expected,
+                outcome: outcome(case, expected, counts, &cohort.name, value),
+            }
+        })
+        .collect()
+}
+
+fn stands_for(parts: &[String], entry: &EntryPoint) -> bool {
+    parts.iter().any(|part| entry.route.contains(part.as_str()) || entry.name.contains(part.as_str()))
+}
+
+fn expected(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> Expected {
+    let own: Vec<&Practice<'_>> = case.practices.iter().filter(|practice| stands_for(parts, practice.entry)).collect();
+    let leaves_alone = |practice: &&Practice<'_>| {
+        matches!(practice.stance, Stance::Missing | Stance::Omits | Stance::Clears | Stance::Keeps)
+    };
+    if own.is_empty() {
+        Expected::Open
+    } else if own.iter().all(leaves_alone) && starts_empty(case, cohort, parts) {
+        Expected::Null
+    } else if own.iter().all(|practice| always_fills(practice)) {
+        Expected::Filled
+    } else {
+        Expected::Open
+    }
+}
+
+/// Whether every row that these entry points, or ones that stand for no value of the cohort, insert starts with NULL.
+fn starts_empty(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> bool {
+    let of_other_value = |entry: &EntryPoint| {
+        !stands_for(parts, entry) && cohort.path.iter().any(|(_, others)| stands_for(others, entry))
+    };
+    case.column.default.is_none()
+        && case
+            .writes
+            .iter()
+            .filter(|write| matches!(write.site.operation, Operation::Insert | Operation::UpsertCreate))
+            .filter(|write| !of_other_value(&write.path.entry))
+            .flat_map(|write| write.path.meaning.origins())
+            .all(|origin| matches!(origin, Origin::Omitted | Origin::Null))
+}
+
+fn always_fills(practice: &Practice<'_>) -> bool {
+    let sure = |meaning: &crate::provenance::Meaning| {
+        let filled = |chain: &Vec<Origin>| chain.contains(&Origin::Fresh);
+        meaning.chains.iter().all(filled)
+    };
+    matches!(practice.stance, Stance::Stores | Stance::Fills)
+        && practice.writes.iter().any(|write| sure(&write.path.meaning))
+}
+
+fn outcome(case: &Case<'_>, expected: Expected, counts: &Counts, cohort: &str, value: &str) -> PredictionOutcome {
+    let row = counts.cohorts.iter().find(|row| row.name == cohort && row.value.as_deref() == Some(value));
+    let Some(row) = row.filter(|row| row.rows > 0) else { return PredictionOutcome::NoEvidence };
+    let nulls = row.nulls.saturating_add(row.empty).min(row.rows);
+    let (bearing_out, excused) = match expected {
+        Expected::Null => (nulls, false),
+        Expected::Filled => (row.rows - nulls, revokes(case)),
+        Expected::Open => return PredictionOutcome::NoEvidence,
+    };
+    if bearing_out == row.rows {
+        PredictionOutcome::Confirmed
+    } else if row.rows >= ENOUGH_ROWS && bearing_out < row.rows.div_ceil(2) && !excused {
+        PredictionOutcome::Contradicted
+    } else {
+        PredictionOutcome::NoEvidence
+    }
+}
+
+/// Whether some path takes a token away again, which explains NULL in rows that were filled.
+fn revokes(case: &Case<'_>) -> bool {
+    case.writes.iter().any(|write| !write.path.issues && write.path.meaning.origins().contains(&Origin::Null))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::bench::{Bench, bench, path};
+
+    type Told = Vec<(String, Expected, PredictionOutcome)>;
+
+    fn told(bench: &Bench) -> Told {
+        let predictions = bench.judge().verdicts.remove(0).predictions;
+        predictions.into_iter().map(|p| (p.value, p.expected, p.outcome)).collect()
+    }
+
+    fn drifted() -> Bench {
+        bench().update(10, vec![path("mobile", "fresh"), path("web", "preserved")])
+    }
+
+    #[test]
+    fn the_preserving_cohort_must_be_null_and_the_storing_one_filled() {
+        let bench = drifted().cohorts(&[("web", "/web", 40, 40), ("app", "mobile", 80, 0)]);
+        assert_eq!(
+            told(&bench),
+            [
+                ("web".into(), Expected::Null, PredictionOutcome::Confirmed),
+                ("app".into(), Expected::Filled, PredictionOutcome::Confirmed),
+            ]
+        );
+    }
+
+    #[test]
+    fn most_rows_against_a_prediction_contradict_it_and_some_do_not() {
+        let outcomes = |web, app| {
+            let bench = drifted().cohorts(&[("web", "/web", 40, web), ("app", "mobile", 40, app)]);
+            let told = told(&bench);
+            (told[0].2, told[1].2)
+        };
+        assert_eq!(outcomes(3, 37), (PredictionOutcome::Contradicted, PredictionOutcome::Contradicted));
+        assert_eq!(outcomes(30, 10), (PredictionOutcome::NoEvidence, PredictionOutcome::NoEvidence));
+    }
+
+    #[test]
+    fn no_rows_no_entry_points_or_a_handful_of_rows_are_no_evidence() {
+        let bench = drifted().cohorts(&[("web", "/web", 0, 0), ("tv", "/tv", 40, 40), ("app", "mobile", 4, 4)]);
+        assert_eq!(
+            told(&bench),
+            [
+                ("web".into(), Expected::Null, PredictionOutcome::NoEvidence),
+                ("tv".into(), Expected::Open, PredictionOutcome::NoEvidence),
+                ("app".into(), Expected::Filled, PredictionOutcome::NoEvidence),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_shared_sign_up_that_stores_opens_the_prediction_and_one_of_another_cohort_does_not() {
+        let parts = [("web", "/web", 40, 40), ("app", "mobile", 80, 0)];
+        let shared = drifted().insert(20, vec![path("register", "fresh")]).cohorts(&parts);
+        assert_eq!(told(&shared)[0].1, Expected::Open);
+        let other = drifted().insert(20, vec![path("mobileRegister", "fresh")]).cohorts(&parts);
+        assert_eq!(told(&other)[0].1, Expected::Null);
+    }
+
+    #[test]
+    fn null_in_a_filled_cohort_contradicts_nothing_where_a_logout_clears_the_column() {
+        let bench = drifted().update(30, vec![path("logout", "null").revokes()]).cohorts(&[("app", "mobile", 40, 39)]);
+        assert_eq!(told(&bench), [("app".into(), Expected::Filled, PredictionOutcome::NoEvidence)]);
+    }
+
+    #[test]
+    fn without_a_database_nothing_is_predicted() {
+        let mut bench = drifted().cohorts(&[("web", "/web", 40, 40)]);
+        bench.probes.clear();
+        assert_eq!(told(&bench), []);
+    }
+}

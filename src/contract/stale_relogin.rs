@@ -1,0 +1,78 @@
+//! The token is stored when the row is made and never again.
+
+use crate::config::Contract;
+use crate::contract::case::Case;
+use crate::contract::check::Check;
+use crate::contract::practice::{Stance, Write, group};
+use crate::contract::wording::{list, signature};
+use crate::contract::{Anchor, Finding, Level};
+use crate::rules::Operation;
+
+pub(crate) const CHECK: Check = Check {
+    id: "stale-relogin",
+    summary: "the token is stored at sign-up or linking and never again at later sign-ins",
+    level: Level::Note,
+    docs: include_str!("../../docs/checks/stale-relogin.md"),
+    run,
+};
+
+fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let inserts = |operation| matches!(operation, Operation::Insert | Operation::UpsertCreate);
+    let only_inserts = case.writes.iter().all(|write| inserts(write.site.operation));
+    // Where a row cannot be without its token, the row is the token (a session): each sign-in makes a new one. An upsert finds
+    // the row of an earlier sign-in in any case.
+    let outlives = case.column.nullable == Some(true)
+        || case.writes.iter().any(|write| write.site.operation == Operation::UpsertCreate);
+    if case.contract() == Some(Contract::DropWrites) || !only_inserts || !outlives {
+        return;
+    }
+    let stores = |write: &Write<'_>| write.path.issues && write.stance() == Stance::Stores;
+    for ((), write, entries) in group(case.writes.iter().copied().filter(stores), |_| ()) {
+        let message = format!(
+            "{} {} the fresh token only when the row is inserted: no production code updates {}, so later sign-ins \
+             leave the first token",
+            list(&entries),
+            if entries.len() == 1 { "stores" } else { "store" },
+            case.name
+        );
+        let signature = signature(&entries, &write.site.function);
+        findings.push(CHECK.finding(case, Anchor::Code(write.site.value), (&signature, "fresh"), message, Vec::new()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::bench::{bench, path};
+    use crate::rules::Operation;
+
+    const STALE: &str = "stale-relogin";
+
+    #[test]
+    fn a_token_stored_at_inserts_alone_goes_stale() {
+        let bench = bench().insert(10, vec![path("signup", "fresh")]).insert(20, vec![path("link", "fresh")]);
+        assert_eq!(bench.lines(STALE), [11, 21]);
+    }
+
+    #[test]
+    fn any_update_in_production_keeps_the_column_alive() {
+        let bench =
+            bench().insert(10, vec![path("signup", "fresh")]).update(20, vec![path("logout", "null").revokes()]);
+        assert_eq!(bench.lines(STALE), []);
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_without_its_token_is_a_session_unless_it_is_upserted() {
+        let mut sessions = bench().insert(10, vec![path("login", "fresh")]);
+        sessions.schema.columns[0].nullable = Some(false);
+        assert_eq!(sessions.lines(STALE), []);
+        let mut upserted = bench().site(Operation::UpsertCreate, 10, vec![path("login", "fresh")]);
+        upserted.schema.columns[0].nullable = Some(false);
+        assert_eq!(upserted.lines(STALE), [11]);
+    }
+
+    #[test]
+    fn an_insert_that_stores_no_token_of_its_own_cannot_go_stale() {
+        let bench = bench().insert(10, vec![path("signup", "omitted"), path("import", "supplied").revokes()]);
+        assert_eq!(bench.lines(STALE), []);
+    }
+}

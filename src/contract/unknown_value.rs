@@ -1,0 +1,75 @@
+//! What a production path writes could not be told.
+
+use crate::contract::case::Case;
+use crate::contract::check::Check;
+use crate::contract::practice::{Write, group};
+use crate::contract::wording::{list, signature};
+use crate::contract::{Anchor, Finding, Level, Related};
+use crate::provenance::Origin;
+
+pub(crate) const CHECK: Check = Check {
+    id: "unknown-value",
+    summary: "what a path writes to the column could not be told",
+    level: Level::Note,
+    docs: include_str!("../../docs/checks/unknown-value.md"),
+    run,
+};
+
+fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let unknown = |write: &Write<'_>| write.path.meaning.origins().contains(&Origin::Unknown);
+    let writes = case.writes.iter().copied().filter(unknown);
+    for (reason, write, entries) in group(writes, |write| write.path.reason.as_str()) {
+        let message = format!(
+            "what `{}` writes to {} could not be told on the way from {}: {reason}",
+            write.site.function,
+            case.name,
+            list(&entries)
+        );
+        let related =
+            write.path.trail.iter().map(|hop| Related { at: Anchor::Code(hop.span), message: hop.what.clone() });
+        let signature = signature(&entries, &write.site.function);
+        let semantics = write.path.meaning.semantics();
+        findings.push(CHECK.finding(
+            case,
+            Anchor::Code(write.site.value),
+            (&signature, &semantics),
+            message,
+            related.collect(),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::bench::{bench, path};
+    use crate::rules::Operation;
+    use crate::source::Scope;
+
+    const UNKNOWN: &str = "unknown-value";
+
+    #[test]
+    fn an_unknown_value_is_shown_with_its_reason() {
+        let bench = bench().update(10, vec![path("a", "fresh|unknown"), path("b", "fresh")]);
+        assert_eq!(bench.lines(UNKNOWN), [11]);
+        assert!(bench.findings(UNKNOWN)[0].message.ends_with("from `POST /a` (a): reason of a"));
+    }
+
+    #[test]
+    fn paths_of_one_reason_are_one_finding() {
+        let mut other = path("b", "unknown");
+        other.reason = "reason of a".into();
+        let bench = bench().update(10, vec![path("a", "unknown"), other]);
+        assert_eq!(bench.lines(UNKNOWN), [11]);
+    }
+
+    #[test]
+    fn known_values_and_tests_are_not_reported() {
+        let bench = bench().update(10, vec![path("a", "fresh"), path("b", "null")]).site_in(
+            Scope::Test,
+            Operation::Update,
+            20,
+            vec![path("spec", "unknown")],
+        );
+        assert_eq!(bench.lines(UNKNOWN), []);
+    }
+}

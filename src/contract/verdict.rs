@@ -1,0 +1,132 @@
+//! Whether a column's paths agree, and which way to go where they do not.
+
+use std::collections::BTreeMap;
+
+use crate::config::Contract;
+use crate::contract::Verdict;
+use crate::contract::case::Case;
+use crate::contract::changes::{to_drop, to_write};
+use crate::contract::practice::{Practice, Stance};
+use crate::contract::prediction::predictions;
+
+/// Fewer issuing entry points than these recommend nothing.
+const ENOUGH: usize = 3;
+
+/// Issuing entry points by what they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Votes {
+    pub(crate) storing: usize,
+    pub(crate) others: usize,
+    /// Those that could not be told.
+    pub(crate) unknown: usize,
+}
+
+impl Votes {
+    pub(crate) fn count(practices: &[Practice<'_>]) -> Self {
+        let count = |wanted: fn(Stance) -> bool| practices.iter().filter(|practice| wanted(practice.stance)).count();
+        let storing = count(|stance| stance == Stance::Stores);
+        let unknown = count(|stance| stance == Stance::Unknown);
+        Self { storing, unknown, others: practices.len().saturating_sub(storing).saturating_sub(unknown) }
+    }
+
+    pub(crate) fn agree(self) -> bool {
+        self.storing == 0 || self.others == 0
+    }
+
+    /// The direction of the majority: one that what could not be told cannot overturn.
+    pub(crate) fn recommendation(self) -> Option<Contract> {
+        if self.storing.saturating_add(self.others) < ENOUGH {
+            None
+        } else if self.storing > self.others.saturating_add(self.unknown) {
+            Some(Contract::WriteConsistently)
+        } else if self.others > self.storing.saturating_add(self.unknown) {
+            Some(Contract::DropWrites)
+        } else {
+            None
+        }
+    }
+}
+
+pub(crate) fn verdict(case: &Case<'_>) -> Verdict {
+    let votes = Votes::count(&case.practices);
+    Verdict {
+        agree: votes.agree(),
+        majority: majority(&case.practices),
+        recommendation: case.contract().or_else(|| votes.recommendation()),
+        to_write: to_write(case),
+        to_drop: to_drop(case),
+        predictions: predictions(case),
+    }
+}
+
+/// The label that more issuing entry points share than any other.
+fn majority(practices: &[Practice<'_>]) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for practice in practices.iter().filter(|practice| practice.stance != Stance::Unknown) {
+        *counts.entry(practice.stance.label()).or_default() += 1;
+    }
+    let most = counts.values().copied().max()?;
+    let mut winners = counts.iter().filter(|(_, count)| **count == most);
+    match (winners.next(), winners.next()) {
+        (Some((label, _)), None) => Some((*label).to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::bench::{bench, path};
+
+    fn judged(bench: &crate::contract::bench::Bench) -> Verdict {
+        bench.judge().verdicts.remove(0)
+    }
+
+    #[test]
+    fn three_of_four_recommend_the_way_of_the_three() {
+        let writes = bench()
+            .update(10, vec![path("a", "fresh"), path("b", "fresh"), path("c", "fresh"), path("d", "preserved")]);
+        let verdict = judged(&writes);
+        assert!(!verdict.agree);
+        assert_eq!(verdict.majority.as_deref(), Some("fresh"));
+        assert_eq!(verdict.recommendation, Some(Contract::WriteConsistently));
+        let drops = bench().update(10, vec![path("a", "fresh"), path("b", "preserved"), path("d", "preserved")]);
+        assert_eq!(judged(&drops.missing("c", 30)).recommendation, Some(Contract::DropWrites));
+    }
+
+    #[test]
+    fn a_tie_and_a_small_number_recommend_nothing() {
+        let tie = bench()
+            .update(10, vec![path("a", "fresh"), path("b", "fresh"), path("c", "preserved"), path("d", "preserved")]);
+        let verdict = judged(&tie);
+        assert_eq!((verdict.majority, verdict.recommendation), (None, None));
+        let two = bench().update(10, vec![path("a", "fresh"), path("b", "fresh")]);
+        let verdict = judged(&two);
+        assert!(verdict.agree);
+        assert_eq!((verdict.majority.as_deref(), verdict.recommendation), (Some("fresh"), None));
+    }
+
+    #[test]
+    fn unknown_paths_that_could_overturn_a_majority_take_its_recommendation() {
+        let three = || vec![path("a", "fresh"), path("b", "fresh"), path("c", "preserved")];
+        assert!(judged(&bench().update(10, three())).recommendation.is_some());
+        let mut four = three();
+        four.push(path("d", "unknown"));
+        assert_eq!(judged(&bench().update(10, four)).recommendation, None);
+    }
+
+    #[test]
+    fn a_contract_wins_over_the_majority() {
+        let bench = bench()
+            .contract(Contract::DropWrites)
+            .update(10, vec![path("a", "fresh"), path("b", "fresh"), path("c", "fresh")]);
+        assert_eq!(judged(&bench).recommendation, Some(Contract::DropWrites));
+    }
+
+    #[test]
+    fn a_column_that_no_path_issues_agrees_with_itself() {
+        let verdict = judged(&bench().update(10, vec![path("logout", "null").revokes()]));
+        assert!(verdict.agree);
+        assert_eq!(verdict.majority, None);
+    }
+}
