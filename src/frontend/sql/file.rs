@@ -107,7 +107,8 @@ const NO_MATTER: &[&str] = &[
 
 fn matter(tokens: &Tokens<'_>) -> Matter {
     let first = usize::from(tokens.punct(0, b'('));
-    if tokens.is_any(first, ROWS) {
+    let is_prepared = tokens.is(0, "PREPARE") && (0..tokens.list.len()).any(|at| tokens.is(at, "AS"));
+    if tokens.is_any(first, ROWS) || is_prepared {
         return Matter::Rows;
     }
     let fillers =
@@ -124,7 +125,7 @@ fn matter(tokens: &Tokens<'_>) -> Matter {
         Matter::Rows
     } else if (tokens.is(0, "CREATE") && (kind..kind + 8).any(is_routine)) || tokens.is(0, "DO") {
         Matter::Routine
-    } else if tokens.is_any(0, NO_MATTER) || tokens.is_any(0, &["CALL", "EXECUTE", "EXEC"]) {
+    } else if tokens.is_any(0, NO_MATTER) || tokens.is_any(0, &["CALL", "EXECUTE", "EXEC", "PREPARE"]) {
         Matter::None
     } else {
         Matter::Unknown

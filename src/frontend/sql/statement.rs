@@ -59,7 +59,9 @@ impl<'a> Reducer<'a> {
                     self.found.extend(read::select(query, span));
                 }
             }
-            Statement::Explain { statement, .. } => self.nested(statement, scope, span, depth + 1),
+            Statement::Explain { statement, .. } | Statement::Prepare { statement, .. } => {
+                self.nested(statement, scope, span, depth + 1)
+            }
             _ => {}
         }
     }
