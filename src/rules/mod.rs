@@ -8,15 +8,18 @@
 //! `@nestjs/jwt#JwtService.signAsync` (method of an instance of an exported class), `crypto#createHash().update().digest`
 //! (method on the result of calls), `global#Math.random`. `node:` is dropped from module names, and so is `default.` before
 //! a member. `*` matches within one step, `**` any number of steps; `.update` matches that method on any receiver that is
-//! not a class of the tree.
+//! not a class of the tree. `?` is a receiver of unknown origin: `?.update`.
 //!
 //! # Argument paths
 //! `0.data` is key `data` of the first argument; `last` the last argument; `receiver` what the method is called on;
-//! `-2` the last but one; `*` any argument. `0.*` is each element of an array in the first argument.
+//! `-2` the last but one; `*` any argument; `1..` each from the second on. `0.*` is each element of an array in the first
+//! argument.
 
 mod load;
+mod path;
 
-pub use load::{PackError, load};
+pub use load::{PackError, ids, load, page};
+pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 
 use serde::Deserialize;
 
@@ -76,32 +79,32 @@ pub struct Pack {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Entity {
     /// The class decorator.
-    pub decorator: String,
+    pub decorator: CallPattern,
     /// Where in the decorator's arguments the table's name stands; the first that is there counts.
     #[serde(default)]
-    pub table: Vec<String>,
+    pub table: Vec<ArgPath>,
     /// The table's name when it is not written.
     pub naming: Naming,
     /// Decorators that make a property a column.
-    pub column: Vec<String>,
+    pub column: Vec<CallPattern>,
     /// Where in the column decorator's arguments the column's name stands.
     #[serde(default)]
-    pub name: Vec<String>,
+    pub name: Vec<ArgPath>,
     /// ... a boolean that says whether it is nullable,
     #[serde(default)]
-    pub nullable: Vec<String>,
+    pub nullable: Vec<ArgPath>,
     /// what it is when nothing says so,
     #[serde(default)]
     pub nullable_default: bool,
     /// ... its default.
     #[serde(default)]
-    pub default: Vec<String>,
+    pub default: Vec<ArgPath>,
     /// Column decorators whose value the library or the database makes (`PrimaryGeneratedColumn`, `CreateDateColumn`).
     #[serde(default)]
-    pub generated: Vec<String>,
+    pub generated: Vec<CallPattern>,
     /// Decorators that make a property a relation.
     #[serde(default)]
-    pub relation: Vec<String>,
+    pub relation: Vec<CallPattern>,
     /// The column's name when it is not written.
     pub column_naming: Naming,
 }
@@ -139,7 +142,7 @@ pub enum Target {
     Type,
     /// Argument `entity` is the entity class (or its name): `manager.update(User, ..)`.
     Argument,
-    /// The receiver is an instance of an entity: `user.save()`.
+    /// The receiver, or the argument that `entity` says, is an instance of an entity: `user.save()`, `manager.save(user)`.
     Instance,
     /// The receiver is the entity class: `User.create(..)`.
     Static,
@@ -153,25 +156,28 @@ pub enum Target {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Write {
     /// Callable path, mostly `.method`.
-    pub call: String,
+    pub call: CallPattern,
     pub on: Target,
     #[serde(default)]
-    pub types: Vec<String>,
-    /// Where the entity stands, for `argument` and `chain`.
+    pub types: Vec<CallPattern>,
+    /// Where the entity stands: for `argument` in this call, for `chain` in the call `after` (in this one where `after` is absent).
     #[serde(default)]
-    pub entity: Vec<String>,
-    /// For `chain`: a method that must stand further left.
+    pub entity: Vec<ArgPath>,
+    /// For `chain`: a method that must stand further left: `update` for `.update(User).set(..)`.
     #[serde(default)]
     pub after: Option<String>,
     /// Where the row (or an array of rows) stands.
-    pub row: String,
+    pub row: ArgPath,
     pub operation: Operation,
     /// What an `undefined` value of the row does.
     #[serde(default)]
     pub undefined: Undefined,
     /// An argument path that must be there, to tell look-alikes of an untyped receiver apart.
     #[serde(default)]
-    pub requires: Option<String>,
+    pub requires: Option<ArgPath>,
+    /// A key that may stand around a column's value: Prisma's `{ set: value }`.
+    #[serde(default)]
+    pub wrapper: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -184,7 +190,8 @@ pub enum Undefined {
     Null,
 }
 
-/// Rows written through a relation property of a row: `data.accounts.create`. `key` is a path below the property.
+/// Rows written through a relation property of a row: `data.accounts.create`. `key` is a path below the property, which goes
+/// through arrays; where two rows fit (`update.data`, `update`), the earlier counts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Nested {
@@ -192,31 +199,41 @@ pub struct Nested {
     pub operation: Operation,
     #[serde(default)]
     pub undefined: Undefined,
+    /// As in [`Write`].
+    #[serde(default)]
+    pub wrapper: Option<String>,
 }
 
-/// A call that runs SQL text.
+/// A call that runs SQL text. Where several rows fit one call, the first counts whose text and parameters are there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SqlCall {
-    pub call: String,
-    /// Where the text stands.
-    pub text: String,
-    /// Where the values of the placeholders stand: a path to an array (`1`), or `1..` for the arguments from the second on.
-    /// Empty: substitutions of the template.
+    pub call: CallPattern,
+    /// A method further left in whose arguments the text stands: `prepare` in `db.prepare(text).run(value)`.
     #[serde(default)]
-    pub params: Option<String>,
+    pub after: Option<String>,
+    /// Where the text stands.
+    pub text: ArgPath,
+    /// Where the values of the placeholders stand: a path to an array (or an object, for named ones), or `1..` for the
+    /// arguments from the second on, where an array stands for its elements. Empty: substitutions of the template.
+    #[serde(default)]
+    pub params: Option<ArgPath>,
 }
 
 /// A call whose result is a row (or rows) of a table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Read {
-    pub call: String,
+    pub call: CallPattern,
     pub on: Target,
     #[serde(default)]
-    pub types: Vec<String>,
+    pub types: Vec<CallPattern>,
+    /// As in [`Write`].
     #[serde(default)]
-    pub entity: Vec<String>,
+    pub entity: Vec<ArgPath>,
+    /// As in [`Write`].
+    #[serde(default)]
+    pub after: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -233,8 +250,9 @@ pub enum Form {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mint {
-    pub call: String,
-    /// Keys of the result that are fresh (`access_token`); empty: the result itself and all of it.
+    pub call: CallPattern,
+    /// Keys of the result that are fresh, with all below them (`access_token`, `credentials.access_token`); empty: the
+    /// result itself and all of it.
     #[serde(default)]
     pub keys: Vec<String>,
     #[serde(default)]
@@ -251,24 +269,31 @@ pub struct Mint {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Pass {
-    pub call: String,
-    /// Argument paths that flow into the result.
-    pub from: Vec<String>,
+    pub call: CallPattern,
+    /// Argument paths that flow into the result; empty: nothing does, it is made of constants.
+    pub from: Vec<ArgPath>,
     /// The result's form; absent: that of what flows in.
     #[serde(default)]
     pub form: Option<Form>,
     /// Key under which the value stands in the result: fp-ts `E.right(x)` is `{ right: x }`.
     #[serde(default)]
     pub key: Option<String>,
+    /// The result has the keys of all of `from`, a later one wins: `Object.assign`. Else it is one of them.
+    #[serde(default)]
+    pub merge: bool,
+    /// What becomes the result in place: argument 0 of `Object.assign`.
+    #[serde(default)]
+    pub into: Option<ArgPath>,
 }
 
-/// A call (or a type of its own) whose result has a known type.
+/// A call, or a property (`typeorm#DataSource.manager`), that has a known type.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Receiver {
-    pub call: String,
+    pub call: CallPattern,
     /// The result's type: a callable path of a class; `$0` inside `<>` is the class in argument 0, `$receiver` the receiver's
     /// own type: `typeorm#Repository<$0>`.
+    #[serde(deserialize_with = "path::type_text")]
     pub gives: String,
 }
 
@@ -280,31 +305,46 @@ pub struct Entry {
     /// `decorator`: the method decorator. `call`: the registering call. `extends`: the callee of `class X extends f(..)`, or the base
     /// class. `file`: unused.
     #[serde(default)]
-    pub path: String,
+    pub path: Option<CallPattern>,
     /// `decorator`: the decorator of the class around; its first argument prefixes the route.
     #[serde(default)]
-    pub class: Option<String>,
+    pub class: Option<CallPattern>,
     /// `GET`, `POST`, `mutation`, `job`: stands before the route.
     #[serde(default)]
     pub verb: Option<String>,
     /// Where the route stands in the decorator's or call's arguments; the first that is there counts.
     #[serde(default)]
-    pub route: Vec<String>,
+    pub route: Vec<ArgPath>,
     /// `call`: which arguments are handlers: `1..`, `last`, `0.*` (every function in an object).
     #[serde(default)]
-    pub handler: Option<String>,
+    pub handler: Option<ArgPath>,
     /// `extends`: the method that is called.
     #[serde(default)]
     pub method: Vec<String>,
     /// `file`: globs of paths whose exports named in `method` (empty: all) are entry points.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "path::file_globs")]
     pub file: Vec<String>,
     /// Parameters, by a glob on their name in lower case, that an issuer hands in; others are supplied.
     #[serde(default)]
     pub fresh: Vec<String>,
-    /// `extends`: only where an argument of the call comes from one of these modules (globs).
+    /// `extends`: only where an argument of the call comes from one of these modules (globs); `!` before a glob excludes.
     #[serde(default)]
     pub from: Vec<String>,
+}
+
+impl Entry {
+    /// Whether the issuer hands in what the parameter `name` holds: compared in lower case, without `_`.
+    pub fn hands_in_fresh(&self, name: &str) -> bool {
+        let name: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
+        self.fresh.iter().any(|glob| path::glob(glob, &name))
+    }
+
+    /// Whether `from` lets in a class that extends a call with something of `module` in its arguments.
+    pub fn is_from(&self, module: &str) -> bool {
+        let (without, with): (Vec<&String>, Vec<&String>) = self.from.iter().partition(|glob| glob.starts_with('!'));
+        let fits = |glob: &&String| path::glob(glob.trim_start_matches('!'), module);
+        !without.iter().any(fits) && (with.is_empty() || with.iter().any(fits))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -322,11 +362,11 @@ pub enum EntryKind {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Edge {
     /// The decorator of a method or class, whose arguments name providers: `@nestjs/common#UseGuards`.
-    pub decorator: String,
+    pub decorator: CallPattern,
     /// What the provider extends, or the call itself in the decorator: `@nestjs/passport#AuthGuard`. Its first argument is the name.
-    pub via: String,
+    pub via: CallPattern,
     /// What the class that runs extends: `@nestjs/passport#PassportStrategy`; its second argument is the name.
-    pub to: String,
+    pub to: CallPattern,
     /// The method that runs.
     pub method: String,
     /// The name where it is not written: module of the first argument -> name.
@@ -338,9 +378,9 @@ pub struct Edge {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Callback {
-    pub call: String,
+    pub call: CallPattern,
     /// Which argument is the function.
-    pub function: String,
-    /// What each parameter is: an argument path, or `?`.
-    pub params: Vec<String>,
+    pub function: ArgPath,
+    /// What each parameter is: an argument path, a class of a module (`typeorm#EntityManager`), or `?`.
+    pub params: Vec<Handed>,
 }
