@@ -1,1 +1,4 @@
 //! frontend
+
+pub mod prisma;
+pub mod sql;

@@ -461,6 +461,10 @@ pub struct Table {
     pub columns: Vec<ColumnDecl>,
     /// Columns dropped (`ALTER TABLE .. DROP COLUMN`).
     pub dropped: Vec<String>,
+    /// Columns renamed: from, to.
+    pub renamed: Vec<(String, String)>,
+    /// The table's new name.
+    pub renamed_to: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,84 @@
+//! SQL, in files and inside programs, becomes statements that say which column gets which value.
+//!
+//! Input: the literal pieces of a string or template ([`parse`]), or a whole `.sql` file ([`lower`]). Output: a
+//! [`SqlText`], or a [`Module`] whose body holds one [`SqlText`] a statement and whose tables are what its DDL says.
+//!
+//! Invariants: a text that is SQL is never dropped: what the parser does not understand is a gap, together with what a
+//! light reading of it tells. A column without a dot is one of the row being written; `table.column` is a column of another
+//! row that the statement reads. A name that is put in at run time is `${n}`, n being the substitution. A write that
+//! names columns in its conditions is followed by a `Select` of these.
+//!
+//! Example: `` `UPDATE users SET token = COALESCE(${t}, token)` `` is an update of `users` with `token` =
+//! `Coalesce([Hole(0), Column("token")])`.
+
+mod ast;
+mod ddl;
+mod fallback;
+mod file;
+mod lex;
+mod likely;
+mod read;
+mod relation;
+mod routine;
+mod split;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod text;
+mod value;
+
+use std::ops::Range;
+
+use crate::frontend::sql::ast::Piece;
+use crate::frontend::sql::likely::{Likelihood, judge, starts_like_sql};
+use crate::frontend::sql::statement::Reducer;
+use crate::frontend::sql::text::Text;
+use crate::ir::{Module, SqlStatement, SqlText};
+use crate::source::FileId;
+
+/// The SQL in a string or template of a program; `None` where it is prose.
+///
+/// `parts` are the literal pieces as the source writes them, escapes and all, each with the byte offset of its first
+/// character in the file. Between two pieces stands one substitution; the caller fills in [`SqlText::holes`].
+pub fn parse(parts: &[(&str, u32)], file: FileId) -> Option<SqlText> {
+    let (first, _) = parts.iter().find(|(part, _)| !part.trim().is_empty())?;
+    if !starts_like_sql(first) {
+        return None;
+    }
+    let text = Text::of_pieces(parts, file);
+    let likelihood = judge(&text.sql);
+    if likelihood == Likelihood::No {
+        return None;
+    }
+    let mut statements = Vec::new();
+    let mut gap = None;
+    for range in split::statements(&text.sql) {
+        let (found, why) = reduce(&text, range);
+        statements.extend(found);
+        gap = gap.or(why);
+    }
+    if likelihood == Likelihood::Maybe && gap.is_some() {
+        return None;
+    }
+    Some(SqlText { statements, holes: Vec::new(), gap })
+}
+
+/// A `.sql` file. A statement that is not understood is a gap with its line; the others still count.
+pub fn lower(id: FileId, text: &str) -> Module {
+    file::lower(id, text)
+}
+
+/// One statement of a text, and what of it could not be told.
+fn reduce(text: &Text, range: Range<usize>) -> (Vec<SqlStatement>, Option<String>) {
+    let piece = Piece::new(text, range.clone());
+    match piece.parse() {
+        Ok(parsed) => {
+            let mut reducer = Reducer::new(&piece);
+            for statement in &parsed {
+                reducer.statement(statement);
+            }
+            (reducer.found, reducer.gap)
+        }
+        Err(why) => (fallback::statements(text, range), Some(why)),
+    }
+}

@@ -1,0 +1,366 @@
+//! SQL put together from the pieces of a string or template, with the way back to bytes of the file.
+
+use std::ops::Range;
+
+use crate::frontend::sql::lex::{Kind, Token, Tokens, tokens};
+use crate::source::{FileId, Span};
+
+/// The SQL that is parsed. Each substitution stands in it as an identifier, see [`marker`].
+pub(crate) struct Text {
+    pub(crate) sql: String,
+    file: FileId,
+    stretches: Vec<Stretch>,
+    /// Offsets of the `?` placeholders, in order.
+    questions: Vec<usize>,
+    holes: usize,
+}
+
+/// A run of bytes of the SQL that stand together in the file too.
+struct Stretch {
+    at: usize,
+    start: u32,
+    end: u32,
+    /// The run stands for these bytes of the file as a whole: a substitution, an escape.
+    whole: bool,
+}
+
+const HEAD: &str = "__hole";
+const TAIL: &str = "__";
+
+/// What stands for the nth substitution.
+fn marker(hole: usize) -> String {
+    format!("{HEAD}{hole}{TAIL}")
+}
+
+/// A stretch of text, or a substitution in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    Text(&'a str),
+    Hole(usize),
+}
+
+/// Cuts `text` at the marks of substitutions.
+pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut found = Vec::new();
+    let (mut from, mut search) = (0, 0);
+    while let Some(at) = text.get(search..).and_then(|rest| rest.find(HEAD)).map(|at| at + search) {
+        let digits = at + HEAD.len();
+        let rest = &text[digits..];
+        let length = rest.bytes().take_while(u8::is_ascii_digit).count();
+        search = digits;
+        if !rest[length..].starts_with(TAIL) {
+            continue;
+        }
+        let Ok(hole) = rest[..length].parse() else { continue };
+        if from < at {
+            found.push(Piece::Text(&text[from..at]));
+        }
+        found.push(Piece::Hole(hole));
+        from = digits + length + TAIL.len();
+        search = from;
+    }
+    if from < text.len() {
+        found.push(Piece::Text(&text[from..]));
+    }
+    found
+}
+
+/// The substitution that `text` is, if it is nothing else.
+pub(crate) fn hole(text: &str) -> Option<usize> {
+    match pieces(text).as_slice() {
+        [Piece::Hole(hole)] => Some(*hole),
+        _ => None,
+    }
+}
+
+/// `text` with substitutions shown as `${n}`.
+pub(crate) fn shown(text: &str) -> String {
+    if !text.contains(HEAD) {
+        return text.to_owned();
+    }
+    pieces(text)
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => (*text).to_owned(),
+            Piece::Hole(hole) => format!("${{{hole}}}"),
+        })
+        .collect()
+}
+
+impl Text {
+    /// A whole file of SQL: nothing is escaped, nothing is substituted.
+    pub(crate) fn of_file(sql: &str, file: FileId) -> Self {
+        let end = u32::try_from(sql.len()).unwrap_or(u32::MAX);
+        let stretches = vec![Stretch { at: 0, start: 0, end, whole: false }];
+        Self { sql: sql.to_owned(), file, stretches, questions: Vec::new(), holes: 0 }.with_questions()
+    }
+
+    /// The pieces of a literal as the source writes them (escapes and all); between two of them stands a substitution.
+    pub(crate) fn of_pieces(parts: &[(&str, u32)], file: FileId) -> Self {
+        let plain = Self::assemble(parts, file, &mut |hole| marker(hole));
+        if parts.len() < 2 {
+            return plain.with_questions();
+        }
+        let fitted = fit(&plain.sql, parts.len() - 1);
+        let mut fitting = |hole: usize| fitted.get(hole).cloned().unwrap_or_else(|| marker(hole));
+        Self::assemble(parts, file, &mut fitting).with_questions()
+    }
+
+    fn assemble(parts: &[(&str, u32)], file: FileId, stand_in: &mut dyn FnMut(usize) -> String) -> Self {
+        let holes = parts.len().saturating_sub(1);
+        let mut text = Self { sql: String::new(), file, stretches: Vec::new(), questions: Vec::new(), holes };
+        for (index, (part, start)) in parts.iter().enumerate() {
+            text.push_unescaped(part, *start);
+            if let Some((_, next)) = parts.get(index + 1) {
+                let end = start.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
+                text.stretches.push(Stretch { at: text.sql.len(), start: end, end: (*next).max(end), whole: true });
+                text.sql.push_str(&stand_in(index));
+            }
+        }
+        text
+    }
+
+    fn push_unescaped(&mut self, part: &str, start: u32) {
+        let mut rest = part;
+        let mut at = start;
+        loop {
+            let cut = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+            let end = at.saturating_add(u32::try_from(cut).unwrap_or(u32::MAX));
+            self.stretches.push(Stretch { at: self.sql.len(), start: at, end, whole: false });
+            self.sql.push_str(&rest[..cut]);
+            let mut after = rest[cut..].chars();
+            if after.next().is_none() {
+                return;
+            }
+            let escaped = after.next();
+            let length = 1 + escaped.map_or(0, char::len_utf8);
+            let next = end.saturating_add(u32::try_from(length).unwrap_or(0));
+            self.stretches.push(Stretch { at: self.sql.len(), start: end, end: next, whole: true });
+            match escaped {
+                Some('n') => self.sql.push('\n'),
+                Some('r' | 't') => self.sql.push(' '),
+                Some('\n') => {}
+                Some(other) => self.sql.push(other),
+                None => self.sql.push('\\'),
+            }
+            rest = after.as_str();
+            at = next;
+        }
+    }
+
+    fn with_questions(mut self) -> Self {
+        let is_question = |token: &&Token| token.kind == Kind::Placeholder && self.sql.get(token.range()) == Some("?");
+        self.questions =
+            tokens(&self.sql, 0..self.sql.len()).iter().filter(is_question).map(|token| token.start).collect();
+        self
+    }
+
+    /// Whether there is an nth substitution: a file may write what looks like its mark.
+    pub(crate) fn has_hole(&self, hole: usize) -> bool {
+        hole < self.holes
+    }
+
+    /// The number of the `?` at byte `at`.
+    pub(crate) fn question(&self, at: usize) -> Option<usize> {
+        self.questions.binary_search(&at).ok()
+    }
+
+    fn stretch(&self, at: usize) -> Option<&Stretch> {
+        let after = self.stretches.partition_point(|stretch| stretch.at <= at);
+        self.stretches.get(after.checked_sub(1)?)
+    }
+
+    /// The bytes of the file behind bytes of the SQL.
+    pub(crate) fn span(&self, range: Range<usize>) -> Span {
+        let into = |stretch: &Stretch, at: usize| {
+            let inside = u32::try_from(at - stretch.at).unwrap_or(u32::MAX);
+            stretch.start.saturating_add(inside).min(stretch.end)
+        };
+        let start = self
+            .stretch(range.start)
+            .map_or(0, |stretch| if stretch.whole { stretch.start } else { into(stretch, range.start) });
+        let last = range.end.max(range.start + 1) - 1;
+        let end = self
+            .stretch(last)
+            .map_or(start, |stretch| if stretch.whole { stretch.end } else { into(stretch, last.saturating_add(1)) });
+        Span { file: self.file, start, end: end.max(start) }
+    }
+}
+
+/// Words after which an operand or a name is expected: a substitution there stands for one.
+const EXPECTING: &[&str] = &[
+    "SELECT",
+    "FROM",
+    "JOIN",
+    "INTO",
+    "UPDATE",
+    "TABLE",
+    "WHERE",
+    "AND",
+    "OR",
+    "NOT",
+    "ON",
+    "BY",
+    "AS",
+    "SET",
+    "LIMIT",
+    "OFFSET",
+    "THEN",
+    "ELSE",
+    "WHEN",
+    "CASE",
+    "RETURNING",
+    "LIKE",
+    "ILIKE",
+    "BETWEEN",
+    "DISTINCT",
+    "ALL",
+    "ANY",
+    "SOME",
+    "IS",
+    "INTERVAL",
+    "USING",
+    "EXISTS",
+    "HAVING",
+    "DEFAULT",
+    "COLUMN",
+    "VALUES",
+    "VALUE",
+    "IN",
+    "WITH",
+    "DELETE",
+    "ONLY",
+    "EXISTS",
+    "IF",
+    "ADD",
+    "DROP",
+    "TO",
+    "RENAME",
+    "COLLATE",
+    "ROW",
+    "TOP",
+    "FETCH",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "REGEXP",
+    "RLIKE",
+    "SIMILAR",
+    "DIV",
+    "MOD",
+    "ESCAPE",
+    "CONSTRAINT",
+    "INDEX",
+    "REPLACE",
+    "INSERT",
+    "IGNORE",
+    "RECURSIVE",
+    "FOR",
+    "OF",
+];
+
+/// How each substitution is written so that the text around it parses: a value, a list in parentheses, an assignment, or
+/// nothing where a fragment of SQL is put in.
+fn fit(sql: &str, holes: usize) -> Vec<String> {
+    let tokens = Tokens::of(sql, 0..sql.len());
+    let mut fitted: Vec<String> = (0..holes).map(marker).collect();
+    // Whether the last hole was dropped: then the token before it still counts as what is before the next.
+    let mut before: Option<usize> = None;
+    for at in 0..tokens.list.len() {
+        let is_word = tokens.kind(at) == Some(Kind::Word);
+        let Some(which) = is_word.then(|| hole(tokens.text(at))).flatten() else {
+            before = Some(at);
+            continue;
+        };
+        let Some(slot) = fitted.get_mut(which) else { continue };
+        let Some(previous) = before else {
+            before = Some(at);
+            continue;
+        };
+        let plain = marker(which);
+        if tokens.is_any(previous, &["VALUES", "VALUE", "IN"]) {
+            *slot = format!("({plain})");
+        } else if tokens.is(previous, "SET") {
+            let goes_on = tokens.punct(at + 1, b'=') || tokens.punct(at + 1, b'.') || tokens.punct(at + 1, b'(');
+            if !goes_on {
+                *slot = format!("{plain} = {plain}");
+            }
+        } else if let Some(table) = insert_table(&tokens, previous) {
+            let is_list = tokens.is_any(at + 1, &["VALUES", "VALUE", "SELECT", "DEFAULT", "SET", "AS"])
+                || tokens.punct(at + 1, b'(');
+            *slot = if table && !is_list { format!("({plain}) VALUES ({plain})") } else { format!("({plain})") };
+        } else if ends_operand(&tokens, previous) {
+            *slot = String::new();
+            continue;
+        }
+        before = Some(at);
+    }
+    fitted
+}
+
+/// Whether token `at` ends the table's name of an `INSERT INTO name`.
+fn insert_table(tokens: &Tokens<'_>, at: usize) -> Option<bool> {
+    let mut first = at;
+    while first >= 2 && tokens.punct(first - 1, b'.') {
+        first -= 2;
+    }
+    let into = first.checked_sub(1)?;
+    (tokens.is(into, "INTO") && tokens.name(first) == Some(at + 1)).then_some(true)
+}
+
+fn ends_operand(tokens: &Tokens<'_>, at: usize) -> bool {
+    match tokens.kind(at) {
+        Some(Kind::Word) => !tokens.is_any(at, EXPECTING),
+        Some(Kind::Quoted | Kind::Text | Kind::Dollar | Kind::Number | Kind::Placeholder) => true,
+        Some(Kind::Punct(byte)) => matches!(byte, b')' | b']' | b';'),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(parts: &[&str]) -> Text {
+        let mut at = 0;
+        let mut placed = Vec::new();
+        for part in parts {
+            placed.push((*part, at));
+            at += u32::try_from(part.len()).unwrap() + 4;
+        }
+        Text::of_pieces(&placed, FileId(0))
+    }
+
+    #[test]
+    fn a_substitution_is_written_to_fit_what_stands_before_it() {
+        let shown = |parts: &[&str]| super::shown(&text(parts).sql);
+        assert_eq!(shown(&["select * from ", " where id = ", ""]), "select * from ${0} where id = ${1}");
+        assert_eq!(shown(&["INSERT INTO u (a) VALUES ", ""]), "INSERT INTO u (a) VALUES (${0})");
+        assert_eq!(shown(&["INSERT INTO u ", ""]), "INSERT INTO u (${0}) VALUES (${0})");
+        assert_eq!(shown(&["INSERT INTO u ", " VALUES ", ""]), "INSERT INTO u (${0}) VALUES (${1})");
+        assert_eq!(shown(&["UPDATE u SET ", " WHERE a = 1 ", ""]), "UPDATE u SET ${0} = ${0} WHERE a = 1 ");
+        assert_eq!(shown(&["UPDATE u SET ", " = ", ""]), "UPDATE u SET ${0} = ${1}");
+        assert_eq!(shown(&["SELECT a FROM u ", " ", ""]), "SELECT a FROM u  ");
+    }
+
+    #[test]
+    fn spans_lead_back_through_escapes_and_substitutions() {
+        let text = text(&["UPDATE u\\nSET a = ", ", b = 1"]);
+        let at = |what: &str| {
+            let start = text.sql.find(what).unwrap();
+            let span = text.span(start..start + what.len());
+            (span.start, span.end)
+        };
+        assert_eq!(at("SET"), (10, 13));
+        assert_eq!(at("__hole0__"), (18, 22));
+        assert_eq!(at("b = 1"), (24, 29));
+    }
+
+    #[test]
+    fn a_mark_is_found_inside_other_text() {
+        let marked = format!("a{}b", marker(12));
+        assert_eq!(pieces(&marked), [Piece::Text("a"), Piece::Hole(12), Piece::Text("b")]);
+        assert_eq!(hole(&marker(3)), Some(3));
+        assert_eq!(hole("__hole__"), None);
+    }
+}
