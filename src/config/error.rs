@@ -89,7 +89,7 @@ pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
 }
 
 /// The name nearest to what was typed, if one is near enough to have been meant.
-pub(crate) fn closest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn closest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     known
         .iter()
@@ -100,7 +100,7 @@ pub(crate) fn closest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 /// Whatever looks like a URL becomes `<URL>`: it may hold a password.
-fn without_urls(message: &str) -> String {
+pub fn without_urls(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     for piece in message.split_inclusive(char::is_whitespace) {
         if piece.contains("://") {

@@ -18,7 +18,7 @@ mod secret;
 mod tests;
 
 pub use columns::column_from_flag;
-pub use error::ConfigError;
+pub use error::{ConfigError, closest, without_urls};
 pub use manifest::{Manifest, module_map, unread_bases};
 pub use secret::SecretUrl;
 

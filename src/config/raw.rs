@@ -29,6 +29,7 @@ pub(crate) struct Audit {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(clippy::struct_field_names, reason = "the keys of the file")]
 pub(crate) struct Column {
     pub(crate) table: Option<Spanned<String>>,
     pub(crate) column: Option<Spanned<String>>,

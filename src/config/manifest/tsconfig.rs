@@ -38,10 +38,12 @@ struct Said<T> {
     value: T,
 }
 
+type Paths = Vec<(String, Vec<String>)>;
+
 #[derive(Clone, Default)]
 struct Options {
     base_url: Option<Said<String>>,
-    paths: Option<Said<Vec<(String, Vec<String>)>>>,
+    paths: Option<Said<Paths>>,
 }
 
 impl Configs<'_> {
@@ -57,7 +59,7 @@ impl Configs<'_> {
         let options = self.options(path, &mut BTreeMap::new(), MAX_EXTENDS);
         let resolve = |said: &Said<String>| resolve(own, &said.by, &said.value);
         let base = options.base_url.as_ref().and_then(resolve);
-        let mut paths: Vec<(String, Vec<String>)> = Vec::new();
+        let mut paths = Paths::new();
         let mut add = |pattern: &str, candidates: &mut dyn Iterator<Item = String>| {
             for candidate in candidates.filter(|path| !path.split('/').any(|part| part == "node_modules")) {
                 let Some((pattern, candidate)) = known::inside(known.root, pattern, &candidate) else { continue };
