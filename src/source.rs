@@ -121,6 +121,8 @@ pub struct Tally {
     pub binary: usize,
     pub lossy: usize,
     pub unreadable: usize,
+    /// `.d.ts` and the like, which hold no code.
+    pub declarations: usize,
 }
 
 /// How a module specifier that is not relative becomes a path: what `tsconfig.json` and `package.json` files say.

@@ -7,7 +7,73 @@
 //!
 //! Example: `[[column]] table = "users" column = "access_token"` is one [`Column`] without a contract.
 
-use std::path::PathBuf;
+mod columns;
+mod error;
+mod exclude;
+mod manifest;
+mod raw;
+mod resolve;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use columns::column_from_flag;
+pub use error::{ConfigError, closest, without_urls};
+pub use manifest::{Manifest, module_map, unread_bases};
+pub use secret::SecretUrl;
+
+use std::path::{Path, PathBuf};
+
+/// The name under which a configuration is looked for.
+pub const FILE_NAME: &str = "tokendrift.toml";
+
+/// Reads and checks the configuration at `path` for an audit of `root`.
+pub fn load(path: &Path, root: &Path) -> Result<Config, ConfigError> {
+    let unreadable = |why: String| ConfigError::Unreadable { file: path.to_owned(), why };
+    if path.is_dir() {
+        return Err(unreadable(format!("it is a folder; name the file, as in {}", path.join(FILE_NAME).display())));
+    }
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => unreadable("there is no such file; check the path given with --config".into()),
+        _ => unreadable(error.to_string()),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8; save it as UTF-8".into()))?;
+    let origin = error::Origin { file: path, text: &text };
+    let typed: raw::File = toml::from_str(&text).map_err(|error| origin.typed_wrongly(&error))?;
+
+    let canonical = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    // The folder where the file is named, not that of what a link leads to.
+    let folder = canonical(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    let root = canonical(root);
+    let root_below = root.strip_prefix(&folder).map(slashed).unwrap_or_default();
+    let mut config = resolve::Place { origin, folder: &folder, root_below: &root_below }.resolve(&typed)?;
+    let name = Path::new(path.file_name().unwrap_or_default());
+    config.shown = Some(slashed(folder.strip_prefix(&root).map(|below| below.join(name)).as_deref().unwrap_or(name)));
+    config.file = Some(path.to_owned());
+    Ok(config)
+}
+
+/// The configuration that holds for `from` (a file or folder): the nearest `tokendrift.toml` from there upward, as far as
+/// the root of the repository (the folder with `.git`) or of the file system.
+pub fn find(from: &Path) -> Option<PathBuf> {
+    let from = std::fs::canonicalize(from).ok()?;
+    let folder = if from.is_dir() { from.as_path() } else { from.parent()? };
+    for folder in folder.ancestors() {
+        let file = folder.join(FILE_NAME);
+        if file.is_file() {
+            return Some(file);
+        }
+        if folder.join(".git").exists() {
+            return None;
+        }
+    }
+    None
+}
+
+/// A relative path with `/` between its parts.
+fn slashed(path: &Path) -> String {
+    path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+}
 
 /// What it means.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +97,22 @@ pub enum Contract {
     DropWrites,
 }
 
+impl Config {
+    /// Narrows the audit to `columns` (none: no change). A column that the configuration has keeps what is said of it there.
+    pub fn select(&mut self, columns: Vec<Column>) {
+        if columns.is_empty() {
+            return;
+        }
+        let configured = std::mem::take(&mut self.columns);
+        for column in columns {
+            if self.columns.iter().all(|known| known.name() != column.name()) {
+                let known = configured.iter().find(|known| known.name() == column.name());
+                self.columns.push(known.cloned().unwrap_or(column));
+            }
+        }
+    }
+}
+
 impl Contract {
     pub fn word(self) -> &'static str {
         match self {
@@ -48,8 +130,18 @@ pub enum StoredForm {
     Encrypted,
 }
 
+impl StoredForm {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Hashed => "hashed",
+            Self::Encrypted => "encrypted",
+        }
+    }
+}
+
 /// A tracked column.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Column {
     pub table: String,
     pub column: String,
@@ -62,6 +154,9 @@ pub struct Column {
     pub cohorts: Vec<Cohort>,
     /// 1-based line of `[[column]]` in the configuration; `None` from the command line.
     pub line: Option<u32>,
+    /// 1-based lines of the keys; `None` where they do not stand.
+    pub contract_line: Option<u32>,
+    pub decision_line: Option<u32>,
 }
 
 impl Column {

@@ -1,0 +1,243 @@
+//! What was typed -> what it means, every value checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use toml::{Spanned, Value};
+
+use crate::config::error::{Origin, unknown};
+use crate::config::{Cohort, Column, Config, ConfigError, Contract, Database, StoredForm, columns, exclude, raw};
+
+/// For all statements of one database together, where the configuration says nothing.
+const DEFAULT_BUDGET_MS: u64 = 30_000;
+
+/// Where a configuration stands.
+pub(crate) struct Place<'a> {
+    pub(crate) origin: Origin<'a>,
+    /// The configuration's folder: paths in it are relative to this.
+    pub(crate) folder: &'a Path,
+    /// The audited root relative to that folder, where it lies below; globs are relative to the folder.
+    pub(crate) root_below: &'a str,
+}
+
+impl Place<'_> {
+    pub(crate) fn resolve(&self, file: &raw::File) -> Result<Config, ConfigError> {
+        let mut config = Config { databases: self.databases(&file.database)?, ..Config::default() };
+        for glob in &file.audit.exclude {
+            if let Err(error) = globset::Glob::new(glob.get_ref()) {
+                return Err(self.error(glob, format!("`{}` is no glob: {}", glob.get_ref(), error.kind())));
+            }
+            config.exclude.extend(exclude::below(glob.get_ref(), self.root_below));
+        }
+        for folder in &file.audit.rules {
+            let path = self.folder.join(folder.get_ref());
+            if !path.is_dir() {
+                let message = format!(
+                    "there is no folder `{}` with rule packs; the path is relative to the configuration's folder",
+                    folder.get_ref()
+                );
+                return Err(self.error(folder, message));
+            }
+            config.rules.push(path);
+        }
+        if let Some(life) = &file.audit.max_token_life {
+            let ms = self.duration_ms("max-token-life", life)?;
+            if ms % 1000 != 0 {
+                return Err(self.error(life, "max-token-life counts whole seconds: write it like \"15m\" or \"900s\""));
+            }
+            config.max_token_life = Some(ms / 1000);
+        }
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        for column in &file.column {
+            let resolved = self.column(column)?;
+            let line = self.origin.line(column.span().start);
+            if let Some(first) = seen.insert(resolved.name(), line) {
+                let message = format!(
+                    "`{}` stands here a second time; the first [[column]] is on line {first}. Keep one",
+                    resolved.name()
+                );
+                return Err(self.error(column, message));
+            }
+            config.columns.push(resolved);
+        }
+        Ok(config)
+    }
+
+    fn error<T>(&self, at: &Spanned<T>, message: impl AsRef<str>) -> ConfigError {
+        self.origin.error(at.span().start, message)
+    }
+
+    /// A key that must be there and not be empty.
+    fn required<'v, T>(
+        &self,
+        table: &str,
+        whole: &Spanned<T>,
+        key: &str,
+        value: Option<&'v Spanned<String>>,
+        example: &str,
+    ) -> Result<&'v str, ConfigError> {
+        match value {
+            Some(value) if !value.get_ref().trim().is_empty() => Ok(value.get_ref().trim()),
+            Some(value) => Err(self.error(value, format!("`{key}` is empty: write {key} = \"{example}\""))),
+            None => Err(self.error(whole, format!("this {table} has no `{key}`: write {key} = \"{example}\""))),
+        }
+    }
+
+    fn column(&self, whole: &Spanned<raw::Column>) -> Result<Column, ConfigError> {
+        let typed = whole.get_ref();
+        let table = self.required("[[column]]", whole, "table", typed.table.as_ref(), "users")?;
+        let column = self.required("[[column]]", whole, "column", typed.column.as_ref(), "access_token")?;
+        // A schema before the table's name is dropped: nothing else in a report carries one.
+        let table = columns::split(table).pop().filter(|name| !name.trim().is_empty()).ok_or_else(|| {
+            self.origin.error(whole.span().start, format!("`{table}` is no table's name: write table = \"users\""))
+        })?;
+        let contract = typed.contract.as_ref().map(|word| self.contract(word)).transpose()?;
+        let form = typed.form.as_ref().map(|word| self.form(word)).transpose()?;
+        let decision = match &typed.decision {
+            Some(path) if path.get_ref().trim().is_empty() => {
+                return Err(
+                    self.error(path, "`decision` is empty: name the decision record's file, or leave the key out")
+                );
+            }
+            other => other.as_ref(),
+        };
+        let mut cohorts = Vec::new();
+        let mut names = BTreeSet::new();
+        for cohort in &typed.cohort {
+            let resolved = self.cohort(cohort)?;
+            if !names.insert(resolved.name.clone()) {
+                return Err(
+                    self.error(cohort, format!("a second cohort `{}` of the same column; rename it", resolved.name))
+                );
+            }
+            cohorts.push(resolved);
+        }
+        Ok(Column {
+            table,
+            column: column.to_owned(),
+            contract,
+            decision: decision.map(|path| path.get_ref().clone()),
+            decision_exists: decision.map(|path| self.folder.join(path.get_ref()).is_file()),
+            form,
+            cohorts,
+            line: Some(self.origin.line(whole.span().start)),
+            contract_line: typed.contract.as_ref().map(|word| self.origin.line(word.span().start)),
+            decision_line: decision.map(|path| self.origin.line(path.span().start)),
+        })
+    }
+
+    fn contract(&self, word: &Spanned<String>) -> Result<Contract, ConfigError> {
+        let all = [Contract::WriteConsistently, Contract::DropWrites];
+        let known = all.map(Contract::word);
+        all.into_iter()
+            .find(|contract| contract.word() == word.get_ref())
+            .ok_or_else(|| self.error(word, unknown("contract", word.get_ref(), &known)))
+    }
+
+    fn form(&self, word: &Spanned<String>) -> Result<StoredForm, ConfigError> {
+        let all = [StoredForm::Plain, StoredForm::Hashed, StoredForm::Encrypted];
+        let known = all.map(StoredForm::word);
+        all.into_iter()
+            .find(|form| form.word() == word.get_ref())
+            .ok_or_else(|| self.error(word, unknown("form", word.get_ref(), &known)))
+    }
+
+    fn cohort(&self, whole: &Spanned<raw::Cohort>) -> Result<Cohort, ConfigError> {
+        let typed = whole.get_ref();
+        let name = self.required("[[column.cohort]]", whole, "name", typed.name.as_ref(), "client")?;
+        let by = self.required("[[column.cohort]]", whole, "by", typed.by.as_ref(), "signup_client")?;
+        let mut values: Vec<(&String, &Spanned<Value>)> = typed.path.iter().collect();
+        values.sort_by_key(|(_, value)| value.span().start);
+        let mut path = Vec::new();
+        for (value, names) in values {
+            path.push((value.clone(), self.one_or_many(value, names)?));
+        }
+        Ok(Cohort { name: name.to_owned(), by: by.to_owned(), path, line: self.origin.line(whole.span().start) })
+    }
+
+    fn one_or_many(&self, key: &str, value: &Spanned<Value>) -> Result<Vec<String>, ConfigError> {
+        let strings = match value.get_ref() {
+            Value::String(one) => Some(vec![one.clone()]),
+            Value::Array(many) => many.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
+            Value::Table(_) => {
+                let message = format!(
+                    "path.{key} goes one level too deep: put a cohort value with a dot in it in quotes, as in path.\"{key}.x\" = \"web\""
+                );
+                return Err(self.error(value, message));
+            }
+            _ => None,
+        };
+        match strings {
+            Some(strings) if !strings.is_empty() && strings.iter().all(|one| !one.trim().is_empty()) => Ok(strings),
+            _ => Err(self.error(
+                value,
+                format!(
+                    "path.{key} names no entry point: write a part of a route or of a function's name, or a list of \
+                     them, as in path.{key} = [\"web\", \"Admin\"]"
+                ),
+            )),
+        }
+    }
+
+    fn databases(&self, typed: &[Spanned<raw::Database>]) -> Result<Vec<Database>, ConfigError> {
+        let mut names = BTreeSet::new();
+        let mut databases = Vec::new();
+        for whole in typed {
+            let database = whole.get_ref();
+            let name = self.required("[[database]]", whole, "name", database.name.as_ref(), "replica")?;
+            let url_env = self.required("[[database]]", whole, "url-env", database.url_env.as_ref(), "REPLICA_URL")?;
+            if !names.insert(name.to_owned()) {
+                return Err(self.error(whole, format!("a second [[database]] named `{name}`; rename it")));
+            }
+            if !is_variable(url_env) {
+                // What stands there may be the URL itself, so it is not repeated.
+                let message = "url-env is the name of an environment variable (letters, digits and `_`), not a URL: a \
+                               URL holds a password and never goes into the file. Write url-env = \"REPLICA_URL\" and \
+                               set that variable";
+                return Err(database
+                    .url_env
+                    .as_ref()
+                    .map_or_else(|| self.error(whole, message), |at| self.error(at, message)));
+            }
+            databases.push(Database {
+                name: name.to_owned(),
+                url_env: url_env.to_owned(),
+                require_replica: database.require_replica,
+                budget_ms: match &database.budget {
+                    Some(budget) => self.duration_ms("budget", budget)?,
+                    None => DEFAULT_BUDGET_MS,
+                },
+                line: self.origin.line(whole.span().start),
+            });
+        }
+        Ok(databases)
+    }
+
+    fn duration_ms(&self, key: &str, value: &Spanned<Value>) -> Result<u64, ConfigError> {
+        value.get_ref().as_str().and_then(duration_ms).ok_or_else(|| {
+            self.error(
+                value,
+                format!("{key} is a length of time above zero: a whole number with a unit, as in \"500ms\", \"30s\", \"15m\", \"2h\", \"7d\""),
+            )
+        })
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn duration_ms(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit_ms: u64 = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_ms).filter(|ms| *ms > 0)
+}
