@@ -1,4 +1,25 @@
-//! frontend
+//! Lowers one file to the language-neutral program.
+//!
+//! Input: a [`SourceFile`] and its id. Output: an [`ir::Module`](Module).
+//!
+//! Invariants: lowering knows no rule and no configuration, never fails and never panics; what could not be read is a
+//! [`Gap`](crate::source::Gap) of the module; files are independent of each other, so that they can be lowered in parallel.
+//!
+//! Worked example: `export const find = (id) => db.user.get(id)` becomes the module body `find = (closure #1)`, function
+//! 1 named `find` with one parameter and `return (call global:db.user.get id)`, and the export `find`.
 
-pub mod prisma;
-pub mod sql;
+mod prisma;
+mod sql;
+mod typescript;
+
+use crate::ir::Module;
+use crate::source::{FileId, Language, SourceFile};
+
+/// Lowers a file by the front end of its language.
+pub fn lower(id: FileId, file: &SourceFile) -> Module {
+    match file.language {
+        Language::TypeScript | Language::Tsx => typescript::lower(id, file),
+        Language::Sql => sql::lower(id, &file.text),
+        Language::Prisma => prisma::lower(id, &file.text),
+    }
+}
