@@ -30,8 +30,8 @@ const ROOTS: &[&str] = &["src/lib.rs", "src/main.rs", "src/cli.rs"];
 const PLACES: &[(&[&str], &[&str], &str)] = &[
     (
         &["std::fs", "fs::", "File::open", "read_dir"],
-        &["src/discover/", "src/config/", "src/rules/load.rs", "src/main.rs", "src/cli.rs"],
-        "only discovery, configuration and the loading of rule packs read files",
+        &["src/discover/", "src/config/", "src/rules/load.rs", "src/probe/sqlite.rs", "src/main.rs", "src/cli.rs"],
+        "only discovery, configuration, rule packs and the probe (its database) read files",
     ),
     (
         &["print!", "println!", "eprint!", "eprintln!", "stdout", "stderr"],

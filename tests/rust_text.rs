@@ -22,11 +22,15 @@ impl RustFile {
     }
 }
 
-/// The files of `src/`, without those that are test modules as a whole.
+/// The files of `src/`, without those that are test modules as a whole (`#[cfg(test)] mod name;`).
 pub(crate) fn sources() -> Vec<RustFile> {
-    crate::command::files_below("src", "rs")
+    let files = crate::command::files_below("src", "rs");
+    let tests: Vec<String> = files.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
+    files
         .into_iter()
-        .filter(|(path, _)| !path.ends_with("/tests.rs") && !path.contains("/tests/"))
+        .filter(|(path, _)| {
+            !tests.iter().any(|test| path.strip_prefix(test).is_some_and(|r| r == ".rs" || r.starts_with('/')))
+        })
         .map(|(path, text)| RustFile { code: without_tests(&without_comments(&text)), path, text })
         .collect()
 }
@@ -39,6 +43,21 @@ pub(crate) fn whole_words(code: &str, word: &str) -> Vec<usize> {
         .map(|(at, _)| at)
         .filter(|at| !is_word(at.checked_sub(1).and_then(|before| bytes.get(before))))
         .filter(|at| !is_word(word.as_bytes().last()) || !is_word(bytes.get(at + word.len())))
+        .collect()
+}
+
+/// The paths, without an ending, of the modules that a file declares for tests only.
+fn test_modules(path: &str, text: &str) -> Vec<String> {
+    let inner = path.trim_end_matches(".rs");
+    let folder = match inner.rsplit_once('/') {
+        Some((folder, "mod" | "lib" | "main")) => folder,
+        _ => inner,
+    };
+    text.split("#[cfg(test)]")
+        .skip(1)
+        .filter_map(|rest| rest.trim_start().strip_prefix("mod ")?.split_once(';'))
+        .filter(|(name, _)| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        .map(|(name, _)| format!("{folder}/{name}"))
         .collect()
 }
 
