@@ -162,3 +162,19 @@ fn the_libraries_of_the_manifest_are_those_that_the_architecture_explains() {
         .collect();
     assert_eq!(explained, used);
 }
+
+/// A word like `no_file_is_longer_than_500_lines`, which only a test is called.
+fn is_test_name(word: &str) -> bool {
+    word.matches('_').count() >= 3 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[test]
+fn tests_that_the_architecture_names_exist() {
+    let page = std::fs::read_to_string(repository().join("docs/architecture.md")).expect("the page");
+    let tests: String = files_below("tests", "rs").into_iter().map(|(_, text)| text).collect();
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(|word| is_test_name(word)).collect();
+    assert!(named.len() > 10, "the page names {} tests: this test no longer finds them", named.len());
+    let gone: Vec<String> =
+        named.iter().filter(|name| !tests.contains(&format!("fn {name}()"))).map(|name| (*name).to_owned()).collect();
+    fail_on(&gone, "tests that do not exist");
+}
