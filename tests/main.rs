@@ -1,0 +1,12 @@
+//! Every integration test, in one executable.
+
+mod architecture;
+mod cli;
+mod command;
+mod fixtures;
+mod inputs;
+mod literate;
+mod readme;
+mod rust_text;
+mod tidy;
+mod tree;
