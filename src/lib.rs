@@ -1,6 +1,6 @@
 //! Who writes this token column, with what, on which code path, and does the live database agree?
 //!
-//! The modules stand in the order of the pipeline; each uses only those above it.
+//! The modules stand in the order of the pipeline; each uses only those above it. [`audit`] runs it.
 
 pub mod source;
 
@@ -19,9 +19,206 @@ pub mod schema;
 pub mod sites;
 
 pub mod provenance;
+pub mod demand;
 
 pub mod probe;
 
 pub mod contract;
 
 pub mod report;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::config::Config;
+use crate::contract::{Facts, Judgement};
+use crate::graph::{Graph, Unit};
+use crate::probe::{ColumnProbe, SecretUrl};
+use crate::provenance::ColumnTrace;
+use crate::report::Report;
+use crate::schema::Schema;
+use crate::source::{FileId, Gap, SourceSet};
+
+/// What to audit.
+#[derive(Debug)]
+pub struct Request {
+    /// Paths in reports are relative to this folder.
+    pub root: PathBuf,
+    /// Files and folders below the root; empty: all of it.
+    pub inputs: Vec<PathBuf>,
+    pub config: Config,
+    /// Threads; `None`: as many as the machine has.
+    pub jobs: Option<usize>,
+    pub database: Option<SecretUrl>,
+}
+
+/// The products of all stages.
+#[derive(Debug)]
+pub struct Audit {
+    pub config: Config,
+    pub sources: SourceSet,
+    pub schema: Schema,
+    pub traces: Vec<ColumnTrace>,
+    pub probes: Vec<ColumnProbe>,
+    pub judgement: Judgement,
+    /// Of all stages, sorted, each once.
+    pub gaps: Vec<Gap>,
+    pub files_lowered: usize,
+    /// Stage -> how long it took.
+    pub timings: Vec<(&'static str, Duration)>,
+}
+
+impl Audit {
+    /// The products as renderers see them; `elapsed_ms` is `None` where it must not stand in the output.
+    pub fn report(&self, elapsed_ms: Option<u64>) -> Report<'_> {
+        Report {
+            config: &self.config,
+            sources: &self.sources,
+            schema: &self.schema,
+            traces: &self.traces,
+            probes: &self.probes,
+            judgement: &self.judgement,
+            gaps: &self.gaps,
+            files_lowered: self.files_lowered,
+            elapsed_ms,
+        }
+    }
+}
+
+/// Why an audit could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Rules(#[from] rules::PackError),
+    #[error(transparent)]
+    Discover(#[from] discover::DiscoverError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Columns(Vec<schema::UnknownColumn>),
+    #[error("cannot start {jobs} threads: {why}")]
+    Threads { jobs: usize, why: String },
+}
+
+/// Lowering recurses over syntax that is nested up to a bound; this much stack is enough for the bound.
+const STACK: usize = 16 * 1024 * 1024;
+
+/// Audits a tree: every stage in order.
+///
+/// # Errors
+/// Where there is nothing to audit or a configured column is unknown. What could not be read or told is a [`Gap`], no error.
+pub fn audit(request: Request) -> Result<Audit, Error> {
+    let jobs = request.jobs.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK).build();
+    let pool = pool.map_err(|error| Error::Threads { jobs, why: error.to_string() })?;
+    pool.install(|| run(request))
+}
+
+fn run(request: Request) -> Result<Audit, Error> {
+    let Request { root, inputs, config, database, .. } = request;
+    let mut clock = Clock::start();
+
+    let rules = rules::load(&config.rules)?;
+    let sources = discover::discover(&root, &inputs, &config.exclude)?;
+    clock.lap("discover");
+
+    let mut lowering = Lowering { sources: &sources, units: BTreeMap::new() };
+    lowering.add(demand::first(&sources, &rules, &config));
+    let schema = lowering.schema(&rules, &config).map_err(Error::Columns)?;
+    lowering.add(demand::writers(&sources, &rules, &schema));
+    clock.lap("lower");
+
+    let traces = loop {
+        let graph = Graph::new(&sources, &rules, &lowering.units);
+        let trace = provenance::trace(&graph, &schema);
+        let mut wanted = graph.wants();
+        wanted.extend(demand::callers(&graph, &trace.reached));
+        if !lowering.add(wanted) {
+            break trace.columns;
+        }
+    };
+    clock.lap("trace");
+
+    let (probes, probe_gap) = match &database {
+        Some(url) => match probe::probe(url, &config, &schema) {
+            Ok(probes) => (probes, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        },
+        None => (Vec::new(), None),
+    };
+    clock.lap("probe");
+
+    let judgement = contract::judge(&Facts {
+        config: &config,
+        sources: &sources,
+        schema: &schema,
+        traces: &traces,
+        probes: &probes,
+    });
+    clock.lap("judge");
+
+    let mut gaps: BTreeSet<Gap> = sources.gaps.iter().cloned().collect();
+    gaps.extend(lowering.units.values().flat_map(|unit| unit.module.gaps.iter().cloned()));
+    gaps.extend(traces.iter().flat_map(|trace| trace.gaps.iter().cloned()));
+    gaps.extend(probe_gap.map(|why| Gap { path: String::new(), line: 1, why }));
+    let files_lowered = lowering.units.len();
+    Ok(Audit {
+        config,
+        schema,
+        traces,
+        probes,
+        judgement,
+        gaps: gaps.into_iter().collect(),
+        files_lowered,
+        timings: clock.laps,
+        sources,
+    })
+}
+
+/// The files lowered so far, each once.
+struct Lowering<'a> {
+    sources: &'a SourceSet,
+    units: BTreeMap<FileId, Unit>,
+}
+
+impl Lowering<'_> {
+    /// Lowers what is not lowered yet, in parallel; whether there was any.
+    fn add(&mut self, wanted: BTreeSet<FileId>) -> bool {
+        let missing: Vec<FileId> = wanted.into_iter().filter(|file| !self.units.contains_key(file)).collect();
+        let lowered: Vec<(FileId, Unit)> = missing
+            .par_iter()
+            .map(|file| {
+                let module = frontend::lower(*file, self.sources.get(*file));
+                let summary = summary::summarize(&module);
+                (*file, Unit { module, summary })
+            })
+            .collect();
+        let any = !lowered.is_empty();
+        self.units.extend(lowered);
+        any
+    }
+
+    /// Binds the columns; a declaration may extend a class of another file, which is then lowered too.
+    fn schema(&mut self, rules: &rules::Rules, config: &Config) -> Result<Schema, Vec<schema::UnknownColumn>> {
+        let modules: Vec<&ir::Module> = self.units.values().map(|unit| &unit.module).collect();
+        schema::bind(&modules, self.sources, rules, config)
+    }
+}
+
+struct Clock {
+    last: Instant,
+    laps: Vec<(&'static str, Duration)>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { last: Instant::now(), laps: Vec::new() }
+    }
+
+    fn lap(&mut self, stage: &'static str) {
+        let now = Instant::now();
+        self.laps.push((stage, now - self.last));
+        self.last = now;
+    }
+}

@@ -212,10 +212,23 @@ impl Graph<'_> {
             values.push(self.substitute(exit, &bindings));
         }
         match values.len() {
-            0 => Arc::clone(before),
+            0 => self.merged(call, arg, before).unwrap_or_else(|| Arc::clone(before)),
             1 => values.swap_remove(0),
             _ => Value::new(ValueKind::Either(values), call.site.span),
         }
+    }
+
+    /// What a library call that changes its argument in place makes of it: `repository.merge(into, other)`.
+    fn merged(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Option<Shared> {
+        let path = self.callee_path(call)?;
+        let row = self.rules.pass().find(|row| row.into.is_some() && row.call.matches(&path))?;
+        let into = row.into.as_ref()?;
+        if arg.is_none_or(|at| into.base != crate::rules::ArgBase::Nth(at)) {
+            return None;
+        }
+        let others = row.from.iter().filter(|from| from.base != into.base);
+        let entries = others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect();
+        Some(Value::new(ValueKind::Object { base: Some(Arc::clone(before)), entries }, call.site.span))
     }
 
     /// Behind names and calls until something else stands there.

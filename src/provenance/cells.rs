@@ -9,7 +9,7 @@ use crate::provenance::row::{Cell, Lookup};
 use crate::rules::{Form, Operation, Undefined};
 use crate::schema::{ColumnId, ModelId, Schema};
 use crate::source::{Gap, Span};
-use crate::summary::{Shared, Slot, ValueKind};
+use crate::summary::{Shared, Slot, Value, ValueKind};
 
 /// What one way writes.
 pub(super) enum Written {
@@ -30,6 +30,7 @@ pub(super) struct Judge<'g, 'a> {
     pub model: ModelId,
     pub operation: Operation,
     pub undefined: Undefined,
+    pub wrapper: Option<&'g str>,
     pub span: Span,
 }
 
@@ -110,9 +111,10 @@ impl Judge<'_, '_> {
         }
         match cell {
             Cell::Absent => out.absent = true,
-            Cell::Stored(_) => out.stored = true,
+            Cell::Stored => out.stored = true,
             Cell::Unknown { why, at } => out.unknown.push((why.clone(), *at)),
             Cell::Value { value, .. } => {
+                let value = &self.unwrapped(value);
                 for chain in evaluator.chains(value) {
                     let undefined = |atom: &Atom| atom.origin == Origin::Null && atom.reason == "undefined";
                     if self.undefined == Undefined::Skip && chain.last().is_some_and(undefined) {
@@ -166,6 +168,15 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// `{ set: value }` is `value`, where a row says so.
+    fn unwrapped(&self, value: &Shared) -> Shared {
+        let (Some(wrapper), ValueKind::Object { entries, .. }) = (self.wrapper, &value.kind) else {
+            return Arc::clone(value);
+        };
+        let wrapped = entries.iter().any(|entry| matches!(entry, Slot::Named { key, .. } if key == wrapper));
+        if wrapped { Value::field(value, wrapper, value.span) } else { Arc::clone(value) }
+    }
+
     /// An object that comes from outside: by its declared type.
     fn open(&self, lookup: &Lookup, value: &Shared) -> Option<Cell> {
         if let Type::Instance(..) = self.graph.type_of(value) {
@@ -205,7 +216,7 @@ impl Judge<'_, '_> {
                 ValueKind::Cond { then, .. } => Some(Arc::clone(then)),
                 ValueKind::Either(values) => values.first().cloned(),
                 ValueKind::Fallback { left, .. } => Some(Arc::clone(left)),
-                ValueKind::Array(_) => Some(crate::summary::Value::element(&at, at.span)),
+                ValueKind::Array(_) => Some(Value::element(&at, at.span)),
                 _ => self.graph.expand(&at),
             };
             match next {

@@ -103,21 +103,17 @@ impl Evaluator<'_, '_> {
             ValueKind::Either(values) => values.iter().fold(Vec::new(), |all, value| join(all, self.eval(value, fuel))),
             ValueKind::Concat(parts) => self.concat(value, parts, fuel),
             ValueKind::Stored { column, .. } => self.stored_column(value, column),
-            // `{ set: x }` is how Prisma spells an assignment.
-            ValueKind::Object { base: None, entries } => match entries.as_slice() {
-                [crate::summary::Slot::Named { key, value: inner, .. }] if key == "set" => self.eval(inner, fuel),
-                _ => {
-                    let parts: Vec<Shared> = entries
-                        .iter()
-                        .map(|entry| match entry {
-                            crate::summary::Slot::Named { value, .. }
-                            | crate::summary::Slot::Computed { value, .. }
-                            | crate::summary::Slot::Spread(value) => Arc::clone(value),
-                        })
-                        .collect();
-                    self.concat(value, &parts, fuel)
-                }
-            },
+            ValueKind::Object { base: None, entries } => {
+                let parts: Vec<Shared> = entries
+                    .iter()
+                    .map(|entry| match entry {
+                        crate::summary::Slot::Named { value, .. }
+                        | crate::summary::Slot::Computed { value, .. }
+                        | crate::summary::Slot::Spread(value) => Arc::clone(value),
+                    })
+                    .collect();
+                self.concat(value, &parts, fuel)
+            }
             ValueKind::Array(members) => {
                 let parts: Vec<Shared> = members
                     .iter()
@@ -318,19 +314,42 @@ impl Evaluator<'_, '_> {
         self.one(Origin::Supplied, value, format!("the value of another column, {column}"))
     }
 
-    /// A key of a result that a mint row describes.
+    /// A key, at any depth, of a result that a mint row describes.
     fn minted_key(&self, value: &Shared, base: &Shared, name: &str) -> Option<Vec<Chain>> {
-        let base = if matches!(base.kind, ValueKind::Call(_)) { Arc::clone(base) } else { self.graph.resolved(base) };
-        match &base.kind {
-            ValueKind::Call(call) => {
-                let mint = self.mint(call)?;
-                let fits = mint.keys.is_empty() || mint.keys.iter().any(|key| key == name);
-                fits.then(|| self.minted(value, call, mint))
+        let mut keys = vec![name.to_owned()];
+        let mut at = Arc::clone(base);
+        for _ in 0..12 {
+            match &at.kind {
+                ValueKind::Call(call) if self.graph.targets(call).is_empty() => {
+                    let mint = self.mint(call)?;
+                    keys.reverse();
+                    let path = keys.join(".");
+                    let below = |key: &String| {
+                        path.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                    };
+                    let fits = mint.keys.is_empty() || mint.keys.iter().any(below);
+                    return fits.then(|| self.minted(value, call, mint));
+                }
+                ValueKind::Field(inner, key) => {
+                    if let Some(next) = self.graph.expand(&at).filter(|next| !Arc::ptr_eq(next, &at)) {
+                        at = next;
+                    } else {
+                        keys.push(key.clone());
+                        at = Arc::clone(inner);
+                    }
+                }
+                ValueKind::Captured(..)
+                | ValueKind::Leaves(..)
+                | ValueKind::Import(..)
+                | ValueKind::After { .. }
+                | ValueKind::Call(_) => match self.graph.expand(&at) {
+                    Some(next) if !Arc::ptr_eq(&next, &at) => at = next,
+                    _ => return None,
+                },
+                _ => return None,
             }
-            // `tokens.data.access_token`: the key may stand deeper.
-            ValueKind::Field(inner, _) => self.minted_key(value, inner, name),
-            _ => None,
         }
+        None
     }
 
     pub(super) fn mint(&self, call: &CallValue) -> Option<&Mint> {

@@ -150,6 +150,7 @@ impl ColumnTracer<'_, '_> {
                 model: candidate.model,
                 operation: candidate.operation,
                 undefined: candidate.undefined,
+                wrapper: candidate.wrapper.as_deref(),
                 span: candidate.span,
             };
             if candidate.operation == Operation::Save {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::ClassKind;
-use crate::schema::{ModelId, Schema};
+use crate::schema::Schema;
 use crate::sites;
 use crate::source::Span;
 use crate::summary::{Member, Shared, Slot, Value, ValueKind};
@@ -17,8 +17,8 @@ pub(super) enum Cell {
         key: Span,
     },
     Absent,
-    /// The row was read from this model and the key was not assigned since.
-    Stored(ModelId),
+    /// The row was read from the table and the key was not assigned since.
+    Stored,
     /// A part of the row that only callers can tell.
     Open(Shared),
     /// May be written, by a key or a value that cannot be told.
@@ -122,8 +122,8 @@ impl Lookup<'_, '_> {
         if call.is_new {
             return self.made(row, call, fuel);
         }
-        if let Some(model) = sites::model_read(self.graph, self.schema, call) {
-            return Cell::Stored(model);
+        if sites::model_read(self.graph, self.schema, call).is_some() {
+            return Cell::Stored;
         }
         if !self.graph.targets(call).is_empty() {
             if let Some(inner) = self.graph.expand(row) {
@@ -141,6 +141,9 @@ impl Lookup<'_, '_> {
                     .flat_map(|path| self.graph.argument(call, path))
                     .map(|value| self.at(&value, fuel))
                     .collect();
+                if !cells.is_empty() && !pass.merge {
+                    return Cell::Either(cells).flat();
+                }
                 if !cells.is_empty() {
                     // Later arguments win over earlier ones, as in `Object.assign` and `repository.merge`.
                     let mut cells = cells.into_iter().rev();
@@ -197,10 +200,10 @@ impl Lookup<'_, '_> {
     fn stored_or_shaped(&self, row: &Shared) -> Option<Cell> {
         match self.graph.type_of(row) {
             Type::Instance(class, _) => {
-                if let Some(model) = sites::model_of_class(self.graph, self.schema, class)
+                if sites::model_of_class(self.graph, self.schema, class).is_some()
                     && !matches!(row.kind, ValueKind::Param(..))
                 {
-                    return Some(Cell::Stored(model));
+                    return Some(Cell::Stored);
                 }
                 self.shaped(row)
             }
@@ -240,7 +243,7 @@ impl Lookup<'_, '_> {
 impl Cell {
     fn is_definite(&self) -> bool {
         match self {
-            Self::Value { .. } | Self::Stored(_) => true,
+            Self::Value { .. } | Self::Stored => true,
             Self::Either(cells) => cells.iter().all(Self::is_definite),
             Self::Over(_, under) => under.is_definite(),
             Self::Absent | Self::Open(_) | Self::Unknown { .. } => false,
@@ -275,7 +278,7 @@ impl Cell {
             Self::Value { value, .. } => value.is_open(),
             Self::Either(cells) => cells.iter().any(Self::is_open),
             Self::Over(over, under) => over.is_open() || under.is_open(),
-            Self::Absent | Self::Stored(_) | Self::Unknown { .. } => false,
+            Self::Absent | Self::Stored | Self::Unknown { .. } => false,
         }
     }
 
@@ -285,27 +288,7 @@ impl Cell {
             Self::Value { key, .. } => Some(*key),
             Self::Either(cells) => cells.iter().find_map(Self::key_span),
             Self::Over(over, under) => over.key_span().or_else(|| under.key_span()),
-            Self::Absent | Self::Stored(_) | Self::Open(_) | Self::Unknown { .. } => None,
-        }
-    }
-
-    /// Whether any way of it writes the column.
-    pub(super) fn writes(&self) -> bool {
-        match self {
-            Self::Value { .. } => true,
-            Self::Either(cells) => cells.iter().any(Self::writes),
-            Self::Over(over, under) => over.writes() || under.writes(),
-            Self::Absent | Self::Stored(_) | Self::Open(_) | Self::Unknown { .. } => false,
-        }
-    }
-
-    /// Whether the row was read from the table.
-    pub(super) fn is_read(&self) -> bool {
-        match self {
-            Self::Stored(_) => true,
-            Self::Either(cells) => cells.iter().any(Self::is_read),
-            Self::Over(over, under) => over.is_read() || under.is_read(),
-            _ => false,
+            Self::Absent | Self::Stored | Self::Open(_) | Self::Unknown { .. } => None,
         }
     }
 }

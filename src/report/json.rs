@@ -418,7 +418,7 @@ fn gap(gap: &Gap) -> GapOut<'_> {
 }
 
 fn summary(report: &Report) -> Summary {
-    let Tally { files, bytes, oversized, minified, binary, lossy, unreadable } = report.sources.tally;
+    let Tally { files, bytes, oversized, minified, binary, lossy, unreadable, declarations } = report.sources.tally;
     Summary {
         files,
         bytes,

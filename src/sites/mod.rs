@@ -32,6 +32,8 @@ pub struct Candidate {
     /// Whether the row's keys are column names (SQL) or property names.
     pub by_column: bool,
     pub undefined: Undefined,
+    /// A key that may stand around a value: Prisma's `{ set: value }`.
+    pub wrapper: Option<String>,
     pub guards: Guards,
     /// Whether the model is certain.
     pub certain: bool,

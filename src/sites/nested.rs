@@ -17,7 +17,12 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
     for entries in objects(graph, row) {
         for (key, value) in entries {
             let Some(model) = related(schema, outer.model, &key) else { continue };
+            let mut taken: Vec<&str> = Vec::new();
             for rule in graph.rules.nested() {
+                let first = rule.key.split('.').next().unwrap_or("");
+                if taken.contains(&first) && !rule.key.contains('.') {
+                    continue;
+                }
                 let mut rows = vec![graph.resolved(&value)];
                 for key in rule.key.split('.') {
                     rows = rows
@@ -25,6 +30,9 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
                         .flat_map(|row| members(graph, row))
                         .filter_map(|row| key_of(graph, &row, key))
                         .collect();
+                }
+                if !rows.is_empty() {
+                    taken.push(first);
                 }
                 for row in rows {
                     let nested =

@@ -58,6 +58,7 @@ fn written(
                 row: value,
                 by_column: false,
                 undefined: row.undefined,
+                wrapper: row.wrapper.clone(),
                 guards: event.guards.clone(),
                 certain,
             };
@@ -115,12 +116,22 @@ impl Named<'_> {
                 let fits = self.types.is_empty() || self.type_fits(graph, receiver);
                 entities.filter(|_| fits).find_map(|value| entity_of(graph, schema, &value)).map(|model| (model, true))
             }
-            Target::Instance => match graph.type_of(receiver) {
-                Type::Instance(class, _) if self.base_fits(graph, class) => {
-                    model_of_class(graph, schema, class).map(|model| (model, true))
-                }
-                _ => None,
-            },
+            Target::Instance => {
+                let named = self.entity.iter().flat_map(|path| graph.argument(call, path)).next();
+                let instance = if self.entity.is_empty() { receiver } else { named.as_ref()? };
+                let class = match graph.type_of(instance) {
+                    Type::Instance(class, _) => class,
+                    Type::Array(inner) => match *inner {
+                        Type::Instance(class, _) => class,
+                        _ => return None,
+                    },
+                    _ => return None,
+                };
+                self.base_fits(graph, class)
+                    .then(|| model_of_class(graph, schema, class))
+                    .flatten()
+                    .map(|model| (model, true))
+            }
             Target::Static => {
                 let class = graph.class_behind(receiver)?;
                 self.base_fits(graph, class)
@@ -128,7 +139,7 @@ impl Named<'_> {
                     .flatten()
                     .map(|model| (model, true))
             }
-            Target::Chain => self.by_chain(graph, schema, receiver).map(|model| (model, true)),
+            Target::Chain => self.by_chain(graph, schema, call).map(|model| (model, true)),
         }
     }
 
@@ -169,24 +180,28 @@ impl Named<'_> {
         }
     }
 
-    /// An entity named further left, or the type of what the chain starts from.
-    fn by_chain(&self, graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
-        let mut at = graph.resolved(receiver);
-        let mut passed = self.after.is_none();
-        let mut model = None;
-        for _ in 0..40 {
-            let ValueKind::Call(call) = &at.kind else {
-                model = model.or_else(|| self.by_type(graph, schema, &at));
-                break;
+    /// An entity named in the call `after` further left, or the type of what the chain starts from.
+    fn by_chain(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+        let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
+        let named = |call: &CallValue| {
+            let arguments = self.entity.iter().flat_map(|path| graph.argument(call, path));
+            arguments.into_iter().find_map(|value| entity_of(graph, schema, &value))
+        };
+        let after = match self.after {
+            Some(method) => Some(chain.iter().position(|call| call.method() == Some(method))?),
+            None => None,
+        };
+        if !self.entity.is_empty() {
+            return match after {
+                Some(at) => named(&chain[at]),
+                None => named(call),
             };
-            passed |= call.method().is_some() && call.method() == self.after;
-            let entities = self.entity.iter().flat_map(|path| graph.argument(call, path));
-            model = model.or_else(|| entities.into_iter().find_map(|value| entity_of(graph, schema, &value)));
-            model = model.or_else(|| self.by_type(graph, schema, &at));
-            let Some(next) = call.receiver() else { break };
-            at = graph.resolved(next);
         }
-        model.filter(|_| passed)
+        let first = after.unwrap_or(0);
+        chain[first.min(chain.len())..]
+            .iter()
+            .filter_map(|call| call.receiver())
+            .find_map(|receiver| self.by_type(graph, schema, receiver))
     }
 }
 
@@ -214,12 +229,12 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
         if !row.call.matches(path) {
             return None;
         }
-        let named = Named { on: row.on, types: &row.types, entity: &row.entity, after: None };
+        let named = Named { on: row.on, types: &row.types, entity: &row.entity, after: row.after.as_deref() };
         named.model(graph, schema, call).map(|(model, _)| model)
     })
 }
 
-/// The receiver of a call chain's first call.
+/// The calls of a chain, the last first.
 pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> {
     let mut calls = Vec::new();
     let mut at = graph.resolved(value);

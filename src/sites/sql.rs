@@ -73,24 +73,25 @@ fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Par
         if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
             continue;
         }
-        let found: Vec<Shared> = run_texts(graph, call, &row.text);
-        if !found.is_empty() {
-            return found.into_iter().map(|text| (text, params(graph, call, row.params.as_ref()))).collect();
+        let found: Vec<Shared> = run_texts(graph, call, row);
+        let handed = || params(graph, call, row.params.as_ref());
+        if found.is_empty() || (row.params.is_some() && matches!(handed(), Params::Unknown)) {
+            continue;
         }
+        return found.into_iter().map(|text| (text, handed())).collect();
     }
     Vec::new()
 }
 
-/// The text at an argument path; for a statement that was prepared, in the call that prepared it.
-fn run_texts(graph: &Graph, call: &CallValue, path: &ArgPath) -> Vec<Shared> {
-    let texts = if path.base == ArgBase::Receiver {
-        call.receiver()
-            .into_iter()
-            .flat_map(|receiver| orm::chain_calls(graph, receiver))
-            .flat_map(|prepared| prepared.args.iter().map(|arg| Arc::clone(&arg.value)).collect::<Vec<_>>())
-            .collect()
-    } else {
-        graph.argument(call, path)
+/// The text that a row points to: in this call, or in the one that prepared the statement.
+fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
+    let texts = match &row.after {
+        Some(after) => {
+            let chain = call.receiver().map_or_else(Vec::new, |receiver| orm::chain_calls(graph, receiver));
+            let prepared = chain.iter().find(|call| call.method() == Some(after));
+            prepared.map_or_else(Vec::new, |prepared| graph.argument(prepared, &row.text))
+        }
+        None => graph.argument(call, &row.text),
     };
     texts
         .into_iter()
@@ -114,7 +115,11 @@ fn is_sql(value: &Shared) -> bool {
 
 fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) -> Params {
     let Some(path) = path else { return Params::Unknown };
-    let values = graph.argument(call, path);
+    let values: Vec<Shared> = graph
+        .argument(call, path)
+        .into_iter()
+        .filter(|value| !matches!(value.kind, ValueKind::Undefined | ValueKind::Function(_)))
+        .collect();
     if let ArgBase::From(_) = path.base {
         return match values.as_slice() {
             [only] if matches!(graph.resolved(only).kind, ValueKind::Array(_)) => Params::Array(graph.resolved(only)),
@@ -190,6 +195,7 @@ impl Text<'_> {
             row,
             by_column: true,
             undefined: Undefined::Null,
+            wrapper: None,
             guards: self.guards.clone(),
             certain: true,
         }

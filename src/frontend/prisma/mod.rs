@@ -23,7 +23,7 @@ const SCALARS: &[&str] =
     &["String", "Int", "BigInt", "Float", "Decimal", "Boolean", "DateTime", "Json", "Bytes", "Unsupported"];
 
 /// Reads a file; never fails.
-pub fn lower(id: FileId, text: &str) -> Module {
+pub(crate) fn lower(id: FileId, text: &str) -> Module {
     let mut reader = Reader { id, text, tokens: tokens(text), module: Module::new(id), local: BTreeSet::new() };
     if let Some(body) = reader.module.functions.first_mut() {
         body.span.end = u32::try_from(text.len()).unwrap_or(u32::MAX);

@@ -40,7 +40,7 @@ use crate::source::FileId;
 ///
 /// `parts` are the literal pieces as the source writes them, escapes and all, each with the byte offset of its first
 /// character in the file. Between two pieces stands one substitution; the caller fills in [`SqlText::holes`].
-pub fn parse(parts: &[(&str, u32)], file: FileId) -> Option<SqlText> {
+pub(crate) fn parse(parts: &[(&str, u32)], file: FileId) -> Option<SqlText> {
     let (first, _) = parts.iter().find(|(part, _)| !part.trim().is_empty())?;
     if !starts_like_sql(first) {
         return None;
@@ -64,7 +64,7 @@ pub fn parse(parts: &[(&str, u32)], file: FileId) -> Option<SqlText> {
 }
 
 /// A `.sql` file. A statement that is not understood is a gap with its line; the others still count.
-pub fn lower(id: FileId, text: &str) -> Module {
+pub(crate) fn lower(id: FileId, text: &str) -> Module {
     file::lower(id, text)
 }
 

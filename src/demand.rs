@@ -1,0 +1,180 @@
+//! Which files matter: only these are lowered.
+//!
+//! Input: the configured columns, then the schema, then what the trace reached. Output: files to lower next.
+//!
+//! Invariants: a caller must mention the name of what it calls, and a write the name of the model, the column or the table; so
+//! a file that mentions none of them cannot change the answer. The answer depends on the set of lowered files, never on
+//! the order in which they were lowered.
+//!
+//! Worked example: for `users.access_token` first the files that name the column or declare the table; then those with
+//! `.user.create(` or `INSERT INTO users`; then, as `UsersService.updateToken` turned out to write, those that mention `updateToken`.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+
+use crate::config::Config;
+use crate::graph::{Graph, names_towards_routes};
+use crate::ir::FunctionKind;
+use crate::rules::{Rules, Target};
+use crate::schema::{self, ModelSource, Schema};
+use crate::source::{FileId, Language, SourceSet};
+use crate::summary::{ClassRef, FunctionRef};
+
+/// A name mentioned by more files than this leads to callers only together with the name of its class.
+const COMMON: usize = 24;
+
+/// The files that declare the schema or name a tracked column.
+pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<FileId> {
+    let mut wanted: BTreeSet<FileId> = BTreeSet::new();
+    let decorators: Vec<&str> = rules.entity().filter_map(|row| row.decorator.last()).collect();
+    let declaring: BTreeSet<FileId> = sources.mentions(&decorators).into_iter().flatten().collect();
+    for column in &config.columns {
+        let names = schema::names(&column.table, &column.column);
+        let column_names: Vec<&str> = names.columns.iter().map(String::as_str).collect();
+        let table_names: Vec<&str> = names.tables.iter().map(String::as_str).collect();
+        let of_table: BTreeSet<FileId> = sources.mentions(&table_names).into_iter().flatten().collect();
+        let of_column: BTreeSet<FileId> = sources.mentions(&column_names).into_iter().flatten().collect();
+        for (id, file) in sources.iter() {
+            let matters = match file.language {
+                Language::Prisma => true,
+                Language::Sql => of_table.contains(&id),
+                Language::TypeScript | Language::Tsx => {
+                    of_column.contains(&id) || (declaring.contains(&id) && of_table.contains(&id))
+                }
+            };
+            if matters {
+                wanted.insert(id);
+            }
+        }
+    }
+    wanted
+}
+
+/// The files that may write a row of a tracked model without naming the column.
+pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<FileId> {
+    let mut wanted = BTreeSet::new();
+    let tracked: BTreeSet<usize> =
+        schema.columns.iter().flat_map(|column| &column.bindings).map(|(model, _)| model.0).collect();
+    let methods = |model: bool| {
+        let names: BTreeSet<&str> = rules
+            .write()
+            .filter(|row| (row.on == Target::Model) == model)
+            .filter_map(|row| row.call.last())
+            .collect();
+        names.into_iter().map(regex::escape).collect::<Vec<_>>().join("|")
+    };
+    let nested: BTreeSet<&str> = rules.nested().filter_map(|row| row.key.split('.').next()).collect();
+    let nested = nested.into_iter().map(regex::escape).collect::<Vec<_>>().join("|");
+    let mut search = |word: &str, pattern: &str| {
+        let Ok(pattern) = Regex::new(pattern) else { return };
+        for file in sources.mentions(&[word]).into_iter().flatten() {
+            if !wanted.contains(&file) && pattern.is_match(&sources.get(file).text) {
+                wanted.insert(file);
+            }
+        }
+    };
+    for at in &tracked {
+        let model = &schema.models[*at];
+        match model.source {
+            ModelSource::Prisma => {
+                let accessor = lower_first(&model.name);
+                let word = regex::escape(&accessor);
+                search(&accessor, &format!(r"\b{word}\s*[?!]?\s*\.\s*({})\b", methods(true)));
+                let towards = schema.models.iter().flat_map(|other| &other.properties);
+                let towards = towards.filter(|property| property.relation.as_deref() == Some(model.name.as_str()));
+                for property in towards.map(|property| &property.name).collect::<BTreeSet<_>>() {
+                    let word = regex::escape(property);
+                    search(property, &format!(r#"\b{word}['"]?\s*:\s*[\{{\[(].{{0,400}}?\b({nested})\b|\b{word}\s*,"#));
+                }
+            }
+            ModelSource::Entity => {
+                search(&model.name, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
+            }
+            ModelSource::Sql => {}
+        }
+        let table = regex::escape(&model.table);
+        search(
+            &model.table,
+            &format!(r#"(?i)\b(into|update|only|table|merge|copy)\s+[`"'\[]?(\w+[`"'\]]?\s*\.\s*[`"'\[]?)?{table}\b"#),
+        );
+    }
+    wanted
+}
+
+/// The files that may call what was reached.
+pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileId> {
+    let mut wanted = BTreeSet::new();
+    for function in reached {
+        let Some(declared) = graph.function(*function) else { continue };
+        let class = declared.class.map(|id| ClassRef { file: function.file, id });
+        for name in names_towards_routes(graph, *function) {
+            wanted.extend(graph.sources.mentions(&[name.as_str()]).into_iter().flatten());
+        }
+        let name = match declared.kind {
+            FunctionKind::Module => continue,
+            FunctionKind::Constructor => class.and_then(|class| graph.class(class)).map_or("", |class| &class.name),
+            _ => declared.name.as_str(),
+        };
+        if name.is_empty() || name.starts_with('<') || name.starts_with('%') {
+            continue;
+        }
+        let mentions: BTreeSet<FileId> = graph.sources.mentions(&[name]).into_iter().flatten().collect();
+        // A default export goes by any name; its file is named by the importer.
+        let default = is_default(graph, *function).then(|| stem(graph.sources.get(function.file).path.as_str()));
+        if let Some(stem) = default {
+            wanted.extend(graph.sources.mentions(&[stem]).into_iter().flatten());
+        }
+        match class {
+            Some(class) if mentions.len() > COMMON => {
+                let named: BTreeSet<FileId> = class_names(graph, class)
+                    .iter()
+                    .flat_map(|name| graph.sources.mentions(&[name.as_str()]))
+                    .flatten()
+                    .collect();
+                wanted.extend(mentions.intersection(&named));
+            }
+            _ => wanted.extend(mentions),
+        }
+    }
+    wanted
+}
+
+/// What a file that uses a class says: its name, the name of an instance, its bases and interfaces, its file.
+fn class_names(graph: &Graph, class: ClassRef) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for owner in graph.lineage(class) {
+        if let Some(declared) = graph.class(owner)
+            && !declared.name.is_empty()
+        {
+            names.insert(declared.name.clone());
+            names.insert(lower_first(&declared.name));
+        }
+    }
+    names.insert(stem(graph.sources.get(class.file).path.as_str()).to_owned());
+    names
+}
+
+fn is_default(graph: &Graph, function: FunctionRef) -> bool {
+    use crate::ir::{Binding, Export};
+    graph.module(function.file).is_some_and(|module| {
+        module.exports.iter().any(|export| match export {
+            Export::Named { name, binding: Binding::Function(id) } => name == "default" && *id == function.id,
+            Export::Value { name, .. } => name == "default",
+            _ => false,
+        })
+    })
+}
+
+/// `src/users/user.service.ts` -> `user.service`; of an index file its folder.
+fn stem(path: &str) -> &str {
+    let mut parts = path.rsplit('/');
+    let file = parts.next().unwrap_or(path);
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    if stem == "index" { parts.next().unwrap_or(stem) } else { stem }
+}
+
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
