@@ -13,14 +13,12 @@ mod exclude;
 mod manifest;
 mod raw;
 mod resolve;
-mod secret;
 #[cfg(test)]
 mod tests;
 
 pub use columns::column_from_flag;
 pub use error::{ConfigError, closest, without_urls};
 pub use manifest::{Manifest, module_map, unread_bases};
-pub use secret::SecretUrl;
 
 use std::path::{Path, PathBuf};
 

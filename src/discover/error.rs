@@ -57,14 +57,10 @@ impl DiscoverError {
         ];
         let counted: Vec<String> =
             counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        let mut passed_over = String::new();
-        if !counted.is_empty() {
-            passed_over = format!(" (passed over: {})", counted.join(", "));
-        }
-        if let Some(gap) = gaps.first() {
-            passed_over.push_str(&format!("; {}: {}", gap.path, gap.why));
-        }
-        passed_over.push_str(". Check the path, the ignore files and `exclude`");
+        let counted =
+            if counted.is_empty() { String::new() } else { format!(" (passed over: {})", counted.join(", ")) };
+        let first = gaps.first().map_or_else(String::new, |gap| format!("; {}: {}", gap.path, gap.why));
+        let passed_over = format!("{counted}{first}. Check the path, the ignore files and `exclude`");
         Self::Nothing { place, passed_over }
     }
 }

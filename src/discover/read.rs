@@ -48,14 +48,13 @@ pub(crate) enum Kind {
 /// `None`: no business of ours.
 pub(crate) fn kind(name: &str) -> Option<Kind> {
     let (stem, extension) = name.rsplit_once('.')?;
-    let declares = |stem: &str| {
-        // `a.d.ts`, and `a.d.css.ts`, which declares what a file that is no code exports.
-        stem.ends_with(".d") || stem.rsplit_once('.').is_some_and(|(rest, _)| rest.ends_with(".d"))
-    };
+    let marks: Vec<&str> = stem.split('.').skip(1).collect();
+    // `a.d.ts`, and `a.d.css.ts`, which declares what a file that is no code exports.
+    let declares = marks.iter().rev().take(2).any(|mark| *mark == "d");
     let language = match extension {
-        "ts" | "mts" | "cts" if declares(stem) => return Some(Kind::Declaration),
+        "ts" | "mts" | "cts" if declares => return Some(Kind::Declaration),
         "ts" | "mts" | "cts" => Language::TypeScript,
-        "js" | "mjs" | "cjs" if stem.ends_with(".min") => return Some(Kind::Minified),
+        "js" | "mjs" | "cjs" if marks.last() == Some(&"min") => return Some(Kind::Minified),
         "tsx" | "jsx" | "js" | "mjs" | "cjs" => Language::Tsx,
         "sql" => Language::Sql,
         "prisma" => Language::Prisma,

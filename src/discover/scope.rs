@@ -53,13 +53,11 @@ fn in_outer_script_folder(folders: &[&str]) -> bool {
 fn is_numbered(stem: &str) -> bool {
     let versioned = stem.strip_prefix(['v', 'u']);
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    match versioned.filter(|rest| digits(rest) > 0) {
-        Some(rest) => rest.contains("__"),
-        None => {
-            let count = digits(stem);
-            count >= 3 && matches!(stem.as_bytes().get(count), Some(b'_' | b'-'))
-        }
+    if let Some(rest) = versioned.filter(|rest| digits(rest) > 0) {
+        return rest.contains("__");
     }
+    let count = digits(stem);
+    count >= 3 && matches!(stem.as_bytes().get(count), Some(b'_' | b'-'))
 }
 
 /// Whether a script imports a test runner's own module.
@@ -122,7 +120,8 @@ mod tests {
             ("packages/a/src/bin/server.ts", Production),
             ("", Production),
         ] {
-            let language = if path.ends_with(".sql") { Language::Sql } else { Language::TypeScript };
+            let is_sql = path.split('.').next_back() == Some("sql");
+            let language = if is_sql { Language::Sql } else { Language::TypeScript };
             assert_eq!(by_path(path, language), scope, "{path}");
         }
     }

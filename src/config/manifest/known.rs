@@ -18,6 +18,12 @@ const BUILT: [&str; 14] =
 const SOURCES: [&str; 4] = ["src/", "", "lib/", "source/"];
 
 impl Known<'_> {
+    /// The first of `paths` that is a source as it stands, else the first that leads to one. See [`Known::find`].
+    pub(crate) fn find_any(self, folder: &str, paths: &[&str]) -> Option<String> {
+        let exact = |path: &&str| relative(self.root, &normalise(folder, path)?).filter(|path| self.has(path));
+        paths.iter().find_map(exact).or_else(|| paths.iter().find_map(|path| self.find(folder, path)))
+    }
+
     /// The source that `path`, written relative to `folder`, means: the file itself, the source it is built from, or the
     /// `index` in it. `path` may hold one `*`. The result is relative to the root.
     pub(crate) fn find(self, folder: &str, path: &str) -> Option<String> {

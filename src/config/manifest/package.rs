@@ -38,22 +38,21 @@ pub(crate) fn read(value: &Value, folder: &str, known: Known) -> Option<(String,
     let field = |key: &str| value.get(key).and_then(Value::as_str);
     let mut mains: Vec<&str> = field("source").into_iter().collect();
     mains.extend(dot);
-    mains.extend(["types", "typings", "module", "main"].into_iter().filter_map(field));
-    let main = mains
-        .iter()
-        .find_map(|path| known.find(folder, path))
+    // Types last: what they are written for may be a folder of types alone.
+    mains.extend(["module", "main", "types", "typings"].into_iter().filter_map(field));
+    let main = known
+        .find_any(folder, &mains)
         .or_else(|| {
             ["src/index", "index", "lib/index", "source/index"]
                 .iter()
                 .find_map(|stem| known.with_extension(folder, stem))
         })
         // Not among the sources: as written, so that it can be named.
-        .or_else(|| mains.iter().rev().find_map(|path| as_written(known, folder, path)));
+        .or_else(|| field("main").iter().chain(&mains).find_map(|path| as_written(known, folder, path)));
     let mut map: Vec<(String, String)> = Vec::new();
     for (sub, targets) in subs {
-        let target = targets
-            .iter()
-            .find_map(|path| known.find(folder, path))
+        let target = known
+            .find_any(folder, &targets)
             .or_else(|| targets.iter().find_map(|path| as_written(known, folder, path)));
         map.extend(target.map(|target| (sub.to_owned(), target)));
     }
@@ -69,9 +68,8 @@ pub(crate) fn imports(value: &Value, folder: &str, known: Known) -> Option<TsCon
         let mut targets = Vec::new();
         leaves(target, &mut targets);
         let relative: Vec<&str> = targets.into_iter().filter(|target| target.starts_with('.')).collect();
-        let found = relative
-            .iter()
-            .find_map(|path| known.find(folder, path))
+        let found = known
+            .find_any(folder, &relative)
             .or_else(|| relative.iter().find_map(|path| as_written(known, folder, path)));
         paths.extend(found.map(|path| (key.clone(), vec![path])));
     }
@@ -121,9 +119,12 @@ fn leaves<'v>(value: &'v Value, into: &mut Vec<&'v str>) {
 }
 
 fn rank(condition: &str) -> usize {
-    const ORDER: [&str; 6] = ["types", "import", "module", "node", "require", "default"];
+    const ORDER: [&str; 5] = ["import", "module", "node", "require", "default"];
     if condition.contains("source") || condition.contains("development") {
         return 0;
+    }
+    if condition.starts_with("types") {
+        return ORDER.len() + 2;
     }
     ORDER.iter().position(|known| *known == condition).unwrap_or(ORDER.len()) + 1
 }

@@ -1,0 +1,90 @@
+//! Parse -> run -> exit code. Results on stdout (or in `--output`), everything else on stderr.
+//!
+//! Invariants: clap and the terminal never leave the binary; the exit code does not depend on the format; no message holds
+//! a URL, since it may hold a password.
+
+mod args;
+mod audit;
+mod explain;
+mod output;
+mod stand_in;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use output::Sink;
+use terminal::Streams;
+
+/// How a run ended. The same for every format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It ran to the end, and nothing at or above `--fail-on` was found.
+    Clean = 0,
+    /// There are findings at or above `--fail-on`, whether it ran to the end or not.
+    Findings = 1,
+    /// It could not run: usage, configuration, no inputs, or no place to write the result to.
+    CouldNotRun = 2,
+    /// It found nothing, and did not see everything: a database that does not answer, too many unknowns. Never clean.
+    Incomplete = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What a command leaves behind.
+pub(crate) struct Ran {
+    pub(crate) exit: Exit,
+    /// Goes to `sink` as it is.
+    pub(crate) result: String,
+    pub(crate) sink: Sink,
+    /// Whether to say on stderr where the result went.
+    pub(crate) quiet: bool,
+}
+
+/// Runs what the command line says.
+pub(crate) fn main() -> ExitCode {
+    let streams = Streams::of_process();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let ran = match cli.command {
+        Command::Audit(args) => audit::run(&args, &streams),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions { shell } => Ok(completions(shell)),
+    };
+    let written = ran.and_then(|ran| output::write(&ran).map(|()| ran.exit));
+    let exit = written.unwrap_or_else(|why| {
+        streams.error(&why);
+        Exit::CouldNotRun
+    });
+    exit.into()
+}
+
+/// Help and version are results; anything else is a usage error.
+fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() && text.contains("://") {
+        // Somebody put a database URL where none belongs.
+        terminal::note(&text);
+    } else if error.print().is_err() {
+        // Nobody is there to read it.
+    }
+    if error.use_stderr() { Exit::CouldNotRun.into() } else { Exit::Clean.into() }
+}
+
+fn completions(shell: clap_complete::Shell) -> Ran {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tokendrift", &mut script);
+    let result = String::from_utf8_lossy(&script).into_owned();
+    Ran { exit: Exit::Clean, result, sink: Sink::Stdout, quiet: true }
+}
+
+#[cfg(test)]
+mod tests;

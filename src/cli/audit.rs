@@ -1,0 +1,146 @@
+//! `audit`: the command line -> a request, the report -> text and exit code.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tokendrift::config::{self, Config};
+use tokendrift::contract::Level;
+use tokendrift::discover::common_root;
+use tokendrift::probe::Outcome;
+use tokendrift::provenance::Origin;
+use tokendrift::report::Report;
+
+use crate::cli::args::{AuditArgs, Format};
+use crate::cli::output::Sink;
+use crate::cli::stand_in::{self as library, Request, SecretUrl};
+use crate::cli::terminal::{Streams, note};
+use crate::cli::{Exit, Ran};
+
+/// Runs the audit. An error is why it could not run, in words for people.
+pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
+    let started = Instant::now();
+    let request = request(args)?;
+    let asked = started.elapsed();
+    if args.verbose {
+        tell_request(&request);
+    }
+    let audit = {
+        let _progress = streams.progress("auditing", args.quiet);
+        library::audit(&request).map_err(|error| error.to_string())?
+    };
+    let audited = started.elapsed();
+
+    let mut report = audit.report();
+    let elapsed_ms = u64::try_from(audited.as_millis()).unwrap_or(u64::MAX);
+    report.elapsed_ms = (!args.quiet).then_some(elapsed_ms);
+    let to_file = args.output.is_some();
+    let result = match args.format {
+        Format::Table => library::report::table(&report, streams.color(args.color, to_file), streams.width(to_file)),
+        Format::Json => library::report::json(&report),
+    };
+    if args.verbose {
+        for gap in report.gaps {
+            note(&format!("{}:{}: {}", gap.path, gap.line, gap.why));
+        }
+    }
+    let incomplete = incomplete(&report, args.max_unknown);
+    for why in &incomplete {
+        streams.warning(&format!("incomplete: {why}"));
+    }
+    if args.timings {
+        tell_timings(asked, audited, started.elapsed());
+    }
+    Ok(Ran {
+        exit: exit(&report, args.fail_on.level(), !incomplete.is_empty()),
+        result,
+        sink: args.output.clone().map_or(Sink::Stdout, Sink::File),
+        quiet: args.quiet,
+    })
+}
+
+fn request(args: &AuditArgs) -> Result<Request, String> {
+    let (root, inputs) = common_root(&args.paths).map_err(|error| error.to_string())?;
+    let file = match &args.config {
+        Some(file) => Some(file.clone()),
+        None if args.no_config => None,
+        None => config::find(&root).map(|file| seen_from_here(&file)),
+    };
+    let mut config = match &file {
+        Some(file) => config::load(file, &root).map_err(|error| error.to_string())?,
+        None => Config::default(),
+    };
+    config.select(args.columns.clone());
+    if config.columns.is_empty() {
+        return Err(no_column(file.as_deref()));
+    }
+    // An empty variable is one that is not set.
+    let url = args.database_url.as_deref().filter(|url| !url.trim().is_empty());
+    let database_url =
+        url.map(SecretUrl::parse).transpose().map_err(|error| format!("the database URL cannot be used: {error}"))?;
+    Ok(Request { root, inputs, config, jobs: args.jobs.map(usize::from), database_url })
+}
+
+/// A path as short as people would write it.
+fn seen_from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_owned()
+}
+
+fn no_column(file: Option<&Path>) -> String {
+    let place = match file {
+        Some(file) => format!("{} has no [[column]]", file.display()),
+        None => format!("there is no {} from the audited folder up to the repository's root", config::FILE_NAME),
+    };
+    format!(
+        "no column to audit: {place}. Give --column TABLE.COLUMN with the names of the database, as in --column \
+         users.access_token, or write {}:\n\n[[column]]\ntable = \"users\"\ncolumn = \"access_token\"",
+        config::FILE_NAME
+    )
+}
+
+/// Findings that fail outrank what is missing: they hold whatever the rest would have shown.
+fn exit(report: &Report, fail_on: Level, incomplete: bool) -> Exit {
+    if report.judgement.findings.iter().any(|finding| finding.level >= fail_on) {
+        Exit::Findings
+    } else if incomplete {
+        Exit::Incomplete
+    } else {
+        Exit::Clean
+    }
+}
+
+/// Why the run did not see everything that it was asked to see.
+fn incomplete(report: &Report, max_unknown: Option<usize>) -> Vec<String> {
+    let mut why = Vec::new();
+    for probe in report.probes {
+        if let Outcome::Failed(reason) = &probe.outcome {
+            let column = report.config.columns.get(probe.column).map(config::Column::name).unwrap_or_default();
+            why.push(format!("the database has no answer for {column}: {reason}"));
+        }
+    }
+    let sites = report.traces.iter().flat_map(|trace| &trace.sites);
+    let unknown =
+        sites.flat_map(|site| &site.paths).filter(|path| path.meaning.origins().contains(&Origin::Unknown)).count();
+    if let Some(limit) = max_unknown.filter(|limit| unknown > *limit) {
+        why.push(format!(
+            "on {unknown} code paths the written value could not be told, more than --max-unknown {limit}"
+        ));
+    }
+    why
+}
+
+fn tell_request(request: &Request) {
+    note(&format!("root: {}", request.root.display()));
+    let file = request.config.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    note(&format!("configuration: {file}"));
+    let columns: Vec<String> = request.config.columns.iter().map(config::Column::name).collect();
+    note(&format!("columns: {}", columns.join(", ")));
+}
+
+fn tell_timings(asked: Duration, audited: Duration, all: Duration) {
+    let parts =
+        [("configuration", asked), ("audit", audited.saturating_sub(asked)), ("report", all.saturating_sub(audited))];
+    for (part, took) in parts {
+        note(&format!("{part:<14}{:>10.1} ms", took.as_secs_f64() * 1000.0));
+    }
+}
