@@ -117,13 +117,13 @@ impl<'t> Lowering<'t> {
                 self.assign(place.clone(), value, span);
                 Some(self.read(&place, span))
             }
-            ("fromEntries", [arg]) => self.from_entries(*arg, node),
+            ("fromEntries", [arg]) => self.object_of_entries(*arg, node),
             _ => None,
         }
     }
 
     /// `Object.fromEntries(Object.entries(x).filter(f))`: some of the keys of `x`.
-    fn from_entries(&mut self, arg: Node<'t>, node: Node<'t>) -> Option<ExprId> {
+    fn object_of_entries(&mut self, arg: Node<'t>, node: Node<'t>) -> Option<ExprId> {
         let mut callbacks = Vec::new();
         let (mut is_subset, mut is_remapped) = (false, false);
         let mut at = arg;
@@ -139,8 +139,7 @@ impl<'t> Lowering<'t> {
             let (object, property) = (field(function, "object")?, field(function, "property")?);
             match self.slice(property) {
                 "entries" if self.is_global(object, "Object") => break *args.first()?,
-                "filter" => is_subset = true,
-                "slice" => is_subset = true,
+                "filter" | "slice" => is_subset = true,
                 "map" | "flatMap" => is_remapped = true,
                 "sort" | "toSorted" | "reverse" => {}
                 _ => return None,
@@ -288,7 +287,8 @@ impl<'t> Lowering<'t> {
                 self.module.imports.get(id.at()).is_some_and(|import| import.what == Imported::Namespace)
             }
             Binding::Local(_) => false,
-            _ => true,
+            Binding::Global(name) => !name.starts_with(char::is_lowercase),
+            Binding::Function(_) | Binding::Class(_) => true,
         }
     }
 }

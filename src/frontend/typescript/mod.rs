@@ -41,7 +41,7 @@ use crate::ir::{ClassId, ExprId, ExprKind, FunctionId, LocalId, Module, Stmt};
 use crate::source::{FileId, Gap, Language, SourceFile, Span};
 
 /// How deep expressions, statements, patterns and types may nest, together.
-const DEPTH_LIMIT: usize = 500;
+const DEPTH_LIMIT: usize = 200;
 
 /// Lowers a file. What the parser could not read is a gap, and the rest is lowered.
 pub(crate) fn lower(id: FileId, file: &SourceFile) -> Module {
