@@ -43,12 +43,19 @@ impl<'t> Lowering<'t> {
             }
             ("then", [f, g]) if self.is_callable(*f) && self.is_callable(*g) => {
                 let value = self.expr(object);
-                let result = self.apply(*f, value, node);
-                self.handler(*g, node);
-                Some(result)
+                let value = self.stable(value);
+                self.rejected(*g, node);
+                Some(self.apply(*f, value, node))
             }
-            ("catch" | "finally", [f]) if self.is_callable(*f) => {
+            ("catch", [f]) if self.is_callable(*f) => {
                 let value = self.expr(object);
+                let value = self.stable(value);
+                self.rejected(*f, node);
+                Some(value)
+            }
+            ("finally", [f]) if self.is_callable(*f) => {
+                let value = self.expr(object);
+                let value = self.stable(value);
                 self.handler(*f, node);
                 Some(value)
             }
@@ -227,6 +234,13 @@ impl<'t> Lowering<'t> {
     fn apply(&mut self, f: Node<'t>, arg: ExprId, node: Node<'t>) -> ExprId {
         let callee = self.expr(f);
         self.call_of(callee, &[arg], node)
+    }
+
+    /// A handler that runs where a promise is rejected.
+    fn rejected(&mut self, f: Node<'t>, node: Node<'t>) {
+        let cond = self.opaque("whether a promise is rejected", Vec::new(), node);
+        let then = self.capture(|s| s.handler(f, node));
+        self.out.push(Stmt::If { cond, then, otherwise: Vec::new() });
     }
 
     /// A statement that calls a handler with something unknown.

@@ -253,8 +253,10 @@ impl<'t> Lowering<'t> {
                 self.add(ExprKind::Compare { left, right, equal: operator.starts_with('=') }, node)
             }
             _ => {
+                let is_test = matches!(operator, "<" | ">" | "<=" | ">=" | "in" | "instanceof");
+                let why = if is_test { "a comparison" } else { "arithmetic" };
                 let operands = terms.into_iter().map(|term| self.expr(term)).collect();
-                self.opaque("arithmetic", operands, node)
+                self.opaque(why, operands, node)
             }
         }
     }

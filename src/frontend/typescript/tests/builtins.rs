@@ -15,11 +15,14 @@ z.string().catch('x');
       a = [(call global:f), (call global:g)]
       b = global:x
       c = {value: (call global:f)}
-      (call (closure #2) (opaque "an argument of a handler"))
+      %0 = (call (closure #1) (call global:h))
+      if (opaque "whether a promise is rejected")
+        (call (closure #2) (opaque "an argument of a handler"))
       (call global:done (opaque "an argument of a handler"))
-      (call (closure #1) (call global:h))
-      (call this.fail (opaque "an argument of a handler"))
-      (call global:handle (call global:h))
+      %1 = (call global:h)
+      if (opaque "whether a promise is rejected")
+        (call this.fail (opaque "an argument of a handler"))
+      (call global:handle %1)
       (call (call global:z.string).catch "x")
     #1 Closure <closure>(x) in #0
       return x.y

@@ -20,7 +20,7 @@ const l = /re/g;
       b = (&& global:x (! global:y))
       c = (== global:x null)
       d = (!= global:x undefined)
-      e = (opaque "arithmetic" global:x 1)
+      e = (opaque "a comparison" global:x 1)
       f = (concat "a" global:x "b" global:y)
       g = (opaque "arithmetic" global:x global:y)
       h = (? global:x 1 -2)

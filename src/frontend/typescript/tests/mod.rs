@@ -98,6 +98,21 @@ fn what_nests_too_deeply_is_cut_and_said() {
 }
 
 #[test]
+fn many_gaps_of_one_file_are_counted_not_listed() {
+    let broken = "const a = @@;\nfunction f() { return 1 }\n".repeat(50);
+    let module = lowered("a.ts", &broken);
+    assert_eq!(module.gaps.len(), 21);
+    assert!(module.gaps.iter().any(|gap| gap.why == "30 more places in this file could not be read"));
+}
+
+#[test]
+fn type_queries_of_modules_are_read_in_every_place() {
+    let text = "const a = await load<typeof import('x')>('x'), b = vi.fn<(m: typeof import('y')['z']) => void>();";
+    assert_eq!(lowered("a.ts", text).gaps, []);
+    assert_eq!(lowered("a.tsx", text).gaps, []);
+}
+
+#[test]
 fn long_chains_of_one_operator_stay_flat() {
     let sum = lowered("a.ts", &format!("x = {}", vec!["a"; 5_000].join("+")));
     assert!(sum.gaps.is_empty());

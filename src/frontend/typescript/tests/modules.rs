@@ -167,3 +167,25 @@ const b = 2;
     gap line 4: could not be parsed near `}`
     "#);
 }
+
+#[test]
+fn generators_accessors_and_static_blocks_keep_their_bodies() {
+    let source = r"
+function* g() { const x = yield f(); return yield* x }
+class A { static { init() } static async *m() {} set v(x) { this.w = x } }
+export default abstract class B {}
+";
+    insta::assert_snapshot!(dumped("a.ts", source), @r#"
+    class A
+    class B
+    #0 Module <module>()
+      (call global:init)
+    #1 Free g()
+      x = (opaque "yield" (call global:f))
+      return (opaque "yield" x)
+    #2 Method A.m() static
+    #3 Method A.v(x)
+      this.w = x
+    export default = class:B
+    "#);
+}

@@ -22,7 +22,7 @@ label: for (;;) { break label }
           (call global:f 3)
       i = 0
       loop
-        (opaque "arithmetic" i global:n)
+        (opaque "a comparison" i global:n)
         (call global:g i)
         i = (opaque "arithmetic" i)
       %0 = (call global:list)
