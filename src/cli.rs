@@ -7,7 +7,6 @@ mod args;
 mod audit;
 mod explain;
 mod output;
-mod stand_in;
 mod terminal;
 
 use std::process::ExitCode;

@@ -30,11 +30,12 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
     let decorators: Vec<&str> = rules.entity().filter_map(|row| row.decorator.last()).collect();
     let declaring: BTreeSet<FileId> = sources.mentions(&decorators).into_iter().flatten().collect();
     for column in &config.columns {
-        let names = schema::names(&column.table, &column.column);
-        let column_names: Vec<&str> = names.columns.iter().map(String::as_str).collect();
-        let table_names: Vec<&str> = names.tables.iter().map(String::as_str).collect();
-        let of_table: BTreeSet<FileId> = sources.mentions(&table_names).into_iter().flatten().collect();
-        let of_column: BTreeSet<FileId> = sources.mentions(&column_names).into_iter().flatten().collect();
+        let mentioned = |names: Vec<String>| -> BTreeSet<FileId> {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            sources.mentions(&names).into_iter().flatten().collect()
+        };
+        let of_table = mentioned(schema::names(&column.table, ""));
+        let of_column = mentioned(schema::names("", &column.column));
         for (id, file) in sources.iter() {
             let matters = match file.language {
                 Language::Prisma => true,
@@ -57,11 +58,8 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
     let tracked: BTreeSet<usize> =
         schema.columns.iter().flat_map(|column| &column.bindings).map(|(model, _)| model.0).collect();
     let methods = |model: bool| {
-        let names: BTreeSet<&str> = rules
-            .write()
-            .filter(|row| (row.on == Target::Model) == model)
-            .filter_map(|row| row.call.last())
-            .collect();
+        let names: BTreeSet<&str> =
+            rules.write().filter(|row| (row.on == Target::Model) == model).filter_map(|row| row.call.last()).collect();
         names.into_iter().map(regex::escape).collect::<Vec<_>>().join("|")
     };
     let nested: BTreeSet<&str> = rules.nested().filter_map(|row| row.key.split('.').next()).collect();

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use tokendrift::Request;
 use tokendrift::config::{self, Config};
 use tokendrift::contract::Level;
 use tokendrift::discover::common_root;
-use tokendrift::probe::Outcome;
+use tokendrift::probe::{Outcome, SecretUrl};
 use tokendrift::provenance::Origin;
-use tokendrift::report::Report;
+use tokendrift::report::{self, Report};
 
 use crate::cli::args::{AuditArgs, Format};
 use crate::cli::output::Sink;
-use crate::cli::stand_in::{self as library, Request, SecretUrl};
 use crate::cli::terminal::{Streams, note};
 use crate::cli::{Exit, Ran};
 
@@ -26,17 +26,16 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     }
     let audit = {
         let _progress = streams.progress("auditing", args.quiet);
-        library::audit(&request).map_err(|error| error.to_string())?
+        tokendrift::audit(request).map_err(|error| error.to_string())?
     };
     let audited = started.elapsed();
 
-    let mut report = audit.report();
     let elapsed_ms = u64::try_from(audited.as_millis()).unwrap_or(u64::MAX);
-    report.elapsed_ms = (!args.quiet).then_some(elapsed_ms);
+    let report = audit.report((!args.quiet).then_some(elapsed_ms));
     let to_file = args.output.is_some();
     let result = match args.format {
-        Format::Table => library::report::table(&report, streams.color(args.color, to_file), streams.width(to_file)),
-        Format::Json => library::report::json(&report),
+        Format::Table => report::table(&report, streams.color(args.color, to_file), streams.width(to_file)),
+        Format::Json => report::json(&report),
     };
     if args.verbose {
         for gap in report.gaps {
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
         streams.warning(&format!("incomplete: {why}"));
     }
     if args.timings {
-        tell_timings(asked, audited, started.elapsed());
+        tell_timings(asked, &audit.timings, started.elapsed().saturating_sub(audited));
     }
     Ok(Ran {
         exit: exit(&report, args.fail_on.level(), !incomplete.is_empty()),
@@ -74,10 +73,18 @@ fn request(args: &AuditArgs) -> Result<Request, String> {
         return Err(no_column(file.as_deref()));
     }
     // An empty variable is one that is not set.
-    let url = args.database_url.as_deref().filter(|url| !url.trim().is_empty());
-    let database_url =
-        url.map(SecretUrl::parse).transpose().map_err(|error| format!("the database URL cannot be used: {error}"))?;
-    Ok(Request { root, inputs, config, jobs: args.jobs.map(usize::from), database_url })
+    let url = args.database_url.clone().or_else(|| configured_url(&config)).filter(|url| !url.trim().is_empty());
+    let database = url
+        .as_deref()
+        .map(SecretUrl::parse)
+        .transpose()
+        .map_err(|error| format!("the database URL cannot be used: {error}"))?;
+    Ok(Request { root, inputs, config, jobs: args.jobs.map(usize::from), database })
+}
+
+/// The URL of the first `[[database]]` whose environment variable is set.
+fn configured_url(config: &Config) -> Option<String> {
+    config.databases.iter().find_map(|database| std::env::var(&database.url_env).ok())
 }
 
 /// A path as short as people would write it.
@@ -137,9 +144,8 @@ fn tell_request(request: &Request) {
     note(&format!("columns: {}", columns.join(", ")));
 }
 
-fn tell_timings(asked: Duration, audited: Duration, all: Duration) {
-    let parts =
-        [("configuration", asked), ("audit", audited.saturating_sub(asked)), ("report", all.saturating_sub(audited))];
+fn tell_timings(asked: Duration, stages: &[(&str, Duration)], reported: Duration) {
+    let parts = std::iter::once(("configuration", asked)).chain(stages.iter().copied()).chain([("report", reported)]);
     for (part, took) in parts {
         note(&format!("{part:<14}{:>10.1} ms", took.as_secs_f64() * 1000.0));
     }

@@ -207,6 +207,8 @@ struct Skipped {
     unreadable: usize,
     /// Read, but not as valid UTF-8.
     lossy: usize,
+    /// `.d.ts` files: they declare, they do not run.
+    declarations: usize,
 }
 
 #[derive(Serialize)]
@@ -423,7 +425,7 @@ fn summary(report: &Report) -> Summary {
         files,
         bytes,
         files_lowered: report.files_lowered,
-        skipped: Skipped { oversized, minified, binary, unreadable, lossy },
+        skipped: Skipped { oversized, minified, binary, unreadable, lossy, declarations },
         findings: Levels {
             error: report.findings_of(Level::Error),
             warning: report.findings_of(Level::Warning),
