@@ -7,7 +7,20 @@
 //!
 //! Example: `model User { hashedRt String? @@map("users") }` binds `users.hashedRt` to `User.hashedRt`, nullable, no default.
 
-use crate::source::Span;
+mod bind;
+mod entities;
+mod names;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use names::names;
+
+use crate::config::Config;
+use crate::ir::Module;
+use crate::rules::Rules;
+use crate::schema::bind::Binder;
+use crate::source::{FileId, Language, SourceSet, Span};
 use crate::summary::ClassRef;
 
 /// The models of the tree that matter and the tracked columns.
@@ -72,4 +85,79 @@ pub struct TrackedColumn {
     /// Merged over models and migrations.
     pub nullable: Option<bool>,
     pub default: Option<String>,
+}
+
+/// A configured column that the tree does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{table}.{column}: {}{}", self.why(), self.offer())]
+pub struct UnknownColumn {
+    pub table: String,
+    pub column: String,
+    /// Line of `[[column]]` in the configuration; `None` from the command line.
+    pub line: Option<u32>,
+    /// Whether the table is there and only the column is not.
+    pub is_table_known: bool,
+    /// `table.column` of the columns that the tree has under the most similar names, the most similar first.
+    pub closest: Vec<String>,
+}
+
+impl UnknownColumn {
+    fn why(&self) -> String {
+        if self.is_table_known {
+            format!("no model of table {} has such a column", self.table)
+        } else {
+            format!("the tree declares no table {}, and no SQL in it names such a column", self.table)
+        }
+    }
+
+    fn offer(&self) -> String {
+        if self.closest.is_empty() { String::new() } else { format!("; closest: {}", self.closest.join(", ")) }
+    }
+}
+
+/// Finds the models that `modules` declare and binds the configured columns to them.
+///
+/// # Errors
+/// Every configured column that no model, migration or SQL statement knows.
+pub fn bind(
+    modules: &[&Module],
+    sources: &SourceSet,
+    rules: &Rules,
+    config: &Config,
+) -> Result<Schema, Vec<UnknownColumn>> {
+    // Ids are ranks of paths, so this is the order in which migrations run.
+    let mut modules = modules.to_vec();
+    modules.sort_by_key(|module| module.file);
+    let mut models = tables::prisma(&modules);
+    models.extend(entities::entities(&modules, sources, rules));
+    let migrated = tables::sql(&modules, sources);
+    let declared = models.len();
+    for table in &migrated {
+        let is_declared = models.iter().take(declared).any(|model| model.table.eq_ignore_ascii_case(&table.table));
+        if !is_declared {
+            models.push(table.clone());
+        }
+    }
+    let mut binder = Binder { models, migrated, modules: &modules };
+    let (mut columns, mut unknown) = (Vec::new(), Vec::new());
+    for (at, column) in config.columns.iter().enumerate() {
+        match binder.bind(column, at) {
+            Ok(bound) => columns.push(bound),
+            Err(error) => unknown.push(error),
+        }
+    }
+    if unknown.is_empty() { Ok(Schema { models: binder.models, columns }) } else { Err(unknown) }
+}
+
+/// The files that can declare a configured column whatever it is called in code: every Prisma schema, and the SQL files
+/// that mention its table. Sorted.
+pub fn schema_files(sources: &SourceSet, config: &Config) -> Vec<FileId> {
+    let tables: Vec<String> = config.columns.iter().flat_map(|column| names::names(&column.table, "")).collect();
+    let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+    let is_sql = |id: &FileId| sources.get(*id).language == Language::Sql;
+    let mut found: Vec<FileId> = sources.mentions(&tables).into_iter().flatten().filter(is_sql).collect();
+    found.extend(sources.iter().filter(|(_, file)| file.language == Language::Prisma).map(|(id, _)| id));
+    found.sort_unstable();
+    found.dedup();
+    found
 }

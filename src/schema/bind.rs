@@ -1,0 +1,196 @@
+//! Configured columns -> the properties that stand for them.
+
+use crate::config::Column;
+use crate::ir::{Conflict, ExprKind, Module, SqlStatement};
+use crate::schema::names::{bare, fold};
+use crate::schema::{Model, ModelId, ModelSource, Property, TrackedColumn, UnknownColumn};
+use crate::source::Span;
+
+/// Names less alike than this are not offered as meant.
+const ALIKE: f64 = 0.6;
+/// At most so many are offered.
+const OFFERED: usize = 3;
+
+/// How exactly a name must agree, the strictest first.
+type Agree = fn(&str, &str) -> bool;
+
+const EXACT: Agree = |a, b| a == b;
+const ANY_CASE: Agree = |a, b| a.eq_ignore_ascii_case(b);
+const FOLDED: Agree = |a, b| fold(a) == fold(b);
+
+/// Everything that is known of tables when columns are bound.
+pub(crate) struct Binder<'a> {
+    /// Prisma models, entities, and tables that SQL alone knows.
+    pub(crate) models: Vec<Model>,
+    /// What migrations leave of every table, to fill in what models do not say.
+    pub(crate) migrated: Vec<Model>,
+    pub(crate) modules: &'a [&'a Module],
+}
+
+impl Binder<'_> {
+    /// Binds one column; may add a model for a table that only statements name.
+    pub(crate) fn bind(&mut self, column: &Column, config: usize) -> Result<TrackedColumn, UnknownColumn> {
+        let table = bare(&column.table);
+        let candidates = self.models_of(table);
+        let bindings = bindings(&self.models, &candidates, &column.column);
+        if let Some((first, property)) = bindings.first().copied() {
+            return Ok(self.tracked(column, config, bindings, first, property));
+        }
+        if candidates.is_empty()
+            && let Some(model) = mentioned(self.modules, table, &column.column)
+        {
+            let bindings = vec![(ModelId(self.models.len()), 0)];
+            let name = model.table.clone();
+            self.models.push(model);
+            let column = column.column.clone();
+            return Ok(TrackedColumn { table: name, column, config, bindings, nullable: None, default: None });
+        }
+        Err(self.unknown(column, !candidates.is_empty()))
+    }
+
+    /// The models of a table: by the table's name, else by the model's, each more loosely in turn.
+    fn models_of(&self, table: &str) -> Vec<usize> {
+        let by = |name: fn(&Model) -> &str, agree: Agree| -> Vec<usize> {
+            let all = self.models.iter().enumerate();
+            all.filter(|(_, model)| agree(bare(name(model)), table)).map(|(at, _)| at).collect()
+        };
+        let table_of: fn(&Model) -> &str = |model| &model.table;
+        let name_of: fn(&Model) -> &str = |model| &model.name;
+        [EXACT, ANY_CASE, FOLDED]
+            .into_iter()
+            .flat_map(|agree| [by(table_of, agree), by(name_of, agree)])
+            .find(|found| !found.is_empty())
+            .unwrap_or_default()
+    }
+
+    fn tracked(
+        &mut self,
+        column: &Column,
+        config: usize,
+        bindings: Vec<(ModelId, usize)>,
+        first: ModelId,
+        property: usize,
+    ) -> TrackedColumn {
+        self.spell_as_configured(column, &bindings);
+        let bound = |(model, property): &(ModelId, usize)| self.models.get(model.0)?.properties.get(*property);
+        let table = self.models.get(first.0).map_or_else(|| column.table.clone(), |model| model.table.clone());
+        let name = bound(&(first, property)).map_or_else(|| column.column.clone(), |found| found.column.clone());
+        let of_table = self.migrated.iter().filter(|model| ANY_CASE(&model.table, &table));
+        let migrated: Vec<&Property> =
+            of_table.flat_map(|model| &model.properties).filter(|property| ANY_CASE(&property.column, &name)).collect();
+        let declared = || bindings.iter().filter_map(bound).chain(migrated.iter().copied());
+        let nullable = declared().find_map(|property| property.nullable);
+        let default = declared().find_map(|property| property.default.clone());
+        TrackedColumn { table, column: name, config, bindings, nullable, default }
+    }
+
+    /// A column whose name an entity leaves to a naming strategy is called what the configuration calls it, if that is the
+    /// same name in other spelling.
+    fn spell_as_configured(&mut self, column: &Column, bindings: &[(ModelId, usize)]) {
+        for (model, property) in bindings {
+            let Some(model) = self.models.get_mut(model.0).filter(|model| model.source == ModelSource::Entity) else {
+                continue;
+            };
+            let Some(property) = model.properties.get_mut(*property) else { continue };
+            if property.column == property.name && FOLDED(&property.column, &column.column) {
+                property.column.clone_from(&column.column);
+            }
+        }
+    }
+
+    fn unknown(&self, column: &Column, is_table_known: bool) -> UnknownColumn {
+        let wanted = format!("{}.{}", bare(&column.table), column.column).to_lowercase();
+        let columns = self.models.iter().flat_map(|model| {
+            let stored = model.properties.iter().filter(|property| property.relation.is_none());
+            stored.map(|property| format!("{}.{}", model.table, property.column))
+        });
+        let mut scored: Vec<(f64, String)> = columns
+            .map(|name| (strsim::normalized_damerau_levenshtein(&wanted, &name.to_lowercase()), name))
+            .filter(|(score, _)| *score >= ALIKE)
+            .collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        scored.dedup_by(|a, b| a.1 == b.1);
+        UnknownColumn {
+            table: column.table.clone(),
+            column: column.column.clone(),
+            line: column.line,
+            is_table_known,
+            closest: scored.into_iter().take(OFFERED).map(|(_, name)| name).collect(),
+        }
+    }
+}
+
+/// The property of each model that a column's name stands for: the database's name before the code's, exactly before
+/// loosely.
+fn bindings(models: &[Model], candidates: &[usize], column: &str) -> Vec<(ModelId, usize)> {
+    let by = |name: fn(&Property) -> &str, agree: Agree| -> Vec<(ModelId, usize)> {
+        let find = |at: &usize| {
+            let properties = &models.get(*at)?.properties;
+            let is_it = |property: &Property| property.relation.is_none() && agree(name(property), column);
+            Some((ModelId(*at), properties.iter().position(is_it)?))
+        };
+        candidates.iter().filter_map(find).collect()
+    };
+    let column_of: fn(&Property) -> &str = |property| &property.column;
+    let name_of: fn(&Property) -> &str = |property| &property.name;
+    let mut found: Vec<(ModelId, usize)> = Vec::new();
+    for agree in [EXACT, ANY_CASE, FOLDED] {
+        for (model, property) in [by(column_of, agree), by(name_of, agree)].concat() {
+            if !found.iter().any(|(known, _)| *known == model) {
+                found.push((model, property));
+            }
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+/// A model of just one column, for a table that no schema declares but statements in the tree use.
+fn mentioned(modules: &[&Module], table: &str, column: &str) -> Option<Model> {
+    let statements = modules.iter().flat_map(|module| &module.exprs).filter_map(|expr| match &expr.kind {
+        ExprKind::Sql(sql) => Some(&sql.statements),
+        _ => None,
+    });
+    let (name, span) = statements.flatten().find_map(|statement| mention(statement, table, column))?;
+    let property = Property {
+        name: column.to_owned(),
+        column: column.to_owned(),
+        nullable: None,
+        default: None,
+        relation: None,
+        span,
+    };
+    Some(Model {
+        name: name.clone(),
+        table: name,
+        span,
+        class: None,
+        source: ModelSource::Sql,
+        properties: vec![property],
+    })
+}
+
+/// The table as the statement spells it, where the statement names the column.
+fn mention(statement: &SqlStatement, table: &str, column: &str) -> Option<(String, Span)> {
+    let is_column = |name: &str| ANY_CASE(name, column);
+    let (names, span, is_named) = match statement {
+        SqlStatement::Insert { table, span, columns, conflict, .. } => {
+            let on_conflict = match conflict {
+                Some(Conflict::Update(sets)) => sets.as_slice(),
+                _ => &[],
+            };
+            let is_named =
+                columns.iter().any(|(name, _)| is_column(name)) || on_conflict.iter().any(|(name, _)| is_column(name));
+            (std::slice::from_ref(table), span, is_named)
+        }
+        SqlStatement::Update { table, span, sets } => {
+            (std::slice::from_ref(table), span, sets.iter().any(|(name, _)| is_column(name)))
+        }
+        SqlStatement::Select { tables, columns, span } => {
+            (tables.as_slice(), span, columns.iter().any(|name| is_column(name)))
+        }
+        SqlStatement::Delete { table, span } => (std::slice::from_ref(table), span, false),
+    };
+    let name = names.iter().find(|name| ANY_CASE(name, table)).filter(|_| is_named)?;
+    Some((name.clone(), *span))
+}

@@ -1,0 +1,156 @@
+//! Tables that schema files declare: Prisma models as they are, SQL as the state after all migrations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ir::{ColumnDecl, Module, Table, TableChange};
+use crate::schema::{Model, ModelSource, Property};
+use crate::source::SourceSet;
+
+/// The models of all Prisma schemas, in the order of the files.
+pub(crate) fn prisma(modules: &[&Module]) -> Vec<Model> {
+    let tables = || modules.iter().flat_map(|module| &module.tables);
+    let names: BTreeSet<&str> = tables().filter_map(|table| table.model.as_deref()).collect();
+    let declared = tables().filter_map(|table| table.model.as_ref().map(|name| (name, table)));
+    declared
+        .map(|(name, table)| Model {
+            name: name.clone(),
+            table: table.name.clone(),
+            span: table.span,
+            class: None,
+            source: ModelSource::Prisma,
+            properties: table.columns.iter().map(|column| property(column, &names)).collect(),
+        })
+        .collect()
+}
+
+fn property(column: &ColumnDecl, models: &BTreeSet<&str>) -> Property {
+    // What is no model is an enum of another file, stored like a scalar.
+    let relation = column.relation.clone().filter(|target| models.contains(target.as_str()));
+    Property {
+        name: column.property.clone(),
+        column: if relation.is_some() { column.property.clone() } else { column.name.clone() },
+        nullable: column.nullable,
+        default: column.default.clone().filter(|default| is_value(default)),
+        relation,
+        span: column.span,
+    }
+}
+
+/// Whether a default is one: `DEFAULT NULL` says no more than no default.
+pub(crate) fn is_value(default: &str) -> bool {
+    let default = default.trim();
+    let upper = default.to_ascii_uppercase();
+    !(default.is_empty() || upper == "NULL" || upper.starts_with("NULL::") || upper == "UNDEFINED")
+}
+
+/// The tables that SQL leaves behind. Each folder of migrations is a database of its own, read in path order; files and
+/// sections that undo a migration are passed over.
+pub(crate) fn sql(modules: &[&Module], sources: &SourceSet) -> Vec<Model> {
+    let mut databases: BTreeMap<(String, String), Model> = BTreeMap::new();
+    for module in modules {
+        let path = &sources.get(module.file).path;
+        if undoes(path) {
+            continue;
+        }
+        for table in module.tables.iter().filter(|table| table.model.is_none()) {
+            apply(table, family(path), &mut databases);
+        }
+    }
+    databases.into_values().collect()
+}
+
+/// Whether the file's name says that it undoes a migration: `down.sql`, `0001_x.down.sql`, `down/0001.sql`.
+fn undoes(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let mut parts = lower.rsplit('/');
+    let stem = parts.next().unwrap_or("").trim_end_matches(".sql");
+    let is_down = |text: &str| matches!(text, "down" | "undo" | "rollback" | "revert");
+    let last = stem.rsplit(['.', '_', '-']).next().unwrap_or("");
+    is_down(last) || parts.next().is_some_and(is_down)
+}
+
+/// The folder whose files belong together: that of the file, or the one above where each migration has its own folder.
+fn family(path: &str) -> &str {
+    let (folder, _) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = folder.rsplit('/').next().unwrap_or("");
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        folder.rsplit_once('/').map_or("", |(above, _)| above)
+    } else {
+        folder
+    }
+}
+
+fn apply(table: &Table, family: &str, databases: &mut BTreeMap<(String, String), Model>) {
+    let key = (family.to_owned(), table.name.to_lowercase());
+    match table.change {
+        TableChange::Drop => {
+            databases.remove(&key);
+        }
+        TableChange::Create => {
+            // `CREATE TABLE IF NOT EXISTS` of a table that is there, or a dump beside migrations: what is new counts.
+            let model = databases.entry(key).or_insert_with(|| empty(table));
+            for column in &table.columns {
+                declare(model, column);
+            }
+        }
+        TableChange::Alter => {
+            let elsewhere = || databases.keys().find(|(_, name)| *name == key.1).cloned();
+            let key = if databases.contains_key(&key) { key } else { elsewhere().unwrap_or(key) };
+            let model = databases.entry(key.clone()).or_insert_with(|| empty(table));
+            for name in &table.dropped {
+                model.properties.retain(|property| !property.column.eq_ignore_ascii_case(name));
+            }
+            for (from, to) in &table.renamed {
+                for property in model.properties.iter_mut().filter(|p| p.column.eq_ignore_ascii_case(from)) {
+                    property.column.clone_from(to);
+                    property.name.clone_from(to);
+                }
+            }
+            for column in &table.columns {
+                declare(model, column);
+            }
+            if let Some(to) = &table.renamed_to
+                && let Some(mut model) = databases.remove(&key)
+            {
+                model.name.clone_from(to);
+                model.table.clone_from(to);
+                databases.insert((key.0, to.to_lowercase()), model);
+            }
+        }
+    }
+}
+
+fn empty(table: &Table) -> Model {
+    Model {
+        name: table.name.clone(),
+        table: table.name.clone(),
+        span: table.span,
+        class: None,
+        source: ModelSource::Sql,
+        properties: Vec::new(),
+    }
+}
+
+fn declare(model: &mut Model, column: &ColumnDecl) {
+    let default = column.default.clone().filter(|default| is_value(default));
+    let Some(known) = model.properties.iter_mut().find(|property| property.column.eq_ignore_ascii_case(&column.name))
+    else {
+        model.properties.push(Property {
+            name: column.property.clone(),
+            column: column.name.clone(),
+            nullable: column.nullable,
+            default,
+            relation: None,
+            span: column.span,
+        });
+        return;
+    };
+    let is_whole = column.nullable.is_some() && !column.ty.is_empty();
+    known.nullable = column.nullable.or(known.nullable);
+    if is_whole || column.default.is_some() {
+        known.default = default;
+    }
+    if is_whole {
+        known.span = column.span;
+    }
+}
