@@ -431,6 +431,11 @@ fn an_unknown_column_is_reported_with_the_closest_names() {
         error("user_s.access_tokn"),
         "user_s.access_tokn: no model of table user_s has such a column; closest: users.access_token"
     );
+    assert_eq!(
+        error("sessions.accessToken"),
+        "sessions.accessToken: the tree declares no table sessions, and no SQL in it names such a column; \
+         closest: users.access_token"
+    );
     assert_eq!(error("zzz.qqq"), "zzz.qqq: the tree declares no table zzz, and no SQL in it names such a column");
 }
 
