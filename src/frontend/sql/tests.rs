@@ -259,6 +259,15 @@ fn what_does_not_parse_is_a_gap_with_what_a_light_reading_tells() {
 }
 
 #[test]
+fn a_query_that_does_not_parse_still_names_what_it_may_read() {
+    let sql = of("SELECT token, \"a\" FROM users WHERE %s = ? JOIN b");
+    assert!(sql.gap.is_some());
+    let [SqlStatement::Select { tables, columns, .. }] = sql.statements.as_slice() else { panic!("{sql:?}") };
+    assert_eq!(tables, &["b", "users"]);
+    assert!(columns.contains(&"token".to_owned()) && columns.contains(&"a".to_owned()));
+}
+
+#[test]
 fn prose_and_other_text_is_no_sql() {
     for text in
         ["Update your profile", "Select a file", "hello", "", "  ", "WITH", "(select one)", "Create user (admin)"]
