@@ -102,10 +102,14 @@ impl Binder<'_> {
         let wanted = format!("{}.{}", bare(&column.table), column.column).to_lowercase();
         let columns = self.models.iter().flat_map(|model| {
             let stored = model.properties.iter().filter(|property| property.relation.is_none());
-            stored.map(|property| format!("{}.{}", model.table, property.column))
+            stored.map(|property| (&property.column, format!("{}.{}", model.table, property.column)))
         });
         let mut scored: Vec<(f64, String)> = columns
-            .map(|name| (strsim::normalized_damerau_levenshtein(&wanted, &name.to_lowercase()), name))
+            .map(|(bare, name)| {
+                let score = strsim::normalized_damerau_levenshtein(&wanted, &name.to_lowercase());
+                // The column of another table is likely the one meant, however little the tables sound alike.
+                (if FOLDED(bare, &column.column) { score.max(ALIKE) } else { score }, name)
+            })
             .filter(|(score, _)| *score >= ALIKE)
             .collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
@@ -120,8 +124,8 @@ impl Binder<'_> {
     }
 }
 
-/// The property of each model that a column's name stands for: the database's name first, then the code's, each more loosely in
-/// turn over all of the models, so that a loose match never stands beside an exact one.
+/// The property of each model that a column's name stands for: the database's name before the code's, exactly before
+/// loosely.
 fn bindings(models: &[Model], candidates: &[usize], column: &str) -> Vec<(ModelId, usize)> {
     let by = |name: fn(&Property) -> &str, agree: Agree| -> Vec<(ModelId, usize)> {
         let find = |at: &usize| {

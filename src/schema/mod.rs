@@ -106,7 +106,7 @@ impl UnknownColumn {
         if self.is_table_known {
             format!("no model of table {} has such a column", self.table)
         } else {
-            format!("no model and no SQL of the tree is about such a column of a table {}", self.table)
+            format!("the tree declares no table {}, and no SQL in it names such a column", self.table)
         }
     }
 

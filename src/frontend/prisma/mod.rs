@@ -108,11 +108,11 @@ impl<'a> Reader<'a> {
                 let end = self.block_end(at + 3);
                 let (keyword, name) = (self.word(at), self.word(at + 1).to_owned());
                 blocks.push(Block { keyword, name, first: at, inside: at + 3..end });
-                if !self.is(end, Kind::Punct(b'}')) {
+                if self.is(end, Kind::Punct(b'}')) {
+                    at = end + 1;
+                } else {
                     self.gap(at, format!("Prisma schema not understood: {keyword} has no end"));
                     at = end;
-                } else {
-                    at = end + 1;
                 }
                 continue;
             }

@@ -3,19 +3,12 @@ use super::*;
 fn lines(text: &str) -> (Vec<String>, Vec<String>) {
     let module = lower(FileId(0), text);
     let column = |column: &ColumnDecl| {
-        let mut line = column.property.clone();
-        if column.name != column.property {
-            line += &format!(">{}", column.name);
-        }
-        line += if column.nullable == Some(true) { "?" } else { "" };
-        line += if column.list { "[]" } else { "" };
-        for default in &column.default.clone().map_or(vec![], |default| vec![default]) {
-            line += &format!(" = {default}");
-        }
-        for relation in &column.relation.clone().map_or(vec![], |relation| vec![relation]) {
-            line += &format!(" -> {relation}");
-        }
-        line
+        let mapped = if column.name == column.property { String::new() } else { format!(">{}", column.name) };
+        let nullable = if column.nullable == Some(true) { "?" } else { "" };
+        let list = if column.list { "[]" } else { "" };
+        let default = column.default.as_ref().map(|default| format!(" = {default}")).unwrap_or_default();
+        let relation = column.relation.as_ref().map(|relation| format!(" -> {relation}")).unwrap_or_default();
+        format!("{}{mapped}{nullable}{list}{default}{relation}", column.property)
     };
     let tables = module.tables.iter().map(|table| {
         let columns: Vec<String> = table.columns.iter().map(column).collect();

@@ -73,12 +73,12 @@ impl<'a> Piece<'a> {
 
     /// The statements of the stretch in the first dialect that reads them, or why the likeliest does not.
     pub(crate) fn parse(&self) -> Result<Vec<Statement>, String> {
-        self.parse_with(|parser| parser.parse_statements())
+        self.parse_with(|mut parser| parser.parse_statements())
     }
 
     /// The stretch as one expression.
     pub(crate) fn parse_expr(&self) -> Result<Expr, String> {
-        self.parse_with(|parser| {
+        self.parse_with(|mut parser| {
             let parsed = parser.parse_expr()?;
             parser.expect_token(&sqlparser::tokenizer::Token::EOF)?;
             Ok(parsed)
@@ -87,7 +87,7 @@ impl<'a> Piece<'a> {
 
     fn parse_with<T>(
         &self,
-        read: impl Fn(&mut Parser<'_>) -> Result<T, sqlparser::parser::ParserError>,
+        read: impl Fn(Parser<'_>) -> Result<T, sqlparser::parser::ParserError>,
     ) -> Result<T, String> {
         let sql = self.sql();
         refuse_deep(&tokens(sql, 0..sql.len()))?;
@@ -97,8 +97,8 @@ impl<'a> Piece<'a> {
             let tokenized = Tokenizer::new(dialect, sql).tokenize_with_location_into_buf(&mut found);
             let parsed = match tokenized {
                 Ok(()) => {
-                    let mut parser = Parser::new(dialect).with_recursion_limit(64).with_tokens_with_locations(found);
-                    read(&mut parser).map_err(|error| error.to_string())
+                    let parser = Parser::new(dialect).with_recursion_limit(64).with_tokens_with_locations(found);
+                    read(parser).map_err(|error| error.to_string())
                 }
                 Err(error) => Err(error.to_string()),
             };
@@ -135,16 +135,14 @@ fn refuse_deep(tokens: &[Token]) -> Result<(), String> {
     let mut counts = vec![0usize];
     for token in tokens {
         match token.kind {
-            Kind::Punct(b'(' | b'[' | b'{' | b'<') => {
+            Kind::Punct(b'(' | b'[' | b'{') => {
                 counts.push(0);
                 if counts.len() > MAX_DEPTH {
                     return Err("SQL not understood: nested too deeply".to_owned());
                 }
             }
-            Kind::Punct(b')' | b']' | b'}' | b'>') => {
-                if counts.len() > 1 {
-                    counts.pop();
-                }
+            Kind::Punct(b')' | b']' | b'}') if counts.len() > 1 => {
+                counts.pop();
             }
             Kind::Punct(b',' | b';') => {
                 if let Some(count) = counts.last_mut() {
@@ -188,6 +186,14 @@ mod tests {
             format!("SELECT {}1", "NOT ".repeat(50_000)),
             format!("SELECT {}", "CASE WHEN 1 THEN ".repeat(5_000)),
             format!("SELECT x{}", "::int".repeat(50_000)),
+            format!("CREATE TABLE t (a {}int)", "ARRAY<".repeat(50_000)),
+            format!("SELECT x{}", "->'a'".repeat(50_000)),
+            format!("SELECT x {}", "- ".repeat(50_000)),
+            format!("SELECT {}", "INTERVAL ".repeat(50_000)),
+            format!("SELECT * FROM {}", "LATERAL ".repeat(50_000)),
+            format!("EXPLAIN {}", "EXPLAIN ".repeat(50_000)),
+            format!("WITH a AS {}", "WITH a AS ".repeat(50_000)),
+            format!("SELECT * FROM a {}", "JOIN b ".repeat(50_000)),
         ] {
             let text = Text::of_file(&sql, FileId(0));
             assert!(Piece::new(&text, 0..sql.len()).parse().is_err());

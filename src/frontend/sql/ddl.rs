@@ -121,7 +121,7 @@ fn altered(alter: &AlterTable, piece: &Piece<'_>) -> Table {
         match operation {
             AlterTableOperation::AddColumn { column_def, .. } => found.columns.push(declared(column_def, piece)),
             AlterTableOperation::DropColumn { column_names, .. } => {
-                found.dropped.extend(column_names.iter().map(ident))
+                found.dropped.extend(column_names.iter().map(ident));
             }
             AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
                 found.renamed.push((ident(old_column_name), ident(new_column_name)));

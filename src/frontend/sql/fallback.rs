@@ -1,5 +1,6 @@
 //! What can be told of a write that the parser does not understand.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::frontend::sql::lex::{Kind, Tokens, unquote};
@@ -12,7 +13,7 @@ use crate::source::Span;
 const AFTER_SET: &[&str] = &["WHERE", "FROM", "RETURNING", "ORDER", "LIMIT"];
 
 /// The writes of a stretch of the text that look like `INSERT INTO t (a) VALUES (..)`, `UPDATE t SET a = ..` or
-/// `DELETE FROM t`, with values that are more than one token opaque.
+/// `DELETE FROM t`, with values that are more than one token opaque; else what a query seems to read.
 pub(crate) fn statements(text: &Text, range: Range<usize>) -> Vec<SqlStatement> {
     let tokens = Tokens::of(&text.sql, range.clone());
     let reader = Reader { text, tokens, whole: text.span(range) };
@@ -35,6 +36,9 @@ pub(crate) fn statements(text: &Text, range: Range<usize>) -> Vec<SqlStatement> 
             }
             None => at += 1,
         }
+    }
+    if found.is_empty() {
+        found.extend(reader.select());
     }
     found
 }
@@ -62,6 +66,26 @@ impl Reader<'_> {
     /// Where a statement at token `at` starts; the first is the whole stretch.
     fn statement_span(&self, at: usize) -> Span {
         if at == 0 { self.whole } else { Span { start: self.span(at..at + 1).start, ..self.whole } }
+    }
+
+    /// A query: what stands after `FROM` and `JOIN` as tables, every other name as a column.
+    fn select(&self) -> Option<SqlStatement> {
+        let tokens = &self.tokens;
+        if !tokens.is_any(0, &["SELECT", "WITH"]) {
+            return None;
+        }
+        let (mut tables, mut columns) = (BTreeSet::new(), BTreeSet::new());
+        for at in 1..tokens.list.len() {
+            if tokens.is_any(at - 1, &["FROM", "JOIN"]) {
+                tables.extend(self.name(at).map(|(name, _)| name));
+            } else if matches!(tokens.kind(at), Some(Kind::Word | Kind::Quoted)) && hole(tokens.text(at)).is_none() {
+                columns.insert(shown(&unquote(tokens.text(at))));
+            } else if tokens.punct(at, b'*') {
+                columns.insert("*".to_owned());
+            }
+        }
+        let (tables, columns) = (tables.into_iter().collect(), columns.into_iter().collect());
+        Some(SqlStatement::Select { tables, columns, span: self.whole })
     }
 
     fn insert(&self, first: usize) -> Option<(SqlStatement, usize)> {

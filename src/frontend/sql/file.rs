@@ -12,7 +12,13 @@ use crate::source::{FileId, Gap};
 
 pub(crate) fn lower(id: FileId, sql: &str) -> Module {
     let text = Text::of_file(sql, id);
-    let mut file = File { text: &text, module: Module::new(id), routines: Routines::default(), lines: Lines::of(sql) };
+    let mut file = File {
+        text: &text,
+        module: Module::new(id),
+        routines: Routines::default(),
+        lines: Lines::of(sql),
+        undoing: undoing(sql),
+    };
     if let Some(body) = file.module.functions.first_mut() {
         body.span = text.span(0..sql.len());
     }
@@ -27,6 +33,28 @@ struct File<'a> {
     module: Module,
     routines: Routines,
     lines: Lines,
+    undoing: Vec<Range<usize>>,
+}
+
+/// The sections that undo a migration, as the comments of migration tools mark them.
+fn undoing(sql: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from: Option<usize> = None;
+    let mut at = 0;
+    for line in sql.split_inclusive('\n') {
+        let mark = line.trim().strip_prefix("--").map(|mark| mark.trim().to_ascii_lowercase()).unwrap_or_default();
+        let is = |marks: &[&str]| marks.iter().any(|known| mark.starts_with(known));
+        if is(&["+goose down", "+migrate down", "migrate:down", "//@undo"]) {
+            from.get_or_insert(at);
+        } else if is(&["+goose up", "+migrate up", "migrate:up"])
+            && let Some(start) = from.take()
+        {
+            found.push(start..at);
+        }
+        at += line.len();
+    }
+    found.extend(from.map(|start| start..sql.len()));
+    found
 }
 
 /// Offsets at which lines start.
@@ -175,6 +203,9 @@ impl File<'_> {
     }
 
     fn table(&mut self, range: Range<usize>) {
+        if self.undoing.iter().any(|section| section.contains(&range.start)) {
+            return;
+        }
         let piece = Piece::new(self.text, range.clone());
         match piece.parse() {
             Ok(parsed) => {
@@ -209,16 +240,13 @@ impl File<'_> {
     fn finish(mut self) -> Module {
         let routines = std::mem::take(&mut self.routines);
         for (range, table, sets) in routines.assignments() {
-            match table {
-                Some(table) => {
-                    let span = self.text.span(range.clone());
-                    self.push(range, vec![SqlStatement::Update { table, span, sets }], None);
-                }
-                None => {
-                    let names: Vec<String> = sets.into_iter().map(|(name, _)| format!("NEW.{name}")).collect();
-                    let why = format!("{} is assigned for a trigger that this file does not create", names.join(", "));
-                    self.gap(range.start, why);
-                }
+            if let Some(table) = table {
+                let span = self.text.span(range.clone());
+                self.push(range, vec![SqlStatement::Update { table, span, sets }], None);
+            } else {
+                let names: Vec<String> = sets.into_iter().map(|(name, _)| format!("NEW.{name}")).collect();
+                let why = format!("{} is assigned for a trigger that this file does not create", names.join(", "));
+                self.gap(range.start, why);
             }
         }
         self.module

@@ -107,11 +107,10 @@ impl<'a> Lexer<'a> {
         self.at += 1;
         while self.at < self.bytes.len() {
             let byte = self.peek(0);
-            if byte == b'\\' && quote != b'`' && self.peek(1) == b'\\' && escapes {
-                self.at += 2;
-            } else if byte == b'\\' && self.peek(1) == quote && (escapes || self.goes_on_after_escape()) {
-                self.at += 2;
-            } else if byte == quote && self.peek(1) == quote {
+            let next = self.peek(1);
+            let is_escape = byte == b'\\'
+                && ((escapes && next == b'\\') || (next == quote && (escapes || self.goes_on_after_escape())));
+            if is_escape || (byte == quote && next == quote) {
                 self.at += 2;
             } else if byte == quote {
                 self.at += 1;

@@ -213,9 +213,7 @@ impl Body<'_> {
                 depth += 1;
             } else if self.tokens.punct(at, b')') {
                 depth = depth.saturating_sub(1);
-            } else if self.tokens.punct(at, b';') {
-                return at;
-            } else if depth == 0 && at > from && self.tokens.is(at, "RETURNING") {
+            } else if self.tokens.punct(at, b';') || (depth == 0 && at > from && self.tokens.is(at, "RETURNING")) {
                 return at;
             }
         }
@@ -274,7 +272,9 @@ impl Body<'_> {
             SqlStatement::Insert { rows, conflict, .. } => {
                 rows.iter_mut().flatten().for_each(|value| self.name_variables(value));
                 if let Some(Conflict::Update(sets)) = conflict {
-                    sets.iter_mut().for_each(|(_, value)| self.name_variables(value));
+                    for (_, value) in sets {
+                        self.name_variables(value);
+                    }
                 }
             }
             SqlStatement::Update { sets, .. } => sets.iter_mut().for_each(|(_, value)| self.name_variables(value)),

@@ -60,7 +60,7 @@ impl<'a> Reducer<'a> {
                 }
             }
             Statement::Explain { statement, .. } | Statement::Prepare { statement, .. } => {
-                self.nested(statement, scope, span, depth + 1)
+                self.nested(statement, scope, span, depth + 1);
             }
             _ => {}
         }

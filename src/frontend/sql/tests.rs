@@ -53,7 +53,7 @@ fn lines(sql: &SqlText, reads: bool) -> Vec<String> {
     lines
 }
 
-fn parts<'a>(template: &'a str) -> Vec<(&'a str, u32)> {
+fn parts(template: &str) -> Vec<(&str, u32)> {
     let mut found = Vec::new();
     let mut rest = template;
     let mut at = 0;
@@ -235,7 +235,7 @@ fn spans_are_bytes_of_the_file() {
     let file = "x.query(`\n  INSERT INTO users (é, token)\n  VALUES (${f(1)}, 'ü', $2)`)";
     let start = file.find('`').unwrap() + 1;
     let hole = file.find("${").unwrap();
-    let after = file.find("}").unwrap() + 1;
+    let after = file.find('}').unwrap() + 1;
     let end = file.rfind('`').unwrap();
     let at = |offset: usize| u32::try_from(offset).unwrap();
     let sql = parse(&[(&file[start..hole], at(start)), (&file[after..end], at(after))], FileId(7)).unwrap();
@@ -256,6 +256,15 @@ fn what_does_not_parse_is_a_gap_with_what_a_light_reading_tells() {
     let sql = of("UPDATE users SET token = %s, b = :b, c = ${c}, d = 'x' WHERE %s");
     assert!(sql.gap.is_some());
     assert_eq!(lines(&sql, false), ["update users token=<%s> b=:b c=${0} d='x'"]);
+}
+
+#[test]
+fn a_query_that_does_not_parse_still_names_what_it_may_read() {
+    let sql = of("SELECT token, \"a\" FROM users WHERE %s = ? JOIN b");
+    assert!(sql.gap.is_some());
+    let [SqlStatement::Select { tables, columns, .. }] = sql.statements.as_slice() else { panic!("{sql:?}") };
+    assert_eq!(tables, &["b", "users"]);
+    assert!(columns.contains(&"token".to_owned()) && columns.contains(&"a".to_owned()));
 }
 
 #[test]
@@ -299,17 +308,11 @@ fn tables(text: &str) -> Vec<String> {
         .iter()
         .map(|table| {
             let columns: Vec<String> = table.columns.iter().map(column).collect();
-            let mut line = format!("{:?} {}: {}", table.change, table.name, columns.join(", "));
-            for dropped in &table.dropped {
-                line += &format!(" -{dropped}");
-            }
-            for (from, to) in &table.renamed {
-                line += &format!(" {from}>{to}");
-            }
-            if let Some(to) = &table.renamed_to {
-                line += &format!(" => {to}");
-            }
-            line
+            let mut parts = vec![format!("{:?} {}: {}", table.change, table.name, columns.join(", "))];
+            parts.extend(table.dropped.iter().map(|dropped| format!("-{dropped}")));
+            parts.extend(table.renamed.iter().map(|(from, to)| format!("{from}>{to}")));
+            parts.extend(table.renamed_to.iter().map(|to| format!("=> {to}")));
+            parts.join(" ")
         })
         .collect()
 }
@@ -350,6 +353,17 @@ fn ddl_tells_columns_nullability_and_defaults() {
             "CREATE TABLE `u` (`id` INT UNSIGNED NOT NULL AUTO_INCREMENT, `t` TEXT CHARACTER SET utf8mb4) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;"
         ),
         ["Create u: id INT UNSIGNED not null = AUTO_INCREMENT, t TEXT null"]
+    );
+}
+
+#[test]
+fn a_section_that_undoes_a_migration_declares_nothing() {
+    let file =
+        "-- +goose Up\nCREATE TABLE a (x int);\n-- +goose Down\nDROP TABLE a;\n-- +goose Up\nCREATE TABLE b (x int);";
+    assert_eq!(tables(file), ["Create a: x INT null", "Create b: x INT null"]);
+    assert_eq!(
+        tables("--migrate:up\nCREATE TABLE a (x int);\n--migrate:down\nDROP TABLE a;"),
+        ["Create a: x INT null"]
     );
 }
 
