@@ -9,7 +9,7 @@ use crate::rust_text::{RustFile, sources, whole_words};
 const MODULES: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("ir", &["source"]),
-    ("rules", &["source"]),
+    ("rules", &[]),
     ("config", &["source"]),
     ("discover", &["source", "config"]),
     ("frontend", &["source", "ir"]),
@@ -17,8 +17,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("graph", &["source", "ir", "rules", "summary"]),
     ("schema", &["source", "ir", "rules", "config", "summary"]),
     ("sites", &["source", "ir", "rules", "summary", "graph", "schema"]),
-    ("provenance", &["source", "ir", "rules", "summary", "graph", "schema", "sites"]),
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
+    ("provenance", &["source", "ir", "rules", "summary", "graph", "schema", "sites"]),
     ("probe", &["config", "schema"]),
     ("contract", &["source", "rules", "config", "schema", "provenance", "probe"]),
     ("report", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),

@@ -22,7 +22,8 @@
 //!
 //! `rules/*.md` and `docs/checks/*.md` hold fenced blocks with a file's name: ` ```ts file=src/users.ts `. `<!-- column: users.access_token -->`
 //! starts a project and says what it tracks; `<!-- fixed -->` starts the project's repaired state, which tracks the same. A project that has
-//! a `tokendrift.toml` among its files is audited with it instead. Every project is written to a folder of its own and audited by the
+//! a `tokendrift.toml` among its files is audited with it instead; one that has a block ` ```sql database ` is held against the SQLite
+//! database that these statements make. Every project is written to a folder of its own and audited by the
 //! real binary.
 //!
 //! # What fails
@@ -36,6 +37,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::command::{audit_json, files_below, write_files};
+use crate::inputs::database;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expectation {
@@ -250,13 +252,24 @@ pub(crate) fn differences(expectations: &[Expectation], report: &Value, closed: 
 }
 
 /// One project of a page.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Project {
     /// The page's line where it starts.
     line: usize,
     column: String,
     files: Vec<(String, String)>,
+    /// The statements that make its database.
+    database: Option<String>,
 }
+
+impl Project {
+    fn new(line: usize, column: &str) -> Self {
+        Self { line, column: column.to_owned(), files: Vec::new(), database: None }
+    }
+}
+
+/// The name that stands for the database among a project's blocks.
+const DATABASE: &str = "database";
 
 /// The projects of a page, in order.
 fn projects(page: &str) -> Result<Vec<Project>, String> {
@@ -270,7 +283,11 @@ fn projects(page: &str) -> Result<Vec<Project>, String> {
                 if project.files.iter().any(|(name, _)| *name == file.0) {
                     return Err(format!("line {number}: `{}` stands twice in one project", file.0));
                 }
-                project.files.push(file);
+                if file.0 == DATABASE {
+                    project.database = Some(file.1);
+                } else {
+                    project.files.push(file);
+                }
                 block = None;
             } else {
                 text.push_str(line);
@@ -278,12 +295,14 @@ fn projects(page: &str) -> Result<Vec<Project>, String> {
             }
         } else if let Some(name) = line.strip_prefix("```").and_then(|info| info.split_once(" file=")) {
             block = Some((name.1.trim().to_owned(), String::new()));
+        } else if line.trim_end() == "```sql database" {
+            block = Some((DATABASE.to_owned(), String::new()));
         } else if let Some(column) = line.trim().strip_prefix("<!-- column:").and_then(|r| r.strip_suffix("-->")) {
-            found.push(Project { line: number, column: column.trim().to_owned(), files: Vec::new() });
+            found.push(Project::new(number, column.trim()));
         } else if line.trim() == "<!-- fixed -->" {
             let column = found.last().map(|project| project.column.clone());
             let column = column.ok_or(format!("line {number}: `<!-- fixed -->` before any `<!-- column: -->`"))?;
-            found.push(Project { line: number, column, files: Vec::new() });
+            found.push(Project::new(number, &column));
         }
     }
     if block.is_some() {
@@ -309,8 +328,17 @@ fn run_page(path: &str, page: &str, closed: Closed) -> Vec<String> {
         write_files(folder.path(), &files);
         let configured = files.iter().any(|(name, _)| *name == "tokendrift.toml");
         let column = ["--no-config", "--column", &project.column];
-        let run = audit_json(folder.path(), if configured { &[] } else { &column });
-        if !matches!(run.code, 0 | 1) {
+        let mut args = if configured { Vec::new() } else { column.to_vec() };
+        let beside = tempfile::tempdir().expect("a temporary folder");
+        let file = beside.path().join("page.sqlite");
+        let url = format!("sqlite:{}", file.display());
+        if let Some(sql) = &project.database {
+            database(&file, sql.clone());
+            args.extend(["--database-url", &url]);
+        }
+        let run = audit_json(folder.path(), &args);
+        // Only a database can leave a page's run incomplete.
+        if !matches!(run.code, 0 | 1) && !(run.code == 3 && project.database.is_some()) {
             wrong.push(format!("{shown}: exit {}: {}", run.code, run.stderr));
             continue;
         }
