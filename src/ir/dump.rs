@@ -197,7 +197,11 @@ impl Dump<'_> {
     }
 
     fn exprs(&mut self, ids: &[ExprId]) -> String {
-        ids.iter().map(|id| format!(" {}", self.expr(*id))).collect()
+        let mut text = String::new();
+        for id in ids {
+            let _ = write!(text, " {}", self.expr(*id));
+        }
+        text
     }
 
     fn expr(&mut self, id: ExprId) -> String {

@@ -408,7 +408,8 @@ pub struct Decorator {
 ///
 /// `Promise<X>`, `Readonly<X>`, `X | null`, `X | undefined` are kept as `X`. A union of several others is `|` with the members
 /// as `args`; an array is `Array`; a string literal type is its quoted text (`'user'`); `X['key']` is `[]` with
-/// `[X, 'key']`; an inline object type is bound to an anonymous class; `typeof x` is `typeof` bound to `x`.
+/// `[X, 'key']`; a tuple is `[,]`; a function type is `=>` with what it returns; `keyof X` is `keyof`; an inline object type
+/// is bound to an anonymous class; `typeof x.y` is `typeof` bound to `x` with `['y']`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TypeRef {
     /// Dotted as written: `Prisma.UserUpdateInput`.

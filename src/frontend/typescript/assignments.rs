@@ -23,13 +23,11 @@ impl<'t> Lowering<'t> {
         match node.kind() {
             "identifier" | "shorthand_property_identifier_pattern" => {
                 let name = self.slice(node);
-                Some(match self.resolve(name) {
-                    Binding::Local(local) => Place::Local(local),
-                    _ => {
-                        let base = self.add(ExprKind::Name(Binding::Global("globalThis".to_owned())), node);
-                        Place::Field { base, name: name.to_owned(), name_span: self.span(node) }
-                    }
-                })
+                if let Binding::Local(local) = self.resolve(name) {
+                    return Some(Place::Local(local));
+                }
+                let base = self.add(ExprKind::Name(Binding::Global("globalThis".to_owned())), node);
+                Some(Place::Field { base, name: name.to_owned(), name_span: self.span(node) })
             }
             "member_expression" | "subscript_expression" => {
                 let (base, key) = self.member_parts(node)?;
@@ -140,17 +138,13 @@ impl<'t> Lowering<'t> {
 
     /// `delete x.y`: the key reads as undefined from here on.
     pub(super) fn delete(&mut self, node: Node<'t>, argument: Node<'t>) -> ExprId {
-        match self.place(argument) {
-            Some(place) => {
-                let value = self.add(ExprKind::Undefined, node);
-                self.assign(place, value, self.span(node));
-                self.add(ExprKind::Bool(true), node)
-            }
-            None => {
-                let operand = self.expr(argument);
-                self.opaque("delete", vec![operand], node)
-            }
-        }
+        let Some(place) = self.place(argument) else {
+            let operand = self.expr(argument);
+            return self.opaque("delete", vec![operand], node);
+        };
+        let value = self.add(ExprKind::Undefined, node);
+        self.assign(place, value, self.span(node));
+        self.add(ExprKind::Bool(true), node)
     }
 
     /// `left && right`, `left || right`, `left ?? right`; what the right side assigns happens only where it is evaluated.

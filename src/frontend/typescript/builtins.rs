@@ -43,12 +43,19 @@ impl<'t> Lowering<'t> {
             }
             ("then", [f, g]) if self.is_callable(*f) && self.is_callable(*g) => {
                 let value = self.expr(object);
-                let result = self.apply(*f, value, node);
-                self.handler(*g, node);
-                Some(result)
+                let value = self.stable(value);
+                self.rejected(*g, node);
+                Some(self.apply(*f, value, node))
             }
-            ("catch" | "finally", [f]) if self.is_callable(*f) => {
+            ("catch", [f]) if self.is_callable(*f) => {
                 let value = self.expr(object);
+                let value = self.stable(value);
+                self.rejected(*f, node);
+                Some(value)
+            }
+            ("finally", [f]) if self.is_callable(*f) => {
+                let value = self.expr(object);
+                let value = self.stable(value);
                 self.handler(*f, node);
                 Some(value)
             }
@@ -117,13 +124,13 @@ impl<'t> Lowering<'t> {
                 self.assign(place.clone(), value, span);
                 Some(self.read(&place, span))
             }
-            ("fromEntries", [arg]) => self.from_entries(*arg, node),
+            ("fromEntries", [arg]) => self.object_of_entries(*arg, node),
             _ => None,
         }
     }
 
     /// `Object.fromEntries(Object.entries(x).filter(f))`: some of the keys of `x`.
-    fn from_entries(&mut self, arg: Node<'t>, node: Node<'t>) -> Option<ExprId> {
+    fn object_of_entries(&mut self, arg: Node<'t>, node: Node<'t>) -> Option<ExprId> {
         let mut callbacks = Vec::new();
         let (mut is_subset, mut is_remapped) = (false, false);
         let mut at = arg;
@@ -139,8 +146,7 @@ impl<'t> Lowering<'t> {
             let (object, property) = (field(function, "object")?, field(function, "property")?);
             match self.slice(property) {
                 "entries" if self.is_global(object, "Object") => break *args.first()?,
-                "filter" => is_subset = true,
-                "slice" => is_subset = true,
+                "filter" | "slice" => is_subset = true,
                 "map" | "flatMap" => is_remapped = true,
                 "sort" | "toSorted" | "reverse" => {}
                 _ => return None,
@@ -230,6 +236,13 @@ impl<'t> Lowering<'t> {
         self.call_of(callee, &[arg], node)
     }
 
+    /// A handler that runs where a promise is rejected.
+    fn rejected(&mut self, f: Node<'t>, node: Node<'t>) {
+        let cond = self.opaque("whether a promise is rejected", Vec::new(), node);
+        let then = self.capture(|s| s.handler(f, node));
+        self.out.push(Stmt::If { cond, then, otherwise: Vec::new() });
+    }
+
     /// A statement that calls a handler with something unknown.
     fn handler(&mut self, f: Node<'t>, node: Node<'t>) {
         let unknown = self.opaque("an argument of a handler", Vec::new(), f);
@@ -288,7 +301,8 @@ impl<'t> Lowering<'t> {
                 self.module.imports.get(id.at()).is_some_and(|import| import.what == Imported::Namespace)
             }
             Binding::Local(_) => false,
-            _ => true,
+            Binding::Global(name) => !name.starts_with(char::is_lowercase),
+            Binding::Function(_) | Binding::Class(_) => true,
         }
     }
 }

@@ -7,19 +7,19 @@ use crate::ir::{Binding, ClassId, ClassKind, ExprId, ExprKind, FieldDecl, Functi
 
 impl<'t> Lowering<'t> {
     /// A class as a statement; `outer` are decorators that stand before `export`.
-    pub(super) fn class_declaration(&mut self, node: Node<'t>, outer: Vec<Node<'t>>) {
+    pub(super) fn class_declaration(&mut self, node: Node<'t>, outer: &[Node<'t>]) {
         if let Some(id) = self.classes.get(&node.id()).copied() {
             self.class(id, node, outer);
         }
     }
 
     pub(super) fn class_expression(&mut self, node: Node<'t>, label: Option<Node<'t>>) -> ExprId {
-        let id = self.anonymous_class(node, label, Vec::new());
+        let id = self.anonymous_class(node, label, &[]);
         self.add(ExprKind::Name(Binding::Class(id)), node)
     }
 
     /// A class that is a value; its own name is known only inside of it.
-    pub(super) fn anonymous_class(&mut self, node: Node<'t>, label: Option<Node<'t>>, outer: Vec<Node<'t>>) -> ClassId {
+    pub(super) fn anonymous_class(&mut self, node: Node<'t>, label: Option<Node<'t>>, outer: &[Node<'t>]) -> ClassId {
         let own = field(node, "name");
         let name = own.or(label).map_or_else(|| "<class>".to_owned(), |name| self.name_of(name));
         let name_span = self.span(own.or(label).unwrap_or(node));
@@ -34,8 +34,8 @@ impl<'t> Lowering<'t> {
         id
     }
 
-    fn class(&mut self, id: ClassId, node: Node<'t>, outer: Vec<Node<'t>>) {
-        let mut decorators = self.decorators(&outer);
+    fn class(&mut self, id: ClassId, node: Node<'t>, outer: &[Node<'t>]) {
+        let mut decorators = self.decorators(outer);
         decorators.extend(self.decorators_of(node));
         self.module.classes[id.at()].decorators = decorators;
         self.push_scope();
@@ -56,12 +56,11 @@ impl<'t> Lowering<'t> {
                 self.module.classes[id.at()].implements.extend(types);
             } else if let Some(value) = field(clause, "value") {
                 let type_args = field(clause, "type_arguments");
-                match self.superclass(value, type_args) {
-                    Some(ty) => self.module.classes[id.at()].extends.push(ty),
-                    None => {
-                        let call = self.expr(value);
-                        self.module.classes[id.at()].extends_call = Some(call);
-                    }
+                if let Some(ty) = self.superclass(value, type_args) {
+                    self.module.classes[id.at()].extends.push(ty);
+                } else {
+                    let call = self.expr(value);
+                    self.module.classes[id.at()].extends_call = Some(call);
                 }
             }
         }

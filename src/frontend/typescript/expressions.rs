@@ -9,6 +9,9 @@ use crate::source::Span;
 /// How many `&&`, `||` or `??` of one chain nest.
 const CHAIN_LIMIT: usize = 100;
 
+/// A property name: its text where that is constant, else the expression that computes it.
+pub(super) type Key = Result<(String, Span), ExprId>;
+
 impl<'t> Lowering<'t> {
     pub(super) fn expr(&mut self, node: Node<'t>) -> ExprId {
         self.expr_labelled(node, None)
@@ -31,7 +34,8 @@ impl<'t> Lowering<'t> {
             | "as_expression"
             | "satisfies_expression"
             | "instantiation_expression"
-            | "expression_statement" => self.transparent(node, label),
+            | "expression_statement"
+            | "jsx_expression" => self.transparent(node, label),
             "type_assertion" => self.type_assertion(node, label),
             "call_expression" => self.call(node),
             "new_expression" => self.new_expression(node),
@@ -67,7 +71,6 @@ impl<'t> Lowering<'t> {
             "yield_expression" => self.with_operands("yield", node),
             "spread_element" => self.with_operands("spread", node),
             "jsx_element" | "jsx_self_closing_element" => self.jsx(node),
-            "jsx_expression" | "template_substitution" => self.transparent(node, label),
             "regex" => self.opaque("regular expression", Vec::new(), node),
             "meta_property" | "import" => {
                 let name = self.slice(node).to_owned();
@@ -138,7 +141,7 @@ impl<'t> Lowering<'t> {
     }
 
     /// The base of `base.key` and `base[key]`, and the key: its name, or an expression where it is no constant name.
-    pub(super) fn member_parts(&mut self, node: Node<'t>) -> Option<(ExprId, Result<(String, Span), ExprId>)> {
+    pub(super) fn member_parts(&mut self, node: Node<'t>) -> Option<(ExprId, Key)> {
         let object = field(node, "object")?;
         let key = field(node, "property").or_else(|| field(node, "index"))?;
         let base = self.expr(object);
@@ -147,7 +150,7 @@ impl<'t> Lowering<'t> {
     }
 
     /// A property name: its text where it is constant, else the expression that computes it.
-    pub(super) fn key(&mut self, node: Node<'t>) -> Result<(String, Span), ExprId> {
+    pub(super) fn key(&mut self, node: Node<'t>) -> Key {
         match node.kind() {
             "property_identifier" | "private_property_identifier" | "number" => {
                 Ok((self.slice(node).to_owned(), self.span(node)))
@@ -250,8 +253,10 @@ impl<'t> Lowering<'t> {
                 self.add(ExprKind::Compare { left, right, equal: operator.starts_with('=') }, node)
             }
             _ => {
+                let is_test = matches!(operator, "<" | ">" | "<=" | ">=" | "in" | "instanceof");
+                let why = if is_test { "a comparison" } else { "arithmetic" };
                 let operands = terms.into_iter().map(|term| self.expr(term)).collect();
-                self.opaque("arithmetic", operands, node)
+                self.opaque(why, operands, node)
             }
         }
     }

@@ -76,10 +76,10 @@ impl<'t> Lowering<'t> {
         let temporaries = std::mem::take(&mut self.temporaries);
         self.push_scope();
         self.declare_type_params(node);
-        if node.kind().ends_with("function_expression") || node.kind() == "generator_function" {
-            if let Some(name) = field(node, "name") {
-                self.bind(self.slice(name), Binding::Function(id));
-            }
+        if matches!(node.kind(), "function_expression" | "generator_function")
+            && let Some(name) = field(node, "name")
+        {
+            self.bind(self.slice(name), Binding::Function(id));
         }
         let params = self.params(node);
         self.assign_properties(id, node);

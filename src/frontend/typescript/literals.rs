@@ -2,7 +2,8 @@
 
 use tree_sitter::Node;
 
-use crate::frontend::typescript::{Lowering, children, field, inner};
+use crate::frontend::typescript::expressions::Key;
+use crate::frontend::typescript::{Lowering, children, field, has_token, inner, is_comment};
 use crate::ir::{Entry, ExprId, ExprKind, Item, Stmt};
 
 impl<'t> Lowering<'t> {
@@ -43,7 +44,7 @@ impl<'t> Lowering<'t> {
         let key = field(node, "name")?;
         let name = self.key(key);
         let value = self.closure(node, Some(key));
-        if crate::frontend::typescript::has_token(node, "set") {
+        if has_token(node, "set") {
             self.out.push(Stmt::Expr(value));
             return None;
         }
@@ -61,7 +62,7 @@ impl<'t> Lowering<'t> {
                 }
                 is_filled = false;
             }
-            if !child.is_named() || crate::frontend::typescript::is_comment(child) {
+            if !child.is_named() || is_comment(child) {
                 continue;
             }
             is_filled = true;
@@ -77,7 +78,7 @@ impl<'t> Lowering<'t> {
     }
 }
 
-fn entry_of(name: Result<(String, crate::source::Span), ExprId>, value: ExprId) -> Entry {
+fn entry_of(name: Key, value: ExprId) -> Entry {
     match name {
         Ok((key, key_span)) => Entry::Named { key, key_span, value },
         Err(key) => Entry::Computed { key, value },

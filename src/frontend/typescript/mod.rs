@@ -41,7 +41,10 @@ use crate::ir::{ClassId, ExprId, ExprKind, FunctionId, LocalId, Module, Stmt};
 use crate::source::{FileId, Gap, Language, SourceFile, Span};
 
 /// How deep expressions, statements, patterns and types may nest, together.
-const DEPTH_LIMIT: usize = 500;
+const DEPTH_LIMIT: usize = 200;
+
+/// How many gaps of one file are told one by one.
+const GAP_LIMIT: usize = 20;
 
 /// Lowers a file. What the parser could not read is a gap, and the rest is lowered.
 pub(crate) fn lower(id: FileId, file: &SourceFile) -> Module {
@@ -139,6 +142,13 @@ impl<'t> Lowering<'t> {
         self.module.functions[0].body = std::mem::take(&mut self.out);
         self.module.gaps.sort();
         self.module.gaps.dedup();
+        let gaps = &mut self.module.gaps;
+        if let Some(more) = gaps.len().checked_sub(GAP_LIMIT).filter(|more| *more > 0) {
+            gaps.truncate(GAP_LIMIT);
+            let why = format!("{more} more places in this file could not be read");
+            gaps.push(Gap { path: self.source.path.clone(), line: 1, why });
+            gaps.sort();
+        }
         self.module
     }
 

@@ -1,4 +1,4 @@
-//! Imports, exports and namespaces, of ES modules and of CommonJS.
+//! Imports, exports and namespaces, of ES modules and of `CommonJS`.
 
 use tree_sitter::Node;
 
@@ -67,7 +67,7 @@ impl<'t> Lowering<'t> {
         let is_default = has_token(node, "default") || has_token(node, "=");
         if let Some(declaration) = field(node, "declaration") {
             match declaration.kind() {
-                "class_declaration" | "abstract_class_declaration" => self.class_declaration(declaration, decorators),
+                "class_declaration" | "abstract_class_declaration" => self.class_declaration(declaration, &decorators),
                 _ => self.statement(declaration),
             }
             for (name, binding) in self.declared(declaration) {
@@ -77,7 +77,7 @@ impl<'t> Lowering<'t> {
             return;
         }
         if let Some(value) = field(node, "value").or_else(|| if is_default { inner(node) } else { None }) {
-            self.export_value(value, decorators);
+            self.export_value(value, &decorators);
             return;
         }
         let source = field(node, "source").map(|source| self.decoded(source));
@@ -105,23 +105,17 @@ impl<'t> Lowering<'t> {
         for specifier in children(clause) {
             let Some(own) = field(specifier, "name") else { continue };
             let name = self.name_of(field(specifier, "alias").unwrap_or(own));
-            let export = match source {
-                Some(module) => Export::From { name, from: self.imported(own), module: module.to_owned() },
-                None => {
-                    let text = self.slice(own);
-                    let binding = match self.resolve(text) {
-                        Binding::Global(_) => self.resolve_type(text),
-                        found => found,
-                    };
-                    Export::Named { name, binding }
-                }
+            let export = if let Some(module) = source {
+                Export::From { name, from: self.imported(own), module: module.to_owned() }
+            } else {
+                Export::Named { name, binding: self.resolve_any(self.slice(own)) }
             };
             self.export(export);
         }
     }
 
     /// `export default value` and `export = value`.
-    fn export_value(&mut self, value: Node<'t>, decorators: Vec<Node<'t>>) {
+    fn export_value(&mut self, value: Node<'t>, decorators: &[Node<'t>]) {
         let name = "default".to_owned();
         if value.kind() == "class" {
             let id = self.anonymous_class(value, None, decorators);
@@ -129,11 +123,7 @@ impl<'t> Lowering<'t> {
             return;
         }
         if value.kind() == "identifier" {
-            let text = self.slice(value);
-            let binding = match self.resolve(text) {
-                Binding::Global(_) => self.resolve_type(text),
-                found => found,
-            };
+            let binding = self.resolve_any(self.slice(value));
             self.export(Export::Named { name, binding });
             return;
         }

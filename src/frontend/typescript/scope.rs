@@ -37,6 +37,14 @@ impl<'t> Lowering<'t> {
         found.cloned().unwrap_or_else(|| Binding::Global(name.to_owned()))
     }
 
+    /// A value of that name or, where there is none, a type.
+    pub(super) fn resolve_any(&self, name: &str) -> Binding {
+        match self.resolve(name) {
+            Binding::Global(_) => self.resolve_type(name),
+            found => found,
+        }
+    }
+
     /// Whether the node is the name of a global, declared nowhere in the file.
     pub(super) fn is_global(&self, node: Node<'t>, name: &str) -> bool {
         node.kind() == "identifier"
@@ -100,7 +108,8 @@ impl<'t> Lowering<'t> {
         self.module.add(ExprKind::Name(Binding::Local(local)), span)
     }
 
-    fn is_path(&self, mut id: ExprId) -> bool {
+    /// Whether evaluating the expression does nothing but read: a name, a member of one, a constant.
+    pub(super) fn is_path(&self, mut id: ExprId) -> bool {
         loop {
             match self.kind(id) {
                 ExprKind::Field { base, .. } => id = *base,

@@ -82,13 +82,12 @@ impl<'t> Lowering<'t> {
             }
             "try_statement" => self.try_statement(node),
             "switch_statement" => self.switch_statement(node),
-            "statement_block" => self.scoped(&statements_in(node)),
             "labeled_statement" | "with_statement" => self.wrapped(node),
-            "else_clause" | "finally_clause" | "ERROR" => self.scoped(&statements_in(node)),
+            "statement_block" | "else_clause" | "finally_clause" | "ERROR" => self.scoped(&statements_in(node)),
             "function_declaration" | "generator_function_declaration" | "function_signature" => {
                 self.function_declaration(node);
             }
-            "class_declaration" | "abstract_class_declaration" => self.class_declaration(node, Vec::new()),
+            "class_declaration" | "abstract_class_declaration" => self.class_declaration(node, &[]),
             "enum_declaration" => self.enum_declaration(node),
             "interface_declaration" => self.interface_declaration(node),
             "type_alias_declaration" => self.type_alias_declaration(node),
@@ -154,19 +153,12 @@ impl<'t> Lowering<'t> {
 
     /// Keeps an expression as a statement, unless nothing can happen in it.
     pub(super) fn keep(&mut self, id: ExprId) {
-        let is_inert = match self.kind(id) {
-            ExprKind::Opaque { operands, .. } => operands.is_empty(),
-            ExprKind::Name(_)
-            | ExprKind::This
-            | ExprKind::Super
-            | ExprKind::Closure(_)
-            | ExprKind::Text(_)
-            | ExprKind::Number(_)
-            | ExprKind::Bool(_)
-            | ExprKind::Null
-            | ExprKind::Undefined => true,
-            _ => false,
-        };
+        let is_inert = self.is_path(id)
+            || match self.kind(id) {
+                ExprKind::Opaque { operands, .. } => operands.is_empty(),
+                ExprKind::Super | ExprKind::Closure(_) => true,
+                _ => false,
+            };
         if !is_inert {
             self.out.push(Stmt::Expr(id));
         }
@@ -180,7 +172,8 @@ impl<'t> Lowering<'t> {
 
     fn declarators(&mut self, node: Node<'t>) {
         let starts_empty = has_token(node, "let");
-        for declarator in children(node) {
+        let parts = children(node);
+        for (at, declarator) in parts.iter().copied().enumerate() {
             if declarator.kind() != "variable_declarator" {
                 continue;
             }
@@ -199,7 +192,12 @@ impl<'t> Lowering<'t> {
             }
             if let Some(value) = field(declarator, "value") {
                 let label = self.label(name);
-                let value = self.expr_labelled(value, label);
+                let mut value = self.expr_labelled(value, label);
+                // A part of the value may be missing: `const a = f(;`.
+                let is_cut = declarator.has_error() && children(declarator).iter().any(Node::is_error);
+                if is_cut || parts.get(at + 1).is_some_and(Node::is_error) {
+                    value = self.opaque("could not be parsed", vec![value], declarator);
+                }
                 self.destructure(name, value, true);
             } else if starts_empty && !has_token(declarator, "!") {
                 let value = self.add(ExprKind::Undefined, name);
