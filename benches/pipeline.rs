@@ -22,13 +22,17 @@ const FILES: usize = 10_000;
 /// As many files as the lowering bench takes of the tree: of every kind, and enough to be busy.
 const LOWERED: usize = 400;
 
+/// The tree, written when the first bench asks for it.
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
+
 fn main() {
     divan::main();
+    if let Some(root) = ROOT.get() {
+        std::fs::remove_dir_all(root).expect("the tree can be removed");
+    }
 }
 
-/// The tree, written once; left in the temporary folder of the system when the benches end.
 fn root() -> &'static Path {
-    static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder").keep();
         tree::write(&folder, FILES).expect("the tree can be written");
