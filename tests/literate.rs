@@ -20,7 +20,8 @@
 //!
 //! # Pages
 //!
-//! `rules/*.md` and `docs/checks/*.md` hold fenced blocks with a file's name: ` ```ts file=src/users.ts `. `<!-- column: users.access_token -->`
+//! `rules/*.md` and `docs/checks/*.md` hold fenced blocks with a file's name: ` ```ts file=src/users.ts `; a block without one that states
+//! an expectation is a file too (`block-<line>.ts`), and any other is only shown. `<!-- column: users.access_token -->`
 //! starts a project and says what it tracks; `<!-- fixed -->` starts the project's repaired state, which tracks the same. A project that has
 //! a `tokendrift.toml` among its files is audited with it instead; one that has a block ` ```sql database ` is held against the SQLite
 //! database that these statements make. Every project is written to a folder of its own and audited by the
@@ -268,6 +269,9 @@ impl Project {
     }
 }
 
+/// How the name of a block's file starts where the page does not say it.
+const UNNAMED: &str = "block-";
+
 /// The name that stands for the database among a project's blocks.
 const DATABASE: &str = "database";
 
@@ -279,6 +283,11 @@ fn projects(page: &str) -> Result<Vec<Project>, String> {
         if let Some((name, text)) = &mut block {
             if line.trim_end() == "```" {
                 let file = (std::mem::take(name), std::mem::take(text));
+                block = None;
+                // Without a name it is part of the project only where it is about something.
+                if file.0.is_empty() || (file.0.starts_with(UNNAMED) && !file.1.contains("//~")) {
+                    continue;
+                }
                 let project = found.last_mut().ok_or(format!("line {number}: a file before any `<!-- column: -->`"))?;
                 if project.files.iter().any(|(name, _)| *name == file.0) {
                     return Err(format!("line {number}: `{}` stands twice in one project", file.0));
@@ -288,7 +297,6 @@ fn projects(page: &str) -> Result<Vec<Project>, String> {
                 } else {
                     project.files.push(file);
                 }
-                block = None;
             } else {
                 text.push_str(line);
                 text.push('\n');
@@ -297,6 +305,10 @@ fn projects(page: &str) -> Result<Vec<Project>, String> {
             block = Some((name.1.trim().to_owned(), String::new()));
         } else if line.trim_end() == "```sql database" {
             block = Some((DATABASE.to_owned(), String::new()));
+        } else if let Some(language) = line.strip_prefix("```") {
+            let language = language.trim();
+            let name = if language.is_empty() { String::new() } else { format!("{UNNAMED}{number}.{language}") };
+            block = Some((name, String::new()));
         } else if let Some(column) = line.trim().strip_prefix("<!-- column:").and_then(|r| r.strip_suffix("-->")) {
             found.push(Project::new(number, column.trim()));
         } else if line.trim() == "<!-- fixed -->" {
@@ -445,6 +457,8 @@ mod tests {
     #[test]
     fn a_page_is_a_row_of_projects() {
         let page = "# t\n<!-- column: t.c -->\n```ts file=a.ts\nx\n```\n```sh\nls\n```\n<!-- fixed -->\n```ts file=a.ts\ny\n```\n";
+        let unnamed = projects("<!-- column: t.c -->\n```ts\nx //~ update null\n```\n").unwrap();
+        assert_eq!(unnamed[0].files, [("block-2.ts".to_owned(), "x //~ update null\n".to_owned())]);
         let found = projects(page).unwrap();
         let files: Vec<_> = found.iter().map(|project| (project.column.as_str(), project.files.clone())).collect();
         let one = |text: &str| vec![("a.ts".to_owned(), text.to_owned())];
