@@ -106,7 +106,7 @@ fn an_unknown_column_or_table_is_answered_with_the_closest_names() {
     let folder = project(&[]);
     let run = |column: &str| audit_json(folder.path(), &["--no-config", "--column", column]);
     refused(&run("users.acess_token"), &["users.acess_token", "access_token"]);
-    refused(&run("user.access_token"), &["user.access_token", "users"]);
+    refused(&run("usres.access_token"), &["usres.access_token", "users"]);
     refused(&run("access_token"), &["access_token"]);
 }
 
@@ -199,13 +199,13 @@ fn incomplete(database: &Path, words: &[&str]) {
 }
 
 /// Makes a database out of SQL by way of the probe's own library.
-fn database(path: &Path, sql: &'static str) {
+pub(crate) fn database(path: &Path, sql: String) {
     use sqlx::ConnectOptions as _;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut connection = options.connect().await.expect("the database opens");
-        sqlx::raw_sql(sql).execute(&mut connection).await.expect("the statements run");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("the statements run");
     });
 }
 
@@ -225,10 +225,10 @@ fn a_database_that_is_none_leaves_the_run_incomplete() {
 fn a_table_or_column_that_the_database_lacks_is_answered_with_the_closest_names() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let other = folder.path().join("other.sqlite");
-    database(&other, "CREATE TABLE user (id INTEGER, access_token TEXT);");
+    database(&other, "CREATE TABLE user (id INTEGER, access_token TEXT);".into());
     incomplete(&other, &["users", "`user`"]);
     let lacking = folder.path().join("lacking.sqlite");
-    database(&lacking, "CREATE TABLE users (id INTEGER, signup_client TEXT, acces_token TEXT);");
+    database(&lacking, "CREATE TABLE users (id INTEGER, signup_client TEXT, acces_token TEXT);".into());
     incomplete(&lacking, &["access_token", "acces_token"]);
 }
 

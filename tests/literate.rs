@@ -20,9 +20,11 @@
 //!
 //! # Pages
 //!
-//! `rules/*.md` and `docs/checks/*.md` hold fenced blocks with a file's name: ` ```ts file=src/users.ts `. `<!-- column: users.access_token -->`
+//! `rules/*.md` and `docs/checks/*.md` hold fenced blocks with a file's name: ` ```ts file=src/users.ts `; a block without one that states
+//! an expectation is a file too (`block-<line>.ts`), and any other is only shown. `<!-- column: users.access_token -->`
 //! starts a project and says what it tracks; `<!-- fixed -->` starts the project's repaired state, which tracks the same. A project that has
-//! a `tokendrift.toml` among its files is audited with it instead. Every project is written to a folder of its own and audited by the
+//! a `tokendrift.toml` among its files is audited with it instead; one that has a block ` ```sql database ` is held against the SQLite
+//! database that these statements make. Every project is written to a folder of its own and audited by the
 //! real binary.
 //!
 //! # What fails
@@ -36,6 +38,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::command::{audit_json, files_below, write_files};
+use crate::inputs::database;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expectation {
@@ -250,13 +253,27 @@ pub(crate) fn differences(expectations: &[Expectation], report: &Value, closed: 
 }
 
 /// One project of a page.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Project {
     /// The page's line where it starts.
     line: usize,
     column: String,
     files: Vec<(String, String)>,
+    /// The statements that make its database.
+    database: Option<String>,
 }
+
+impl Project {
+    fn new(line: usize, column: &str) -> Self {
+        Self { line, column: column.to_owned(), files: Vec::new(), database: None }
+    }
+}
+
+/// How the name of a block's file starts where the page does not say it.
+const UNNAMED: &str = "block-";
+
+/// The name that stands for the database among a project's blocks.
+const DATABASE: &str = "database";
 
 /// The projects of a page, in order.
 fn projects(page: &str) -> Result<Vec<Project>, String> {
@@ -266,24 +283,38 @@ fn projects(page: &str) -> Result<Vec<Project>, String> {
         if let Some((name, text)) = &mut block {
             if line.trim_end() == "```" {
                 let file = (std::mem::take(name), std::mem::take(text));
+                block = None;
+                // Without a name it is part of the project only where it is about something.
+                if file.0.is_empty() || (file.0.starts_with(UNNAMED) && !file.1.contains("//~")) {
+                    continue;
+                }
                 let project = found.last_mut().ok_or(format!("line {number}: a file before any `<!-- column: -->`"))?;
                 if project.files.iter().any(|(name, _)| *name == file.0) {
                     return Err(format!("line {number}: `{}` stands twice in one project", file.0));
                 }
-                project.files.push(file);
-                block = None;
+                if file.0 == DATABASE {
+                    project.database = Some(file.1);
+                } else {
+                    project.files.push(file);
+                }
             } else {
                 text.push_str(line);
                 text.push('\n');
             }
         } else if let Some(name) = line.strip_prefix("```").and_then(|info| info.split_once(" file=")) {
             block = Some((name.1.trim().to_owned(), String::new()));
+        } else if line.trim_end() == "```sql database" {
+            block = Some((DATABASE.to_owned(), String::new()));
+        } else if let Some(language) = line.strip_prefix("```") {
+            let language = language.trim();
+            let name = if language.is_empty() { String::new() } else { format!("{UNNAMED}{number}.{language}") };
+            block = Some((name, String::new()));
         } else if let Some(column) = line.trim().strip_prefix("<!-- column:").and_then(|r| r.strip_suffix("-->")) {
-            found.push(Project { line: number, column: column.trim().to_owned(), files: Vec::new() });
+            found.push(Project::new(number, column.trim()));
         } else if line.trim() == "<!-- fixed -->" {
             let column = found.last().map(|project| project.column.clone());
             let column = column.ok_or(format!("line {number}: `<!-- fixed -->` before any `<!-- column: -->`"))?;
-            found.push(Project { line: number, column, files: Vec::new() });
+            found.push(Project::new(number, &column));
         }
     }
     if block.is_some() {
@@ -309,8 +340,18 @@ fn run_page(path: &str, page: &str, closed: Closed) -> Vec<String> {
         write_files(folder.path(), &files);
         let configured = files.iter().any(|(name, _)| *name == "tokendrift.toml");
         let column = ["--no-config", "--column", &project.column];
-        let run = audit_json(folder.path(), if configured { &[] } else { &column });
-        if !matches!(run.code, 0 | 1) {
+        let mut args = if configured { Vec::new() } else { column.to_vec() };
+        let beside = tempfile::tempdir().expect("a temporary folder");
+        let file = beside.path().join("page.sqlite");
+        let url = format!("sqlite:{}", file.display());
+        if let Some(sql) = &project.database {
+            database(&file, sql.clone());
+            args.extend(["--database-url", &url]);
+        }
+        let run = audit_json(folder.path(), &args);
+        // Only a database can leave a page's run incomplete.
+        let ran = matches!(run.code, 0 | 1) || (run.code == 3 && project.database.is_some());
+        if !ran {
             wrong.push(format!("{shown}: exit {}: {}", run.code, run.stderr));
             continue;
         }
@@ -416,6 +457,8 @@ mod tests {
     #[test]
     fn a_page_is_a_row_of_projects() {
         let page = "# t\n<!-- column: t.c -->\n```ts file=a.ts\nx\n```\n```sh\nls\n```\n<!-- fixed -->\n```ts file=a.ts\ny\n```\n";
+        let unnamed = projects("<!-- column: t.c -->\n```ts\nx //~ update null\n```\n").unwrap();
+        assert_eq!(unnamed[0].files, [("block-2.ts".to_owned(), "x //~ update null\n".to_owned())]);
         let found = projects(page).unwrap();
         let files: Vec<_> = found.iter().map(|project| (project.column.as_str(), project.files.clone())).collect();
         let one = |text: &str| vec![("a.ts".to_owned(), text.to_owned())];
