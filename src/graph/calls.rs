@@ -291,6 +291,7 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Edge>> {
             let caller = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {
                 let call = &event.call;
+                graph.refuel();
                 let targets = graph.targets(call);
                 let edge =
                     |certain, kind| Edge { caller, span: event.span(), guards: event.guards.clone(), certain, kind };

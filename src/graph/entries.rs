@@ -28,9 +28,11 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for decorator in &summary.decorators {
+                graph.refuel();
                 decorated(graph, &rows, function, decorator, &mut found);
             }
             for event in &summary.calls {
+                graph.refuel();
                 registered(graph, &rows, &event.call, &mut found);
             }
         }
@@ -303,6 +305,7 @@ pub(super) fn framework_edges(graph: &Graph) -> Vec<(FunctionRef, FunctionRef, S
             for at in 0..unit.module.classes.len() {
                 let class = ClassRef { file, id: ClassId::of(at) };
                 let Some(call) = extends_call(graph, class) else { continue };
+                graph.refuel();
                 let Some(path) = graph.callee_path(call) else { continue };
                 if row.via.matches(&path) {
                     providers.insert(class, call.args.first().map_or_else(Vec::new, |arg| texts(graph, &arg.value)));
@@ -330,6 +333,7 @@ pub(super) fn framework_edges(graph: &Graph) -> Vec<(FunctionRef, FunctionRef, S
                 }
                 let own = unit.summary.functions.get(at).map_or(&[][..], |s| s.decorators.as_slice());
                 let class = function.class.and_then(|id| unit.summary.class_decorators.get(id.at()));
+                graph.refuel();
                 for decorator in own.iter().chain(class.map_or(&[][..], Vec::as_slice)) {
                     if !graph.callee_path(decorator).is_some_and(|path| row.decorator.matches(&path)) {
                         continue;

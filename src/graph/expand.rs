@@ -62,6 +62,9 @@ impl Graph<'_> {
     /// One step behind a value: the variable of the function around, the imported constant, what a call of the tree returns.
     /// `None` where there is nothing behind it.
     pub fn expand(&self, value: &Shared) -> Option<Shared> {
+        if !self.step() {
+            return None;
+        }
         let span = value.span;
         match &value.kind {
             ValueKind::Captured(closure, local) => self.captured(*closure, *local),

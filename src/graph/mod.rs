@@ -23,7 +23,7 @@ pub use expand::Bindings;
 pub use exports::Resolved;
 pub use types::Type;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -38,6 +38,10 @@ pub struct Unit {
     pub module: Module,
     pub summary: ModuleSummary,
 }
+
+/// Steps that one question may take: looking behind a name or a call, working out a type. Code that needs more is generated, or
+/// refers to itself in circles.
+const FUEL: u32 = 4_000;
 
 /// Answers by value. Values are shared, so their address stands for them; the kept value keeps the address taken.
 ///
@@ -71,6 +75,8 @@ pub struct Graph<'a> {
     units: &'a BTreeMap<FileId, Unit>,
     wants: RefCell<BTreeSet<FileId>>,
     specifiers: RefCell<BTreeMap<(FileId, String), Option<FileId>>>,
+    /// Steps that the question under way may still take.
+    fuel: Cell<u32>,
     types: Memo<Type>,
     reached: Memo<Vec<Target>>,
     results: Memo<Option<Shared>>,
@@ -92,6 +98,7 @@ impl<'a> Graph<'a> {
             units,
             wants: RefCell::default(),
             specifiers: RefCell::default(),
+            fuel: Cell::new(FUEL),
             types: Memo::default(),
             reached: Memo::default(),
             results: Memo::default(),
@@ -156,6 +163,18 @@ impl<'a> Graph<'a> {
         self.types = Memo::default();
         self.reached = Memo::default();
         self.results = Memo::default();
+    }
+
+    /// Starts a new question, with its own budget; whether the last one ran out of it.
+    pub fn refuel(&self) -> bool {
+        self.fuel.replace(FUEL) == 0
+    }
+
+    /// Takes a step; false when the budget of the question is used up.
+    pub(crate) fn step(&self) -> bool {
+        let left = self.fuel.get();
+        self.fuel.set(left.saturating_sub(1));
+        left > 0
     }
 
     fn want(&self, file: FileId) {

@@ -3,7 +3,7 @@
 use crate::graph::{Graph, Resolved};
 use crate::ir::{Binding, ClassKind, FunctionKind, TypeRef};
 use crate::source::FileId;
-use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -28,7 +28,7 @@ impl Graph<'_> {
 
     fn type_at(&self, value: &Shared, fuel: u8) -> Type {
         let Some(fuel) = fuel.checked_sub(1) else { return Type::Unknown };
-        self.types.get(value, Type::Unknown, || self.type_behind(value, fuel))
+        self.types.get(value, Type::Unknown, || if self.step() { self.type_behind(value, fuel) } else { Type::Unknown })
     }
 
     fn type_behind(&self, value: &Shared, fuel: u8) -> Type {
@@ -54,10 +54,7 @@ impl Graph<'_> {
                     })
                     .unwrap_or(Type::Unknown),
                 Type::External(path, args) => self.external_member(&format!("{path}.{name}"), &args),
-                _ => match self.expand(value) {
-                    Some(inner) => self.type_at(&inner, fuel),
-                    None => Type::Unknown,
-                },
+                _ => self.type_of_known_field(value, base, name, fuel),
             },
             ValueKind::Element(base) | ValueKind::Index(base, _) => match self.type_at(base, fuel) {
                 Type::Array(inner) => *inner,
@@ -83,6 +80,19 @@ impl Graph<'_> {
             ValueKind::Either(values) => self.first_known(values, fuel),
             _ => Type::Unknown,
         }
+    }
+
+    /// A field of an object that is written out, or of a file's exports.
+    fn type_of_known_field(&self, value: &Shared, base: &Shared, name: &str, fuel: u8) -> Type {
+        let inner = match &base.kind {
+            ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Class(_) => self.expand(value),
+            _ => {
+                let known = self.resolved(base);
+                let is_object = matches!(known.kind, ValueKind::Object { .. });
+                is_object.then(|| Value::field(&known, name, value.span))
+            }
+        };
+        inner.map_or(Type::Unknown, |inner| self.type_at(&inner, fuel))
     }
 
     fn first_known<'v>(&self, values: impl IntoIterator<Item = &'v Shared>, fuel: u8) -> Type {

@@ -36,6 +36,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
             for (at, summary) in unit.summary.functions.iter().enumerate() {
                 let function = FunctionRef { file, id: FunctionId::of(at) };
                 for event in &summary.calls {
+                    graph.refuel();
                     if let Some(mint) = mint_of(graph, &event.call) {
                         let (credential, what) = (mint.credential, mint.what.clone());
                         own.entry(function).or_default().push(Minting { site: event.call.site, credential, what });
@@ -58,6 +59,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
                 break;
             }
             let Some(summary) = self.graph.summary(at) else { continue };
+            self.graph.refuel();
             let called = summary.calls.iter().flat_map(|event| self.graph.targets(&event.call));
             let closures = summary.closures.keys().map(|id| FunctionRef { file: at.file, id: *id });
             let next: Vec<FunctionRef> = called.map(|target| target.function).chain(closures).collect();

@@ -74,7 +74,9 @@ impl Evaluator<'_, '_> {
     }
 
     fn eval(&self, value: &Shared, fuel: u8) -> Vec<Chain> {
-        let Some(fuel) = fuel.checked_sub(1) else { return self.unknown(value, "budget: too many steps to follow") };
+        let Some(fuel) = fuel.checked_sub(1).filter(|_| self.graph.step()) else {
+            return self.unknown(value, "budget: too many steps to follow");
+        };
         match &value.kind {
             ValueKind::Null => self.one(Origin::Null, value, "a literal null"),
             ValueKind::Undefined => self.one(Origin::Null, value, "undefined"),

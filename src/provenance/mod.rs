@@ -143,6 +143,7 @@ impl ColumnTracer<'_, '_> {
         reached.insert(candidate.function);
         let mut site: Option<DraftSite> = None;
         for way in found.ways {
+            self.graph.refuel();
             let mut judge = Judge {
                 graph: self.graph,
                 schema: self.schema,
@@ -159,7 +160,16 @@ impl ColumnTracer<'_, '_> {
             }
             let top = Top { function: way.top, fresh: &way.fresh };
             let evaluator = Evaluator { top: Some(top), ..evaluator(None) };
-            let (chains, value) = match judge.written(&lookup(), &evaluator, &way.row) {
+            let written = judge.written(&lookup(), &evaluator, &way.row);
+            if self.graph.refuel() {
+                let at = self.graph.sources.location(candidate.span);
+                gaps.insert(Gap {
+                    path: at.path,
+                    line: at.line,
+                    why: "budget: what is written here takes too many steps to follow".into(),
+                });
+            }
+            let (chains, value) = match written {
                 Written::Nothing => continue,
                 Written::Perhaps(gap) => {
                     gaps.insert(gap);

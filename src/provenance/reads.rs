@@ -26,6 +26,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
             };
             for read in &summary.reads {
                 let ValueKind::Field(base, name) = &read.kind else { continue };
+                graph.refuel();
                 let bound = tracked.bindings.iter().any(|(model, property)| {
                     schema.models[model.0].properties[*property].name == *name
                         && evaluator.row_model(base) == Some(*model)

@@ -46,7 +46,9 @@ impl Lookup<'_, '_> {
 
     fn at(&self, row: &Shared, fuel: u8) -> Cell {
         let unknown = |why: &str| Cell::Unknown { why: why.to_owned(), at: row.span };
-        let Some(fuel) = fuel.checked_sub(1) else { return unknown("the row is built in too many steps to follow") };
+        let Some(fuel) = fuel.checked_sub(1).filter(|_| self.graph.step()) else {
+            return unknown("the row is built in too many steps to follow");
+        };
         match &row.kind {
             ValueKind::Object { base, entries } => self.entries(base.as_ref(), entries, fuel),
             ValueKind::Cond { then, otherwise, .. } => {

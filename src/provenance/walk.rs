@@ -66,6 +66,7 @@ impl Walk<'_, '_> {
         let mut spent = 0;
         while let Some(state) = open.pop() {
             spent += 1;
+            self.graph.refuel();
             if spent > BUDGET {
                 return Ways { ways, cut: true };
             }
@@ -120,6 +121,7 @@ impl Walk<'_, '_> {
             if state.functions.contains(&edge.caller) {
                 continue;
             }
+            self.graph.refuel();
             let (row, mut known) = match &edge.kind {
                 EdgeKind::Call(call) => {
                     let bindings = self.graph.bind(call, state.function);

@@ -16,6 +16,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {
+                graph.refuel();
                 written(graph, schema, &rows, function, event, &mut found);
             }
         }

@@ -35,6 +35,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {
+                graph.refuel();
                 for (text, params) in texts(graph, &rows, &event.call) {
                     let ValueKind::Sql(sql, holes) = &text.kind else { continue };
                     bound.insert(text.span);
