@@ -272,7 +272,7 @@ impl Graph<'_> {
                     Some(other) => other,
                     None => Type::Unknown,
                 };
-                Some(Given::Type(self.written_type(text, &argument, &[])))
+                Some(Given::Type(Self::written_type(text, &argument, &[])))
             }
         }
     }
@@ -355,12 +355,13 @@ fn handed_bindings(graph: &Graph, call: &CallValue, targets: &[Target], nth: usi
         }
     }
     let params = (0..count)
-        .map(|at| match graph.handed(call, closure, u32::try_from(at).unwrap_or(u32::MAX)) {
-            Some(Given::Value(value)) => value,
-            _ => {
-                let span = graph.function(closure).and_then(|f| f.params.get(at)).map_or(span, |param| param.span);
-                Value::new(ValueKind::Param(closure, u32::try_from(at).unwrap_or(u32::MAX)), span)
+        .map(|at| {
+            let nth = u32::try_from(at).unwrap_or(u32::MAX);
+            if let Some(Given::Value(value)) = graph.handed(call, closure, nth) {
+                return value;
             }
+            let span = graph.function(closure).and_then(|f| f.params.get(at)).map_or(span, |param| param.span);
+            Value::new(ValueKind::Param(closure, nth), span)
         })
         .collect();
     Bindings { function: closure, params, this: None }

@@ -327,7 +327,6 @@ impl Substitution<'_, '_> {
                     _ => Arc::clone(value),
                 };
             }
-            ValueKind::Leaves(..) | ValueKind::Param(..) => return Arc::clone(value),
             ValueKind::Field(base, name) => return Value::field(&self.apply(base), name, span),
             ValueKind::Element(base) => return Value::element(&self.apply(base), span),
             ValueKind::Index(base, index) => return Value::index(&self.apply(base), &self.apply(index), span),
@@ -393,6 +392,8 @@ impl Substitution<'_, '_> {
             | ValueKind::Class(_)
             | ValueKind::Import(..)
             | ValueKind::Global(_)
+            | ValueKind::Leaves(..)
+            | ValueKind::Param(..)
             | ValueKind::Stored { .. } => return Arc::clone(value),
         };
         Value::new(kind, span)

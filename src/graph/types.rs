@@ -63,8 +63,9 @@ impl Graph<'_> {
             },
             ValueKind::Call(call) => self.call_type(call, value, fuel),
             ValueKind::After { before, .. } => self.type_at(before, fuel),
-            ValueKind::Object { base: Some(base), .. } => self.type_at(base, fuel),
-            ValueKind::Rest(base, _) | ValueKind::Subset(base) => self.type_at(base, fuel),
+            ValueKind::Object { base: Some(base), .. } | ValueKind::Rest(base, _) | ValueKind::Subset(base) => {
+                self.type_at(base, fuel)
+            }
             ValueKind::Captured(function, local) | ValueKind::Leaves(function, local) => {
                 let declared = self.module(function.file).and_then(|module| module.locals.get(local.at()));
                 let declared = declared.and_then(|local| local.ty.as_ref());
@@ -190,7 +191,7 @@ impl Graph<'_> {
     /// What a receiver row says of a member of a library class.
     fn external_member(&self, path: &str, args: &[Type]) -> Type {
         let row = self.rules.receiver().find(|row| row.call.matches(path));
-        row.map_or(Type::Unknown, |row| self.written_type(&row.gives, &|_| Type::Unknown, args))
+        row.map_or(Type::Unknown, |row| Self::written_type(&row.gives, &|_| Type::Unknown, args))
     }
 
     /// What a receiver row says of a call's result.
@@ -220,13 +221,13 @@ impl Graph<'_> {
                     other => other,
                 })
             };
-            return known(self.written_type(&row.gives, &argument, &args));
+            return known(Self::written_type(&row.gives, &argument, &args));
         }
         None
     }
 
     /// `typeorm#Repository<$0>` with what the indexes stand for.
-    pub(crate) fn written_type(&self, text: &str, argument: &dyn Fn(usize) -> Type, receiver_args: &[Type]) -> Type {
+    pub(crate) fn written_type(text: &str, argument: &dyn Fn(usize) -> Type, receiver_args: &[Type]) -> Type {
         let (head, inner) = match text.split_once('<') {
             Some((head, inner)) => (head, Some(inner.trim_end_matches('>'))),
             None => (text, None),
@@ -238,7 +239,9 @@ impl Graph<'_> {
             };
         }
         let args = match inner {
-            Some(inner) => inner.split(',').map(|arg| self.written_type(arg.trim(), argument, receiver_args)).collect(),
+            Some(inner) => {
+                inner.split(',').map(|arg| Self::written_type(arg.trim(), argument, receiver_args)).collect()
+            }
             None => receiver_args.to_vec(),
         };
         Type::External(head.to_owned(), args)

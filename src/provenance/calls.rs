@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::provenance::chain::Chain;
+use crate::provenance::chain::{Chain, one, unknown};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{Hop, Origin};
 use crate::rules::{Form, Mint};
@@ -54,7 +54,7 @@ impl Evaluator<'_, '_> {
     }
 
     fn minted(&self, value: &Shared, call: &CallValue, mint: &Mint) -> Vec<Chain> {
-        let mut chains = self.one(Origin::Fresh, value, format!("{} at {}", mint.what, self.place(call.site.span)));
+        let mut chains = one(Origin::Fresh, value, format!("{} at {}", mint.what, self.place(call.site.span)));
         let atom = &mut chains[0][0];
         atom.form = Some(mint.form);
         atom.definite = mint.keys.is_empty();
@@ -78,14 +78,14 @@ impl Evaluator<'_, '_> {
                 return chains;
             }
             let name = self.graph.name(targets[0].function);
-            return self.unknown(value, format!("{name}() returns nothing that can be followed"));
+            return unknown(value, format!("{name}() returns nothing that can be followed"));
         }
         if let Some(mint) = self.mint(call) {
             return self.minted(value, call, mint);
         }
         if let Some(model) = sites::model_read(self.graph, self.schema, call) {
             let table = &self.schema.models[model.0].table;
-            return self.one(Origin::Supplied, value, format!("a row of {table}"));
+            return one(Origin::Supplied, value, format!("a row of {table}"));
         }
         let path = self.graph.callee_path(call);
         if let Some(chains) = self.passed(value, call, path.as_deref(), fuel) {
@@ -126,7 +126,7 @@ impl Evaluator<'_, '_> {
         let makes = ["generate", "create", "mint", "issue", "sign", "make", "random", "new", "rotate", "exchange"];
         let thing = ["token", "jwt", "secret", "uuid", "key", "code", "nonce", "random"];
         if makes.iter().any(|verb| folded.starts_with(verb)) && thing.iter().any(|noun| folded.contains(noun)) {
-            let mut chains = self.one(Origin::Fresh, value, format!("{name}(), whose name says that it makes one"));
+            let mut chains = one(Origin::Fresh, value, format!("{name}(), whose name says that it makes one"));
             let atom = &mut chains[0][0];
             (atom.inferred, atom.definite, atom.mint) = (true, true, Some(call.site));
             return chains;
@@ -150,7 +150,7 @@ impl Evaluator<'_, '_> {
             return self.eval(&call.args[0].value, fuel);
         }
         let shown = if name.is_empty() { "a call".to_owned() } else { format!("{name}()") };
-        self.unknown(value, format!("the result of {shown} at {}, which no rule describes", self.place(call.site.span)))
+        unknown(value, format!("the result of {shown} at {}, which no rule describes", self.place(call.site.span)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::ir::Missing;
 use crate::provenance::path::{Hop, Meaning, Origin};
 use crate::rules::Form;
-use crate::summary::CallSite;
+use crate::summary::{CallSite, Shared};
 
 /// One source of a value.
 #[derive(Clone, Debug)]
@@ -25,6 +25,24 @@ pub(super) type Chain = Vec<Atom>;
 
 /// More alternatives than these are joined by their origin alone.
 const WIDEST: usize = 24;
+
+/// A value of one origin.
+pub(super) fn one(origin: Origin, value: &Shared, reason: impl Into<String>) -> Vec<Chain> {
+    let form = match origin {
+        Origin::Null | Origin::Omitted | Origin::Generated => None,
+        _ => Some(Form::Plain),
+    };
+    let reason = reason.into();
+    let trail = vec![Hop { span: value.span, what: reason.clone() }];
+    vec![vec![Atom { origin, form, definite: false, inferred: false, reason, trail, mint: None }]]
+}
+
+/// A value that cannot be told, and why.
+pub(super) fn unknown(value: &Shared, why: impl Into<String>) -> Vec<Chain> {
+    let mut chains = one(Origin::Unknown, value, why);
+    chains[0][0].form = Some(Form::Unknown);
+    chains
+}
 
 pub(super) fn rank(atom: &Atom) -> u8 {
     match (atom.origin, atom.form) {
@@ -93,7 +111,7 @@ pub(super) fn dedup(chains: Vec<Chain>) -> Vec<Chain> {
 }
 
 pub(super) fn meaning(chains: &[Chain]) -> Meaning {
-    Meaning { chains: chains.iter().map(|chain| origins(chain)).collect() }
+    Meaning { chains: chains.iter().map(origins).collect() }
 }
 
 fn origins(chain: &Chain) -> Vec<Origin> {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::provenance::chain::{Atom, Chain, dedup, fallback, join, rank};
-use crate::provenance::path::{Hop, Origin};
-use crate::rules::Form;
+use crate::provenance::chain::{Chain, dedup, fallback, join, one, rank, unknown};
+use crate::provenance::path::Origin;
 use crate::schema::{ColumnId, ModelId, Schema};
 use crate::sites;
 use crate::source::Span;
@@ -33,22 +32,6 @@ impl Evaluator<'_, '_> {
         dedup(self.eval(value, DEEPEST))
     }
 
-    pub(super) fn one(&self, origin: Origin, value: &Shared, reason: impl Into<String>) -> Vec<Chain> {
-        let form = match origin {
-            Origin::Null | Origin::Omitted | Origin::Generated => None,
-            _ => Some(Form::Plain),
-        };
-        let reason = reason.into();
-        let trail = vec![Hop { span: value.span, what: reason.clone() }];
-        vec![vec![Atom { origin, form, definite: false, inferred: false, reason, trail, mint: None }]]
-    }
-
-    pub(super) fn unknown(&self, value: &Shared, why: impl Into<String>) -> Vec<Chain> {
-        let mut chains = self.one(Origin::Unknown, value, why);
-        chains[0][0].form = Some(Form::Unknown);
-        chains
-    }
-
     pub(super) fn place(&self, span: Span) -> String {
         let at = self.graph.sources.location(span);
         format!("{}:{}", at.path, at.line)
@@ -56,14 +39,14 @@ impl Evaluator<'_, '_> {
 
     pub(super) fn eval(&self, value: &Shared, fuel: u8) -> Vec<Chain> {
         let Some(fuel) = fuel.checked_sub(1).filter(|_| self.graph.step()) else {
-            return self.unknown(value, "budget: too many steps to follow");
+            return unknown(value, "budget: too many steps to follow");
         };
         match &value.kind {
-            ValueKind::Null => self.one(Origin::Null, value, "a literal null"),
-            ValueKind::Undefined => self.one(Origin::Null, value, "undefined"),
-            ValueKind::Text(text) if text.is_empty() => self.one(Origin::Null, value, "an empty string"),
+            ValueKind::Null => one(Origin::Null, value, "a literal null"),
+            ValueKind::Undefined => one(Origin::Null, value, "undefined"),
+            ValueKind::Text(text) if text.is_empty() => one(Origin::Null, value, "an empty string"),
             ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_) => {
-                let mut chains = self.one(Origin::Supplied, value, "a constant");
+                let mut chains = one(Origin::Supplied, value, "a constant");
                 chains[0][0].definite = true;
                 chains
             }
@@ -111,8 +94,8 @@ impl Evaluator<'_, '_> {
                 Some(inner) if !Arc::ptr_eq(&inner, value) => self.eval(&inner, fuel),
                 _ => self.part_of(value, base, fuel),
             },
-            ValueKind::Global(name) if name == "undefined" => self.one(Origin::Null, value, "undefined"),
-            ValueKind::Global(name) => self.one(Origin::Supplied, value, format!("the global {name}")),
+            ValueKind::Global(name) if name == "undefined" => one(Origin::Null, value, "undefined"),
+            ValueKind::Global(name) => one(Origin::Supplied, value, format!("the global {name}")),
             ValueKind::Opaque(why, operands) => match operands.as_slice() {
                 // Arithmetic and the like on one value: still that value.
                 [only] if *why != "nested too deeply" => {
@@ -120,7 +103,7 @@ impl Evaluator<'_, '_> {
                     chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
                     chains
                 }
-                _ => self.unknown(value, *why),
+                _ => unknown(value, *why),
             },
             ValueKind::Captured(..)
             | ValueKind::Leaves(..)
@@ -130,16 +113,16 @@ impl Evaluator<'_, '_> {
                 Some(inner) if !Arc::ptr_eq(&inner, value) => self.eval(&inner, fuel),
                 _ => self.outside(value),
             },
-            _ => self.unknown(value, "a value that is not followed"),
+            _ => unknown(value, "a value that is not followed"),
         }
     }
 
     fn outside(&self, value: &Shared) -> Vec<Chain> {
         match self.graph.path(value) {
             Some(path) if !path.starts_with('?') => {
-                self.one(Origin::Supplied, value, format!("{path}, from outside the tree"))
+                one(Origin::Supplied, value, format!("{path}, from outside the tree"))
             }
-            _ => self.unknown(value, "a variable whose value could not be found"),
+            _ => unknown(value, "a variable whose value could not be found"),
         }
     }
 
@@ -153,18 +136,18 @@ impl Evaluator<'_, '_> {
         if let Some(top) = self.top.filter(|top| top.function == function) {
             if top.fresh.contains(&at) {
                 let reason = format!("`{name}` of {owner}, received from the issuer");
-                return self.one(Origin::Fresh, value, reason);
+                return one(Origin::Fresh, value, reason);
             }
-            return self.one(Origin::Supplied, value, format!("`{name}`, handed in by the caller of {owner}"));
+            return one(Origin::Supplied, value, format!("`{name}`, handed in by the caller of {owner}"));
         }
         if self.graph.entries(function).iter().any(|entry| entry.fresh.contains(&at)) {
-            return self.one(Origin::Fresh, value, format!("`{name}` of {owner}, received from the issuer"));
+            return one(Origin::Fresh, value, format!("`{name}` of {owner}, received from the issuer"));
         }
         let is_entry = !self.graph.entries(function).is_empty();
         if is_entry {
-            return self.one(Origin::Supplied, value, format!("`{name}`, handed in by the caller of {owner}"));
+            return one(Origin::Supplied, value, format!("`{name}`, handed in by the caller of {owner}"));
         }
-        self.unknown(value, format!("`{name}` of a callback, handed in by code that is not followed"))
+        unknown(value, format!("`{name}` of a callback, handed in by code that is not followed"))
     }
 
     /// `base.name`: a column of a row, a key of a mint's result, a key of what an entry point is given.
@@ -193,7 +176,7 @@ impl Evaluator<'_, '_> {
             }
             ValueKind::This(class) => {
                 let name = self.graph.class(*class).map_or("", |class| class.name.as_str());
-                self.unknown(value, format!("a field of {name} that nothing in the tree assigns"))
+                unknown(value, format!("a field of {name} that nothing in the tree assigns"))
             }
             ValueKind::Field(..)
             | ValueKind::Element(_)
@@ -203,7 +186,7 @@ impl Evaluator<'_, '_> {
             | ValueKind::Rest(..)
             | ValueKind::Subset(_) => self.eval(base, fuel),
             ValueKind::Call(call) => self.call(base, call, fuel),
-            ValueKind::Opaque(why, _) => self.unknown(value, *why),
+            ValueKind::Opaque(why, _) => unknown(value, *why),
             _ => match self.graph.expand(base) {
                 Some(inner) if !Arc::ptr_eq(&inner, base) => {
                     let inner = match &value.kind {
@@ -235,7 +218,9 @@ impl Evaluator<'_, '_> {
                     None => typed(),
                 }
             }
-            ValueKind::Element(base) | ValueKind::Index(base, _) => self.row_model_at(base, fuel),
+            ValueKind::Element(base) | ValueKind::Index(base, _) | ValueKind::Object { base: Some(base), .. } => {
+                self.row_model_at(base, fuel)
+            }
             ValueKind::Cond { then, otherwise, .. } => {
                 self.row_model_at(then, fuel).or_else(|| self.row_model_at(otherwise, fuel))
             }
@@ -243,7 +228,6 @@ impl Evaluator<'_, '_> {
                 self.row_model_at(left, fuel).or_else(|| self.row_model_at(right, fuel))
             }
             ValueKind::Either(values) => values.iter().find_map(|value| self.row_model_at(value, fuel)),
-            ValueKind::Object { base: Some(base), .. } => self.row_model_at(base, fuel),
             ValueKind::Object { base: None, .. } | ValueKind::Array(_) => None,
             _ => {
                 let behind = self.graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
@@ -280,21 +264,21 @@ impl Evaluator<'_, '_> {
             .any(|(id, property)| *id == model && self.schema.models[id.0].properties[*property].name == name);
         let table = &self.schema.models[model.0].table;
         if same {
-            return self.one(
+            return one(
                 Origin::Preserved,
                 value,
                 format!("`{}`, read from {table} at {}", self.graph.sources.text(value.span), self.place(value.span)),
             );
         }
-        self.one(Origin::Supplied, value, format!("the value of another column, {table}.{name}"))
+        one(Origin::Supplied, value, format!("the value of another column, {table}.{name}"))
     }
 
     fn stored_column(&self, value: &Shared, column: &str) -> Vec<Chain> {
         let tracked = &self.schema.columns[self.column.0];
         if tracked.column.eq_ignore_ascii_case(column) {
-            return self.one(Origin::Preserved, value, format!("the column's own value at {}", self.place(value.span)));
+            return one(Origin::Preserved, value, format!("the column's own value at {}", self.place(value.span)));
         }
-        self.one(Origin::Supplied, value, format!("the value of another column, {column}"))
+        one(Origin::Supplied, value, format!("the value of another column, {column}"))
     }
 
     /// What is glued together: the secret part decides.
@@ -317,7 +301,7 @@ impl Evaluator<'_, '_> {
                 }
                 chains
             }
-            None => self.one(Origin::Null, value, "nothing"),
+            None => one(Origin::Null, value, "nothing"),
         }
     }
 }

@@ -209,7 +209,6 @@ impl Lookup<'_, '_> {
                 }
                 self.shaped(row)
             }
-            Type::Array(_) => None,
             _ => None,
         }
     }

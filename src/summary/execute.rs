@@ -2,7 +2,7 @@
 
 mod expressions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::ir::Binding;
@@ -342,12 +342,12 @@ fn conjunction(guards: &Guards) -> Option<Shared> {
 
 /// Variables of functions around that a closure assigns by name.
 fn assigned_outside(module: &Module, id: FunctionId) -> Vec<LocalId> {
-    fn visit(module: &Module, id: FunctionId, statements: &[Stmt], out: &mut BTreeMap<LocalId, ()>) {
+    fn visit(module: &Module, id: FunctionId, statements: &[Stmt], out: &mut BTreeSet<LocalId>) {
         for statement in statements {
             match statement {
                 Stmt::Assign { target: Place::Local(local), .. } => {
                     if module.locals.get(local.at()).is_some_and(|l| l.function != id) {
-                        out.insert(*local, ());
+                        out.insert(*local);
                     }
                 }
                 Stmt::If { then, otherwise, .. } => {
@@ -364,7 +364,7 @@ fn assigned_outside(module: &Module, id: FunctionId) -> Vec<LocalId> {
             }
         }
     }
-    let mut out = BTreeMap::new();
+    let mut out = BTreeSet::new();
     visit(module, id, &module.function(id).body, &mut out);
-    out.into_keys().collect()
+    out.into_iter().collect()
 }

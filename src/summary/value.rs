@@ -148,11 +148,10 @@ impl ValueKind {
             Self::Field(base, _) | Self::Element(base) | Self::Rest(base, _) | Self::Subset(base) | Self::Not(base) => {
                 visit(base);
             }
-            Self::Index(left, right) | Self::And(left, right) => {
-                visit(left);
-                visit(right);
-            }
-            Self::Fallback { left, right, .. } | Self::Compare { left, right, .. } => {
+            Self::Index(left, right)
+            | Self::And(left, right)
+            | Self::Fallback { left, right, .. }
+            | Self::Compare { left, right, .. } => {
                 visit(left);
                 visit(right);
             }

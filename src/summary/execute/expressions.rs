@@ -196,7 +196,7 @@ impl Execution<'_> {
         );
         let in_tree =
             matches!(call.callee.kind, ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..))
-                || call.receiver().is_some_and(|receiver| rooted_in_this(receiver));
+                || call.receiver().is_some_and(rooted_in_this);
         if can_change && in_tree {
             let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(before) };
             self.env.insert(local, Value::new(kind, span));
