@@ -2,29 +2,27 @@
 //!
 //! The modules stand in the order of the pipeline; each uses only those above it. [`audit`] runs it.
 
+// Blank lines keep `cargo fmt` from sorting them.
 pub mod source;
 
 pub mod ir;
 pub mod rules;
 
 pub mod config;
-
 pub mod discover;
 pub mod frontend;
 pub mod summary;
 
 pub mod graph;
-
 pub mod schema;
 pub mod sites;
 
-pub mod demand;
 pub mod provenance;
 
+pub mod demand;
 pub mod probe;
 
 pub mod contract;
-
 pub mod report;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::provenance::meaning::{Atom, Chain, Evaluator};
+use crate::provenance::chain::{Atom, Chain};
+use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{Hop, Origin};
 use crate::provenance::row::{Cell, Lookup};
 use crate::rules::{Form, Operation, Undefined};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
 use crate::ir::FunctionId;
-use crate::provenance::meaning::mint_of;
+use crate::provenance::calls::mint_of;
 use crate::provenance::path::{EntryPoint, Hop, MissingWrite, Step};
 use crate::provenance::walk::entry_point;
 use crate::source::Scope;

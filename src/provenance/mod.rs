@@ -14,7 +14,10 @@
 //! Worked example: `updateToken(id, a) { repo.update(id, { accessToken: a }) }` writes `Param 1`. Called as `updateToken(u.id, u.accessToken)` with
 //! `u = repo.findOne(..)` it writes `preserved`; called with `jwt.sign(..)` it writes `fresh`.
 
+mod calls;
 mod cells;
+mod chain;
+mod conditions;
 mod issuing;
 mod meaning;
 mod path;
@@ -30,8 +33,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
 use crate::provenance::cells::{Judge, Written};
+use crate::provenance::chain::Chain;
 use crate::provenance::issuing::Issuing;
-use crate::provenance::meaning::{Chain, Evaluator, Top};
+use crate::provenance::meaning::{Evaluator, Top};
 use crate::provenance::row::Lookup;
 use crate::provenance::walk::{Walk, Way};
 use crate::rules::{Form, Operation};
@@ -199,7 +203,7 @@ impl ColumnTracer<'_, '_> {
     }
 
     fn draft(&self, candidate: &Candidate, way: Way, chains: &[Chain]) -> Draft {
-        let meaning = meaning::meaning(chains);
+        let meaning = chain::meaning(chains);
         let atoms = || chains.iter().flatten();
         let inferred = !way.certain || !candidate.certain || atoms().any(|atom| atom.inferred);
         let forms: BTreeSet<Form> = atoms().filter_map(|atom| atom.form).collect();

@@ -354,9 +354,12 @@ fn config() -> Config {
         column: "access_token".into(),
         contract: None,
         decision: None,
+        decision_exists: None,
         form: None,
         cohorts: vec![cohort],
         line: Some(4),
+        contract_line: None,
+        decision_line: None,
     };
     Config { shown: Some("tokendrift.toml".into()), columns: vec![column], ..Config::default() }
 }

@@ -1,7 +1,12 @@
 //! What is known about libraries, as typed data: one pack a stack, in the schema that users write too.
 //!
 //! Input: `rules/<id>.toml` (built in) and the packs a configuration names. Output: [`Rules`], all rows of all packs.
-//! Each row says one fact of one library; the engine knows no library by name.
+//!
+//! Invariants: each row says one fact of one library, and the engine knows no library by name; rows keep the order of their packs; an
+//! unknown key, path or form is an error with its line, never ignored.
+//!
+//! Worked example: the row `{ call = "@nestjs/jwt#JwtService.sign", what = "a signed JWT" }` of `mint` makes the result of `this.jwt.sign(..)` fresh wherever `this.jwt` is typed
+//! as a `JwtService` of that package.
 //!
 //! # Callable paths
 //! A callable is named by where it comes from and what is called on it: `argon2#hash` (export of a module),

@@ -1,0 +1,103 @@
+//! Chains of origins and their algebra: in turn, in the alternative, each once.
+
+use std::collections::BTreeSet;
+
+use crate::ir::Missing;
+use crate::provenance::path::{Hop, Meaning, Origin};
+use crate::rules::Form;
+use crate::summary::CallSite;
+
+/// One source of a value.
+#[derive(Clone, Debug)]
+pub(super) struct Atom {
+    pub origin: Origin,
+    pub form: Option<Form>,
+    /// Never NULL or `undefined`: made here.
+    pub definite: bool,
+    pub inferred: bool,
+    pub reason: String,
+    pub trail: Vec<Hop>,
+    pub mint: Option<CallSite>,
+}
+
+/// Alternatives in order: the first that is there.
+pub(super) type Chain = Vec<Atom>;
+
+/// More alternatives than these are joined by their origin alone.
+const WIDEST: usize = 24;
+
+pub(super) fn rank(atom: &Atom) -> u8 {
+    match (atom.origin, atom.form) {
+        (_, Some(Form::Encrypted)) => 7,
+        (_, Some(Form::Hashed)) => 6,
+        (Origin::Fresh, _) => 5,
+        (Origin::Preserved, _) => 4,
+        (Origin::Unknown, _) => 3,
+        (Origin::Supplied, _) if !atom.definite => 2,
+        (Origin::Supplied, _) => 1,
+        _ => 0,
+    }
+}
+
+pub(super) fn fallback(left: Vec<Chain>, when: Missing, right: impl FnOnce() -> Vec<Chain>) -> Vec<Chain> {
+    let ends_missing = |chain: &Chain| chain.last().is_none_or(|last| !last.definite);
+    if !left.iter().any(ends_missing) {
+        return left;
+    }
+    let right = right();
+    let mut all = Vec::new();
+    for chain in left {
+        let Some(last) = chain.last() else { continue };
+        if last.definite {
+            all.push(chain);
+            continue;
+        }
+        let drops = last.origin == Origin::Null && (when != Missing::Undefined || last.reason == "undefined");
+        // A default for `undefined` leaves a value that was handed over as it is.
+        if when == Missing::Undefined && !drops {
+            let handed = last.origin != Origin::Supplied && last.origin != Origin::Unknown;
+            if handed {
+                all.push(chain);
+                continue;
+            }
+        }
+        for then in &right {
+            let mut joined: Chain = if drops { chain[..chain.len() - 1].to_vec() } else { chain.clone() };
+            joined.extend(then.iter().cloned());
+            all.push(joined);
+        }
+    }
+    all
+}
+
+pub(super) fn join(mut left: Vec<Chain>, right: Vec<Chain>) -> Vec<Chain> {
+    left.extend(right);
+    if left.len() > WIDEST { dedup(left) } else { left }
+}
+
+/// One chain of each kind; the first stays.
+pub(super) fn dedup(chains: Vec<Chain>) -> Vec<Chain> {
+    let mut seen = BTreeSet::new();
+    chains
+        .into_iter()
+        .map(|mut chain| {
+            chain.dedup_by(|next, kept| next.origin == kept.origin && next.form == kept.form);
+            chain
+        })
+        .filter(|chain| {
+            let key: Vec<_> = chain.iter().map(|atom| (atom.origin, atom.form, atom.inferred, atom.mint)).collect();
+            seen.insert(key)
+        })
+        .take(WIDEST * 4)
+        .collect()
+}
+
+pub(super) fn meaning(chains: &[Chain]) -> Meaning {
+    Meaning { chains: chains.iter().map(|chain| origins(chain)).collect() }
+}
+
+fn origins(chain: &Chain) -> Vec<Origin> {
+    let mut all: Vec<Origin> = chain.iter().map(|atom| atom.origin).collect();
+    all.dedup();
+    all
+}

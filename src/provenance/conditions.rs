@@ -1,0 +1,84 @@
+//! Whether a condition holds, as far as constants and what is known of the path decide it.
+
+use std::sync::Arc;
+
+use crate::ir::Missing;
+use crate::provenance::meaning::Evaluator;
+use crate::provenance::path::Origin;
+use crate::summary::{Shared, ValueKind};
+
+impl Evaluator<'_, '_> {
+    /// Whether a condition holds, where constants decide it.
+    pub(super) fn holds(&self, cond: &Shared, fuel: u8) -> Option<bool> {
+        let fuel = fuel.checked_sub(1)?;
+        match &cond.kind {
+            ValueKind::Bool(value) => Some(*value),
+            ValueKind::Null | ValueKind::Undefined => Some(false),
+            ValueKind::Text(text) => Some(!text.is_empty()),
+            ValueKind::Number(text) => Some(text != "0"),
+            ValueKind::Not(inner) => self.holds(inner, fuel).map(|value| !value),
+            ValueKind::And(left, right) => match (self.holds(left, fuel), self.holds(right, fuel)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
+            ValueKind::Fallback { left, right, when: Missing::Falsy } => {
+                match (self.holds(left, fuel), self.holds(right, fuel)) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (Some(false), Some(false)) => Some(false),
+                    _ => None,
+                }
+            }
+            ValueKind::Compare { left, right, equal } => {
+                let same = self.same(left, right)?;
+                Some(same == *equal)
+            }
+            ValueKind::Object { .. } | ValueKind::Array(_) | ValueKind::Function(_) => Some(true),
+            _ => {
+                let resolved = self.graph.resolved(cond);
+                if !Arc::ptr_eq(&resolved, cond) {
+                    let simple = matches!(
+                        resolved.kind,
+                        ValueKind::Bool(_)
+                            | ValueKind::Null
+                            | ValueKind::Undefined
+                            | ValueKind::Text(_)
+                            | ValueKind::Number(_)
+                    );
+                    if simple {
+                        return self.holds(&resolved, fuel);
+                    }
+                }
+                // What was minted or received on this path is there.
+                let chains = self.eval(cond, fuel.min(12));
+                let all = |origin| chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == origin);
+                if chains.is_empty() {
+                    None
+                } else if all(Origin::Fresh) {
+                    Some(true)
+                } else if all(Origin::Null) {
+                    Some(false)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    fn same(&self, left: &Shared, right: &Shared) -> Option<bool> {
+        let (left, right) = (self.graph.resolved(left), self.graph.resolved(right));
+        let nullish = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
+        let constant = |value: &Shared| match &value.kind {
+            ValueKind::Text(text) | ValueKind::Number(text) => Some(text.clone()),
+            ValueKind::Bool(value) => Some(value.to_string()),
+            _ => None,
+        };
+        match (constant(&left), constant(&right)) {
+            (Some(left), Some(right)) => Some(left == right),
+            (Some(_), None) if nullish(&right) => Some(false),
+            (None, Some(_)) if nullish(&left) => Some(false),
+            _ if nullish(&left) && nullish(&right) => Some(true),
+            _ => None,
+        }
+    }
+}

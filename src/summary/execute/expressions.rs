@@ -1,0 +1,213 @@
+//! The symbolic value of one expression, and what evaluating it does: calls, reads, closures.
+
+use std::sync::Arc;
+
+use crate::ir::{Binding, Call, Entry, ExprId, ExprKind, FunctionId, Item, LocalId};
+use crate::source::Span;
+use crate::summary::execute::{BUDGET, Execution, assigned_outside};
+use crate::summary::{
+    Argument, CallSite, CallValue, ClassRef, Event, FunctionRef, Guard, Member, Shared, Slot, Value, ValueKind,
+};
+
+impl Execution<'_> {
+    pub(super) fn local(&self, local: LocalId, span: Span) -> Shared {
+        self.env.get(&local).cloned().unwrap_or_else(|| {
+            // An own variable that is read before any assignment here was assigned elsewhere: in a loop, by a closure.
+            self.unassigned(local, span)
+        })
+    }
+
+    pub(super) fn binding(&mut self, binding: &Binding, span: Span) -> Shared {
+        let file = self.module.file;
+        let kind = match binding {
+            Binding::Local(local) => return self.local(*local, span),
+            Binding::Function(id) => ValueKind::Function(FunctionRef { file, id: *id }),
+            Binding::Class(id) => ValueKind::Class(ClassRef { file, id: *id }),
+            Binding::Import(id) => ValueKind::Import(file, *id),
+            Binding::Global(name) => ValueKind::Global(name.clone()),
+        };
+        Value::new(kind, span)
+    }
+
+    pub(super) fn eval(&mut self, id: ExprId) -> Shared {
+        let expr = self.module.expr(id);
+        let span = expr.span;
+        self.spent += 1;
+        if self.spent > BUDGET {
+            return Value::new(ValueKind::Opaque("function too large to follow", Vec::new()), span);
+        }
+        let kind = match &expr.kind {
+            ExprKind::Text(text) => ValueKind::Text(text.clone()),
+            ExprKind::Number(text) => ValueKind::Number(text.clone()),
+            ExprKind::Bool(value) => ValueKind::Bool(*value),
+            ExprKind::Null => ValueKind::Null,
+            ExprKind::Undefined => ValueKind::Undefined,
+            ExprKind::This | ExprKind::Super => match self.this {
+                Some(id) if matches!(expr.kind, ExprKind::Super) => {
+                    ValueKind::Super(ClassRef { file: self.module.file, id })
+                }
+                Some(id) => ValueKind::This(ClassRef { file: self.module.file, id }),
+                None => ValueKind::Opaque("`this` outside a class", Vec::new()),
+            },
+            ExprKind::Name(binding) => return self.binding(binding, span),
+            ExprKind::Field { base, name, .. } => return self.field(*base, name, span),
+            ExprKind::Index { base, index } => {
+                let (base, index) = (self.eval(*base), self.eval(*index));
+                return Value::index(&base, &index, span);
+            }
+            ExprKind::Element(base) => return Value::element(&self.eval(*base), span),
+            ExprKind::Rest { base, except } => ValueKind::Rest(self.eval(*base), except.clone().into()),
+            ExprKind::Subset(base) => ValueKind::Subset(self.eval(*base)),
+            ExprKind::Object(entries) => {
+                let entries = entries.iter().map(|entry| self.slot(entry)).collect();
+                ValueKind::Object { base: None, entries }
+            }
+            ExprKind::Array(items) => ValueKind::Array(
+                items
+                    .iter()
+                    .map(|item| match item {
+                        Item::One(value) => Member::One(self.eval(*value)),
+                        Item::Spread(value) => Member::Spread(self.eval(*value)),
+                        Item::Each(value) => Member::Each(self.eval(*value)),
+                    })
+                    .collect(),
+            ),
+            ExprKind::Call(call) => return self.call(id, call, span),
+            ExprKind::Cond { cond, then, otherwise } => {
+                let cond = self.eval(*cond);
+                let then = self.under(&cond, true, *then);
+                let otherwise = self.under(&cond, false, *otherwise);
+                ValueKind::Cond { cond, then, otherwise }
+            }
+            ExprKind::Fallback { left, right, when } => {
+                ValueKind::Fallback { left: self.eval(*left), right: self.eval(*right), when: *when }
+            }
+            ExprKind::And { left, right } => {
+                let left = self.eval(*left);
+                let right = self.under(&left, true, *right);
+                ValueKind::And(left, right)
+            }
+            ExprKind::Not(inner) => ValueKind::Not(self.eval(*inner)),
+            ExprKind::Compare { left, right, equal } => {
+                ValueKind::Compare { left: self.eval(*left), right: self.eval(*right), equal: *equal }
+            }
+            ExprKind::Concat(parts) => ValueKind::Concat(self.all(parts)),
+            ExprKind::Closure(id) => {
+                self.closure(*id);
+                ValueKind::Function(FunctionRef { file: self.module.file, id: *id })
+            }
+            ExprKind::Sql(text) => {
+                let holes = self.all(&text.holes);
+                let value = Value::new(ValueKind::Sql(Arc::new((**text).clone()), holes), span);
+                self.out.sql.push((Arc::clone(&value), self.guards.clone()));
+                return value;
+            }
+            ExprKind::Opaque { why, operands } => ValueKind::Opaque(why, self.all(operands)),
+        };
+        Value::new(kind, span)
+    }
+
+    fn all(&mut self, ids: &[ExprId]) -> Vec<Shared> {
+        ids.iter().map(|id| self.eval(*id)).collect()
+    }
+
+    /// An expression that is evaluated only where a condition holds (or fails).
+    pub(super) fn under(&mut self, cond: &Shared, holds: bool, id: ExprId) -> Shared {
+        let outer = self.guards.clone();
+        self.guards = Some(Arc::new(Guard { cond: Arc::clone(cond), holds, outer: outer.clone() }));
+        let value = self.eval(id);
+        self.guards = outer;
+        value
+    }
+
+    fn field(&mut self, base: ExprId, name: &str, span: Span) -> Shared {
+        if matches!(self.module.expr(base).kind, ExprKind::This)
+            && let Some(value) = self.own.get(name)
+        {
+            return Arc::clone(value);
+        }
+        let base = self.eval(base);
+        let unknown = Value::new(ValueKind::Field(Arc::clone(&base), name.to_owned()), span);
+        self.out.reads.push(unknown);
+        Value::field(&base, name, span)
+    }
+
+    fn slot(&mut self, entry: &Entry) -> Slot {
+        match entry {
+            Entry::Named { key, key_span, value } => {
+                Slot::Named { key: key.clone(), key_span: *key_span, value: self.eval(*value) }
+            }
+            Entry::Computed { key, value } => {
+                let key_value = self.eval(*key);
+                let value = self.eval(*value);
+                match &key_value.kind {
+                    ValueKind::Text(key) => Slot::Named { key: key.clone(), key_span: key_value.span, value },
+                    _ => Slot::Computed { key: key_value, value },
+                }
+            }
+            Entry::Spread(value) => Slot::Spread(self.eval(*value)),
+        }
+    }
+
+    /// Keeps the variables as the closure finds them, and lets its own assignments reach here.
+    fn closure(&mut self, id: FunctionId) {
+        self.out.closures.insert(id, self.env.clone());
+        let reference = FunctionRef { file: self.module.file, id };
+        for local in assigned_outside(self.module, id) {
+            let span = self.module.locals[local.at()].span;
+            let before = self.local(local, span);
+            let left = Value::new(ValueKind::Leaves(reference, local), span);
+            let either = Value::new(ValueKind::Either(vec![before, left]), span);
+            self.set_local(local, either);
+        }
+    }
+
+    fn call(&mut self, id: ExprId, call: &Call, span: Span) -> Shared {
+        let callee_expr = self.module.expr(call.callee);
+        let callee = match &callee_expr.kind {
+            // Not `self.field`: a method is no read of a column, and its receiver must stay visible.
+            ExprKind::Field { base, name, .. } => {
+                let base = self.eval(*base);
+                match &base.kind {
+                    ValueKind::Object { .. } => Value::field(&base, name, callee_expr.span),
+                    _ => Value::new(ValueKind::Field(base, name.clone()), callee_expr.span),
+                }
+            }
+            _ => self.eval(call.callee),
+        };
+        let args: Vec<Argument> =
+            call.args.iter().map(|arg| Argument { value: self.eval(arg.value), spread: arg.spread }).collect();
+        let site = CallSite { function: self.function, expr: id, span };
+        let made = Arc::new(CallValue { site, callee, args, is_new: call.is_new, type_args: call.type_args.clone() });
+        self.out.calls.push(Event { call: Arc::clone(&made), guards: self.guards.clone() });
+        for (at, arg) in call.args.iter().enumerate() {
+            self.touch(arg.value, Some(u32::try_from(at).unwrap_or(u32::MAX)), &made, span);
+        }
+        Value::new(ValueKind::Call(made), span)
+    }
+
+    /// The callee may assign fields of a variable that it is given.
+    fn touch(&mut self, arg: ExprId, slot: Option<u32>, call: &Arc<CallValue>, span: Span) {
+        let ExprKind::Name(Binding::Local(local)) = self.module.expr(arg).kind else { return };
+        let Some(before) = self.env.get(&local) else { return };
+        let can_change = matches!(
+            before.kind,
+            ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. } | ValueKind::Param(..)
+        );
+        let in_tree =
+            matches!(call.callee.kind, ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..))
+                || call.receiver().is_some_and(|receiver| rooted_in_this(receiver));
+        if can_change && in_tree {
+            let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(before) };
+            self.env.insert(local, Value::new(kind, span));
+        }
+    }
+}
+
+fn rooted_in_this(value: &Shared) -> bool {
+    match &value.kind {
+        ValueKind::This(_) => true,
+        ValueKind::Field(base, _) => rooted_in_this(base),
+        _ => false,
+    }
+}
