@@ -1,4 +1,4 @@
-//! Which functions a call reaches, and who calls a function.
+//! Which functions a call reaches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -283,61 +283,8 @@ enum Given {
     Type(Type),
 }
 
-/// Every edge of the graph, by called function.
-pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Edge>> {
-    let mut callers: BTreeMap<FunctionRef, Vec<Edge>> = BTreeMap::new();
-    for (file, unit) in graph.units() {
-        for (at, summary) in unit.summary.functions.iter().enumerate() {
-            let caller = FunctionRef { file, id: FunctionId::of(at) };
-            for event in &summary.calls {
-                let call = &event.call;
-                graph.refuel();
-                let targets = graph.targets(call);
-                let edge =
-                    |certain, kind| Edge { caller, span: event.span(), guards: event.guards.clone(), certain, kind };
-                for target in &targets {
-                    let made = edge(target.certain, EdgeKind::Call(Arc::clone(call)));
-                    callers.entry(target.function).or_default().push(made);
-                }
-                for (nth, arg) in call.args.iter().enumerate() {
-                    for closure in functions_in(&arg.value) {
-                        let bindings = handed_bindings(graph, call, &targets, nth, closure);
-                        callers.entry(closure).or_default().push(edge(true, EdgeKind::Callback(bindings)));
-                    }
-                }
-            }
-        }
-    }
-    for (route, runs, span) in crate::graph::entries::framework_edges(graph) {
-        let made = Edge { caller: route, span, guards: None, certain: true, kind: EdgeKind::Framework };
-        callers.entry(runs).or_default().push(made);
-    }
-    for edges in callers.values_mut() {
-        edges.sort_by_key(|edge| (edge.span, edge.caller));
-    }
-    callers
-}
-
-/// The functions that an argument hands over: itself, or those in its object.
-fn functions_in(value: &Shared) -> Vec<FunctionRef> {
-    match &value.kind {
-        ValueKind::Function(function) => vec![*function],
-        ValueKind::Object { entries, .. } => entries
-            .iter()
-            .filter_map(|entry| match entry {
-                crate::summary::Slot::Named { value, .. } => match value.kind {
-                    ValueKind::Function(function) => Some(function),
-                    _ => None,
-                },
-                _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// What the parameters of a handed-over function are: what the called function of the tree passes on, or what a rule row says.
-fn handed_bindings(graph: &Graph, call: &CallValue, targets: &[Target], nth: usize, closure: FunctionRef) -> Bindings {
+pub(super) fn handed_bindings(graph: &Graph, call: &CallValue, targets: &[Target], nth: usize, closure: FunctionRef) -> Bindings {
     let count = graph.function(closure).map_or(0, |f| f.params.len());
     let span = call.site.span;
     let unknown = || Value::new(ValueKind::Opaque("a parameter that the called library hands in", Vec::new()), span);

@@ -9,6 +9,7 @@
 //! Worked example: in `constructor(private users: UsersService) {} login() { this.users.updateToken(id, t) }` the receiver's type is the
 //! class `UsersService`, found through the import; the target is its method `updateToken`, certain.
 
+mod callers;
 mod calls;
 mod entries;
 mod expand;
@@ -23,13 +24,14 @@ pub use expand::Bindings;
 pub use exports::Resolved;
 pub use types::Type;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module};
 use crate::rules::Rules;
-use crate::source::{FileId, SourceSet};
+use crate::source::{FileId, SourceSet, Span};
 use crate::summary::{ClassRef, FunctionRef, ModuleSummary, Shared, Summary, Value};
 
 /// A lowered file and its summaries.
@@ -85,7 +87,9 @@ pub struct Graph<'a> {
     classes: BTreeMap<&'a str, Vec<ClassRef>>,
     /// Class -> classes that extend or implement it.
     heirs: BTreeMap<ClassRef, Vec<ClassRef>>,
-    callers: BTreeMap<FunctionRef, Vec<Edge>>,
+    index: callers::CallIndex<'a>,
+    callers: RefCell<BTreeMap<FunctionRef, Rc<Vec<Edge>>>>,
+    framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     entries: BTreeMap<FunctionRef, Vec<Entry>>,
 }
 
@@ -105,7 +109,9 @@ impl<'a> Graph<'a> {
             by_name: BTreeMap::new(),
             classes: BTreeMap::new(),
             heirs: BTreeMap::new(),
-            callers: BTreeMap::new(),
+            index: callers::CallIndex::new(units),
+            callers: RefCell::default(),
+            framework_edges: OnceCell::new(),
             entries: BTreeMap::new(),
         };
         for (file, unit) in units {
@@ -122,7 +128,6 @@ impl<'a> Graph<'a> {
         }
         graph.heirs = graph.find_heirs();
         graph.entries = entries::find(&graph);
-        graph.callers = calls::find(&graph);
         // What linking itself could not see in this round is asked for only on the way to a site.
         graph.forget();
         graph
@@ -179,11 +184,6 @@ impl<'a> Graph<'a> {
 
     fn want(&self, file: FileId) {
         self.wants.borrow_mut().insert(file);
-    }
-
-    /// Who calls a function, framework calls included; sorted by place.
-    pub fn callers(&self, of: FunctionRef) -> &[Edge] {
-        self.callers.get(&of).map_or(&[], Vec::as_slice)
     }
 
     /// What makes a function an entry point; empty where nothing does.

@@ -128,7 +128,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
                     let missing = MissingWrite { entry: point.clone(), function: name, span, reason, steps };
                     found.entry((point, *issuer)).or_insert(missing);
                 }
-                for edge in callers {
+                for edge in callers.iter() {
                     if seen.insert(edge.caller) {
                         let mut steps = steps.clone();
                         steps.push(Step { function: self.graph.name(edge.caller), span: edge.span });

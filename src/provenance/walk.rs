@@ -190,7 +190,7 @@ impl Walk<'_, '_> {
         if self.graph.callers(state.function).is_empty() {
             return self.up(state, above);
         }
-        for edge in self.graph.callers(state.function) {
+        for edge in self.graph.callers(state.function).iter() {
             let mut steps = state.steps.clone();
             push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
             above.push(State {
