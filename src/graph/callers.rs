@@ -42,7 +42,9 @@ impl<'a> CallIndex<'a> {
                     index.add(unit, (function, nth), &event.call);
                 }
                 for values in summary.assigned.values() {
-                    values.iter().for_each(|value| index.label(value, 3));
+                    for value in values {
+                        index.label(value, 3);
+                    }
                 }
             }
             unit.summary.exported.values().for_each(|value| index.label(value, 3));
@@ -116,7 +118,10 @@ impl<'a> CallIndex<'a> {
 /// A constant that is made to be a name: several words, held together by `.`, `-`, `:`, `_` or `/`.
 fn is_label(text: &str) -> bool {
     let joined = text.split(['.', '-', ':', '_', '/']).filter(|word| !word.is_empty()).count() > 1;
-    joined && text.len() >= 8 && text.len() <= 80 && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-:_/".contains(c))
+    joined
+        && text.len() >= 8
+        && text.len() <= 80
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-:_/".contains(c))
 }
 
 fn texts_in(value: &Shared) -> Vec<&str> {
