@@ -176,3 +176,54 @@ fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::bench::Tree;
+
+    fn paths(tree: &Tree, files: &BTreeSet<FileId>) -> Vec<String> {
+        files.iter().map(|file| tree.sources.get(*file).path.clone()).collect()
+    }
+
+    fn tree() -> Tree {
+        Tree::of(&[
+            ("src/auth.ts", "import { store } from './store'; export function login() { store(1); }"),
+            ("src/names.ts", "export const shown = (user) => user.token;"),
+            ("src/other.ts", "export function nothing() { restore(); }"),
+            (
+                "src/store.ts",
+                "import { PrismaClient } from '@prisma/client'; const db = new PrismaClient();
+                 export function store(id) { return db.user.update({ where: { id }, data: {} }); }",
+            ),
+        ])
+    }
+
+    #[test]
+    fn at_first_the_schema_and_what_names_the_column_are_wanted() {
+        let tree = tree();
+        assert_eq!(paths(&tree, &first(&tree.sources, &tree.rules, &tree.config)), ["schema.prisma", "src/names.ts"]);
+    }
+
+    #[test]
+    fn then_what_writes_the_model_without_naming_the_column() {
+        let tree = tree();
+        assert_eq!(paths(&tree, &writers(&tree.sources, &tree.rules, &tree.schema)), ["src/store.ts"]);
+    }
+
+    #[test]
+    fn then_what_mentions_a_function_that_was_reached() {
+        let tree = tree();
+        let graph = tree.graph();
+        let reached = BTreeSet::from([tree.function(&graph, "store")]);
+        assert_eq!(paths(&tree, &callers(&graph, &reached)), ["src/auth.ts", "src/store.ts"]);
+    }
+
+    #[test]
+    fn an_index_file_goes_by_its_folder() {
+        assert_eq!(
+            [stem("src/users/index.ts"), stem("src/user.service.ts"), stem("a.ts")],
+            ["users", "user.service", "a"]
+        );
+    }
+}

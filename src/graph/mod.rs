@@ -283,3 +283,8 @@ impl<'a> Graph<'a> {
         heirs
     }
 }
+
+#[cfg(test)]
+pub(crate) mod bench;
+#[cfg(test)]
+mod tests;

@@ -119,3 +119,61 @@ fn origins(chain: &Chain) -> Vec<Origin> {
     all.dedup();
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ORIGINS: [Origin; 5] = [Origin::Fresh, Origin::Preserved, Origin::Null, Origin::Supplied, Origin::Unknown];
+
+    fn atom() -> impl Strategy<Value = Atom> {
+        (0..ORIGINS.len(), any::<bool>()).prop_map(|(at, definite)| Atom {
+            origin: ORIGINS[at],
+            form: None,
+            definite: definite && ORIGINS[at] != Origin::Null,
+            inferred: false,
+            reason: String::new(),
+            trail: Vec::new(),
+            mint: None,
+        })
+    }
+
+    fn chains() -> impl Strategy<Value = Vec<Chain>> {
+        prop::collection::vec(prop::collection::vec(atom(), 1..3), 1..4)
+    }
+
+    fn or(left: &[Chain], right: &[Chain]) -> Vec<Chain> {
+        fallback(left.to_vec(), Missing::Nullish, || right.to_vec())
+    }
+
+    fn shown(chains: &[Chain]) -> Meaning {
+        meaning(&dedup(chains.to_vec()))
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_how_fallbacks_are_bracketed(a in chains(), b in chains(), c in chains()) {
+            prop_assert_eq!(shown(&or(&or(&a, &b), &c)), shown(&or(&a, &or(&b, &c))));
+        }
+
+        #[test]
+        fn the_order_of_alternatives_does_not_matter(a in chains(), b in chains()) {
+            prop_assert_eq!(shown(&join(a.clone(), b.clone())), shown(&join(b, a)));
+        }
+
+        #[test]
+        fn an_alternative_given_twice_counts_once(a in chains()) {
+            prop_assert_eq!(shown(&join(a.clone(), a.clone())), shown(&a));
+        }
+
+        #[test]
+        fn what_is_always_there_has_no_fallback(a in chains(), b in chains()) {
+            let mut a = a;
+            for chain in &mut a {
+                chain.last_mut().unwrap().definite = true;
+            }
+            prop_assert_eq!(meaning(&or(&a, &b)), meaning(&a));
+        }
+    }
+}

@@ -271,3 +271,6 @@ impl ColumnTracer<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,3 +75,6 @@ fn model_of_accessor(schema: &Schema, accessor: &str) -> Option<ModelId> {
 fn is_tracked(schema: &Schema, model: ModelId) -> bool {
     schema.columns.iter().any(|column| column.bindings.iter().any(|(id, _)| *id == model))
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,3 +86,6 @@ impl Event {
         self.call.site.span
     }
 }
+
+#[cfg(test)]
+mod tests;
