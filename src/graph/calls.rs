@@ -1,6 +1,5 @@
 //! Which functions a call reaches.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::graph::expand::Bindings;
@@ -284,7 +283,13 @@ enum Given {
 }
 
 /// What the parameters of a handed-over function are: what the called function of the tree passes on, or what a rule row says.
-pub(super) fn handed_bindings(graph: &Graph, call: &CallValue, targets: &[Target], nth: usize, closure: FunctionRef) -> Bindings {
+pub(super) fn handed_bindings(
+    graph: &Graph,
+    call: &CallValue,
+    targets: &[Target],
+    nth: usize,
+    closure: FunctionRef,
+) -> Bindings {
     let count = graph.function(closure).map_or(0, |f| f.params.len());
     let span = call.site.span;
     let unknown = || Value::new(ValueKind::Opaque("a parameter that the called library hands in", Vec::new()), span);
