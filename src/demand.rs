@@ -41,7 +41,7 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
                 Language::Prisma => true,
                 Language::Sql => of_table.contains(&id),
                 Language::TypeScript | Language::Tsx => {
-                    of_column.contains(&id) || (declaring.contains(&id) && of_table.contains(&id))
+                    of_table.contains(&id) && (of_column.contains(&id) || declaring.contains(&id))
                 }
             };
             if matters {
@@ -114,6 +114,9 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
             FunctionKind::Constructor => class.and_then(|class| graph.class(class)).map_or("", |class| &class.name),
             _ => declared.name.as_str(),
         };
+        for label in graph.labels(*function) {
+            wanted.extend(graph.sources.mentions(&[label]).into_iter().flatten());
+        }
         if name.is_empty() || name.starts_with('<') || name.starts_with('%') {
             continue;
         }
@@ -138,17 +141,9 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
     wanted
 }
 
-/// What a file that uses a class says: its name, the name of an instance, its bases and interfaces, its file.
+/// What a file that uses a class says: one of its names, or the name of its file.
 fn class_names(graph: &Graph, class: ClassRef) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for owner in graph.lineage(class) {
-        if let Some(declared) = graph.class(owner)
-            && !declared.name.is_empty()
-        {
-            names.insert(declared.name.clone());
-            names.insert(lower_first(&declared.name));
-        }
-    }
+    let mut names: BTreeSet<String> = graph.names_of_class(class).into_iter().collect();
     names.insert(stem(graph.sources.get(class.file).path.as_str()).to_owned());
     names
 }

@@ -181,6 +181,10 @@ impl Graph<'_> {
             FunctionKind::Constructor => class.and_then(|class| self.class(class)).map_or("", |class| &class.name),
             _ => declared.name.as_str(),
         };
+        let mut names = vec![name.to_owned()];
+        names.extend(class.map_or_else(Vec::new, |class| self.names_of_class(class)));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let _limit = self.limit(Rc::new(self.sources.mentions(&names).into_iter().flatten().collect()));
         let index = &self.index;
         let mut candidates: Vec<At> = Vec::new();
         candidates.extend(index.direct.get(&of).into_iter().flatten());
@@ -225,6 +229,20 @@ impl Graph<'_> {
         }
         edges.sort_by_key(|edge| (edge.span, edge.caller));
         edges
+    }
+
+    /// What code that uses a class can call it: its name, that of an instance, its bases and interfaces.
+    pub fn names_of_class(&self, class: ClassRef) -> Vec<String> {
+        let mut names = Vec::new();
+        for owner in self.lineage(class) {
+            if let Some(declared) = self.class(owner).filter(|declared| !declared.name.is_empty()) {
+                let mut letters = declared.name.chars();
+                let instance =
+                    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect());
+                names.extend([declared.name.clone(), instance]);
+            }
+        }
+        names
     }
 
     /// The constants that name a function where it is registered: `{ id: 'mail.send', handler }`.

@@ -139,6 +139,10 @@ fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<String> {
 
 /// `app.post('/login', limiter, handler)`.
 fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+    // Most calls hand over no function at all.
+    if !call.args.iter().any(|arg| may_run(&arg.value, 3)) {
+        return;
+    }
     let name = call.method();
     let mut path = None;
     for row in rows.iter().filter(|row| row.kind == EntryKind::Call) {
@@ -165,6 +169,30 @@ fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut B
                 add(graph, row, function, route.clone(), found);
             }
         }
+    }
+}
+
+/// Whether an argument can be a handler, by its shape alone.
+fn may_run(value: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &value.kind {
+        ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..) => true,
+        ValueKind::Field(base, _) => {
+            matches!(
+                base.kind,
+                ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Captured(..) | ValueKind::Call(_)
+            )
+        }
+        ValueKind::Call(call) => call.method() == Some("bind") || call.args.iter().any(|arg| may_run(&arg.value, fuel)),
+        ValueKind::Array(members) => members.iter().any(|member| match member {
+            crate::summary::Member::One(inner) => may_run(inner, fuel),
+            _ => false,
+        }),
+        ValueKind::Object { entries, .. } => entries.iter().any(|entry| match entry {
+            Slot::Named { value, .. } => may_run(value, fuel),
+            _ => false,
+        }),
+        _ => false,
     }
 }
 

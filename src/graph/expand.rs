@@ -89,7 +89,9 @@ impl Graph<'_> {
                 let inner = self.expand(base)?;
                 Some(Value::new(ValueKind::Rest(inner, Arc::clone(except)), span))
             }
-            ValueKind::Call(call) => self.results.get(value, None, || self.returned(call)),
+            ValueKind::Call(call) => {
+                self.results.get(value, None, || self.returned(call).or_else(|| self.given_back(call)))
+            }
             ValueKind::After { call, arg, before } => Some(self.after(call, *arg, before)),
             _ => None,
         }
@@ -121,6 +123,11 @@ impl Graph<'_> {
                 return Some(Value::new(ValueKind::Fallback { left, right, when: *when }, span));
             }
             ValueKind::And(_, right) => return Some(Value::field(right, name, span)),
+            ValueKind::Call(call) => {
+                if let Some(inside) = self.kept_under(call, name) {
+                    return Some(inside);
+                }
+            }
             ValueKind::Rest(inner, except) if !except.iter().any(|key| key == name) => {
                 return Some(Value::field(inner, name, span));
             }
@@ -221,14 +228,59 @@ impl Graph<'_> {
         }
     }
 
+    /// What a library call keeps under a key of its result: `E.right(x)` is `{ right: x }`.
+    fn kept_under(&self, call: &CallValue, name: &str) -> Option<Shared> {
+        let mut rows = self.rules.pass().filter(|row| row.key.as_deref() == Some(name)).peekable();
+        rows.peek()?;
+        let path = self.library_path(call)?;
+        let row = rows.find(|row| row.call.matches(&path))?;
+        row.from.iter().flat_map(|from| self.argument(call, from)).next()
+    }
+
+    /// What a library call that runs a function returns of it: `$transaction(async (tx) => x)` is `x`.
+    fn given_back(&self, call: &CallValue) -> Option<Shared> {
+        let method = call.method();
+        let mut rows = self
+            .rules
+            .callback()
+            .filter(|row| row.returns && row.call.last().is_none_or(|last| method.is_none_or(|method| method == last)))
+            .peekable();
+        rows.peek()?;
+        let path = self.library_path(call)?;
+        let row = rows.find(|row| row.call.matches(&path))?;
+        let run = self.argument(call, &row.function).into_iter().next()?;
+        match &run.kind {
+            ValueKind::Function(function) => self.summary(*function)?.returns.clone(),
+            // `$transaction([a, b])`
+            ValueKind::Array(_) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The callable path of a call that leaves the tree.
+    pub fn library_path(&self, call: &CallValue) -> Option<String> {
+        if self.targets(call).is_empty() { self.callee_path(call) } else { None }
+    }
+
     /// What a library call that changes its argument in place makes of it: `repository.merge(into, other)`.
     fn merged(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Option<Shared> {
-        let path = self.callee_path(call)?;
-        let row = self.rules.pass().find(|row| row.into.is_some() && row.call.matches(&path))?;
-        let into = row.into.as_ref()?;
-        if arg.is_none_or(|at| into.base != crate::rules::ArgBase::Nth(at)) {
+        let at = crate::rules::ArgBase::Nth(arg?);
+        let fills = |into: &Option<crate::rules::ArgPath>| into.as_ref().is_some_and(|into| into.base == at);
+        let method = call.method();
+        let fits = |pattern: &crate::rules::CallPattern| {
+            pattern.last().is_none_or(|last| method.is_none_or(|method| method == last))
+        };
+        let mut mints = self.rules.mint().filter(|row| fills(&row.into) && fits(&row.call)).peekable();
+        let mut passes = self.rules.pass().filter(|row| fills(&row.into) && fits(&row.call)).peekable();
+        if mints.peek().is_none() && passes.peek().is_none() {
             return None;
         }
+        let path = self.library_path(call)?;
+        if mints.any(|row| row.call.matches(&path)) {
+            return Some(Value::new(ValueKind::Call(Arc::new(call.clone())), call.site.span));
+        }
+        let row = passes.find(|row| row.call.matches(&path))?;
+        let into = row.into.as_ref()?;
         let others = row.from.iter().filter(|from| from.base != into.base);
         let entries = others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect();
         Some(Value::new(ValueKind::Object { base: Some(Arc::clone(before)), entries }, call.site.span))

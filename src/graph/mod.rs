@@ -69,6 +69,19 @@ impl<T: Clone> Memo<T> {
     }
 }
 
+/// See [`Graph::limit`].
+#[derive(Debug)]
+pub struct Limit<'g> {
+    limits: &'g RefCell<Option<Rc<BTreeSet<FileId>>>>,
+    before: Option<Rc<BTreeSet<FileId>>>,
+}
+
+impl Drop for Limit<'_> {
+    fn drop(&mut self) {
+        self.limits.replace(self.before.take());
+    }
+}
+
 /// The lowered files as one program.
 #[derive(Debug)]
 pub struct Graph<'a> {
@@ -76,6 +89,7 @@ pub struct Graph<'a> {
     pub rules: &'a Rules,
     units: &'a BTreeMap<FileId, Unit>,
     wants: RefCell<BTreeSet<FileId>>,
+    limits: RefCell<Option<Rc<BTreeSet<FileId>>>>,
     specifiers: RefCell<BTreeMap<(FileId, String), Option<FileId>>>,
     /// Steps that the question under way may still take.
     fuel: Cell<u32>,
@@ -101,6 +115,7 @@ impl<'a> Graph<'a> {
             rules,
             units,
             wants: RefCell::default(),
+            limits: RefCell::default(),
             specifiers: RefCell::default(),
             fuel: Cell::new(FUEL),
             types: Memo::default(),
@@ -182,7 +197,20 @@ impl<'a> Graph<'a> {
         left > 0
     }
 
+    /// Until the guard is dropped, only these files (and barrels, which lead to them) are asked for: the question under way
+    /// cannot be changed by others.
+    pub fn limit(&self, files: Rc<BTreeSet<FileId>>) -> Limit<'_> {
+        Limit { limits: &self.limits, before: self.limits.replace(Some(files)) }
+    }
+
     fn want(&self, file: FileId) {
+        let barrel = || {
+            let path = &self.sources.get(file).path;
+            path.rsplit('/').next().is_some_and(|name| name.starts_with("index."))
+        };
+        if self.limits.borrow().as_ref().is_some_and(|only| !only.contains(&file) && !barrel()) {
+            return;
+        }
         self.wants.borrow_mut().insert(file);
     }
 

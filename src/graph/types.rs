@@ -113,18 +113,24 @@ impl Graph<'_> {
         if let Some(given) = self.given_type(call) {
             return given;
         }
+        let mut declared = Type::Unknown;
         for target in self.targets(call) {
             let Some(function) = self.function(target.function) else { continue };
-            if let Some(declared) = &function.returns
-                && let Some(found) = known(self.resolve_type(target.function.file, declared))
+            if let Some(written) = &function.returns
+                && let Some(found) = known(self.resolve_type(target.function.file, written))
             {
-                return found;
+                declared = found;
+                break;
             }
         }
-        match self.expand(value) {
-            Some(inner) => self.type_at(&inner, fuel),
-            None => Type::Unknown,
+        // `Repository<E>` says less than the body does.
+        if declared == Type::Unknown || is_generic(&declared) {
+            let inner = self.expand(value).map_or(Type::Unknown, |inner| self.type_at(&inner, fuel));
+            if inner != Type::Unknown {
+                return inner;
+            }
         }
+        declared
     }
 
     fn type_args(&self, call: &CallValue) -> Vec<Type> {
@@ -209,7 +215,10 @@ impl Graph<'_> {
             }
             let receiver = call.receiver().map_or(Type::Unknown, |receiver| self.type_of(receiver));
             if row.gives == "$receiver" {
-                return Some(receiver);
+                return Some(match receiver {
+                    Type::Object(class) => Type::Instance(class, Vec::new()),
+                    other => other,
+                });
             }
             let args = match &receiver {
                 Type::External(_, args) => args.clone(),
@@ -344,6 +353,17 @@ impl Graph<'_> {
         }
         Type::Instance(class, args)
     }
+}
+
+/// Whether a type's arguments are parameters of a function around, not types.
+fn is_generic(ty: &Type) -> bool {
+    let open = |arg: &Type| match arg {
+        Type::External(path, _) => {
+            path.strip_prefix("global#").is_some_and(|name| name.len() <= 2 || name.starts_with('T'))
+        }
+        _ => false,
+    };
+    open(ty) || matches!(ty, Type::External(_, args) | Type::Instance(_, args) if args.iter().any(open))
 }
 
 fn known(ty: Type) -> Option<Type> {

@@ -149,6 +149,18 @@ impl Evaluator<'_, '_> {
         if call.is_new && call.args.len() == 1 {
             return self.eval(&call.args[0].value, fuel);
         }
+        // `retry(() => mint())`: most likely what the only function returns.
+        let mut functions = call.args.iter().filter_map(|arg| match arg.value.kind {
+            ValueKind::Function(function) => Some(function),
+            _ => None,
+        });
+        if let (Some(function), None) = (functions.next(), functions.next())
+            && let Some(returns) = self.graph.summary(function).and_then(|summary| summary.returns.as_ref())
+        {
+            let mut chains = self.eval(returns, fuel);
+            chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+            return chains;
+        }
         let shown = if name.is_empty() { "a call".to_owned() } else { format!("{name}()") };
         unknown(value, format!("the result of {shown} at {}, which no rule describes", self.place(call.site.span)))
     }

@@ -30,7 +30,7 @@ impl Evaluator<'_, '_> {
                 }
             }
             ValueKind::Compare { left, right, equal } => {
-                let same = self.same(left, right)?;
+                let same = self.same(left, right, fuel)?;
                 Some(same == *equal)
             }
             ValueKind::Object { .. } | ValueKind::Array(_) | ValueKind::Function(_) => Some(true),
@@ -65,7 +65,7 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    fn same(&self, left: &Shared, right: &Shared) -> Option<bool> {
+    fn same(&self, left: &Shared, right: &Shared, fuel: u8) -> Option<bool> {
         let (left, right) = (self.graph.resolved(left), self.graph.resolved(right));
         let nullish = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
         let constant = |value: &Shared| match &value.kind {
@@ -78,7 +78,19 @@ impl Evaluator<'_, '_> {
             (Some(_), None) if nullish(&right) => Some(false),
             (None, Some(_)) if nullish(&left) => Some(false),
             _ if nullish(&left) && nullish(&right) => Some(true),
-            _ => None,
+            // What was minted or received on this path is neither missing nor empty.
+            _ => {
+                let missing =
+                    |value: &Shared| nullish(value) || matches!(&value.kind, ValueKind::Text(t) if t.is_empty());
+                let other = match (missing(&left), missing(&right)) {
+                    (true, false) => &right,
+                    (false, true) => &left,
+                    _ => return None,
+                };
+                let chains = self.eval(other, fuel.min(12));
+                let fresh = chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == Origin::Fresh);
+                (fresh && !chains.is_empty()).then_some(false)
+            }
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::graph::Graph;
-use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
 use crate::provenance::path::{EntryPoint, Hop, MissingWrite, Step};
 use crate::provenance::walk::entry_point;
-use crate::source::Scope;
+use crate::source::{FileId, Scope};
 use crate::summary::{CallSite, FunctionRef};
 
 /// A mint that a function runs, itself or through what it calls.
@@ -22,7 +22,8 @@ pub(super) struct Minting {
 
 pub(super) struct Issuing<'g, 'a> {
     graph: &'g Graph<'a>,
-    own: BTreeMap<FunctionRef, Vec<Minting>>,
+    minting: Rc<BTreeSet<FileId>>,
+    own: RefCell<BTreeMap<FunctionRef, Rc<Vec<Minting>>>>,
     below: RefCell<BTreeMap<FunctionRef, BTreeSet<FunctionRef>>>,
 }
 
@@ -31,20 +32,26 @@ const BUDGET: usize = 4_000;
 
 impl<'g, 'a> Issuing<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>) -> Self {
-        let mut own: BTreeMap<FunctionRef, Vec<Minting>> = BTreeMap::new();
-        for (file, unit) in graph.units() {
-            for (at, summary) in unit.summary.functions.iter().enumerate() {
-                let function = FunctionRef { file, id: FunctionId::of(at) };
-                for event in &summary.calls {
-                    graph.refuel();
-                    if let Some(mint) = mint_of(graph, &event.call) {
-                        let (credential, what) = (mint.credential, mint.what.clone());
-                        own.entry(function).or_default().push(Minting { site: event.call.site, credential, what });
-                    }
-                }
-            }
+        let names: Vec<&str> =
+            graph.rules.mint().filter(|row| row.credential).filter_map(|row| row.call.last()).collect();
+        let minting = Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect());
+        Self { graph, minting, own: RefCell::default(), below: RefCell::default() }
+    }
+
+    /// The mints that a function runs itself.
+    fn own(&self, function: FunctionRef) -> Rc<Vec<Minting>> {
+        if let Some(known) = self.own.borrow().get(&function) {
+            return Rc::clone(known);
         }
-        Self { graph, own, below: RefCell::default() }
+        let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+        let mints = calls.filter_map(|event| {
+            self.graph.refuel();
+            let mint = mint_of(self.graph, &event.call)?;
+            Some(Minting { site: event.call.site, credential: mint.credential, what: mint.what.clone() })
+        });
+        let found: Rc<Vec<Minting>> = Rc::new(mints.collect());
+        self.own.borrow_mut().insert(function, Rc::clone(&found));
+        found
     }
 
     /// The function and all that it calls in the tree, closures included.
@@ -54,6 +61,8 @@ impl<'g, 'a> Issuing<'g, 'a> {
         }
         let mut seen = BTreeSet::from([function]);
         let mut open = vec![function];
+        // Only a file that names a mint can add one to what is below.
+        let _limit = self.graph.limit(Rc::clone(&self.minting));
         while let Some(at) = open.pop() {
             if seen.len() > BUDGET {
                 break;
@@ -72,7 +81,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
     /// The mints on a path: those of its functions and of what the functions call.
     pub(super) fn on(&self, functions: &[FunctionRef]) -> BTreeSet<Minting> {
         let below: BTreeSet<FunctionRef> = functions.iter().flat_map(|function| self.below(*function)).collect();
-        below.iter().filter_map(|function| self.own.get(function)).flatten().cloned().collect()
+        below.iter().flat_map(|function| self.own(*function).as_ref().clone()).collect()
     }
 
     /// Whether a path with these mints issues a token of the column whose values are minted at `minted`.
@@ -87,15 +96,15 @@ impl<'g, 'a> Issuing<'g, 'a> {
 
     /// The functions that hand a minted value of the column to their callers.
     pub(super) fn issuers(&self, minted: &BTreeSet<CallSite>) -> BTreeSet<FunctionRef> {
-        self.own
-            .iter()
-            .filter(|(function, mints)| {
-                let name = self.graph.name(**function).to_lowercase();
+        let functions: BTreeSet<FunctionRef> = minted.iter().map(|site| site.function).collect();
+        functions
+            .into_iter()
+            .filter(|function| {
+                let name = self.graph.name(*function).to_lowercase();
                 let named = ["token", "jwt", "session", "secret"].iter().any(|word| name.contains(word));
-                mints.iter().any(|mint| minted.contains(&mint.site) && (mint.credential || named))
-                    && self.graph.summary(**function).is_some_and(|summary| summary.returns.is_some())
+                self.own(*function).iter().any(|mint| minted.contains(&mint.site) && (mint.credential || named))
+                    && self.graph.summary(*function).is_some_and(|summary| summary.returns.is_some())
             })
-            .map(|(function, _)| *function)
             .collect()
     }
 

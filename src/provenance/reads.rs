@@ -1,6 +1,7 @@
 //! Who reads the column: fields of rows, queries that name it.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::graph::Graph;
 use crate::ir::{FunctionId, SqlStatement};
@@ -13,6 +14,8 @@ use crate::summary::{FunctionRef, ValueKind};
 /// Read sites in production code, sorted by place.
 pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<ReadSite> {
     let tracked = &schema.columns[column.0];
+    let names: Vec<&str> = tracked.bindings.iter().map(|(id, _)| schema.models[id.0].name.as_str()).collect();
+    let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
     let evaluator = Evaluator { graph, schema, column, top: None };
     let mut found: BTreeMap<Span, ReadSite> = BTreeMap::new();
     for (file, unit) in graph.units() {

@@ -117,7 +117,12 @@ impl Walk<'_, '_> {
             }
             return;
         }
+        let registered = !self.graph.entries(state.function).is_empty();
         for edge in callers.iter().rev() {
+            // Who registers a handler does not run it.
+            if registered && matches!(edge.kind, EdgeKind::Callback(_)) {
+                continue;
+            }
             if state.functions.contains(&edge.caller) {
                 continue;
             }
@@ -190,7 +195,11 @@ impl Walk<'_, '_> {
         if self.graph.callers(state.function).is_empty() {
             return self.up(state, above);
         }
+        let registered = !self.graph.entries(state.function).is_empty();
         for edge in self.graph.callers(state.function).iter() {
+            if registered && matches!(edge.kind, EdgeKind::Callback(_)) {
+                continue;
+            }
             let mut steps = state.steps.clone();
             push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
             above.push(State {
@@ -235,7 +244,11 @@ impl Walk<'_, '_> {
 }
 
 /// How an entry point is named: its function; a module's own code by its file.
-pub(super) fn entry_point(graph: &Graph, function: FunctionRef, route: String) -> EntryPoint {
+pub(super) fn entry_point(graph: &Graph, function: FunctionRef, mut route: String) -> EntryPoint {
+    if route.is_empty() {
+        // A job is known by the constant that it is registered under.
+        route = graph.labels(function).first().map_or_else(String::new, |label| format!("job {label}"));
+    }
     let declared = graph.function(function);
     let span = declared
         .map_or(Span { file: function.file, start: 0, end: 0 }, |f| Span { end: f.name_span.end, ..f.name_span });

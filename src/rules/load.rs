@@ -47,6 +47,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "prisma",
     "trpc",
     "typeorm",
+    "validation",
 ];
 
 /// The ids of the built-in packs, sorted.

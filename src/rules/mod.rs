@@ -262,6 +262,9 @@ pub struct Mint {
     pub keys: Vec<String>,
     #[serde(default)]
     pub form: Form,
+    /// An argument that becomes the result in place: `getRandomValues(bytes)`.
+    #[serde(default)]
+    pub into: Option<ArgPath>,
     /// What it makes, in words for reasons: `a signed JWT`, `random bytes`, `tokens received from the provider`.
     pub what: String,
     /// Whether the result is a credential by itself (a JWT, a token response) rather than mere randomness or an id; only
@@ -388,4 +391,7 @@ pub struct Callback {
     pub function: ArgPath,
     /// What each parameter is: an argument path, a class of a module (`typeorm#EntityManager`), or `?`.
     pub params: Vec<Handed>,
+    /// Whether the call returns what the function returns.
+    #[serde(default)]
+    pub returns: bool,
 }

@@ -13,6 +13,8 @@ mod nested;
 mod orm;
 mod sql;
 
+use std::rc::Rc;
+
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, ModelSource, Schema};
@@ -41,6 +43,14 @@ pub struct Candidate {
 
 /// Every write of a model that has a tracked column, sorted by place.
 pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
+    // A class that leads to a tracked model names it.
+    let names: Vec<&str> = schema
+        .columns
+        .iter()
+        .flat_map(|column| &column.bindings)
+        .map(|(id, _)| schema.models[id.0].name.as_str())
+        .collect();
+    let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
     let mut found = orm::find(graph, schema);
     found.extend(sql::find(graph, schema));
     found.sort_by_key(|candidate| (candidate.span, candidate.model, candidate.operation));

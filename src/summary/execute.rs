@@ -9,7 +9,8 @@ use crate::ir::Binding;
 use crate::ir::{ClassId, Decorator, Export, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
 use crate::summary::{
-    Argument, CallSite, CallValue, FunctionRef, Guard, Guards, ModuleSummary, Shared, Slot, Summary, Value, ValueKind,
+    Argument, CallSite, CallValue, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot, Summary, Value,
+    ValueKind,
 };
 
 /// More expressions than this in one function make the rest opaque: generated code, not written code.
@@ -281,6 +282,29 @@ impl<'a> Execution<'a> {
         self.env.insert(local, value);
     }
 
+    /// An object changed: so did what other variables hold of it, itself or as an element of a list.
+    fn change(&mut self, before: &Shared, after: &Shared, span: Span) {
+        if matches!(before.kind, ValueKind::Null | ValueKind::Undefined) {
+            return;
+        }
+        let list = match &before.kind {
+            ValueKind::Element(list) => Some(list),
+            _ => None,
+        };
+        let mut changed: Vec<(LocalId, Shared)> = Vec::new();
+        for (local, value) in &self.env {
+            if Arc::ptr_eq(value, before) {
+                changed.push((*local, Arc::clone(after)));
+            } else if list.is_some_and(|list| Arc::ptr_eq(value, list)) {
+                let each = vec![Member::Each(Arc::clone(after))];
+                changed.push((*local, Value::new(ValueKind::Array(each), span)));
+            }
+        }
+        for (local, value) in changed {
+            self.set_local(local, value);
+        }
+    }
+
     /// `base.slot = ..`: the variable at the root of `base` becomes a changed object.
     fn assign_slot(&mut self, base: ExprId, slot: Slot, span: Span, depth: u8) {
         if depth > 20 {
@@ -290,6 +314,7 @@ impl<'a> Execution<'a> {
             ExprKind::Name(Binding::Local(local)) => {
                 let before = self.local(*local, span);
                 let value = with_slot(&before, slot, span);
+                self.change(&before, &value, span);
                 self.set_local(*local, value);
             }
             ExprKind::This => {
@@ -340,14 +365,32 @@ fn conjunction(guards: &Guards) -> Option<Shared> {
     result
 }
 
-/// Variables of functions around that a closure assigns by name.
+/// The variable that a chain of fields starts from.
+fn root(module: &Module, mut at: ExprId) -> Option<LocalId> {
+    for _ in 0..20 {
+        match &module.expr(at).kind {
+            ExprKind::Name(Binding::Local(local)) => return Some(*local),
+            ExprKind::Field { base, .. } => at = *base,
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Variables of functions around that a closure assigns, them or their fields.
 fn assigned_outside(module: &Module, id: FunctionId) -> Vec<LocalId> {
     fn visit(module: &Module, id: FunctionId, statements: &[Stmt], out: &mut BTreeSet<LocalId>) {
         for statement in statements {
             match statement {
-                Stmt::Assign { target: Place::Local(local), .. } => {
-                    if module.locals.get(local.at()).is_some_and(|l| l.function != id) {
-                        out.insert(*local);
+                Stmt::Assign { target, .. } => {
+                    let local = match target {
+                        Place::Local(local) => Some(*local),
+                        Place::Field { base, .. } | Place::Index { base, .. } => root(module, *base),
+                    };
+                    if let Some(local) = local
+                        && module.locals.get(local.at()).is_some_and(|l| l.function != id)
+                    {
+                        out.insert(local);
                     }
                 }
                 Stmt::If { then, otherwise, .. } => {
@@ -360,7 +403,7 @@ fn assigned_outside(module: &Module, id: FunctionId) -> Vec<LocalId> {
                     visit(module, id, catch, out);
                     visit(module, id, finally, out);
                 }
-                Stmt::Assign { .. } | Stmt::Expr(_) | Stmt::Return(_) | Stmt::Throw(_) => {}
+                Stmt::Expr(_) | Stmt::Return(_) | Stmt::Throw(_) => {}
             }
         }
     }

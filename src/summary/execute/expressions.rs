@@ -188,26 +188,32 @@ impl Execution<'_> {
 
     /// The callee may assign fields of a variable that it is given.
     fn touch(&mut self, arg: ExprId, slot: Option<u32>, call: &Arc<CallValue>, span: Span) {
-        let ExprKind::Name(Binding::Local(local)) = self.module.expr(arg).kind else { return };
-        let Some(before) = self.env.get(&local) else { return };
+        let (local, of_list) = match &self.module.expr(arg).kind {
+            ExprKind::Name(Binding::Local(local)) => (*local, false),
+            ExprKind::Element(list) => match &self.module.expr(*list).kind {
+                ExprKind::Name(Binding::Local(local)) => (*local, true),
+                _ => return,
+            },
+            _ => return,
+        };
+        let Some(held) = self.env.get(&local).cloned() else { return };
+        let before = if of_list { Value::element(&held, span) } else { Arc::clone(&held) };
         let can_change = matches!(
             before.kind,
-            ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. } | ValueKind::Param(..)
+            ValueKind::Object { .. }
+                | ValueKind::Call(_)
+                | ValueKind::After { .. }
+                | ValueKind::Param(..)
+                | ValueKind::Element(_)
         );
-        let in_tree =
-            matches!(call.callee.kind, ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..))
-                || call.receiver().is_some_and(rooted_in_this);
-        if can_change && in_tree {
-            let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(before) };
-            self.env.insert(local, Value::new(kind, span));
+        if !can_change {
+            return;
         }
-    }
-}
-
-fn rooted_in_this(value: &Shared) -> bool {
-    match &value.kind {
-        ValueKind::This(_) => true,
-        ValueKind::Field(base, _) => rooted_in_this(base),
-        _ => false,
+        let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before };
+        let mut after = Value::new(kind, span);
+        if of_list {
+            after = Value::new(ValueKind::Array(vec![Member::Each(after)]), span);
+        }
+        self.env.insert(local, after);
     }
 }
