@@ -16,6 +16,7 @@ mod expand;
 mod exports;
 mod modules;
 mod names;
+mod substitution;
 mod types;
 
 pub use calls::{Edge, EdgeKind, Target};
