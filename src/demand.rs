@@ -52,6 +52,14 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
     wanted
 }
 
+/// Every file that declares tables.
+pub fn declaring(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let decorators: Vec<&str> = rules.entity().filter_map(|row| row.decorator.last()).collect();
+    let decorated = sources.mentions(&decorators).into_iter().flatten();
+    let schemas = sources.iter().filter(|(_, file)| matches!(file.language, Language::Prisma | Language::Sql));
+    decorated.chain(schemas.map(|(id, _)| id)).collect()
+}
+
 /// The files that may write a row of a tracked model without naming the column.
 pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<FileId> {
     let mut wanted = BTreeSet::new();

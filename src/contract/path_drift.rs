@@ -55,7 +55,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 
 fn counter_example(case: &Case<'_>, counter: &Practice<'_>) -> Option<Related> {
     let span = match (counter.writes.first(), counter.missing) {
-        (Some(write), _) => write.site.value,
+        // Where both sides end at the same write, the call that leads to it tells them apart.
+        (Some(write), _) => write.path.steps.last().map_or(write.site.value, |step| step.span),
         (None, Some(missing)) => missing.span,
         (None, None) => return None,
     };

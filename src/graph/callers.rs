@@ -210,7 +210,8 @@ impl Graph<'_> {
             self.refuel();
             let targets = self.targets(&event.call);
             let bindings = handed_bindings(self, &event.call, &targets, *nth, of);
-            edges.push(edge(at.0, event, true, EdgeKind::Callback(bindings)));
+            let to_library = targets.is_empty();
+            edges.push(Edge { to_library, ..edge(at.0, event, true, EdgeKind::Callback(bindings)) });
         }
         for label in index.labelled.get(&of).into_iter().flatten() {
             for at in index.by_label.get(label).into_iter().flatten() {
@@ -224,7 +225,7 @@ impl Graph<'_> {
         for (route, runs, span) in self.framework_edges.get_or_init(|| entries::framework_edges(self)) {
             if *runs == of {
                 let kind = EdgeKind::Framework;
-                edges.push(Edge { caller: *route, span: *span, guards: None, certain: true, kind });
+                edges.push(Edge { caller: *route, span: *span, guards: None, certain: true, to_library: true, kind });
             }
         }
         edges.sort_by_key(|edge| (edge.span, edge.caller));
@@ -245,6 +246,19 @@ impl Graph<'_> {
         names
     }
 
+    /// The name under which a module keeps what a registration made: `setToken` of `router({ setToken: t.mutation(f) })`.
+    pub fn registered_name(&self, of: FunctionRef) -> Option<String> {
+        if self.function(of)?.name != "<closure>" {
+            return None;
+        }
+        let unit = self.unit(of.file)?;
+        let body = unit.summary.functions.first()?;
+        body.assigned.iter().find_map(|(local, values)| {
+            let variable = unit.module.locals.get(local.at())?.name.clone();
+            values.iter().find_map(|value| name_within(value, of, &variable, 8))
+        })
+    }
+
     /// The constants that name a function where it is registered: `{ id: 'mail.send', handler }`.
     pub fn labels(&self, of: FunctionRef) -> &[&str] {
         self.index.labelled.get(&of).map_or(&[], Vec::as_slice)
@@ -252,5 +266,22 @@ impl Graph<'_> {
 }
 
 fn edge(caller: FunctionRef, event: &Event, certain: bool, kind: EdgeKind) -> Edge {
-    Edge { caller, span: event.span(), guards: event.guards.clone(), certain, kind }
+    Edge { caller, span: event.span(), guards: event.guards.clone(), certain, to_library: false, kind }
+}
+
+/// The name of the variable or key that holds a function, through the calls that wrap it.
+fn name_within(value: &Shared, of: FunctionRef, name: &str, fuel: u8) -> Option<String> {
+    let fuel = fuel.checked_sub(1)?;
+    match &value.kind {
+        ValueKind::Function(function) if *function == of => Some(name.to_owned()),
+        ValueKind::Call(call) => {
+            let args = call.args.iter().find_map(|arg| name_within(&arg.value, of, name, fuel));
+            args.or_else(|| call.receiver().and_then(|receiver| name_within(receiver, of, name, fuel)))
+        }
+        ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
+            Slot::Named { key, value, .. } => name_within(value, of, &format!("{name}.{key}"), fuel),
+            Slot::Computed { .. } | Slot::Spread(_) => None,
+        }),
+        _ => None,
+    }
 }

@@ -26,6 +26,8 @@ pub struct Edge {
     pub span: Span,
     pub guards: Guards,
     pub certain: bool,
+    /// Whether the call (of a callback) leaves the tree.
+    pub to_library: bool,
     pub kind: EdgeKind,
 }
 

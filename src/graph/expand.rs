@@ -124,6 +124,11 @@ impl Graph<'_> {
                 if let Some(inside) = self.kept_under(call, name) {
                     return Some(inside);
                 }
+                if call.is_new
+                    && let Type::Instance(class, _) = self.type_of(base)
+                {
+                    return self.own_field(class, name);
+                }
             }
             ValueKind::Rest(inner, except) if !except.iter().any(|key| key == name) => {
                 return Some(Value::field(inner, name, span));
@@ -210,7 +215,23 @@ impl Graph<'_> {
     fn after(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Shared {
         let mut values: Vec<Shared> = Vec::new();
         for target in self.targets(call) {
-            let Some(at) = arg else { continue };
+            let Some(at) = arg else {
+                let assigned = self.summary(target.function).map_or(&[][..], |summary| &summary.this_fields);
+                if !assigned.is_empty() {
+                    let bindings = self.bind(call, target.function);
+                    let entries = assigned
+                        .iter()
+                        .map(|(key, value)| Slot::Named {
+                            key: key.clone(),
+                            key_span: value.span,
+                            value: self.substitute(value, &bindings),
+                        })
+                        .collect();
+                    let kind = ValueKind::Object { base: Some(Arc::clone(before)), entries };
+                    values.push(Value::new(kind, call.site.span));
+                }
+                continue;
+            };
             let Some(exit) = self.summary(target.function).and_then(|summary| summary.exits.get(&at)) else { continue };
             let mut bindings = self.bind(call, target.function);
             if let Some(slot) = bindings.params.get_mut(at as usize) {

@@ -148,10 +148,7 @@ impl<'g, 'a> Substitution<'g, 'a> {
         let callee = match &call.callee.kind {
             ValueKind::Field(base, name) => {
                 let base = self.apply(base);
-                match &base.kind {
-                    ValueKind::Object { .. } => Value::field(&base, name, call.callee.span),
-                    _ => Value::new(ValueKind::Field(base, name.clone()), call.callee.span),
-                }
+                Value::method_of(&base, name, call.callee.span)
             }
             _ => self.apply(&call.callee),
         };

@@ -115,6 +115,24 @@ impl Evaluator<'_, '_> {
         Some(chains)
     }
 
+    /// Whether a value is, or is made of, what an entry point is given.
+    fn comes_in(&self, value: &Shared, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        match &value.kind {
+            ValueKind::Param(..) => true,
+            ValueKind::Field(base, _) | ValueKind::Element(base) | ValueKind::Index(base, _) => {
+                self.comes_in(base, fuel)
+            }
+            ValueKind::Call(call) if call.is_new => {
+                call.args.first().is_some_and(|arg| self.comes_in(&arg.value, fuel))
+            }
+            ValueKind::Call(call) => call.receiver().is_some_and(|receiver| self.comes_in(receiver, fuel)),
+            ValueKind::After { before, .. } => self.comes_in(before, fuel),
+            ValueKind::Captured(..) => self.graph.expand(value).is_some_and(|inner| self.comes_in(&inner, fuel)),
+            _ => false,
+        }
+    }
+
     /// A call that no rule names: by what its name says, and then only as inferred.
     fn by_name(&self, value: &Shared, call: &CallValue, path: Option<&str>, fuel: u8) -> Vec<Chain> {
         let name = match (&call.callee.kind, path) {
@@ -160,6 +178,16 @@ impl Evaluator<'_, '_> {
             let mut chains = self.eval(returns, fuel);
             chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
             return chains;
+        }
+        // A method of what came in gives a part of it: `searchParams.get('t')`.
+        if let Some(receiver) = call.receiver()
+            && self.comes_in(receiver, 12)
+        {
+            let mut chains = self.eval(receiver, fuel);
+            if chains.iter().flatten().all(|atom| atom.origin == Origin::Supplied) {
+                chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+                return chains;
+            }
         }
         let shown = if name.is_empty() { "a call".to_owned() } else { format!("{name}()") };
         unknown(value, format!("the result of {shown} at {}, which no rule describes", self.place(call.site.span)))

@@ -183,6 +183,8 @@ impl Judge<'_, '_> {
     /// Whether `save(row)` inserts: a new object; an object that was read or carries its key is updated.
     pub(super) fn save_inserts(&self, row: &Shared) -> bool {
         let mut at = Arc::clone(row);
+        // `repository.create(x)` makes a new row, whatever `x` turns out to be.
+        let mut created = false;
         for _ in 0..40 {
             let next = match &at.kind {
                 ValueKind::Object { base: Some(base), .. } => Some(Arc::clone(base)),
@@ -206,8 +208,10 @@ impl Judge<'_, '_> {
                         let row = self.graph.rules.pass().find(|row| row.key.is_none() && row.call.matches(&path))?;
                         row.from.iter().flat_map(|path| self.graph.argument(call, path)).next()
                     });
+                    created |= made.is_some() && call.method() == Some("create");
                     made.or_else(|| self.graph.expand(&at))
                 }
+                ValueKind::After { before, .. } => Some(Arc::clone(before)),
                 ValueKind::Cond { then, .. } => Some(Arc::clone(then)),
                 ValueKind::Either(values) => values.first().cloned(),
                 ValueKind::Fallback { left, .. } => Some(Arc::clone(left)),
@@ -216,10 +220,10 @@ impl Judge<'_, '_> {
             };
             match next {
                 Some(next) if !Arc::ptr_eq(&next, &at) => at = next,
-                _ => return false,
+                _ => return created,
             }
         }
-        false
+        created
     }
 }
 

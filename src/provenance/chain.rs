@@ -58,6 +58,9 @@ pub(super) fn rank(atom: &Atom) -> u8 {
 }
 
 pub(super) fn fallback(left: Vec<Chain>, when: Missing, right: impl FnOnce() -> Vec<Chain>) -> Vec<Chain> {
+    if left.is_empty() {
+        return right();
+    }
     let ends_missing = |chain: &Chain| chain.last().is_none_or(|last| !last.definite);
     if !left.iter().any(ends_missing) {
         return left;

@@ -84,10 +84,24 @@ impl<'g, 'a> Issuing<'g, 'a> {
         below.iter().flat_map(|function| self.own(*function).as_ref().clone()).collect()
     }
 
-    /// Whether a path with these mints issues a token of the column whose values are minted at `minted`.
-    pub(super) fn issues<'m>(mints: &'m BTreeSet<Minting>, minted: &BTreeSet<CallSite>) -> Vec<&'m Minting> {
-        let reaching: Vec<&Minting> = mints.iter().filter(|mint| minted.contains(&mint.site)).collect();
-        if reaching.is_empty() { mints.iter().filter(|mint| mint.credential).collect() } else { reaching }
+    /// The mints that make a path an issuing one: those whose value reaches the column anywhere, and the like of those that are
+    /// credentials; where nothing fresh reaches the column on any path, every credential.
+    pub(super) fn issues<'m>(
+        mints: &'m BTreeSet<Minting>,
+        minted: &BTreeSet<CallSite>,
+        any_fresh: bool,
+    ) -> Vec<&'m Minting> {
+        let kinds: BTreeSet<&str> = mints
+            .iter()
+            .filter(|mint| mint.credential && minted.contains(&mint.site))
+            .map(|mint| mint.what.as_str())
+            .collect();
+        mints
+            .iter()
+            .filter(|mint| {
+                minted.contains(&mint.site) || (mint.credential && (kinds.contains(mint.what.as_str()) || !any_fresh))
+            })
+            .collect()
     }
 
     pub(super) fn hops(mints: &[&Minting]) -> Vec<Hop> {
@@ -108,6 +122,21 @@ impl<'g, 'a> Issuing<'g, 'a> {
             .collect()
     }
 
+    /// A helper that most callers use for something else (a mail link, another column) does not issue tokens of this one.
+    fn is_utility(&self, issuer: FunctionRef, writing: &BTreeSet<FunctionRef>) -> bool {
+        let callers: BTreeSet<FunctionRef> = self.graph.callers(issuer).iter().map(|edge| edge.caller).collect();
+        let tops: Vec<bool> = callers
+            .iter()
+            .filter(|caller| self.graph.sources.get(caller.file).scope == Scope::Production)
+            .map(|caller| {
+                let near = self.graph.callers(*caller).iter().any(|edge| !self.below(edge.caller).is_disjoint(writing));
+                near || !self.below(*caller).is_disjoint(writing)
+            })
+            .collect();
+        let reaching = tops.iter().filter(|reaches| **reaches).count();
+        reaching * 2 <= tops.len()
+    }
+
     /// Entry points that reach an issuer and none of the functions that write.
     pub(super) fn missing(
         &self,
@@ -116,6 +145,9 @@ impl<'g, 'a> Issuing<'g, 'a> {
     ) -> Vec<MissingWrite> {
         let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
         for issuer in issuers {
+            if self.is_utility(*issuer, writing) {
+                continue;
+            }
             let mut seen = BTreeSet::from([*issuer]);
             let mut open: Vec<(FunctionRef, Vec<Step>)> = vec![(*issuer, Vec::new())];
             while let Some((at, steps)) = open.pop() {
@@ -132,7 +164,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
                     let mut steps = steps.clone();
                     steps.reverse();
                     let name = self.graph.name(*issuer);
-                    let span = steps.first().map_or(point.span, |step| step.span);
+                    let span = steps.last().map_or(point.span, |step| step.span);
                     let reason = format!("{} gets a token from {name}() and never writes the column", point.name);
                     let missing = MissingWrite { entry: point.clone(), function: name, span, reason, steps };
                     found.entry((point, *issuer)).or_insert(missing);

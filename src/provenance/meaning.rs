@@ -29,7 +29,8 @@ const DEEPEST: u8 = 60;
 
 impl Evaluator<'_, '_> {
     pub(super) fn chains(&self, value: &Shared) -> Vec<Chain> {
-        dedup(self.eval(value, DEEPEST))
+        let chains = dedup(self.eval(value, DEEPEST));
+        if chains.is_empty() { one(Origin::Null, value, "undefined") } else { chains }
     }
 
     pub(super) fn place(&self, span: Span) -> String {
@@ -66,7 +67,10 @@ impl Evaluator<'_, '_> {
                 Some(false) => self.eval(left, fuel),
                 _ => self.eval(right, fuel),
             },
-            ValueKind::Either(values) => values.iter().fold(Vec::new(), |all, value| join(all, self.eval(value, fuel))),
+            ValueKind::Either(values) => values
+                .iter()
+                .filter(|value| !is_seed(value, values))
+                .fold(Vec::new(), |all, value| join(all, self.eval(value, fuel))),
             ValueKind::Concat(parts) => self.concat(value, parts, fuel),
             ValueKind::Stored { column, .. } => self.stored_column(value, column),
             ValueKind::Object { base: None, entries } => {
@@ -90,7 +94,18 @@ impl Evaluator<'_, '_> {
                     .collect();
                 self.concat(value, &parts, fuel)
             }
-            ValueKind::Element(base) | ValueKind::Index(base, _) => match self.graph.expand(value) {
+            ValueKind::Index(base, index) => {
+                // `alphabet[random]` is as random as its index.
+                let key = self.eval(index, fuel);
+                if key.iter().flatten().any(|atom| atom.origin == Origin::Fresh) {
+                    return key;
+                }
+                match self.graph.expand(value) {
+                    Some(inner) if !Arc::ptr_eq(&inner, value) => self.eval(&inner, fuel),
+                    _ => self.part_of(value, base, fuel),
+                }
+            }
+            ValueKind::Element(base) => match self.graph.expand(value) {
                 Some(inner) if !Arc::ptr_eq(&inner, value) => self.eval(&inner, fuel),
                 _ => self.part_of(value, base, fuel),
             },
@@ -102,6 +117,20 @@ impl Evaluator<'_, '_> {
                     let mut chains = self.eval(only, fuel);
                     chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
                     chains
+                }
+                // A number computed from random ones is random.
+                several if *why != "nested too deeply" => {
+                    let fresh = several
+                        .iter()
+                        .map(|operand| self.eval(operand, fuel))
+                        .find(|chains| chains.iter().flatten().any(|atom| atom.origin == Origin::Fresh));
+                    match fresh {
+                        Some(mut chains) => {
+                            chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+                            chains
+                        }
+                        None => unknown(value, *why),
+                    }
                 }
                 _ => unknown(value, *why),
             },
@@ -304,4 +333,13 @@ impl Evaluator<'_, '_> {
             None => one(Origin::Null, value, "nothing"),
         }
     }
+}
+
+/// The empty text that a loop appends to is no "no token": `let t = ''; for (..) t += random()`.
+fn is_seed(value: &Shared, among: &[Shared]) -> bool {
+    matches!(&value.kind, ValueKind::Text(text) if text.is_empty())
+        && among.iter().any(|other| match &other.kind {
+            ValueKind::Concat(parts) => parts.iter().any(|part| Arc::ptr_eq(part, value)),
+            _ => false,
+        })
 }

@@ -106,7 +106,11 @@ impl ColumnTracer<'_, '_> {
         reached.extend(issuers.iter().copied());
         self.above(&issuers, reached);
         let missing = self.issuing.missing(&issuers, &writing);
-        let sites = drafts.into_iter().map(|site| self.finished(site, &minted)).collect();
+        let any_fresh = drafts
+            .iter()
+            .flat_map(|site| &site.drafts)
+            .any(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
+        let sites = drafts.into_iter().map(|site| self.finished(site, &minted, any_fresh)).collect();
         let reads = reads::find(self.graph, self.schema, self.column);
         ColumnTrace { column: self.column, sites, missing, reads, gaps: gaps.into_iter().collect() }
     }
@@ -242,7 +246,7 @@ impl ColumnTracer<'_, '_> {
         Draft { path, functions: way.functions }
     }
 
-    fn finished(&self, site: DraftSite, minted: &BTreeSet<CallSite>) -> WriteSite {
+    fn finished(&self, site: DraftSite, minted: &BTreeSet<CallSite>, any_fresh: bool) -> WriteSite {
         let mut paths: BTreeMap<(EntryPoint, Meaning, Option<Form>), Path> = BTreeMap::new();
         // What tests hand to production code says nothing about production.
         let is_test = |draft: &Draft| self.graph.sources.get(draft.path.entry.span.file).scope == Scope::Test;
@@ -250,7 +254,7 @@ impl ColumnTracer<'_, '_> {
         for draft in site.drafts.into_iter().filter(|draft| tests_alone || !is_test(draft)) {
             let mints = self.issuing.on(&draft.functions);
             let mut path = draft.path;
-            let issuing = Issuing::issues(&mints, minted);
+            let issuing = Issuing::issues(&mints, minted, any_fresh);
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);

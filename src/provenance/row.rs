@@ -103,7 +103,15 @@ impl Lookup<'_, '_> {
                 Cell::Value { value: Arc::clone(value), key: *key_span }
             }
             Slot::Named { .. } => self.entries(base, before, fuel),
-            Slot::Computed { key, .. } => {
+            Slot::Computed { key, value } => {
+                if let Some(names) = self.constants(key) {
+                    let rest = self.entries(base, before, fuel);
+                    if !names.iter().any(|name| name == self.key) {
+                        return rest;
+                    }
+                    let cell = Cell::Value { value: Arc::clone(value), key: key.span };
+                    return Cell::Either(vec![cell, rest]).flat();
+                }
                 let unknown = Cell::Unknown { why: "a key that is computed at run time".to_owned(), at: key.span };
                 Cell::Either(vec![unknown, self.entries(base, before, fuel)]).flat()
             }
@@ -117,6 +125,19 @@ impl Lookup<'_, '_> {
                 }
                 Cell::Over(Box::new(first), Box::new(self.entries(base, before, fuel)))
             }
+        }
+    }
+
+    /// The texts that a computed key can be, where it runs through a list of constants.
+    fn constants(&self, key: &Shared) -> Option<Vec<String>> {
+        match &self.graph.resolved(key).kind {
+            ValueKind::Text(text) => Some(vec![text.clone()]),
+            ValueKind::Either(values) => {
+                let texts: Vec<Vec<String>> =
+                    values.iter().map(|value| self.constants(value)).collect::<Option<_>>()?;
+                Some(texts.into_iter().flatten().collect())
+            }
+            _ => None,
         }
     }
 

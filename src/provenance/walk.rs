@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::graph::{EdgeKind, Graph};
+use crate::graph::{Edge, EdgeKind, Graph};
 use crate::ir::FunctionKind;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, Step};
@@ -74,10 +74,9 @@ impl Walk<'_, '_> {
                 self.settled(&state, &mut ways);
                 continue;
             }
-            let before = open.len();
             let ended = self.arrive(&state, &mut ways);
-            self.up(&state, &mut open);
-            if open.len() == before && !ended {
+            let led_on = self.up(&state, &mut open);
+            if !led_on && !ended {
                 self.emit(&state, &mut ways);
             }
         }
@@ -95,7 +94,9 @@ impl Walk<'_, '_> {
         direct
     }
 
-    fn up(&self, state: &State, open: &mut Vec<State>) {
+    /// Goes on to the callers; whether there are any. Callers that a condition rules out, or that lie on the way already, are
+    /// callers all the same: the function is no entry point for their sake.
+    fn up(&self, state: &State, open: &mut Vec<State>) -> bool {
         let callers = self.graph.callers(state.function);
         if callers.is_empty() || state.functions.len() > LONGEST {
             // A closure that nothing visibly runs is taken to run where it is written.
@@ -114,15 +115,18 @@ impl Walk<'_, '_> {
                     functions: with(&state.functions, parent),
                     certain: state.certain,
                 });
+                return true;
             }
-            return;
+            return false;
         }
         let registered = !self.graph.entries(state.function).is_empty();
+        let mut led_on = false;
         for edge in callers.iter().rev() {
             // Who registers a handler does not run it.
-            if registered && matches!(edge.kind, EdgeKind::Callback(_)) {
+            if (registered || self.is_registration(edge)) && matches!(edge.kind, EdgeKind::Callback(_)) {
                 continue;
             }
+            led_on = true;
             if state.functions.contains(&edge.caller) {
                 continue;
             }
@@ -152,6 +156,13 @@ impl Walk<'_, '_> {
                 certain: state.certain && edge.certain,
             });
         }
+        led_on
+    }
+
+    /// A module's own code that hands a function to a library registers it: the library runs it later.
+    fn is_registration(&self, edge: &Edge) -> bool {
+        let at_module = self.graph.function(edge.caller).is_some_and(|f| f.kind == FunctionKind::Module);
+        at_module && edge.to_library
     }
 
     fn bound(&self, state: &State, bindings: &crate::graph::Bindings) -> (Shared, Vec<(Shared, bool)>) {
@@ -193,11 +204,12 @@ impl Walk<'_, '_> {
 
     fn up_settled(&self, state: &State, above: &mut Vec<State>) {
         if self.graph.callers(state.function).is_empty() {
-            return self.up(state, above);
+            self.up(state, above);
+            return;
         }
         let registered = !self.graph.entries(state.function).is_empty();
         for edge in self.graph.callers(state.function).iter() {
-            if registered && matches!(edge.kind, EdgeKind::Callback(_)) {
+            if (registered || self.is_registration(edge)) && matches!(edge.kind, EdgeKind::Callback(_)) {
                 continue;
             }
             let mut steps = state.steps.clone();
@@ -252,7 +264,7 @@ pub(super) fn entry_point(graph: &Graph, function: FunctionRef, mut route: Strin
     let declared = graph.function(function);
     let span = declared
         .map_or(Span { file: function.file, start: 0, end: 0 }, |f| Span { end: f.name_span.end, ..f.name_span });
-    let mut name = graph.name(function);
+    let mut name = graph.registered_name(function).unwrap_or_else(|| graph.name(function));
     if name == "<module>" || name == "<closure>" {
         let path = &graph.sources.get(function.file).path;
         name = if route.is_empty() { path.rsplit('/').next().unwrap_or(path).to_owned() } else { route.clone() };

@@ -61,6 +61,8 @@ impl Value {
     pub fn field(base: &Shared, name: &str, span: Span) -> Shared {
         match &base.kind {
             ValueKind::Object { base: below, entries } => Self::field_of_entries(below.as_ref(), entries, name, span),
+            // `null.x` throws: nothing comes of it.
+            ValueKind::Null | ValueKind::Undefined => Self::new(ValueKind::Either(Vec::new()), span),
             _ => Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span),
         }
     }
@@ -101,6 +103,25 @@ impl Value {
             Err(each) if each.is_empty() => Self::new(ValueKind::Undefined, span),
             Err(each) => Self::new(ValueKind::Either(each), span),
         }
+    }
+
+    /// Method `name` of `base`: the function that an object holds under the name, else the member of the object as it is, so that
+    /// what was assigned to the receiver stays visible.
+    pub fn method_of(base: &Shared, name: &str, span: Span) -> Shared {
+        if let ValueKind::Object { entries, .. } = &base.kind {
+            let held = entries.iter().rev().find_map(|entry| match entry {
+                Slot::Named { key, value, .. } if key == name => Some(value),
+                Slot::Named { .. } | Slot::Computed { .. } | Slot::Spread(_) => None,
+            });
+            if let Some(held) = held {
+                return Arc::clone(held);
+            }
+            let spreads = entries.iter().any(|entry| matches!(entry, Slot::Spread(_)));
+            if spreads {
+                return Self::field(base, name, span);
+            }
+        }
+        Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span)
     }
 
     /// One element of an array; anything else as it is.

@@ -167,26 +167,41 @@ impl Execution<'_> {
         let callee = match &callee_expr.kind {
             // Not `self.field`: a method is no read of a column, and its receiver must stay visible.
             ExprKind::Field { base, name, .. } => {
-                let base = self.eval(*base);
-                match &base.kind {
-                    ValueKind::Object { .. } => Value::field(&base, name, callee_expr.span),
-                    _ => Value::new(ValueKind::Field(base, name.clone()), callee_expr.span),
-                }
+                let base = self.whole(*base);
+                Value::method_of(&base, name, callee_expr.span)
             }
             _ => self.eval(call.callee),
         };
         let args: Vec<Argument> =
-            call.args.iter().map(|arg| Argument { value: self.eval(arg.value), spread: arg.spread }).collect();
+            call.args.iter().map(|arg| Argument { value: self.whole(arg.value), spread: arg.spread }).collect();
         let site = CallSite { function: self.function, expr: id, span };
         let made = Arc::new(CallValue { site, callee, args, is_new: call.is_new, type_args: call.type_args.clone() });
         self.out.calls.push(Event { call: Arc::clone(&made), guards: self.guards.clone() });
         for (at, arg) in call.args.iter().enumerate() {
             self.touch(arg.value, Some(u32::try_from(at).unwrap_or(u32::MAX)), &made, span);
         }
+        if let ExprKind::Field { base, .. } = &callee_expr.kind {
+            self.touch(*base, None, &made, span);
+        }
         Value::new(ValueKind::Call(made), span)
     }
 
-    /// The callee may assign fields of a variable that it is given.
+    /// An expression that is handed over: `this` with the fields assigned to it so far.
+    fn whole(&mut self, id: ExprId) -> Shared {
+        let value = self.eval(id);
+        if !matches!(value.kind, ValueKind::This(_)) || self.own.is_empty() {
+            return value;
+        }
+        let entries = self
+            .own
+            .iter()
+            .map(|(key, field)| Slot::Named { key: key.clone(), key_span: field.span, value: Arc::clone(field) })
+            .collect();
+        let span = value.span;
+        Value::new(ValueKind::Object { base: Some(value), entries }, span)
+    }
+
+    /// The callee may assign fields of a variable that it is given, or that it is called on.
     fn touch(&mut self, arg: ExprId, slot: Option<u32>, call: &Arc<CallValue>, span: Span) {
         let (local, of_list) = match &self.module.expr(arg).kind {
             ExprKind::Name(Binding::Local(local)) => (*local, false),
