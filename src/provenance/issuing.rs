@@ -20,6 +20,23 @@ pub(super) struct Minting {
     pub what: String,
 }
 
+/// Which mints issue a token of one column.
+pub(super) struct Evidence {
+    /// Mints whose value reaches the column.
+    minted: BTreeSet<CallSite>,
+    /// The kinds of credentials among them: a JWT signed elsewhere is one too.
+    kinds: BTreeSet<String>,
+    /// Whether anything fresh reaches the column on any path; where nothing does, every credential counts.
+    any_fresh: bool,
+}
+
+impl Evidence {
+    pub(super) fn among<'m>(&self, mints: &'m BTreeSet<Minting>) -> Vec<&'m Minting> {
+        let of_kind = |mint: &Minting| mint.credential && (self.kinds.contains(&mint.what) || !self.any_fresh);
+        mints.iter().filter(|mint| self.minted.contains(&mint.site) || of_kind(mint)).collect()
+    }
+}
+
 pub(super) struct Issuing<'g, 'a> {
     graph: &'g Graph<'a>,
     minting: Rc<BTreeSet<FileId>>,
@@ -84,24 +101,15 @@ impl<'g, 'a> Issuing<'g, 'a> {
         below.iter().flat_map(|function| self.own(*function).as_ref().clone()).collect()
     }
 
-    /// The mints that make a path an issuing one: those whose value reaches the column anywhere, and the like of those that are
-    /// credentials; where nothing fresh reaches the column on any path, every credential.
-    pub(super) fn issues<'m>(
-        mints: &'m BTreeSet<Minting>,
-        minted: &BTreeSet<CallSite>,
-        any_fresh: bool,
-    ) -> Vec<&'m Minting> {
-        let kinds: BTreeSet<&str> = mints
+    /// What makes a path an issuing one, told from the mints whose value reaches the column on any path.
+    pub(super) fn evidence(&self, minted: BTreeSet<CallSite>, any_fresh: bool) -> Evidence {
+        let kinds = minted
             .iter()
+            .flat_map(|site| self.own(site.function).as_ref().clone())
             .filter(|mint| mint.credential && minted.contains(&mint.site))
-            .map(|mint| mint.what.as_str())
+            .map(|mint| mint.what)
             .collect();
-        mints
-            .iter()
-            .filter(|mint| {
-                minted.contains(&mint.site) || (mint.credential && (kinds.contains(mint.what.as_str()) || !any_fresh))
-            })
-            .collect()
+        Evidence { minted, kinds, any_fresh }
     }
 
     pub(super) fn hops(mints: &[&Minting]) -> Vec<Hop> {

@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::Graph;
 use crate::provenance::cells::{Judge, Written};
 use crate::provenance::chain::Chain;
-use crate::provenance::issuing::Issuing;
+use crate::provenance::issuing::{Evidence, Issuing};
 use crate::provenance::meaning::{Evaluator, Top};
 use crate::provenance::row::Lookup;
 use crate::provenance::walk::{Walk, Way};
@@ -110,7 +110,8 @@ impl ColumnTracer<'_, '_> {
             .iter()
             .flat_map(|site| &site.drafts)
             .any(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
-        let sites = drafts.into_iter().map(|site| self.finished(site, &minted, any_fresh)).collect();
+        let evidence = self.issuing.evidence(minted, any_fresh);
+        let sites = drafts.into_iter().map(|site| self.finished(site, &evidence)).collect();
         let reads = reads::find(self.graph, self.schema, self.column);
         ColumnTrace { column: self.column, sites, missing, reads, gaps: gaps.into_iter().collect() }
     }
@@ -246,7 +247,7 @@ impl ColumnTracer<'_, '_> {
         Draft { path, functions: way.functions }
     }
 
-    fn finished(&self, site: DraftSite, minted: &BTreeSet<CallSite>, any_fresh: bool) -> WriteSite {
+    fn finished(&self, site: DraftSite, evidence: &Evidence) -> WriteSite {
         let mut paths: BTreeMap<(EntryPoint, Meaning, Option<Form>), Path> = BTreeMap::new();
         // What tests hand to production code says nothing about production.
         let is_test = |draft: &Draft| self.graph.sources.get(draft.path.entry.span.file).scope == Scope::Test;
@@ -254,7 +255,7 @@ impl ColumnTracer<'_, '_> {
         for draft in site.drafts.into_iter().filter(|draft| tests_alone || !is_test(draft)) {
             let mints = self.issuing.on(&draft.functions);
             let mut path = draft.path;
-            let issuing = Issuing::issues(&mints, minted, any_fresh);
+            let issuing = evidence.among(&mints);
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);

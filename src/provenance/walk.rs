@@ -36,6 +36,19 @@ struct State {
     certain: bool,
 }
 
+impl State {
+    fn start(candidate: &Candidate) -> Self {
+        Self {
+            function: candidate.function,
+            row: Arc::clone(&candidate.row),
+            conditions: conditions(&candidate.guards),
+            steps: Vec::new(),
+            functions: vec![candidate.function],
+            certain: true,
+        }
+    }
+}
+
 pub(super) struct Walk<'g, 'a> {
     pub graph: &'g Graph<'a>,
     pub evaluator: Evaluator<'g, 'a>,
@@ -54,14 +67,7 @@ pub(super) struct Ways {
 
 impl Walk<'_, '_> {
     pub(super) fn ways(&self, candidate: &Candidate) -> Ways {
-        let mut open = vec![State {
-            function: candidate.function,
-            row: Arc::clone(&candidate.row),
-            conditions: conditions(&candidate.guards),
-            steps: Vec::new(),
-            functions: vec![candidate.function],
-            certain: true,
-        }];
+        let mut open = vec![State::start(candidate)];
         let mut ways = Vec::new();
         let mut spent = 0;
         while let Some(state) = open.pop() {
@@ -79,6 +85,10 @@ impl Walk<'_, '_> {
             if !led_on && !ended {
                 self.emit(&state, &mut ways);
             }
+        }
+        // In a circle of calls nothing is called from outside; a write without any way to it is reported from its own function.
+        if ways.is_empty() {
+            self.emit(&State::start(candidate), &mut ways);
         }
         Ways { ways, cut: false }
     }
