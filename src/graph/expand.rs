@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind, LocalId};
+use crate::rules::ArgBase;
 use crate::source::Span;
 use crate::summary::{Argument, CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -121,6 +122,7 @@ impl Graph<'_> {
                 return Some(Value::new(ValueKind::Fallback { left, right, when: *when }, span));
             }
             ValueKind::And(_, right) => return Some(Value::field(right, name, span)),
+            ValueKind::Object { .. } => return Some(Value::field(base, name, span)),
             ValueKind::Rest(inner, except) if !except.iter().any(|key| key == name) => {
                 return Some(Value::field(inner, name, span));
             }
@@ -206,11 +208,23 @@ impl Graph<'_> {
     fn after(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Shared {
         let mut values: Vec<Shared> = Vec::new();
         for target in self.targets(call) {
-            let Some(at) = arg else { continue };
-            let Some(exit) = self.summary(target.function).and_then(|summary| summary.exits.get(&at)) else { continue };
+            let Some(summary) = self.summary(target.function) else { continue };
+            let exit = match arg {
+                Some(at) => summary.exits.get(&at),
+                None => summary.this_exit.as_ref(),
+            };
+            let Some(exit) = exit else { continue };
             let mut bindings = self.bind(call, target.function);
-            if let Some(slot) = bindings.params.get_mut(at as usize) {
-                *slot = Arc::clone(before);
+            match arg {
+                Some(at) => {
+                    if let Some(slot) = bindings.params.get_mut(at as usize) {
+                        *slot = Arc::clone(before);
+                    }
+                }
+                None => {
+                    let kind = ValueKind::Object { base: Some(Arc::clone(before)), entries: Vec::new() };
+                    bindings.this = Some(Value::new(kind, before.span));
+                }
             }
             values.push(self.substitute(exit, &bindings));
         }
@@ -226,11 +240,21 @@ impl Graph<'_> {
         let path = self.callee_path(call)?;
         let row = self.rules.pass().find(|row| row.into.is_some() && row.call.matches(&path))?;
         let into = row.into.as_ref()?;
-        if arg.is_none_or(|at| into.base != crate::rules::ArgBase::Nth(at)) {
+        if into.base != arg.map_or(ArgBase::Receiver, ArgBase::Nth) {
             return None;
         }
-        let others = row.from.iter().filter(|from| from.base != into.base);
-        let entries = others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect();
+        // `set('key', value)` beside `set({ key: value })`
+        let named = row.name.as_ref().and_then(|path| self.argument(call, path).into_iter().next());
+        let named = named.map(|name| self.resolved(&name)).and_then(|name| match &name.kind {
+            ValueKind::Text(text) => Some((text.clone(), name.span)),
+            _ => None,
+        });
+        let entries = if let (Some((key, key_span)), Some(value)) = (named, call.args.get(1)) {
+            vec![Slot::Named { key, key_span, value: Arc::clone(&value.value) }]
+        } else {
+            let others = row.from.iter().filter(|from| from.base != into.base);
+            others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect()
+        };
         Some(Value::new(ValueKind::Object { base: Some(Arc::clone(before)), entries }, call.site.span))
     }
 
@@ -407,11 +431,7 @@ impl Substitution<'_, '_> {
         // A method's receiver stays a field, so that the call still names its method.
         let callee = match &call.callee.kind {
             ValueKind::Field(base, name) => {
-                let base = self.apply(base);
-                match &base.kind {
-                    ValueKind::Object { .. } => Value::field(&base, name, call.callee.span),
-                    _ => Value::new(ValueKind::Field(base, name.clone()), call.callee.span),
-                }
+                Value::method(&self.apply(base), name, call.callee.span)
             }
             _ => self.apply(&call.callee),
         };

@@ -74,6 +74,10 @@ impl Lookup<'_, '_> {
             }
             ValueKind::Call(call) => self.call(row, call, fuel),
             ValueKind::Opaque(why, _) => unknown(why),
+            ValueKind::After { before, .. } => match self.graph.expand(row) {
+                Some(inner) if !Arc::ptr_eq(&inner, row) => self.at(&inner, fuel),
+                _ => self.at(before, fuel),
+            },
             ValueKind::Param(..) => match self.stored_or_shaped(row) {
                 // A caller may hand over a narrower object than the parameter's type says.
                 Some(Cell::Absent) => Cell::Absent,

@@ -284,6 +284,9 @@ pub struct Pass {
     /// What becomes the result in place: argument 0 of `Object.assign`.
     #[serde(default)]
     pub into: Option<ArgPath>,
+    /// With `into`: where a key can stand whose value is argument 1: `set('key', value)` beside `set({ key: value })`.
+    #[serde(default)]
+    pub name: Option<ArgPath>,
 }
 
 /// A call, or a property (`typeorm#DataSource.manager`), that has a known type.

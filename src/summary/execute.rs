@@ -48,13 +48,19 @@ pub fn summarize(module: &Module) -> ModuleSummary {
 
 type Env = imbl::OrdMap<LocalId, Shared>;
 
+/// What the variables and the fields of `this` hold at a point of the code.
+struct Held {
+    env: Env,
+    own: Option<Shared>,
+}
+
 struct Execution<'a> {
     module: &'a Module,
     function: FunctionRef,
     this: Option<ClassId>,
     env: Env,
-    /// `this.name` as assigned so far.
-    own: imbl::OrdMap<String, Shared>,
+    /// `this` with the fields assigned so far; `None`: none was.
+    own: Option<Shared>,
     guards: Guards,
     returns: Vec<(Guards, Shared)>,
     spent: u32,
@@ -78,7 +84,7 @@ impl<'a> Execution<'a> {
             function,
             this,
             env: Env::new(),
-            own: imbl::OrdMap::new(),
+            own: None,
             guards: None,
             returns: Vec::new(),
             spent: 0,
@@ -105,6 +111,7 @@ impl<'a> Execution<'a> {
                 self.out.leaves.insert(*local, Arc::clone(value));
             }
         }
+        self.out.this_exit = self.own.take();
         self.out.returns = self.joined_returns(ended, function.span);
         self.out.decorators = self.decorators(&function.decorators);
         self.out.param_decorators = function.params.iter().map(|p| self.decorators(&p.decorators)).collect();
@@ -160,11 +167,11 @@ impl<'a> Execution<'a> {
             }
             Stmt::If { cond, then, otherwise } => self.branch(*cond, then, otherwise),
             Stmt::Loop { body } => {
-                let before = self.env.clone();
+                let before = self.held();
                 let guards = self.guards.clone();
                 self.block(body);
                 self.guards = guards;
-                let after = std::mem::replace(&mut self.env, before);
+                let after = self.replace(before);
                 self.join(None, &after);
                 false
             }
@@ -182,16 +189,16 @@ impl<'a> Execution<'a> {
                 true
             }
             Stmt::Try { body, catch, finally } => {
-                let before = self.env.clone();
+                let before = self.held();
                 let guards = self.guards.clone();
                 let body_ended = self.block(body);
-                let after_body = std::mem::replace(&mut self.env, before);
+                let after_body = self.replace(before);
                 self.guards = guards.clone();
                 self.join(None, &after_body);
                 let catch_ended = self.block(catch);
                 self.guards = guards;
                 if catch_ended || (catch.is_empty() && !body_ended) {
-                    self.env = after_body;
+                    self.replace(after_body);
                 } else if !body_ended {
                     self.join(None, &after_body);
                 }
@@ -203,24 +210,24 @@ impl<'a> Execution<'a> {
 
     fn branch(&mut self, cond: ExprId, then: &[Stmt], otherwise: &[Stmt]) -> bool {
         let cond = self.eval(cond);
-        let before = self.env.clone();
+        let before = self.held();
         let guards = self.guards.clone();
         let under = |holds| Some(Arc::new(Guard { cond: Arc::clone(&cond), holds, outer: guards.clone() }));
         self.guards = under(true);
         let then_ended = self.block(then);
-        let after_then = std::mem::replace(&mut self.env, before);
+        let after_then = self.replace(before);
         self.guards = under(false);
         let otherwise_ended = self.block(otherwise);
         match (then_ended, otherwise_ended) {
             // The rest of the block runs only where the branch that goes on was taken: its guards stay.
             (true, false) => self.guards = under(false),
             (false, true) => {
-                self.env = after_then;
+                self.replace(after_then);
                 self.guards = under(true);
             }
             (false, false) => {
                 self.guards = guards;
-                let after_otherwise = std::mem::replace(&mut self.env, after_then);
+                let after_otherwise = self.replace(after_then);
                 self.join(Some(&cond), &after_otherwise);
             }
             (true, true) => {
@@ -231,8 +238,25 @@ impl<'a> Execution<'a> {
         false
     }
 
-    /// Joins the environment of another way to here: `self.env` where the condition holds, `other` where not.
-    fn join(&mut self, cond: Option<&Shared>, other: &Env) {
+    fn held(&self) -> Held {
+        Held { env: self.env.clone(), own: self.own.clone() }
+    }
+
+    fn replace(&mut self, held: Held) -> Held {
+        Held { env: std::mem::replace(&mut self.env, held.env), own: std::mem::replace(&mut self.own, held.own) }
+    }
+
+    /// Joins what another way to here holds: `self` where the condition holds, `other` where not.
+    fn join(&mut self, cond: Option<&Shared>, other: &Held) {
+        if let Some(span) = self.own.as_ref().or(other.own.as_ref()).map(|own| own.span)
+            && !self.own.as_ref().zip(other.own.as_ref()).is_some_and(|(left, right)| Arc::ptr_eq(left, right))
+            && let Some(this) = self.this_value(span)
+        {
+            let left = self.own.clone().unwrap_or_else(|| Arc::clone(&this));
+            let right = other.own.clone().unwrap_or(this);
+            self.own = Some(alternatives(cond, left, right, span));
+        }
+        let other = &other.env;
         let mine = self.env.clone();
         let locals: BTreeSet<LocalId> = mine.keys().chain(other.keys()).copied().collect();
         for local in locals {
@@ -246,12 +270,14 @@ impl<'a> Execution<'a> {
             let absent = || self.unassigned(local, span);
             let left = left.cloned().unwrap_or_else(absent);
             let right = right.cloned().unwrap_or_else(absent);
-            let kind = match cond {
-                Some(cond) => ValueKind::Cond { cond: Arc::clone(cond), then: left, otherwise: right },
-                None => ValueKind::Either(vec![left, right]),
-            };
-            self.env.insert(local, Value::new(kind, span));
+            self.env.insert(local, alternatives(cond, left, right, span));
         }
+    }
+
+    /// `this`, where there is one.
+    fn this_value(&self, span: Span) -> Option<Shared> {
+        let this = ClassRef { file: self.module.file, id: self.this? };
+        Some(Value::new(ValueKind::This(this), span))
     }
 
     fn unassigned(&self, local: LocalId, span: Span) -> Shared {
@@ -292,9 +318,11 @@ impl<'a> Execution<'a> {
                 self.set_local(*local, value);
             }
             ExprKind::This => {
-                if let Slot::Named { key, value, .. } = slot {
-                    self.own.insert(key.clone(), Arc::clone(&value));
-                    self.out.this_fields.push((key, value));
+                if let Slot::Named { key, value, .. } = &slot {
+                    self.out.this_fields.push((key.clone(), Arc::clone(value)));
+                    if let Some(before) = self.own.clone().or_else(|| self.this_value(span)) {
+                        self.own = Some(with_slot(&before, slot, span));
+                    }
                 }
             }
             ExprKind::Field { base: outer, name, name_span } => {
@@ -419,9 +447,9 @@ impl<'a> Execution<'a> {
 
     fn field(&mut self, base: ExprId, name: &str, span: Span) -> Shared {
         if matches!(self.module.expr(base).kind, ExprKind::This)
-            && let Some(value) = self.own.get(name)
+            && let Some(own) = self.own.as_ref().filter(|own| assigns(own, name))
         {
-            return Arc::clone(value);
+            return Value::field(own, name, span);
         }
         let base = self.eval(base);
         let unknown = Value::new(ValueKind::Field(Arc::clone(&base), name.to_owned()), span);
@@ -464,11 +492,10 @@ impl<'a> Execution<'a> {
         let callee = match &callee_expr.kind {
             // Not `self.field`: a method is no read of a column, and its receiver must stay visible.
             ExprKind::Field { base, name, .. } => {
-                let base = self.eval(*base);
-                match &base.kind {
-                    ValueKind::Object { .. } => Value::field(&base, name, callee_expr.span),
-                    _ => Value::new(ValueKind::Field(base, name.clone()), callee_expr.span),
-                }
+                let is_this = matches!(self.module.expr(*base).kind, ExprKind::This);
+                let own = self.own.clone().filter(|_| is_this);
+                let base = own.unwrap_or_else(|| self.eval(*base));
+                Value::method(&base, name, callee_expr.span)
             }
             _ => self.eval(call.callee),
         };
@@ -480,31 +507,91 @@ impl<'a> Execution<'a> {
         for (at, arg) in call.args.iter().enumerate() {
             self.touch(arg.value, Some(u32::try_from(at).unwrap_or(u32::MAX)), &made, span);
         }
+        if let ExprKind::Field { base, name, .. } = &callee_expr.kind
+            && CHANGING.iter().any(|verb| name.starts_with(verb))
+        {
+            self.change(*base, &made, span);
+        }
         Value::new(ValueKind::Call(made), span)
+    }
+
+    /// The method may assign fields of what it is called on.
+    fn change(&mut self, receiver: ExprId, call: &Arc<CallValue>, span: Span) {
+        let after = |before| {
+            let kind = ValueKind::After { call: Arc::clone(call), arg: None, before };
+            Value::new(kind, span)
+        };
+        match self.module.expr(receiver).kind {
+            ExprKind::This => {
+                let before = self.own.clone().or_else(|| self.this_value(span));
+                self.own = before.map(after);
+            }
+            ExprKind::Name(Binding::Local(local)) => {
+                if let Some(before) = self.env.get(&local).filter(|before| can_change(before)).cloned() {
+                    self.env.insert(local, after(before));
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The callee may assign fields of a variable that it is given.
     fn touch(&mut self, arg: ExprId, slot: Option<u32>, call: &Arc<CallValue>, span: Span) {
         let ExprKind::Name(Binding::Local(local)) = self.module.expr(arg).kind else { return };
         let Some(before) = self.env.get(&local) else { return };
-        let can_change = matches!(
-            before.kind,
-            ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. } | ValueKind::Param(..)
-        );
         let in_tree =
             matches!(call.callee.kind, ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..))
                 || call.receiver().is_some_and(|receiver| rooted_in_this(receiver));
-        if can_change && in_tree {
+        if can_change(before) && in_tree {
             let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(before) };
             self.env.insert(local, Value::new(kind, span));
         }
     }
 }
 
+/// What the names of methods start with that assign fields of what they are called on.
+const CHANGING: [&str; 14] = [
+    "set", "unset", "assign", "merge", "generate", "rotate", "reset", "clear", "apply", "fill", "issue", "revoke",
+    "regenerate", "renew",
+];
+
+fn can_change(value: &Shared) -> bool {
+    matches!(
+        value.kind,
+        ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. } | ValueKind::Param(..)
+    )
+}
+
+/// One of two ways to here.
+fn alternatives(cond: Option<&Shared>, left: Shared, right: Shared, span: Span) -> Shared {
+    let kind = match cond {
+        Some(cond) => ValueKind::Cond { cond: Arc::clone(cond), then: left, otherwise: right },
+        None => ValueKind::Either(vec![left, right]),
+    };
+    Value::new(kind, span)
+}
+
+/// Whether a key of an object was assigned on some way to here.
+fn assigns(value: &Shared, name: &str) -> bool {
+    match &value.kind {
+        ValueKind::Object { base, entries } => {
+            entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if key == name))
+                || base.as_ref().is_some_and(|base| assigns(base, name))
+        }
+        ValueKind::Cond { then, otherwise, .. } => assigns(then, name) || assigns(otherwise, name),
+        ValueKind::Either(values) => values.iter().any(|value| assigns(value, name)),
+        ValueKind::After { before, .. } => assigns(before, name),
+        _ => false,
+    }
+}
+
 fn rooted_in_this(value: &Shared) -> bool {
     match &value.kind {
         ValueKind::This(_) => true,
-        ValueKind::Field(base, _) => rooted_in_this(base),
+        ValueKind::Field(base, _)
+        | ValueKind::Object { base: Some(base), .. }
+        | ValueKind::After { before: base, .. }
+        | ValueKind::Cond { then: base, .. } => rooted_in_this(base),
         _ => false,
     }
 }

@@ -84,6 +84,17 @@ impl Value {
         }
     }
 
+    /// The callee of `base.name(..)`: what an object that is written out holds under the name; else a field, so that what the
+    /// method is called on stays visible with all that was assigned to it.
+    pub fn method(base: &Shared, name: &str, span: Span) -> Shared {
+        let is_held = |slot: &Slot| matches!(slot, Slot::Named { key, .. } if key == name);
+        match &base.kind {
+            ValueKind::Object { base: None, .. } => Self::field(base, name, span),
+            ValueKind::Object { entries, .. } if entries.iter().any(is_held) => Self::field(base, name, span),
+            _ => Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span),
+        }
+    }
+
     /// One element of `base`.
     pub fn element(base: &Shared, span: Span) -> Shared {
         let ValueKind::Array(members) = &base.kind else {
