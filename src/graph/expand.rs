@@ -430,9 +430,7 @@ impl Substitution<'_, '_> {
         let args = call.args.iter().map(|arg| Argument { value: self.apply(&arg.value), spread: arg.spread }).collect();
         // A method's receiver stays a field, so that the call still names its method.
         let callee = match &call.callee.kind {
-            ValueKind::Field(base, name) => {
-                Value::method(&self.apply(base), name, call.callee.span)
-            }
+            ValueKind::Field(base, name) => Value::method(&self.apply(base), name, call.callee.span),
             _ => self.apply(&call.callee),
         };
         Arc::new(CallValue { site: call.site, callee, args, is_new: call.is_new, type_args: call.type_args.clone() })

@@ -171,7 +171,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Takes a step; false when the budget of the question is used up.
-    pub(crate) fn step(&self) -> bool {
+    pub fn step(&self) -> bool {
         let left = self.fuel.get();
         self.fuel.set(left.saturating_sub(1));
         left > 0

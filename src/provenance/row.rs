@@ -174,6 +174,14 @@ impl Lookup<'_, '_> {
 
     /// `new User()`, `new User({ .. })`: initial values, then what the constructor assigns.
     fn made(&self, row: &Shared, call: &crate::summary::CallValue, fuel: u8) -> Cell {
+        // A library's class whose constructor takes the row, or a class of the tree that inherits it.
+        if self.graph.targets(call).is_empty()
+            && let Some(path) = self.graph.callee_path(call)
+            && let Some(pass) = self.graph.rules.pass().find(|pass| pass.into.is_none() && pass.call.matches(&path))
+        {
+            let row = pass.from.iter().flat_map(|path| self.graph.argument(call, path)).next();
+            return row.map_or(Cell::Absent, |row| self.at(&row, fuel));
+        }
         let Type::Instance(class, _) = self.graph.type_of(row) else {
             return Cell::Unknown { why: "an object of a class outside the tree".to_owned(), at: row.span };
         };

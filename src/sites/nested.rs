@@ -18,13 +18,18 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
         for (key, value) in entries {
             let Some(model) = related(schema, outer.model, &key) else { continue };
             let mut taken: Vec<&str> = Vec::new();
-            for rule in graph.rules.nested() {
+            let pack = &schema.models[outer.model.0].pack;
+            for rule in graph.rules.nested().filter(|rule| rule.pack == *pack) {
                 let first = rule.key.split('.').next().unwrap_or("");
                 if taken.contains(&first) && !rule.key.contains('.') {
                     continue;
                 }
                 let mut rows = vec![graph.resolved(&value)];
-                for key in rule.key.split('.') {
+                if rule.key.is_empty() {
+                    rows = rows.iter().flat_map(|row| members(graph, row)).collect();
+                    rows.retain(|row| matches!(row.kind, ValueKind::Object { .. }));
+                }
+                for key in rule.key.split('.').filter(|key| !key.is_empty()) {
                     rows = rows
                         .iter()
                         .flat_map(|row| members(graph, row))

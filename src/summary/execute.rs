@@ -528,7 +528,15 @@ impl<'a> Execution<'a> {
             }
             ExprKind::Name(Binding::Local(local)) => {
                 if let Some(before) = self.env.get(&local).filter(|before| can_change(before)).cloned() {
-                    self.env.insert(local, after(before));
+                    self.set_local(local, after(before));
+                }
+            }
+            // `wrap(user).assign(..)`
+            ExprKind::Call(ref wrapped) if !wrapped.is_new => {
+                if let [only] = wrapped.args.as_slice()
+                    && matches!(self.module.expr(only.value).kind, ExprKind::Name(Binding::Local(_)))
+                {
+                    self.change(only.value, call, span);
                 }
             }
             _ => {}
@@ -551,15 +559,24 @@ impl<'a> Execution<'a> {
 
 /// What the names of methods start with that assign fields of what they are called on.
 const CHANGING: [&str; 14] = [
-    "set", "unset", "assign", "merge", "generate", "rotate", "reset", "clear", "apply", "fill", "issue", "revoke",
-    "regenerate", "renew",
+    "set",
+    "unset",
+    "assign",
+    "merge",
+    "generate",
+    "rotate",
+    "reset",
+    "clear",
+    "apply",
+    "fill",
+    "issue",
+    "revoke",
+    "regenerate",
+    "renew",
 ];
 
 fn can_change(value: &Shared) -> bool {
-    matches!(
-        value.kind,
-        ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. } | ValueKind::Param(..)
-    )
+    matches!(value.kind, ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. } | ValueKind::Param(..))
 }
 
 /// One of two ways to here.
