@@ -27,8 +27,7 @@ const COMMON: usize = 24;
 /// The files that declare the schema or name a tracked column.
 pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<FileId> {
     let mut wanted: BTreeSet<FileId> = BTreeSet::new();
-    let decorators: Vec<&str> = rules.entity().filter_map(|row| row.decorator.last()).collect();
-    let declaring: BTreeSet<FileId> = sources.mentions(&decorators).into_iter().flatten().collect();
+    let declaring = declaring_code(sources, rules);
     for column in &config.columns {
         let mentioned = |names: Vec<String>| -> BTreeSet<FileId> {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -54,10 +53,16 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
 
 /// Every file that declares tables.
 pub fn declaring(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
-    let decorators: Vec<&str> = rules.entity().filter_map(|row| row.decorator.last()).collect();
-    let decorated = sources.mentions(&decorators).into_iter().flatten();
     let schemas = sources.iter().filter(|(_, file)| matches!(file.language, Language::Prisma | Language::Sql));
-    decorated.chain(schemas.map(|(id, _)| id)).collect()
+    declaring_code(sources, rules).into_iter().chain(schemas.map(|(id, _)| id)).collect()
+}
+
+/// The code that declares models: by decorated classes, base classes, or calls.
+fn declaring_code(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let by_class = rules.entity().flat_map(|row| row.decorator.iter().chain(&row.base));
+    let by_call = rules.model().map(|row| &row.call);
+    let names: Vec<&str> = by_class.chain(by_call).filter_map(|pattern| pattern.last()).collect();
+    sources.mentions(&names).into_iter().flatten().collect()
 }
 
 /// The files that may write a row of a tracked model without naming the column.
@@ -97,7 +102,15 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
             ModelSource::Entity => {
                 search(&model.name, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
             }
-            ModelSource::Sql => {}
+            // The value goes by the name of its variable, which may be the model's in other spelling.
+            ModelSource::Call => {
+                for name in schema::names(&model.table, &model.name) {
+                    search(&name, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
+                }
+            }
+            ModelSource::Sql => {
+                search(&model.table, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
+            }
         }
         let table = regex::escape(&model.table);
         search(

@@ -125,6 +125,8 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         span: line(0, 189),
         class: None,
         source: ModelSource::Entity,
+        open: false,
+        pack: String::new(),
         properties: vec![property],
     };
     let tracked = TrackedColumn {

@@ -244,6 +244,14 @@ impl Graph<'_> {
             .find(|call| call.args.iter().any(|arg| matches!(arg.value.kind, ValueKind::Function(f) if f == closure)))
     }
 
+    /// The value that a library hands to a closure's parameter, where a rule row says that it is an argument of the call.
+    pub fn handed_value(&self, closure: FunctionRef, at: u32) -> Option<Shared> {
+        match self.handed(self.handed_to(closure)?, closure, at)? {
+            Given::Value(value) => Some(value),
+            Given::Type(_) => None,
+        }
+    }
+
     /// The type of a closure's parameter that a library hands in.
     pub(crate) fn handed_type(&self, closure: FunctionRef, at: u32) -> Type {
         let Some(call) = self.handed_to(closure) else { return Type::Unknown };

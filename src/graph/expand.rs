@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::graph::substitution::Substitution;
 use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind, LocalId};
+use crate::rules::ArgBase;
 use crate::source::Span;
 use crate::summary::{CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -54,6 +55,12 @@ impl Graph<'_> {
     /// `value` with the parameters of one function replaced; variables of functions around are looked up first.
     pub fn substitute(&self, value: &Shared, bindings: &Bindings) -> Shared {
         Substitution::new(self, bindings).apply(value)
+    }
+
+    /// Several values at once: what they share stays shared.
+    pub fn substitute_all(&self, values: &[Shared], bindings: &Bindings) -> Vec<Shared> {
+        let mut work = Substitution::new(self, bindings);
+        values.iter().map(|value| work.apply(value)).collect()
     }
 
     /// One step behind a value: the variable of the function around, the imported constant, what a call of the tree returns.
@@ -130,6 +137,7 @@ impl Graph<'_> {
                     return self.own_field(class, name);
                 }
             }
+            ValueKind::Object { .. } => return Some(Value::field(base, name, span)),
             ValueKind::Rest(inner, except) if !except.iter().any(|key| key == name) => {
                 return Some(Value::field(inner, name, span));
             }
@@ -215,27 +223,23 @@ impl Graph<'_> {
     fn after(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Shared {
         let mut values: Vec<Shared> = Vec::new();
         for target in self.targets(call) {
-            let Some(at) = arg else {
-                let assigned = self.summary(target.function).map_or(&[][..], |summary| &summary.this_fields);
-                if !assigned.is_empty() {
-                    let bindings = self.bind(call, target.function);
-                    let entries = assigned
-                        .iter()
-                        .map(|(key, value)| Slot::Named {
-                            key: key.clone(),
-                            key_span: value.span,
-                            value: self.substitute(value, &bindings),
-                        })
-                        .collect();
-                    let kind = ValueKind::Object { base: Some(Arc::clone(before)), entries };
-                    values.push(Value::new(kind, call.site.span));
-                }
-                continue;
+            let Some(summary) = self.summary(target.function) else { continue };
+            let exit = match arg {
+                Some(at) => summary.exits.get(&at),
+                None => summary.this_exit.as_ref(),
             };
-            let Some(exit) = self.summary(target.function).and_then(|summary| summary.exits.get(&at)) else { continue };
+            let Some(exit) = exit else { continue };
             let mut bindings = self.bind(call, target.function);
-            if let Some(slot) = bindings.params.get_mut(at as usize) {
-                *slot = Arc::clone(before);
+            match arg {
+                Some(at) => {
+                    if let Some(slot) = bindings.params.get_mut(at as usize) {
+                        *slot = Arc::clone(before);
+                    }
+                }
+                None => {
+                    let kind = ValueKind::Object { base: Some(Arc::clone(before)), entries: Vec::new() };
+                    bindings.this = Some(Value::new(kind, before.span));
+                }
             }
             values.push(self.substitute(exit, &bindings));
         }
@@ -282,7 +286,7 @@ impl Graph<'_> {
 
     /// What a library call that changes its argument in place makes of it: `repository.merge(into, other)`.
     fn merged(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Option<Shared> {
-        let at = crate::rules::ArgBase::Nth(arg?);
+        let at = arg.map_or(ArgBase::Receiver, ArgBase::Nth);
         let fills = |into: &Option<crate::rules::ArgPath>| into.as_ref().is_some_and(|into| into.base == at);
         let method = call.method();
         let fits = |pattern: &crate::rules::CallPattern| {
@@ -299,8 +303,22 @@ impl Graph<'_> {
         }
         let row = passes.find(|row| row.call.matches(&path))?;
         let into = row.into.as_ref()?;
-        let others = row.from.iter().filter(|from| from.base != into.base);
-        let entries = others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect();
+        // A digest in the making: what it is called on becomes what the call returns.
+        if at == ArgBase::Receiver && row.from.contains(into) && !row.merge {
+            return Some(Value::new(ValueKind::Call(Arc::new(call.clone())), call.site.span));
+        }
+        // `set('key', value)` beside `set({ key: value })`
+        let named = row.name.as_ref().and_then(|path| self.argument(call, path).into_iter().next());
+        let named = named.map(|name| self.resolved(&name)).and_then(|name| match &name.kind {
+            ValueKind::Text(text) => Some((text.clone(), name.span)),
+            _ => None,
+        });
+        let entries = if let (Some((key, key_span)), Some(value)) = (named, call.args.get(1)) {
+            vec![Slot::Named { key, key_span, value: Arc::clone(&value.value) }]
+        } else {
+            let others = row.from.iter().filter(|from| from.base != into.base);
+            others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect()
+        };
         Some(Value::new(ValueKind::Object { base: Some(Arc::clone(before)), entries }, call.site.span))
     }
 

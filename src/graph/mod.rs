@@ -97,6 +97,8 @@ pub struct Graph<'a> {
     types: Memo<Type>,
     reached: Memo<Vec<Target>>,
     results: Memo<Option<Shared>>,
+    paths: Memo<Option<String>>,
+    lineages: RefCell<BTreeMap<ClassRef, Rc<Vec<ClassRef>>>>,
     /// Methods and functions by name.
     by_name: BTreeMap<&'a str, Vec<FunctionRef>>,
     classes: BTreeMap<&'a str, Vec<ClassRef>>,
@@ -122,6 +124,8 @@ impl<'a> Graph<'a> {
             types: Memo::default(),
             reached: Memo::default(),
             results: Memo::default(),
+            paths: Memo::default(),
+            lineages: RefCell::default(),
             by_name: BTreeMap::new(),
             classes: BTreeMap::new(),
             heirs: BTreeMap::new(),
@@ -184,6 +188,8 @@ impl<'a> Graph<'a> {
         self.types = Memo::default();
         self.reached = Memo::default();
         self.results = Memo::default();
+        self.paths = Memo::default();
+        self.lineages = RefCell::default();
     }
 
     /// Starts a new question, with its own budget; whether the last one ran out of it.
@@ -192,7 +198,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Takes a step; false when the budget of the question is used up.
-    pub(crate) fn step(&self) -> bool {
+    pub fn step(&self) -> bool {
         let left = self.fuel.get();
         self.fuel.set(left.saturating_sub(1));
         left > 0
@@ -261,6 +267,15 @@ impl<'a> Graph<'a> {
 
     /// The class, its base classes and interfaces that lie in the tree, nearest first.
     pub fn lineage(&self, class: ClassRef) -> Vec<ClassRef> {
+        if let Some(known) = self.lineages.borrow().get(&class) {
+            return known.as_ref().clone();
+        }
+        let line = self.find_lineage(class);
+        self.lineages.borrow_mut().insert(class, Rc::new(line.clone()));
+        line
+    }
+
+    fn find_lineage(&self, class: ClassRef) -> Vec<ClassRef> {
         let mut line = vec![class];
         let mut at = 0;
         while let Some(current) = line.get(at).copied() {

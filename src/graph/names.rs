@@ -39,6 +39,10 @@ impl Graph<'_> {
 
     fn path_of(&self, value: &Shared, fuel: u8) -> Option<String> {
         let fuel = fuel.checked_sub(1)?;
+        self.paths.get(value, None, || self.find_path(value, fuel))
+    }
+
+    fn find_path(&self, value: &Shared, fuel: u8) -> Option<String> {
         match &value.kind {
             ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
                 Resolved::External { module, name } => {

@@ -148,7 +148,7 @@ impl<'g, 'a> Substitution<'g, 'a> {
         let callee = match &call.callee.kind {
             ValueKind::Field(base, name) => {
                 let base = self.apply(base);
-                Value::method_of(&base, name, call.callee.span)
+                Value::method(&base, name, call.callee.span)
             }
             _ => self.apply(&call.callee),
         };

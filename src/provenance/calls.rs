@@ -59,6 +59,7 @@ impl Evaluator<'_, '_> {
         atom.form = Some(mint.form);
         atom.definite = mint.keys.is_empty();
         atom.mint = Some(call.site);
+        atom.inferred = mint.inferred;
         atom.trail = vec![Hop { span: call.site.span, what: mint.what.clone() }];
         chains
     }

@@ -56,7 +56,7 @@ impl Judge<'_, '_> {
                     None => Written::Nothing,
                 };
             }
-            if state.absent {
+            if state.absent || state.stored {
                 let left = atom(Origin::Preserved, self.span, "left as it is where the key is absent".to_owned());
                 state.chains.push(vec![left]);
             }

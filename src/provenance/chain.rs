@@ -123,6 +123,14 @@ fn origins(chain: &Chain) -> Vec<Origin> {
     all
 }
 
+/// A condition told that the value is there: what would be missing falls away.
+pub(super) fn drop_missing(chains: &mut Vec<Chain>) {
+    for chain in chains.iter_mut() {
+        chain.retain(|atom| atom.origin != Origin::Null);
+    }
+    chains.retain(|chain| !chain.is_empty());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

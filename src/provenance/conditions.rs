@@ -8,6 +8,26 @@ use crate::provenance::path::Origin;
 use crate::summary::{Shared, ValueKind};
 
 impl Evaluator<'_, '_> {
+    /// Evaluates under a further condition.
+    pub(super) fn assuming<T>(&self, cond: &Shared, holds: bool, work: impl FnOnce() -> T) -> T {
+        let before = self.assumed.borrow().len();
+        if before < 40 {
+            self.assumed.borrow_mut().push((Arc::clone(cond), holds));
+        }
+        let result = work();
+        self.assumed.borrow_mut().truncate(before);
+        result
+    }
+
+    /// Whether a condition on the way tells that a value is there: `if (x)`, `if (!x) return`, `x != null`.
+    pub(super) fn is_present(&self, value: &Shared) -> bool {
+        let constant = matches!(
+            value.kind,
+            ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_)
+        );
+        !constant && self.assumed.borrow().iter().any(|(cond, holds)| tells(cond, *holds, value, 12))
+    }
+
     /// Whether a condition holds, where constants decide it.
     pub(super) fn holds(&self, cond: &Shared, fuel: u8) -> Option<bool> {
         let fuel = fuel.checked_sub(1)?;
@@ -93,4 +113,46 @@ impl Evaluator<'_, '_> {
             }
         }
     }
+}
+
+/// Whether `cond` being true (or false) means that `value` is neither null nor empty.
+fn tells(cond: &Shared, holds: bool, value: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &cond.kind {
+        ValueKind::Not(inner) => tells(inner, !holds, value, fuel),
+        ValueKind::And(left, right) if holds => tells(left, true, value, fuel) || tells(right, true, value, fuel),
+        ValueKind::Fallback { left, right, when: Missing::Falsy } if !holds => {
+            tells(left, false, value, fuel) || tells(right, false, value, fuel)
+        }
+        ValueKind::Compare { left, right, equal } => {
+            let missing = |side: &Shared| match &side.kind {
+                ValueKind::Null | ValueKind::Undefined => true,
+                ValueKind::Text(text) => text.is_empty(),
+                _ => false,
+            };
+            let compared = match (missing(left), missing(right)) {
+                (true, false) => right,
+                (false, true) => left,
+                _ => return false,
+            };
+            *equal != holds && is_same(compared, value, fuel)
+        }
+        _ => holds && is_same(cond, value, fuel),
+    }
+}
+
+/// Whether two values are the same variable or field.
+fn is_same(left: &Shared, right: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    Arc::ptr_eq(left, right)
+        || match (&left.kind, &right.kind) {
+            (ValueKind::Field(a, x), ValueKind::Field(b, y)) => x == y && is_same(a, b, fuel),
+            (ValueKind::Param(a, x), ValueKind::Param(b, y)) => a == b && x == y,
+            (ValueKind::Captured(a, x), ValueKind::Captured(b, y)) => a == b && x == y,
+            (ValueKind::Call(a), ValueKind::Call(b)) => {
+                a.site == b.site && a.args.iter().zip(&b.args).all(|(x, y)| is_same(&x.value, &y.value, fuel))
+            }
+            (ValueKind::Text(a), ValueKind::Text(b)) => a == b,
+            _ => false,
+        }
 }

@@ -1,9 +1,10 @@
 //! A value -> its origins: the chains of what it can be, each with form, reason and the hops back to its sources.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::provenance::chain::{Chain, dedup, fallback, join, one, rank, unknown};
+use crate::provenance::chain::{Chain, dedup, drop_missing, fallback, join, one, rank, unknown};
 use crate::provenance::path::Origin;
 use crate::schema::{ColumnId, ModelId, Schema};
 use crate::sites;
@@ -23,6 +24,8 @@ pub(super) struct Evaluator<'g, 'a> {
     pub schema: &'g Schema,
     pub column: ColumnId,
     pub top: Option<Top<'g>>,
+    /// Conditions that hold (or fail) where the value is used.
+    pub assumed: RefCell<Vec<(Shared, bool)>>,
 }
 
 const DEEPEST: u8 = 60;
@@ -42,6 +45,14 @@ impl Evaluator<'_, '_> {
         let Some(fuel) = fuel.checked_sub(1).filter(|_| self.graph.step()) else {
             return unknown(value, "budget: too many steps to follow");
         };
+        let mut chains = self.eval_kind(value, fuel);
+        if self.is_present(value) {
+            drop_missing(&mut chains);
+        }
+        chains
+    }
+
+    fn eval_kind(&self, value: &Shared, fuel: u8) -> Vec<Chain> {
         match &value.kind {
             ValueKind::Null => one(Origin::Null, value, "a literal null"),
             ValueKind::Undefined => one(Origin::Null, value, "undefined"),
@@ -57,7 +68,11 @@ impl Evaluator<'_, '_> {
             ValueKind::Cond { cond, then, otherwise } => match self.holds(cond, fuel) {
                 Some(true) => self.eval(then, fuel),
                 Some(false) => self.eval(otherwise, fuel),
-                None => join(self.eval(then, fuel), self.eval(otherwise, fuel)),
+                None => {
+                    let then = self.assuming(cond, true, || self.eval(then, fuel));
+                    let otherwise = self.assuming(cond, false, || self.eval(otherwise, fuel));
+                    join(then, otherwise)
+                }
             },
             ValueKind::Fallback { left, right, when } => {
                 let left = self.eval(left, fuel);
@@ -65,7 +80,7 @@ impl Evaluator<'_, '_> {
             }
             ValueKind::And(left, right) => match self.holds(left, fuel) {
                 Some(false) => self.eval(left, fuel),
-                _ => self.eval(right, fuel),
+                _ => self.assuming(left, true, || self.eval(right, fuel)),
             },
             ValueKind::Either(values) => values
                 .iter()

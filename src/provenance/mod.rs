@@ -29,6 +29,7 @@ pub use path::{
     ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, ReadKind, ReadSite, Step, WriteSite,
 };
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
@@ -137,7 +138,13 @@ impl ColumnTracer<'_, '_> {
         let (_, property) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model)?;
         let property = &self.schema.models[candidate.model.0].properties[*property];
         let key = if candidate.by_column { property.column.as_str() } else { property.name.as_str() };
-        let evaluator = |top| Evaluator { graph: self.graph, schema: self.schema, column: self.column, top };
+        let evaluator = |top| Evaluator {
+            graph: self.graph,
+            schema: self.schema,
+            column: self.column,
+            top,
+            assumed: RefCell::default(),
+        };
         let lookup = || Lookup { graph: self.graph, schema: self.schema, key };
         let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup() };
         let found = walk.ways(candidate);
@@ -168,7 +175,8 @@ impl ColumnTracer<'_, '_> {
                 judge.operation = if inserts { Operation::Insert } else { Operation::Update };
             }
             let top = Top { function: way.top, fresh: &way.fresh };
-            let evaluator = Evaluator { top: Some(top), ..evaluator(None) };
+            let evaluator =
+                Evaluator { top: Some(top), assumed: RefCell::new(way.conditions.clone()), ..evaluator(None) };
             let written = judge.written(&lookup(), &evaluator, &way.row);
             if self.graph.refuel() {
                 let at = self.graph.sources.location(candidate.span);

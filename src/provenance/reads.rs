@@ -1,5 +1,6 @@
 //! Who reads the column: fields of rows, queries that name it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -17,7 +18,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
     let tracked = &schema.columns[column.0];
     let names: Vec<&str> = tracked.bindings.iter().map(|(id, _)| schema.models[id.0].name.as_str()).collect();
     let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
-    let evaluator = Evaluator { graph, schema, column, top: None };
+    let evaluator = Evaluator { graph, schema, column, top: None, assumed: RefCell::default() };
     let mut found: BTreeMap<Span, ReadSite> = BTreeMap::new();
     for (file, unit) in graph.units() {
         if graph.sources.get(file).scope != Scope::Production {

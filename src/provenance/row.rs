@@ -51,10 +51,13 @@ impl Lookup<'_, '_> {
         };
         match &row.kind {
             ValueKind::Object { base, entries } => self.entries(base.as_ref(), entries, fuel),
-            ValueKind::Cond { then, otherwise, .. } => {
-                Cell::Either(vec![self.at(then, fuel), self.at(otherwise, fuel)]).flat()
+            ValueKind::Cond { cond, then, otherwise } => {
+                let then = self.at(then, fuel).under(cond, true);
+                Cell::Either(vec![then, self.at(otherwise, fuel).under(cond, false)]).flat()
             }
-            ValueKind::And(_, right) => Cell::Either(vec![self.at(right, fuel), Cell::Absent]).flat(),
+            ValueKind::And(left, right) => {
+                Cell::Either(vec![self.at(right, fuel).under(left, true), Cell::Absent]).flat()
+            }
             ValueKind::Fallback { left, right, .. } => {
                 Cell::Either(vec![self.at(left, fuel), self.at(right, fuel)]).flat()
             }
@@ -74,6 +77,10 @@ impl Lookup<'_, '_> {
             }
             ValueKind::Call(call) => self.call(row, call, fuel),
             ValueKind::Opaque(why, _) => unknown(why),
+            ValueKind::After { before, .. } => match self.graph.expand(row) {
+                Some(inner) if !Arc::ptr_eq(&inner, row) => self.at(&inner, fuel),
+                _ => self.at(before, fuel),
+            },
             ValueKind::Param(..) => match self.stored_or_shaped(row) {
                 // A caller may hand over a narrower object than the parameter's type says.
                 Some(Cell::Absent) => Cell::Absent,
@@ -191,6 +198,14 @@ impl Lookup<'_, '_> {
 
     /// `new User()`, `new User({ .. })`: initial values, then what the constructor assigns.
     fn made(&self, row: &Shared, call: &crate::summary::CallValue, fuel: u8) -> Cell {
+        // A library's class whose constructor takes the row, or a class of the tree that inherits it.
+        if self.graph.targets(call).is_empty()
+            && let Some(path) = self.graph.callee_path(call)
+            && let Some(pass) = self.graph.rules.pass().find(|pass| pass.into.is_none() && pass.call.matches(&path))
+        {
+            let row = pass.from.iter().flat_map(|path| self.graph.argument(call, path)).next();
+            return row.map_or(Cell::Absent, |row| self.at(&row, fuel));
+        }
         let Type::Instance(class, _) = self.graph.type_of(row) else {
             return Cell::Unknown { why: "an object of a class outside the tree".to_owned(), at: row.span };
         };
@@ -263,6 +278,21 @@ impl Lookup<'_, '_> {
 }
 
 impl Cell {
+    /// The same where a condition holds (or fails): the value keeps the condition.
+    fn under(self, cond: &Shared, holds: bool) -> Self {
+        match self {
+            Self::Value { value, key } => {
+                let never = Value::new(ValueKind::Either(Vec::new()), value.span);
+                let span = value.span;
+                let (then, otherwise) = if holds { (value, never) } else { (never, value) };
+                let kind = ValueKind::Cond { cond: Arc::clone(cond), then, otherwise };
+                Self::Value { value: Value::new(kind, span), key }
+            }
+            Self::Either(cells) => Self::Either(cells.into_iter().map(|cell| cell.under(cond, holds)).collect()),
+            other => other,
+        }
+    }
+
     fn is_definite(&self) -> bool {
         match self {
             Self::Value { .. } | Self::Stored => true,

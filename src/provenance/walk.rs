@@ -10,7 +10,7 @@ use crate::provenance::path::{EntryPoint, Step};
 use crate::provenance::row::Lookup;
 use crate::sites::Candidate;
 use crate::source::Span;
-use crate::summary::{FunctionRef, Guards, Shared};
+use crate::summary::{FunctionRef, Guards, Shared, ValueKind};
 
 /// The top of one way to a write.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Way {
     pub functions: Vec<FunctionRef>,
     /// The row in terms of the top.
     pub row: Shared,
+    /// What holds (or fails) on this way.
+    pub conditions: Vec<(Shared, bool)>,
     pub certain: bool,
 }
 
@@ -76,7 +78,9 @@ impl Walk<'_, '_> {
             if spent > BUDGET {
                 return Ways { ways, cut: true };
             }
-            if !self.lookup.of(&state.row).is_open() && !state.conditions.iter().any(|(cond, _)| cond.is_open()) {
+            if !self.lookup.of(&state.row).is_open()
+                && !state.conditions.iter().any(|(cond, _)| cond.is_open() && decides(cond, 8))
+            {
                 self.settled(&state, &mut ways);
                 continue;
             }
@@ -152,8 +156,7 @@ impl Walk<'_, '_> {
             if known.iter().any(|(cond, holds)| self.evaluator.holds(cond, 20).is_some_and(|value| value != *holds)) {
                 continue;
             }
-            known.retain(|(cond, _)| cond.is_open());
-            known.extend(conditions(&edge.guards).into_iter().filter(|(cond, _)| cond.is_open()));
+            known.extend(conditions(&edge.guards));
             known.truncate(60);
             let mut steps = state.steps.clone();
             push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
@@ -176,9 +179,12 @@ impl Walk<'_, '_> {
     }
 
     fn bound(&self, state: &State, bindings: &crate::graph::Bindings) -> (Shared, Vec<(Shared, bool)>) {
-        let row = self.graph.substitute(&state.row, bindings);
-        let conditions =
-            state.conditions.iter().map(|(cond, holds)| (self.graph.substitute(cond, bindings), *holds)).collect();
+        // Together, so that what row and conditions share stays shared.
+        let mut values = vec![Arc::clone(&state.row)];
+        values.extend(state.conditions.iter().map(|(cond, _)| Arc::clone(cond)));
+        let mut values = self.graph.substitute_all(&values, bindings).into_iter();
+        let row = values.next().unwrap_or_else(|| Arc::clone(&state.row));
+        let conditions = values.zip(&state.conditions).map(|(cond, (_, holds))| (cond, *holds)).collect();
         (row, conditions)
     }
 
@@ -188,7 +194,7 @@ impl Walk<'_, '_> {
         let mut layer = vec![State {
             function: state.function,
             row: Arc::clone(&state.row),
-            conditions: Vec::new(),
+            conditions: state.conditions.clone(),
             steps: state.steps.clone(),
             functions: state.functions.clone(),
             certain: state.certain,
@@ -227,7 +233,7 @@ impl Walk<'_, '_> {
             above.push(State {
                 function: edge.caller,
                 row: Arc::clone(&state.row),
-                conditions: Vec::new(),
+                conditions: state.conditions.clone(),
                 steps,
                 functions: with(&state.functions, edge.caller),
                 certain: state.certain && edge.certain,
@@ -250,6 +256,7 @@ impl Walk<'_, '_> {
             steps: steps.clone(),
             functions: state.functions.clone(),
             row: Arc::clone(&state.row),
+            conditions: state.conditions.clone(),
             certain: state.certain,
         };
         if entries.is_empty() {
@@ -304,4 +311,17 @@ fn conditions(guards: &Guards) -> Vec<(Shared, bool)> {
         at = guard.outer.as_ref();
     }
     all
+}
+
+/// Whether a caller's constant could decide a condition: one on a parameter itself, not on what a call returns.
+fn decides(cond: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &cond.kind {
+        ValueKind::Param(..) | ValueKind::Captured(..) => true,
+        ValueKind::Field(base, _) | ValueKind::Not(base) => decides(base, fuel),
+        ValueKind::And(left, right)
+        | ValueKind::Compare { left, right, .. }
+        | ValueKind::Fallback { left, right, .. } => decides(left, fuel) || decides(right, fuel),
+        _ => false,
+    }
 }

@@ -329,6 +329,8 @@ fn schema(sources: &SourceSet) -> Schema {
         span: span(sources, "user.entity.ts", "export class User"),
         class: None,
         source: ModelSource::Entity,
+        open: false,
+        pack: String::new(),
         properties: vec![property],
     };
     let tracked = TrackedColumn {

@@ -68,7 +68,7 @@ pub fn model_of_class(graph: &Graph, schema: &Schema, class: ClassRef) -> Option
     line.iter().find_map(|class| schema.models.iter().position(|model| model.class == Some(*class))).map(ModelId)
 }
 
-/// The Prisma model behind `client.user`.
+/// The model behind `client.user`.
 fn model_of_accessor(schema: &Schema, accessor: &str) -> Option<ModelId> {
     let fits = |name: &str| {
         let mut letters = name.chars();
@@ -77,8 +77,13 @@ fn model_of_accessor(schema: &Schema, accessor: &str) -> Option<ModelId> {
             wanted.next() == first.to_lowercase().next() && wanted.as_str() == letters.as_str()
         })
     };
-    let at = schema.models.iter().position(|model| model.source == ModelSource::Prisma && fits(&model.name))?;
-    Some(ModelId(at))
+    let fits = |model: &crate::schema::Model| match model.source {
+        ModelSource::Prisma => fits(&model.name),
+        // `db.query.users`
+        ModelSource::Call => model.name == accessor,
+        ModelSource::Entity | ModelSource::Sql => false,
+    };
+    schema.models.iter().position(fits).map(ModelId)
 }
 
 /// Whether a model has a tracked column.

@@ -9,8 +9,8 @@ use crate::ir::Binding;
 use crate::ir::{ClassId, Decorator, Export, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
 use crate::summary::{
-    Argument, CallSite, CallValue, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot, Summary, Value,
-    ValueKind,
+    Argument, CallSite, CallValue, ClassRef, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot, Summary,
+    Value, ValueKind,
 };
 
 /// More expressions than this in one function make the rest opaque: generated code, not written code.
@@ -50,13 +50,19 @@ pub fn summarize(module: &Module) -> ModuleSummary {
 
 type Env = imbl::OrdMap<LocalId, Shared>;
 
+/// What the variables and the fields of `this` hold at a point of the code.
+struct Held {
+    env: Env,
+    own: Option<Shared>,
+}
+
 struct Execution<'a> {
     module: &'a Module,
     function: FunctionRef,
     this: Option<ClassId>,
     env: Env,
-    /// `this.name` as assigned so far.
-    own: imbl::OrdMap<String, Shared>,
+    /// `this` with the fields assigned so far; `None`: none was.
+    own: Option<Shared>,
     guards: Guards,
     returns: Vec<(Guards, Shared)>,
     spent: u32,
@@ -80,7 +86,7 @@ impl<'a> Execution<'a> {
             function,
             this,
             env: Env::new(),
-            own: imbl::OrdMap::new(),
+            own: None,
             guards: None,
             returns: Vec::new(),
             spent: 0,
@@ -107,6 +113,7 @@ impl<'a> Execution<'a> {
                 self.out.leaves.insert(*local, Arc::clone(value));
             }
         }
+        self.out.this_exit = self.own.take();
         self.out.returns = self.joined_returns(ended, function.span);
         self.out.decorators = self.decorators(&function.decorators);
         self.out.param_decorators = function.params.iter().map(|p| self.decorators(&p.decorators)).collect();
@@ -162,11 +169,11 @@ impl<'a> Execution<'a> {
             }
             Stmt::If { cond, then, otherwise } => self.branch(*cond, then, otherwise),
             Stmt::Loop { body } => {
-                let before = self.env.clone();
+                let before = self.held();
                 let guards = self.guards.clone();
                 self.block(body);
                 self.guards = guards;
-                let after = std::mem::replace(&mut self.env, before);
+                let after = self.replace(before);
                 self.join(None, &after);
                 false
             }
@@ -184,16 +191,16 @@ impl<'a> Execution<'a> {
                 true
             }
             Stmt::Try { body, catch, finally } => {
-                let before = self.env.clone();
+                let before = self.held();
                 let guards = self.guards.clone();
                 let body_ended = self.block(body);
-                let after_body = std::mem::replace(&mut self.env, before);
+                let after_body = self.replace(before);
                 self.guards = guards.clone();
                 self.join(None, &after_body);
                 let catch_ended = self.block(catch);
                 self.guards = guards;
                 if catch_ended || (catch.is_empty() && !body_ended) {
-                    self.env = after_body;
+                    self.replace(after_body);
                 } else if !body_ended {
                     self.join(None, &after_body);
                 }
@@ -205,24 +212,24 @@ impl<'a> Execution<'a> {
 
     fn branch(&mut self, cond: ExprId, then: &[Stmt], otherwise: &[Stmt]) -> bool {
         let cond = self.eval(cond);
-        let before = self.env.clone();
+        let before = self.held();
         let guards = self.guards.clone();
         let under = |holds| Some(Arc::new(Guard { cond: Arc::clone(&cond), holds, outer: guards.clone() }));
         self.guards = under(true);
         let then_ended = self.block(then);
-        let after_then = std::mem::replace(&mut self.env, before);
+        let after_then = self.replace(before);
         self.guards = under(false);
         let otherwise_ended = self.block(otherwise);
         match (then_ended, otherwise_ended) {
             // The rest of the block runs only where the branch that goes on was taken: its guards stay.
             (true, false) => self.guards = under(false),
             (false, true) => {
-                self.env = after_then;
+                self.replace(after_then);
                 self.guards = under(true);
             }
             (false, false) => {
                 self.guards = guards;
-                let after_otherwise = std::mem::replace(&mut self.env, after_then);
+                let after_otherwise = self.replace(after_then);
                 self.join(Some(&cond), &after_otherwise);
             }
             (true, true) => {
@@ -233,8 +240,25 @@ impl<'a> Execution<'a> {
         false
     }
 
-    /// Joins the environment of another way to here: `self.env` where the condition holds, `other` where not.
-    fn join(&mut self, cond: Option<&Shared>, other: &Env) {
+    fn held(&self) -> Held {
+        Held { env: self.env.clone(), own: self.own.clone() }
+    }
+
+    fn replace(&mut self, held: Held) -> Held {
+        Held { env: std::mem::replace(&mut self.env, held.env), own: std::mem::replace(&mut self.own, held.own) }
+    }
+
+    /// Joins what another way to here holds: `self` where the condition holds, `other` where not.
+    fn join(&mut self, cond: Option<&Shared>, other: &Held) {
+        if let Some(span) = self.own.as_ref().or(other.own.as_ref()).map(|own| own.span)
+            && !self.own.as_ref().zip(other.own.as_ref()).is_some_and(|(left, right)| Arc::ptr_eq(left, right))
+            && let Some(this) = self.this_value(span)
+        {
+            let left = self.own.clone().unwrap_or_else(|| Arc::clone(&this));
+            let right = other.own.clone().unwrap_or(this);
+            self.own = Some(alternatives(cond, left, right, span));
+        }
+        let other = &other.env;
         let mine = self.env.clone();
         let locals: BTreeSet<LocalId> = mine.keys().chain(other.keys()).copied().collect();
         for local in locals {
@@ -248,12 +272,14 @@ impl<'a> Execution<'a> {
             let absent = || self.unassigned(local, span);
             let left = left.cloned().unwrap_or_else(absent);
             let right = right.cloned().unwrap_or_else(absent);
-            let kind = match cond {
-                Some(cond) => ValueKind::Cond { cond: Arc::clone(cond), then: left, otherwise: right },
-                None => ValueKind::Either(vec![left, right]),
-            };
-            self.env.insert(local, Value::new(kind, span));
+            self.env.insert(local, alternatives(cond, left, right, span));
         }
+    }
+
+    /// `this`, where there is one.
+    fn this_value(&self, span: Span) -> Option<Shared> {
+        let this = ClassRef { file: self.module.file, id: self.this? };
+        Some(Value::new(ValueKind::This(this), span))
     }
 
     fn unassigned(&self, local: LocalId, span: Span) -> Shared {
@@ -318,9 +344,11 @@ impl<'a> Execution<'a> {
                 self.set_local(*local, value);
             }
             ExprKind::This => {
-                if let Slot::Named { key, value, .. } = slot {
-                    self.own.insert(key.clone(), Arc::clone(&value));
-                    self.out.this_fields.push((key, value));
+                if let Slot::Named { key, value, .. } = &slot {
+                    self.out.this_fields.push((key.clone(), Arc::clone(value)));
+                    if let Some(before) = self.own.clone().or_else(|| self.this_value(span)) {
+                        self.own = Some(with_slot(&before, slot, span));
+                    }
                 }
             }
             ExprKind::Field { base: outer, name, name_span } => {
@@ -331,6 +359,29 @@ impl<'a> Execution<'a> {
             }
             _ => {}
         }
+    }
+}
+
+/// One of two ways to here.
+fn alternatives(cond: Option<&Shared>, left: Shared, right: Shared, span: Span) -> Shared {
+    let kind = match cond {
+        Some(cond) => ValueKind::Cond { cond: Arc::clone(cond), then: left, otherwise: right },
+        None => ValueKind::Either(vec![left, right]),
+    };
+    Value::new(kind, span)
+}
+
+/// Whether a key of an object was assigned on some way to here.
+fn assigns(value: &Shared, name: &str) -> bool {
+    match &value.kind {
+        ValueKind::Object { base, entries } => {
+            entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if key == name))
+                || base.as_ref().is_some_and(|base| assigns(base, name))
+        }
+        ValueKind::Cond { then, otherwise, .. } => assigns(then, name) || assigns(otherwise, name),
+        ValueKind::Either(values) => values.iter().any(|value| assigns(value, name)),
+        ValueKind::After { before, .. } => assigns(before, name),
+        _ => false,
     }
 }
 

@@ -86,6 +86,17 @@ impl Value {
         }
     }
 
+    /// The callee of `base.name(..)`: what an object that is written out holds under the name; else a field, so that what the
+    /// method is called on stays visible with all that was assigned to it.
+    pub fn method(base: &Shared, name: &str, span: Span) -> Shared {
+        let is_held = |slot: &Slot| matches!(slot, Slot::Named { key, .. } if key == name);
+        match &base.kind {
+            ValueKind::Object { base: None, .. } => Self::field(base, name, span),
+            ValueKind::Object { entries, .. } if entries.iter().any(is_held) => Self::field(base, name, span),
+            _ => Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span),
+        }
+    }
+
     /// One element of `base`.
     pub fn element(base: &Shared, span: Span) -> Shared {
         let ValueKind::Array(members) = &base.kind else {
@@ -103,25 +114,6 @@ impl Value {
             Err(each) if each.is_empty() => Self::new(ValueKind::Undefined, span),
             Err(each) => Self::new(ValueKind::Either(each), span),
         }
-    }
-
-    /// Method `name` of `base`: the function that an object holds under the name, else the member of the object as it is, so that
-    /// what was assigned to the receiver stays visible.
-    pub fn method_of(base: &Shared, name: &str, span: Span) -> Shared {
-        if let ValueKind::Object { entries, .. } = &base.kind {
-            let held = entries.iter().rev().find_map(|entry| match entry {
-                Slot::Named { key, value, .. } if key == name => Some(value),
-                Slot::Named { .. } | Slot::Computed { .. } | Slot::Spread(_) => None,
-            });
-            if let Some(held) = held {
-                return Arc::clone(held);
-            }
-            let spreads = entries.iter().any(|entry| matches!(entry, Slot::Spread(_)));
-            if spreads {
-                return Self::field(base, name, span);
-            }
-        }
-        Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span)
     }
 
     /// One element of an array; anything else as it is.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ir::{Binding, Call, Entry, ExprId, ExprKind, FunctionId, Item, LocalId};
 use crate::source::Span;
-use crate::summary::execute::{BUDGET, Execution, assigned_outside};
+use crate::summary::execute::{BUDGET, Execution, assigned_outside, assigns};
 use crate::summary::{
     Argument, CallSite, CallValue, ClassRef, Event, FunctionRef, Guard, Member, Shared, Slot, Value, ValueKind,
 };
@@ -122,9 +122,9 @@ impl Execution<'_> {
 
     fn field(&mut self, base: ExprId, name: &str, span: Span) -> Shared {
         if matches!(self.module.expr(base).kind, ExprKind::This)
-            && let Some(value) = self.own.get(name)
+            && let Some(own) = self.own.as_ref().filter(|own| assigns(own, name))
         {
-            return Arc::clone(value);
+            return Value::field(own, name, span);
         }
         let base = self.eval(base);
         let unknown = Value::new(ValueKind::Field(Arc::clone(&base), name.to_owned()), span);
@@ -168,7 +168,7 @@ impl Execution<'_> {
             // Not `self.field`: a method is no read of a column, and its receiver must stay visible.
             ExprKind::Field { base, name, .. } => {
                 let base = self.whole(*base);
-                Value::method_of(&base, name, callee_expr.span)
+                Value::method(&base, name, callee_expr.span)
             }
             _ => self.eval(call.callee),
         };
@@ -181,24 +181,34 @@ impl Execution<'_> {
             self.touch(arg.value, Some(u32::try_from(at).unwrap_or(u32::MAX)), &made, span);
         }
         if let ExprKind::Field { base, .. } = &callee_expr.kind {
-            self.touch(*base, None, &made, span);
+            self.call_on(*base, &made, span);
         }
         Value::new(ValueKind::Call(made), span)
     }
 
-    /// An expression that is handed over: `this` with the fields assigned to it so far.
+    /// An expression that is handed over or called on: `this` with what was assigned to it so far.
     fn whole(&mut self, id: ExprId) -> Shared {
-        let value = self.eval(id);
-        if !matches!(value.kind, ValueKind::This(_)) || self.own.is_empty() {
-            return value;
+        let is_this = matches!(self.module.expr(id).kind, ExprKind::This);
+        self.own.clone().filter(|_| is_this).unwrap_or_else(|| self.eval(id))
+    }
+
+    /// The method may assign fields of what it is called on.
+    fn call_on(&mut self, receiver: ExprId, call: &Arc<CallValue>, span: Span) {
+        match self.module.expr(receiver).kind {
+            ExprKind::This if self.own.is_some() => {
+                let kind = |before| ValueKind::After { call: Arc::clone(call), arg: None, before };
+                self.own = self.own.take().map(|before| Value::new(kind(before), span));
+            }
+            // `wrap(user).assign(..)`
+            ExprKind::Call(ref wrapped) if !wrapped.is_new => {
+                if let [only] = wrapped.args.as_slice()
+                    && matches!(self.module.expr(only.value).kind, ExprKind::Name(Binding::Local(_)))
+                {
+                    self.touch(only.value, None, call, span);
+                }
+            }
+            _ => self.touch(receiver, None, call, span),
         }
-        let entries = self
-            .own
-            .iter()
-            .map(|(key, field)| Slot::Named { key: key.clone(), key_span: field.span, value: Arc::clone(field) })
-            .collect();
-        let span = value.span;
-        Value::new(ValueKind::Object { base: Some(value), entries }, span)
     }
 
     /// The callee may assign fields of a variable that it is given, or that it is called on.
