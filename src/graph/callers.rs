@@ -60,11 +60,10 @@ impl<'a> CallIndex<'a> {
             ValueKind::Field(_, name) => self.by_name.entry(name).or_default().push(at),
             ValueKind::Import(_, id) => {
                 let import = unit.module.imports.get(id.at());
-                let name = import.map_or("", |import| match &import.what {
-                    Imported::Named(name) => name.as_str(),
-                    Imported::Default | Imported::Namespace => "default",
-                });
-                self.by_name.entry(name).or_default().push(at);
+                match import.map(|import| &import.what) {
+                    Some(Imported::Named(name)) => self.by_name.entry(name).or_default().push(at),
+                    _ => self.nameless.push(at),
+                }
             }
             ValueKind::Class(class) => {
                 let name = unit.module.classes.get(class.id.at()).map_or("", |class| class.name.as_str());
@@ -188,10 +187,8 @@ impl Graph<'_> {
         let index = &self.index;
         let mut candidates: Vec<At> = Vec::new();
         candidates.extend(index.direct.get(&of).into_iter().flatten());
-        for name in [name, "default", "constructor"] {
-            candidates.extend(index.by_name.get(name).into_iter().flatten());
-        }
-        candidates.extend(&index.nameless);
+        candidates.extend(index.by_name.get(name).into_iter().flatten());
+        candidates.extend(self.nameless.get_or_init(|| self.resolve_nameless()).get(&of).into_iter().flatten());
         candidates.sort_unstable();
         candidates.dedup();
 
@@ -232,10 +229,24 @@ impl Graph<'_> {
         edges
     }
 
+    /// Calls whose callee has no name of its own, by the functions they reach: resolved all at once.
+    fn resolve_nameless(&self) -> BTreeMap<FunctionRef, Vec<At>> {
+        let _limit = self.limit(Rc::default());
+        let mut found: BTreeMap<FunctionRef, Vec<At>> = BTreeMap::new();
+        for at in &self.index.nameless {
+            let Some(event) = self.event(*at) else { continue };
+            self.refuel();
+            for target in self.targets(&event.call) {
+                found.entry(target.function).or_default().push(*at);
+            }
+        }
+        found
+    }
+
     /// What code that uses a class can call it: its name, that of an instance, its bases and interfaces.
     pub fn names_of_class(&self, class: ClassRef) -> Vec<String> {
         let mut names = Vec::new();
-        for owner in self.lineage(class) {
+        for owner in self.lineage(class).iter().copied() {
             if let Some(declared) = self.class(owner).filter(|declared| !declared.name.is_empty()) {
                 let mut letters = declared.name.chars();
                 let instance =

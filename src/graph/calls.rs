@@ -65,7 +65,8 @@ impl Graph<'_> {
             ValueKind::Class(class) if is_new => self.method(*class, "constructor").map_or_else(Vec::new, one),
             ValueKind::Super(class) => self
                 .lineage(*class)
-                .into_iter()
+                .iter()
+                .copied()
                 .skip(1)
                 .find_map(|base| self.method(base, "constructor"))
                 .map_or_else(Vec::new, one),
@@ -172,7 +173,7 @@ impl Graph<'_> {
     /// implementations.
     fn implementations(&self, class: ClassRef, name: &str) -> Vec<FunctionRef> {
         let mut found: Vec<FunctionRef> = Vec::new();
-        for owner in self.lineage(class) {
+        for owner in self.lineage(class).iter().copied() {
             if let Some(function) = self.method(owner, name) {
                 if self.function(function).is_some_and(|f| f.kind != FunctionKind::Signature) {
                     found.push(function);

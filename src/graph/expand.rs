@@ -148,7 +148,7 @@ impl Graph<'_> {
 
     /// What the class itself puts into one of its fields.
     fn own_field(&self, class: crate::summary::ClassRef, name: &str) -> Option<Shared> {
-        for owner in self.lineage(class) {
+        for owner in self.lineage(class).iter().copied() {
             let unit = self.unit(owner.file)?;
             let mut values: Vec<Shared> = Vec::new();
             values.extend(unit.summary.fields.get(&(owner.id, name.to_owned())).cloned());

@@ -106,6 +106,7 @@ pub struct Graph<'a> {
     heirs: BTreeMap<ClassRef, Vec<ClassRef>>,
     index: callers::CallIndex<'a>,
     callers: RefCell<BTreeMap<FunctionRef, Rc<Vec<Edge>>>>,
+    nameless: OnceCell<BTreeMap<FunctionRef, Vec<callers::At>>>,
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     entries: BTreeMap<FunctionRef, Vec<Entry>>,
 }
@@ -131,6 +132,7 @@ impl<'a> Graph<'a> {
             heirs: BTreeMap::new(),
             index: callers::CallIndex::new(units),
             callers: RefCell::default(),
+            nameless: OnceCell::new(),
             framework_edges: OnceCell::new(),
             entries: BTreeMap::new(),
         };
@@ -266,12 +268,12 @@ impl<'a> Graph<'a> {
     }
 
     /// The class, its base classes and interfaces that lie in the tree, nearest first.
-    pub fn lineage(&self, class: ClassRef) -> Vec<ClassRef> {
+    pub fn lineage(&self, class: ClassRef) -> Rc<Vec<ClassRef>> {
         if let Some(known) = self.lineages.borrow().get(&class) {
-            return known.as_ref().clone();
+            return Rc::clone(known);
         }
-        let line = self.find_lineage(class);
-        self.lineages.borrow_mut().insert(class, Rc::new(line.clone()));
+        let line = Rc::new(self.find_lineage(class));
+        self.lineages.borrow_mut().insert(class, Rc::clone(&line));
         line
     }
 

@@ -101,7 +101,7 @@ impl Graph<'_> {
 
     /// The library class that a class of the tree extends.
     pub fn base_path(&self, class: crate::summary::ClassRef) -> Option<String> {
-        self.lineage(class).into_iter().find_map(|class| {
+        self.lineage(class).iter().copied().find_map(|class| {
             self.class(class)?.extends.iter().find_map(|base| match self.resolve_type(class.file, base) {
                 Type::External(path, _) => Some(path),
                 _ => None,

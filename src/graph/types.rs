@@ -148,7 +148,7 @@ impl Graph<'_> {
 
     /// The type of a field, getter or constructor-assigned property, in the class or its bases.
     fn field_type(&self, class: ClassRef, args: &[Type], name: &str, fuel: u8) -> Type {
-        for owner in self.lineage(class) {
+        for owner in self.lineage(class).iter().copied() {
             let Some(declared) = self.class(owner) else { continue };
             if let Some(field) = declared.fields.iter().find(|field| field.name == name) {
                 if let Some(ty) = &field.ty {

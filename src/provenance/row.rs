@@ -226,7 +226,7 @@ impl Lookup<'_, '_> {
                 return self.at(&param.value, fuel);
             }
         }
-        for owner in self.graph.lineage(class) {
+        for owner in self.graph.lineage(class).iter().copied() {
             let init = self.graph.unit(owner.file).and_then(|u| u.summary.fields.get(&(owner.id, self.key.to_owned())));
             if let Some(value) = init {
                 return Cell::Value { value: Arc::clone(value), key: value.span };
@@ -253,7 +253,7 @@ impl Lookup<'_, '_> {
     pub(super) fn shaped(&self, row: &Shared) -> Option<Cell> {
         let Type::Instance(class, _) = self.graph.type_of(row) else { return None };
         let line = self.graph.lineage(class);
-        for owner in &line {
+        for owner in line.iter() {
             let declared = self.graph.class(*owner)?;
             if declared.open || declared.kind == ClassKind::Alias {
                 return None;

@@ -289,7 +289,7 @@ impl<'r> Named<'r> {
             Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(path)) => {
                 args.first().cloned()
             }
-            Type::Instance(class, _) => graph.lineage(*class).into_iter().find_map(|class| {
+            Type::Instance(class, _) => graph.lineage(*class).iter().copied().find_map(|class| {
                 graph.class(class)?.extends.iter().find_map(|base| match graph.resolve_type(class.file, base) {
                     Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(&path)) => {
                         args.into_iter().next()
