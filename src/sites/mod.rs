@@ -43,13 +43,12 @@ pub struct Candidate {
 
 /// Every write of a model that has a tracked column, sorted by place.
 pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
-    // A class that leads to a tracked model names it.
-    let names: Vec<&str> = schema
-        .columns
-        .iter()
-        .flat_map(|column| &column.bindings)
-        .map(|(id, _)| schema.models[id.0].name.as_str())
-        .collect();
+    // What leads to a tracked model names it, or is typed or made by a library that a row names.
+    let models =
+        schema.columns.iter().flat_map(|column| &column.bindings).map(|(id, _)| schema.models[id.0].name.as_str());
+    let types = graph.rules.write().flat_map(|row| &row.types).filter_map(|ty| ty.text().rsplit(['#', '*']).next());
+    let makers = graph.rules.receiver().filter_map(|row| row.call.last());
+    let names: Vec<&str> = models.chain(types).chain(makers).collect();
     let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
     let mut found = orm::find(graph, schema);
     found.extend(sql::find(graph, schema));
