@@ -18,7 +18,7 @@ use std::rc::Rc;
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, ModelSource, Schema};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
 
 /// A write of rows of one model.
@@ -50,7 +50,11 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
         .flat_map(|column| &column.bindings)
         .map(|(id, _)| schema.models[id.0].name.as_str())
         .collect();
-    let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
+    // Its bases need not, and say which library it belongs to.
+    let classes = schema.columns.iter().flat_map(|column| &column.bindings).filter_map(|(id, _)| schema.models[id.0].class);
+    let bases: Vec<FileId> = classes.flat_map(|class| graph.lineage(class).to_vec()).map(|class| class.file).collect();
+    let leading = graph.sources.mentions(&names).into_iter().flatten().chain(bases);
+    let _limit = graph.limit(Rc::new(leading.collect()));
     let mut found = orm::find(graph, schema);
     found.extend(sql::find(graph, schema));
     found.sort_by_key(|candidate| (candidate.span, candidate.model, candidate.operation));
