@@ -14,7 +14,12 @@ impl Graph<'_> {
 
     /// The path of what a call calls.
     pub fn callee_path(&self, call: &CallValue) -> Option<String> {
-        self.callee_path_of(&call.callee, DEEPEST)
+        self.called(call, DEEPEST)
+    }
+
+    fn called(&self, call: &CallValue, fuel: u8) -> Option<String> {
+        // What a `new` makes goes by the class that the callee is typed as.
+        if call.is_new { self.path_of(&call.callee, fuel) } else { self.callee_path_of(&call.callee, fuel) }
     }
 
     /// A called member goes by what it is called on: `typeorm#DataSource.getRepository`, not by what a property of that name holds.
@@ -61,7 +66,7 @@ impl Graph<'_> {
                 if !self.targets(call).is_empty() {
                     return self.expand(value).and_then(|inner| self.path_of(&inner, fuel));
                 }
-                let path = self.callee_path_of(&call.callee, fuel)?;
+                let path = self.called(call, fuel)?;
                 if call.is_new { Some(path) } else { Some(format!("{path}()")) }
             }
             ValueKind::Element(base) | ValueKind::Index(base, _) => {
