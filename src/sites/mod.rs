@@ -18,7 +18,7 @@ use std::rc::Rc;
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, ModelSource, Schema};
-use crate::source::{FileId, Span};
+use crate::source::Span;
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
 
 /// A write of rows of one model.
