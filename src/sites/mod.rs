@@ -51,7 +51,8 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
         .map(|(id, _)| schema.models[id.0].name.as_str())
         .collect();
     // Its bases need not, and say which library it belongs to.
-    let classes = schema.columns.iter().flat_map(|column| &column.bindings).filter_map(|(id, _)| schema.models[id.0].class);
+    let classes =
+        schema.columns.iter().flat_map(|column| &column.bindings).filter_map(|(id, _)| schema.models[id.0].class);
     let bases: Vec<FileId> = classes.flat_map(|class| graph.lineage(class).to_vec()).map(|class| class.file).collect();
     let leading = graph.sources.mentions(&names).into_iter().flatten().chain(bases);
     let _limit = graph.limit(Rc::new(leading.collect()));
