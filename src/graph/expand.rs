@@ -361,6 +361,11 @@ impl Graph<'_> {
         let resolved = self.resolved(value);
         match &resolved.kind {
             ValueKind::Class(class) => Some(*class),
+            // `this.constructor`
+            ValueKind::Field(base, name) if name == "constructor" => match self.type_of(base) {
+                Type::Instance(class, _) => Some(class),
+                _ => None,
+            },
             ValueKind::Function(function) => match &self.summary(*function)?.returns.as_ref()?.kind {
                 ValueKind::Class(class) => Some(*class),
                 _ => None,

@@ -55,7 +55,7 @@ impl Evaluator<'_, '_> {
             }
             ValueKind::Object { .. } | ValueKind::Array(_) | ValueKind::Function(_) => Some(true),
             _ => {
-                let resolved = self.graph.resolved(cond);
+                let resolved = self.settled(cond);
                 if !Arc::ptr_eq(&resolved, cond) {
                     let simple = matches!(
                         resolved.kind,
@@ -85,8 +85,19 @@ impl Evaluator<'_, '_> {
         }
     }
 
+    /// Behind names and calls; but a column of a row holds what is stored, whatever the class itself assigns to it.
+    fn settled(&self, value: &Shared) -> Shared {
+        if let ValueKind::Field(base, _) = &value.kind
+            && matches!(base.kind, ValueKind::This(_))
+            && self.row_model(base).is_some()
+        {
+            return Arc::clone(value);
+        }
+        self.graph.resolved(value)
+    }
+
     fn same(&self, left: &Shared, right: &Shared, fuel: u8) -> Option<bool> {
-        let (left, right) = (self.graph.resolved(left), self.graph.resolved(right));
+        let (left, right) = (self.settled(left), self.settled(right));
         let nullish = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
         let constant = |value: &Shared| match &value.kind {
             ValueKind::Text(text) | ValueKind::Number(text) => Some(text.clone()),

@@ -8,6 +8,7 @@ use crate::graph::Graph;
 use crate::ir::{FunctionId, SqlStatement};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{ReadKind, ReadSite};
+use crate::rules::ArgBase;
 use crate::schema::{ColumnId, Schema};
 use crate::sites;
 use crate::source::{Scope, Span};
@@ -48,7 +49,17 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                     Some(schema.models[model.0].properties[bound.1].name.as_str())
                 });
                 let Some(property) = property else { continue };
-                if let Some(span) = event.call.args.iter().find_map(|arg| condition_on(&arg.value, property, 8)) {
+                let method = event.call.method();
+                let is_row = |at: usize| {
+                    let rows =
+                        graph.rules.write().filter(|row| row.call.last().is_some_and(|last| method == Some(last)));
+                    rows.map(|row| &row.row).any(|path| {
+                        path.keys.is_empty() && u32::try_from(at).is_ok_and(|at| path.base == ArgBase::Nth(at))
+                    })
+                };
+                let conditions = event.call.args.iter().enumerate().filter(|(at, _)| !is_row(*at));
+                if let Some(span) = conditions.map(|(_, arg)| arg).find_map(|arg| condition_on(&arg.value, property, 8))
+                {
                     add(span, query_kind(graph, function));
                 }
             }

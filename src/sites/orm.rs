@@ -438,9 +438,13 @@ pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Opt
             return None;
         }
         let ty = graph.type_of(&at);
-        if !matches!(ty, Type::Object(_))
-            && let Some(model) = model_of_type(graph, schema, &ty)
-        {
+        // `Repository<User>` is typed around an entity too, and no row.
+        let is_handle = match &ty {
+            Type::External(path, _) => graph.rules.write().flat_map(|row| &row.types).any(|types| types.matches(path)),
+            Type::Object(_) => true,
+            _ => false,
+        };
+        if !is_handle && let Some(model) = model_of_type(graph, schema, &ty) {
             return Some(model);
         }
         let next = match &at.kind {

@@ -34,6 +34,7 @@ impl Execution<'_> {
         let span = expr.span;
         self.spent += 1;
         if self.spent > BUDGET {
+            self.out.cut.get_or_insert(span);
             return Value::new(ValueKind::Opaque("function too large to follow", Vec::new()), span);
         }
         let kind = match &expr.kind {
@@ -202,9 +203,12 @@ impl Execution<'_> {
             // `wrap(user).assign(..)`
             ExprKind::Call(ref wrapped) if !wrapped.is_new => {
                 if let [only] = wrapped.args.as_slice()
-                    && matches!(self.module.expr(only.value).kind, ExprKind::Name(Binding::Local(_)))
+                    && let ExprKind::Name(Binding::Local(local)) = self.module.expr(only.value).kind
                 {
                     self.touch(only.value, None, call, span);
+                    if let Some(after) = self.env.get(&local).cloned() {
+                        self.set_local(local, after);
+                    }
                 }
             }
             _ => self.touch(receiver, None, call, span),
