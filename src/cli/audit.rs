@@ -52,7 +52,8 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     Ok(Ran {
         exit: exit(&report, args.fail_on.level(), !incomplete.is_empty()),
         result,
-        sink: args.output.clone().map_or(Sink::Stdout, Sink::File),
+        // `-` is standard output, as everywhere.
+        sink: args.output.clone().filter(|path| path.as_os_str() != "-").map_or(Sink::Stdout, Sink::File),
         quiet: args.quiet,
     })
 }
@@ -74,11 +75,11 @@ fn request(args: &AuditArgs, streams: &Streams) -> Result<Request, String> {
     }
     // An empty variable is one that is not set.
     let url = args.database_url.clone().or_else(|| configured_url(&config)).filter(|url| !url.trim().is_empty());
-    let database = url
-        .as_deref()
-        .map(SecretUrl::parse)
-        .transpose()
-        .map_err(|error| format!("the database URL cannot be used: {error}"))?;
+    for database in config.databases.iter().filter(|_| url.is_none()) {
+        let (name, variable) = (&database.name, &database.url_env);
+        streams.warning(&format!("database {name} is not asked: the environment variable {variable} is not set"));
+    }
+    let database = url.as_deref().map(SecretUrl::parse).transpose().map_err(|error| error.to_string())?;
     Ok(Request { root, inputs, config, jobs: args.jobs.map(usize::from), database })
 }
 

@@ -30,6 +30,12 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 
 /// Every issuing entry point stores the fresh token.
 fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    if case.writes.is_empty() && case.trace.gaps.is_empty() && case.trace.missing.is_empty() {
+        let Some(at) = case.anchor() else { return };
+        let message = format!("{} is to be written consistently, but no production code writes it", case.name);
+        findings.push(CHECK.finding(case, at, ("", "unwritten"), message, Vec::new()));
+        return;
+    }
     let mut writes: Vec<Write<'_>> = Vec::new();
     for practice in &case.practices {
         if matches!(practice.stance, Stance::Stores | Stance::Unknown) {

@@ -12,6 +12,7 @@ const SIGNED: usize = 20;
 pub(crate) fn entry_point(entry: &EntryPoint) -> String {
     match (entry.route.as_str(), entry.name.as_str()) {
         ("", name) => format!("`{name}`"),
+        (route, name) if route == name => format!("`{route}`"),
         (route, "") => format!("`{route}`"),
         (route, name) => format!("`{route}` ({name})"),
     }

@@ -270,6 +270,12 @@ impl Graph<'_> {
         })
     }
 
+    /// What a handler without a name is called: its route, or the name under which its registration is kept.
+    pub(super) fn handler_name(&self, of: FunctionRef) -> Option<String> {
+        let route = self.entries(of).iter().map(|entry| &entry.route).find(|route| !route.is_empty());
+        self.registered_name(of).or_else(|| route.cloned())
+    }
+
     /// The constants that name a function where it is registered: `{ id: 'mail.send', handler }`.
     pub fn labels(&self, of: FunctionRef) -> &[&str] {
         self.index.labelled.get(&of).map_or(&[], Vec::as_slice)

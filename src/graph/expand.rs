@@ -94,7 +94,7 @@ impl Graph<'_> {
                 Some(Value::new(ValueKind::Rest(inner, Arc::clone(except)), span))
             }
             ValueKind::Call(call) => {
-                self.results.get(value, None, || self.returned(call).or_else(|| self.given_back(call)))
+                self.results.get(value, None, &self.hidden, || self.returned(call).or_else(|| self.given_back(call)))
             }
             ValueKind::After { call, arg, before } => Some(self.after(call, *arg, before)),
             _ => None,

@@ -59,13 +59,20 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T: Clone> Memo<T> {
-    fn get(&self, value: &Shared, cut: T, work: impl FnOnce() -> T) -> T {
+    /// `hidden` counts the files that a limit kept from being asked for: an answer that missed one is not kept, so that the
+    /// same question without the limit asks for it.
+    fn get(&self, value: &Shared, cut: T, hidden: &Cell<u32>, work: impl FnOnce() -> T) -> T {
         if let Some((_, known)) = self.0.borrow().get(&Arc::as_ptr(value)) {
             return known.clone();
         }
+        let before = hidden.get();
         self.0.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), cut));
         let found = work();
-        self.0.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), found.clone()));
+        if hidden.get() == before {
+            self.0.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), found.clone()));
+        } else {
+            self.0.borrow_mut().remove(&Arc::as_ptr(value));
+        }
         found
     }
 }
@@ -91,6 +98,7 @@ pub struct Graph<'a> {
     units: &'a BTreeMap<FileId, Unit>,
     wants: RefCell<BTreeSet<FileId>>,
     limits: RefCell<Option<Rc<BTreeSet<FileId>>>>,
+    hidden: Cell<u32>,
     specifiers: RefCell<BTreeMap<(FileId, String), Option<FileId>>>,
     /// Steps that the question under way may still take.
     fuel: Cell<u32>,
@@ -120,6 +128,7 @@ impl<'a> Graph<'a> {
             units,
             wants: RefCell::default(),
             limits: RefCell::default(),
+            hidden: Cell::default(),
             specifiers: RefCell::default(),
             fuel: Cell::new(FUEL),
             types: Memo::default(),
@@ -218,6 +227,7 @@ impl<'a> Graph<'a> {
             path.rsplit('/').next().is_some_and(|name| name.starts_with("index."))
         };
         if self.limits.borrow().as_ref().is_some_and(|only| !only.contains(&file) && !barrel()) {
+            self.hidden.set(self.hidden.get().wrapping_add(1));
             return;
         }
         self.wants.borrow_mut().insert(file);
@@ -240,7 +250,7 @@ impl<'a> Graph<'a> {
             return format!("{}.{}", class.name, function.name);
         }
         match self.named_parent(of) {
-            Some(outer) if function.name == "<closure>" => self.name(outer),
+            Some(outer) if function.name == "<closure>" => self.handler_name(of).unwrap_or_else(|| self.name(outer)),
             Some(outer) if self.function(outer).is_some_and(|f| f.kind != FunctionKind::Module) => {
                 format!("{}.{}", self.name(outer), function.name)
             }

@@ -28,7 +28,9 @@ impl Graph<'_> {
 
     fn type_at(&self, value: &Shared, fuel: u8) -> Type {
         let Some(fuel) = fuel.checked_sub(1) else { return Type::Unknown };
-        self.types.get(value, Type::Unknown, || if self.step() { self.type_behind(value, fuel) } else { Type::Unknown })
+        self.types.get(value, Type::Unknown, &self.hidden, || {
+            if self.step() { self.type_behind(value, fuel) } else { Type::Unknown }
+        })
     }
 
     fn type_behind(&self, value: &Shared, fuel: u8) -> Type {

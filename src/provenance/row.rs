@@ -117,6 +117,9 @@ impl Lookup<'_, '_> {
                         return rest;
                     }
                     let cell = Cell::Value { value: Arc::clone(value), key: key.span };
+                    if names.len() == 1 {
+                        return cell;
+                    }
                     return Cell::Either(vec![cell, rest]).flat();
                 }
                 let unknown = Cell::Unknown { why: "a key that is computed at run time".to_owned(), at: key.span };

@@ -281,7 +281,7 @@ pub(super) fn entry_point(graph: &Graph, function: FunctionRef, mut route: Strin
     let declared = graph.function(function);
     let span = declared
         .map_or(Span { file: function.file, start: 0, end: 0 }, |f| Span { end: f.name_span.end, ..f.name_span });
-    let mut name = graph.registered_name(function).unwrap_or_else(|| graph.name(function));
+    let mut name = graph.name(function);
     if name == "<module>" || name == "<closure>" {
         let path = &graph.sources.get(function.file).path;
         name = if route.is_empty() { path.rsplit('/').next().unwrap_or(path).to_owned() } else { route.clone() };

@@ -64,6 +64,12 @@ fn written(
         let named = Named::of_write(row);
         let rows: Vec<(ModelId, bool, Shared)> = if row.on == Target::Assigned {
             named.assigned(graph, schema, function)
+        } else if row.on == Target::Model && call.receiver().is_some_and(|r| matches!(r.kind, ValueKind::Index(..))) {
+            // `prisma[name].update(..)`: any model, told by the tracked property in the row.
+            written_rows(graph, call, row, turned)
+                .into_iter()
+                .flat_map(|value| models_told_by(schema, &value).into_iter().map(move |id| (id, false, value.clone())))
+                .collect()
         } else {
             let Some((model, certain)) = named.model(graph, schema, call) else { continue };
             let rows = written_rows(graph, call, row, turned);
@@ -88,6 +94,20 @@ fn written(
             }
         }
     }
+}
+
+/// The Prisma models with a tracked property that a row names.
+fn models_told_by(schema: &Schema, row: &Shared) -> Vec<ModelId> {
+    let ValueKind::Object { entries, .. } = &row.kind else { return Vec::new() };
+    let names = |property: &str| entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if key == property));
+    let bound = schema.columns.iter().flat_map(|column| &column.bindings);
+    let told = bound.filter(|(id, at)| {
+        let model = &schema.models[id.0];
+        model.source == ModelSource::Prisma && names(&model.properties[*at].name)
+    });
+    let mut ids: Vec<ModelId> = told.map(|(id, _)| *id).collect();
+    ids.dedup();
+    ids
 }
 
 /// The rows that a call writes, as its rule row describes them.
