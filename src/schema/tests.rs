@@ -45,17 +45,23 @@ fn rules() -> Rules {
     let path = |text: &str| text.parse().unwrap();
     let call = |text: &str| crate::rules::CallPattern::parse(text).unwrap();
     let entity = Entity {
-        decorator: call("typeorm#Entity"),
+        decorator: Some(call("typeorm#Entity")),
+        base: None,
+        table_field: None,
         table: vec![path("0.name"), path("0"), path("1.name")],
         naming: Naming::Snake,
         column: vec![call("typeorm#Column"), call("typeorm#PrimaryGeneratedColumn")],
         name: vec![path("0.name"), path("1.name")],
         nullable: vec![path("0.nullable"), path("1.nullable")],
+        required: Vec::new(),
+        nullable_by: Vec::new(),
         nullable_default: false,
         default: vec![path("0.default"), path("1.default")],
+        default_by: Vec::new(),
         generated: vec![call("typeorm#PrimaryGeneratedColumn")],
         relation: vec![call("typeorm#OneToMany")],
         column_naming: Naming::Same,
+        pack: "x".to_owned(),
     };
     let mut pack: Pack = serde_json::from_value(serde_json::json!({"id": "x", "summary": "x"})).unwrap();
     pack.entity = vec![entity];
