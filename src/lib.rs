@@ -152,6 +152,11 @@ fn run(request: Request) -> Result<Audit, Error> {
 
     let mut gaps: BTreeSet<Gap> = sources.gaps.iter().cloned().collect();
     gaps.extend(lowering.units.values().flat_map(|unit| unit.module.gaps.iter().cloned()));
+    gaps.extend(lowering.units.values().flat_map(|unit| &unit.summary.functions).filter_map(|summary| {
+        let at = sources.location(summary.cut?);
+        let why = "a function too large to follow: what it writes behind this is not known".to_owned();
+        Some(Gap { path: at.path, line: at.line, why })
+    }));
     gaps.extend(traces.iter().flat_map(|trace| trace.gaps.iter().cloned()));
     let files_lowered = lowering.units.len();
     Ok(Audit {

@@ -19,7 +19,7 @@ use crate::cli::{Exit, Ran};
 /// Runs the audit. An error is why it could not run, in words for people.
 pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let started = Instant::now();
-    let request = request(args)?;
+    let request = request(args, streams)?;
     let asked = started.elapsed();
     if args.verbose {
         tell_request(&request);
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     })
 }
 
-fn request(args: &AuditArgs) -> Result<Request, String> {
+fn request(args: &AuditArgs, streams: &Streams) -> Result<Request, String> {
     let (root, inputs) = common_root(&args.paths).map_err(|error| error.to_string())?;
     let file = match &args.config {
         Some(file) => Some(file.clone()),

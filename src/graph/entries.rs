@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind};
 use crate::rules::{ArgPath, Entry as EntryRow, EntryKind};
@@ -24,6 +26,17 @@ pub struct Entry {
 pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
     let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let rows: Vec<&EntryRow> = graph.rules.entry().collect();
+    let by_place: Vec<(&EntryRow, GlobSet)> = rows
+        .iter()
+        .filter(|row| row.kind == EntryKind::File)
+        .filter_map(|row| {
+            let mut globs = GlobSetBuilder::new();
+            row.file.iter().filter_map(|glob| Glob::new(glob).ok()).for_each(|glob| {
+                globs.add(glob);
+            });
+            Some((*row, globs.build().ok()?))
+        })
+        .collect();
     for (file, unit) in graph.units() {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
@@ -39,7 +52,7 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
         for at in 0..unit.module.classes.len() {
             extended(graph, &rows, ClassRef { file, id: ClassId::of(at) }, &mut found);
         }
-        exported(graph, &rows, file, &mut found);
+        exported(graph, &by_place, file, &mut found);
     }
     for entries in found.values_mut() {
         entries.sort();
@@ -289,12 +302,10 @@ fn extends_call<'g>(graph: &Graph<'g>, class: ClassRef) -> Option<&'g CallValue>
 }
 
 /// Files whose exports are routes by their place: `app/api/login/route.ts`.
-fn exported(graph: &Graph, rows: &[&EntryRow], file: FileId, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
     let path = &graph.sources.get(file).path;
-    for row in rows.iter().filter(|row| row.kind == EntryKind::File) {
-        let fits =
-            row.file.iter().any(|glob| globset::Glob::new(glob).is_ok_and(|g| g.compile_matcher().is_match(path)));
-        let Some(unit) = graph.unit(file).filter(|_| fits) else { continue };
+    let Some(unit) = graph.unit(file) else { return };
+    for (row, _) in rows.iter().filter(|(_, globs)| globs.is_match(path)) {
         for export in &unit.module.exports {
             let (Export::Named { name, .. } | Export::Value { name, .. }) = export else { continue };
             if !row.method.is_empty() && !row.method.contains(name) {

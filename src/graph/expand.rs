@@ -249,10 +249,21 @@ impl Graph<'_> {
 
     /// What a library call keeps under a key of its result: `E.right(x)` is `{ right: x }`.
     fn kept_under(&self, call: &CallValue, name: &str) -> Option<Shared> {
-        let mut rows = self.rules.pass().filter(|row| row.key.as_deref() == Some(name)).peekable();
+        let method = call.method();
+        let mut rows = self
+            .rules
+            .pass()
+            .filter(|row| {
+                row.key.is_some() && row.call.last().is_none_or(|last| method.is_none_or(|method| method == last))
+            })
+            .peekable();
         rows.peek()?;
         let path = self.library_path(call)?;
         let row = rows.find(|row| row.call.matches(&path))?;
+        if row.key.as_deref() != Some(name) {
+            // `E.left(x)` has no `right`.
+            return Some(Value::new(ValueKind::Either(Vec::new()), call.site.span));
+        }
         row.from.iter().flat_map(|from| self.argument(call, from)).next()
     }
 

@@ -355,11 +355,29 @@ impl Graph<'_> {
     }
 }
 
-/// Whether a type's arguments are parameters of a function around, not types.
+/// Types that every program has; any other name that no file declares is a parameter of a generic.
+const BUILT_IN: [&str; 14] = [
+    "string",
+    "number",
+    "boolean",
+    "bigint",
+    "symbol",
+    "object",
+    "any",
+    "unknown",
+    "void",
+    "never",
+    "Date",
+    "Buffer",
+    "Record",
+    "Uint8Array",
+];
+
+/// Whether a type or its arguments are parameters of a generic function, not types.
 fn is_generic(ty: &Type) -> bool {
     let open = |arg: &Type| match arg {
         Type::External(path, _) => {
-            path.strip_prefix("global#").is_some_and(|name| name.len() <= 2 || name.starts_with('T'))
+            path.strip_prefix("global#").is_some_and(|name| !name.contains('.') && !BUILT_IN.contains(&name))
         }
         _ => false,
     };

@@ -142,7 +142,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
             })
             .collect();
         let reaching = tops.iter().filter(|reaches| **reaches).count();
-        reaching * 2 <= tops.len()
+        reaching * 2 < tops.len()
     }
 
     /// Entry points that reach an issuer and none of the functions that write.

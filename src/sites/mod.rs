@@ -19,7 +19,7 @@ use std::rc::Rc;
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, ModelSource, Schema};
-use crate::source::{FileId, Span};
+use crate::source::Span;
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
 
 /// A write of rows of one model.
@@ -44,18 +44,14 @@ pub struct Candidate {
 
 /// Every write of a model that has a tracked column, sorted by place.
 pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
-    // A class that leads to a tracked model names it.
-    let names: Vec<&str> = schema
-        .columns
-        .iter()
-        .flat_map(|column| &column.bindings)
-        .map(|(id, _)| schema.models[id.0].name.as_str())
-        .collect();
+    // What leads to a tracked model names it, or is typed or made by a library that a row names.
+    let bound = || schema.columns.iter().flat_map(|column| &column.bindings).map(|(id, _)| &schema.models[id.0]);
+    let types = graph.rules.write().flat_map(|row| &row.types).filter_map(|ty| ty.text().rsplit(['#', '*']).next());
+    let makers = graph.rules.receiver().filter_map(|row| row.call.last());
+    let names: Vec<&str> = bound().map(|model| model.name.as_str()).chain(types).chain(makers).collect();
     // Its bases need not, and say which library it belongs to.
-    let classes =
-        schema.columns.iter().flat_map(|column| &column.bindings).filter_map(|(id, _)| schema.models[id.0].class);
-    let bases: Vec<FileId> = classes.flat_map(|class| graph.lineage(class).to_vec()).map(|class| class.file).collect();
-    let leading = graph.sources.mentions(&names).into_iter().flatten().chain(bases);
+    let bases = bound().filter_map(|model| model.class).flat_map(|class| graph.lineage(class).to_vec());
+    let leading = graph.sources.mentions(&names).into_iter().flatten().chain(bases.map(|class| class.file));
     let _limit = graph.limit(Rc::new(leading.collect()));
     let mut found = orm::find(graph, schema);
     found.extend(sql::find(graph, schema));

@@ -55,6 +55,8 @@ pub struct Summary {
     pub leaves: BTreeMap<LocalId, Shared>,
     /// The variables as they stood where a closure was made.
     pub closures: BTreeMap<FunctionId, imbl::OrdMap<LocalId, Shared>>,
+    /// Where the function was too large to follow on: what it does behind that is not known.
+    pub cut: Option<Span>,
     /// Decorators as calls.
     pub decorators: Vec<Arc<CallValue>>,
     /// Decorators of parameters.

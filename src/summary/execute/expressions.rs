@@ -34,6 +34,7 @@ impl Execution<'_> {
         let span = expr.span;
         self.spent += 1;
         if self.spent > BUDGET {
+            self.out.cut.get_or_insert(span);
             return Value::new(ValueKind::Opaque("function too large to follow", Vec::new()), span);
         }
         let kind = match &expr.kind {
