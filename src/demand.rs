@@ -75,7 +75,8 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
             rules.write().filter(|row| (row.on == Target::Model) == model).filter_map(|row| row.call.last()).collect();
         names.into_iter().map(regex::escape).collect::<Vec<_>>().join("|")
     };
-    let nested: BTreeSet<&str> = rules.nested().filter_map(|row| row.key.split('.').next()).collect();
+    let nested: BTreeSet<&str> =
+        rules.nested().filter_map(|row| row.key.split('.').next().filter(|key| !key.is_empty())).collect();
     let nested = nested.into_iter().map(regex::escape).collect::<Vec<_>>().join("|");
     let mut search = |word: &str, pattern: &str| {
         let Ok(pattern) = Regex::new(pattern) else { return };

@@ -230,16 +230,13 @@ impl Graph<'_> {
             };
             let Some(exit) = exit else { continue };
             let mut bindings = self.bind(call, target.function);
-            match arg {
-                Some(at) => {
-                    if let Some(slot) = bindings.params.get_mut(at as usize) {
-                        *slot = Arc::clone(before);
-                    }
+            if let Some(at) = arg {
+                if let Some(slot) = bindings.params.get_mut(at as usize) {
+                    *slot = Arc::clone(before);
                 }
-                None => {
-                    let kind = ValueKind::Object { base: Some(Arc::clone(before)), entries: Vec::new() };
-                    bindings.this = Some(Value::new(kind, before.span));
-                }
+            } else {
+                let kind = ValueKind::Object { base: Some(Arc::clone(before)), entries: Vec::new() };
+                bindings.this = Some(Value::new(kind, before.span));
             }
             values.push(self.substitute(exit, &bindings));
         }

@@ -14,16 +14,14 @@ pub(crate) fn entities(modules: &[&Module], sources: &SourceSet, rules: &Rules) 
     for module in modules {
         for (at, class) in module.classes.iter().enumerate().filter(|(_, class)| class.kind == ClassKind::Class) {
             let at = ClassRef { file: module.file, id: ClassId::of(at) };
-            let model = rules.entity().find_map(|row| match &row.decorator {
-                Some(pattern) => {
+            let model = rules.entity().find_map(|row| {
+                let table = if let Some(pattern) = &row.decorator {
                     let decorator = class.decorators.iter().find(|found| reader.is_by(module, found, pattern))?;
-                    let table = reader.text_at(module, &decorator.args, &row.table);
-                    Some(reader.model(module, class, at, row, table))
-                }
-                None => {
-                    let table = reader.table_of_base(module, class, row)?;
-                    Some(reader.model(module, class, at, row, Some(table)))
-                }
+                    reader.text_at(module, &decorator.args, &row.table)
+                } else {
+                    Some(reader.table_of_base(module, class, row)?)
+                };
+                Some(reader.model(module, class, at, row, table))
             });
             models.extend(model);
         }

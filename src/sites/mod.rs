@@ -9,6 +9,7 @@
 //! Worked example: `this.prisma.user.create({ data: { email, accounts: { create: { access_token: t } } } })` is a candidate for `User`
 //! with the row `data`, and one for `Account` with the row `data.accounts.create`.
 
+mod models;
 mod nested;
 mod orm;
 mod sql;

@@ -7,7 +7,7 @@ use crate::graph::Graph;
 use crate::ir::{Conflict, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind};
 use crate::rules::{ArgBase, ArgPath, Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
-use crate::sites::{Candidate, is_tracked, orm};
+use crate::sites::{Candidate, is_tracked, models};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
 
@@ -102,7 +102,7 @@ fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Par
 fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
     let texts = match &row.after {
         Some(after) => {
-            let chain = call.receiver().map_or_else(Vec::new, |receiver| orm::chain_calls(graph, receiver));
+            let chain = call.receiver().map_or_else(Vec::new, |receiver| models::chain_calls(graph, receiver));
             let prepared = chain.iter().find(|call| call.method() == Some(after));
             prepared.map_or_else(Vec::new, |prepared| graph.argument(prepared, &row.text))
         }

@@ -1,0 +1,133 @@
+//! Rows on how code declares tables.
+
+use serde::Deserialize;
+
+use crate::rules::{ArgPath, CallPattern};
+
+/// How a class of the tree declares that it is a table. `decorator` and the like are callable paths.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Entity {
+    /// The class decorator,
+    #[serde(default)]
+    pub decorator: Option<CallPattern>,
+    /// ... or the class that it extends.
+    #[serde(default)]
+    pub base: Option<CallPattern>,
+    /// With `base`: the static field (or getter) that names the table; a class without it is no table.
+    #[serde(default)]
+    pub table_field: Option<String>,
+    /// Where in the decorator's arguments the table's name stands; the first that is there counts.
+    #[serde(default)]
+    pub table: Vec<ArgPath>,
+    /// The table's name when it is not written.
+    pub naming: Naming,
+    /// Decorators that make a property a column; with `base` and none of them, every field of the class is one.
+    #[serde(default)]
+    pub column: Vec<CallPattern>,
+    /// Where in the column decorator's arguments the column's name stands.
+    #[serde(default)]
+    pub name: Vec<ArgPath>,
+    /// ... a boolean that says whether it is nullable,
+    #[serde(default)]
+    pub nullable: Vec<ArgPath>,
+    /// ... or one that says whether it is not,
+    #[serde(default)]
+    pub required: Vec<ArgPath>,
+    /// decorators beside it that say it by their first argument (`@AllowNull(false)`),
+    #[serde(default)]
+    pub nullable_by: Vec<CallPattern>,
+    /// what it is when nothing says so,
+    #[serde(default)]
+    pub nullable_default: bool,
+    /// ... its default,
+    #[serde(default)]
+    pub default: Vec<ArgPath>,
+    /// decorators beside it that give it in their first argument (`@Default(x)`).
+    #[serde(default)]
+    pub default_by: Vec<CallPattern>,
+    /// Column decorators whose value the library or the database makes (`PrimaryGeneratedColumn`, `CreateDateColumn`).
+    #[serde(default)]
+    pub generated: Vec<CallPattern>,
+    /// Decorators that make a property a relation.
+    #[serde(default)]
+    pub relation: Vec<CallPattern>,
+    /// The column's name when it is not written.
+    pub column_naming: Naming,
+    /// The pack that the row stands in.
+    #[serde(skip)]
+    pub pack: String,
+}
+
+/// How a call declares a table: `sequelize.define('user', { .. })`, `pgTable('users', { .. })`, `User.init({ .. })`. The result
+/// of the call is the model, or the class that `class` says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Declaration {
+    pub call: CallPattern,
+    /// Where the model's name stands; it is that of the class or else of the variable when it is not written.
+    #[serde(default)]
+    pub name: Vec<ArgPath>,
+    /// Where the table's name stands; the first that is there counts. In these paths a number below a call goes into its
+    /// arguments: `1.0` is argument 0 of the call that stands in argument 1.
+    #[serde(default)]
+    pub table: Vec<ArgPath>,
+    /// The table's name, made from the model's, when it is not written.
+    pub naming: Naming,
+    /// Where the object stands whose keys are the columns' properties, or a function that returns it.
+    pub columns: ArgPath,
+    #[serde(default)]
+    pub class: Option<ClassOf>,
+    /// How one column is declared.
+    pub column: ColumnForm,
+    #[serde(skip)]
+    pub pack: String,
+}
+
+/// The class whose instances are rows of a model that a call declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassOf {
+    /// What the method is called on: `User.init(..)`.
+    Receiver,
+    /// The first type argument: `model<User>(..)`.
+    Type,
+}
+
+/// A column as an object (`{ field: 'access_token', allowNull: false }`, which is argument 0) or as calls
+/// (`text('access_token').notNull()`, the arguments are those of the first call).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ColumnForm {
+    #[serde(default)]
+    pub name: Vec<ArgPath>,
+    #[serde(default)]
+    pub nullable: Vec<ArgPath>,
+    #[serde(default)]
+    pub required: Vec<ArgPath>,
+    /// Calls that say that it is not nullable.
+    #[serde(default)]
+    pub required_by: Vec<String>,
+    #[serde(default)]
+    pub nullable_default: bool,
+    #[serde(default)]
+    pub default: Vec<ArgPath>,
+    /// Calls that give a default.
+    #[serde(default)]
+    pub default_by: Vec<String>,
+    pub naming: Naming,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Naming {
+    Same,
+    Snake,
+    Camel,
+    Lower,
+    /// As it is, plural.
+    Plural,
+    LowerPlural,
+    /// Snake case, plural.
+    SnakePlural,
+}

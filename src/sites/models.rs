@@ -1,0 +1,158 @@
+//! Which model a value stands for: the entity itself, or a row of it.
+
+use std::sync::Arc;
+
+use crate::graph::{Graph, Type};
+use crate::schema::{ModelId, ModelSource, Schema};
+use crate::sites::orm::model_read;
+use crate::sites::{is_tracked, model_of_class};
+use crate::summary::{CallValue, Shared, Value, ValueKind};
+
+/// The entity that an argument names: its class, what a call declared as a model, or the name of its table or model.
+pub(super) fn entity_of(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    if let Some(model) = model_behind(graph, schema, value) {
+        return Some(model);
+    }
+    match &graph.resolved(value).kind {
+        ValueKind::Text(name) => {
+            // `public.users as u`
+            let name = name.split_whitespace().next().unwrap_or(name);
+            let name = name.rsplit('.').next().unwrap_or(name);
+            let named = |model: &&ModelId| {
+                let model = &schema.models[model.0];
+                model.table.eq_ignore_ascii_case(name) || model.name == name
+            };
+            let all: Vec<ModelId> = (0..schema.models.len()).map(ModelId).collect();
+            let mut fits = all.iter().filter(named);
+            let first = fits.next().copied()?;
+            Some(std::iter::once(first).chain(fits.copied()).find(|id| is_tracked(schema, *id)).unwrap_or(first))
+        }
+        _ => None,
+    }
+}
+
+/// The model that a value is: an entity class, or the result of the call that declares it.
+pub(super) fn model_behind(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    if let Some(class) = graph.class_behind(value) {
+        return model_of_class(graph, schema, class);
+    }
+    let resolved = graph.resolved(value);
+    match &resolved.kind {
+        ValueKind::Call(call) => {
+            let is_it =
+                |model: &crate::schema::Model| model.source == ModelSource::Call && model.span == call.site.span;
+            schema.models.iter().position(is_it).map(ModelId).or_else(|| {
+                // `User.scope('active')`
+                let path = graph.callee_path(call)?;
+                let same = |row: &crate::rules::Receiver| row.gives == "$receiver" && row.call.matches(&path);
+                let receiver = call.receiver().filter(|_| graph.rules.receiver().any(same))?;
+                model_behind(graph, schema, receiver)
+            })
+        }
+        // `mongoose.models.User || mongoose.model('User', schema)`
+        ValueKind::Fallback { left, right, .. } => {
+            model_behind(graph, schema, right).or_else(|| model_behind(graph, schema, left))
+        }
+        _ => None,
+    }
+}
+
+/// `db.User`, where what holds the models is filled at run time.
+pub(super) fn by_accessor(graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
+    let ValueKind::Field(_, name) = &receiver.kind else { return None };
+    let is_class_name = name.starts_with(char::is_uppercase) && graph.type_of(receiver) == Type::Unknown;
+    let fits = |model: &crate::schema::Model| {
+        matches!(model.source, ModelSource::Call | ModelSource::Entity)
+            && (model.name == *name || model.name.len() == name.len() && model.name.eq_ignore_ascii_case(name))
+    };
+    is_class_name.then(|| schema.models.iter().position(fits).map(ModelId)).flatten()
+}
+
+/// The model whose rows have a type: an entity, or a library's type around one (`HydratedDocument<User>`).
+pub(super) fn model_of_type(graph: &Graph, schema: &Schema, ty: &Type) -> Option<ModelId> {
+    let mut at = ty;
+    for _ in 0..6 {
+        at = match at {
+            Type::Instance(class, _) | Type::Object(class) => return model_of_class(graph, schema, *class),
+            Type::External(_, args) => args.first()?,
+            Type::Array(inner) => inner,
+            Type::Union(members) => members.first()?,
+            Type::Literal(_) | Type::Unknown => return None,
+        };
+    }
+    None
+}
+
+/// The model that a value is a row of: by its type, or as what a call read or made.
+pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    let mut at = Arc::clone(value);
+    for _ in 0..24 {
+        if !graph.step() {
+            return None;
+        }
+        let ty = graph.type_of(&at);
+        // `Repository<User>` is typed around an entity too, and no row.
+        let is_handle = match &ty {
+            Type::External(path, _) => graph.rules.write().flat_map(|row| &row.types).any(|types| types.matches(path)),
+            Type::Object(_) => true,
+            _ => false,
+        };
+        if !is_handle && let Some(model) = model_of_type(graph, schema, &ty) {
+            return Some(model);
+        }
+        let next = match &at.kind {
+            ValueKind::Call(call) => {
+                if call.is_new {
+                    return model_behind(graph, schema, &call.callee)
+                        .or_else(|| model_of_type(graph, schema, &graph.type_of(&call.callee)));
+                }
+                if let Some(model) = model_read(graph, schema, call).or_else(|| made_by(graph, schema, call)) {
+                    return Some(model);
+                }
+                graph.expand(&at)
+            }
+            ValueKind::Object { base: Some(base), .. }
+            | ValueKind::After { before: base, .. }
+            | ValueKind::Element(base)
+            | ValueKind::Index(base, _)
+            | ValueKind::Fallback { left: base, .. }
+            | ValueKind::And(_, base) => Some(Arc::clone(base)),
+            ValueKind::Cond { then, otherwise, .. } => {
+                return instance_of(graph, schema, then).or_else(|| instance_of(graph, schema, otherwise));
+            }
+            ValueKind::Either(values) => return values.iter().find_map(|value| instance_of(graph, schema, value)),
+            ValueKind::Array(_) => Some(Value::element(&at, at.span)),
+            _ => graph.expand(&at),
+        };
+        match next {
+            Some(next) if !Arc::ptr_eq(&next, &at) => at = next,
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// `User.build(row)`, `em.create(User, row)`: an object of an entity that is not stored yet.
+fn made_by(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+    let path = graph.callee_path(call)?;
+    graph.rules.pass().find(|row| row.into.is_none() && !row.from.is_empty() && row.call.matches(&path))?;
+    let receiver = call.receiver().and_then(|receiver| model_behind(graph, schema, receiver));
+    receiver.or_else(|| model_behind(graph, schema, &call.args.first()?.value))
+}
+
+/// The calls of a chain, the last first.
+pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> {
+    let mut calls = Vec::new();
+    let mut at = graph.resolved(value);
+    for _ in 0..60 {
+        if let ValueKind::Param(function, nth) = &at.kind {
+            let Some(handed) = graph.handed_value(*function, *nth) else { break };
+            at = graph.resolved(&handed);
+        }
+        let ValueKind::Call(call) = &at.kind else { break };
+        calls.push(Arc::clone(call));
+        let Some(next) = call.receiver() else { break };
+        at = graph.resolved(next);
+    }
+    calls
+}
