@@ -40,7 +40,7 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
             let matters = match file.language {
                 Language::Prisma => true,
                 Language::Sql => of_table.contains(&id),
-                Language::TypeScript | Language::Tsx => {
+                Language::TypeScript | Language::Tsx | Language::Rust => {
                     of_column.contains(&id) || (declaring.contains(&id) && of_table.contains(&id))
                 }
             };

@@ -28,7 +28,11 @@ impl Graph<'_> {
         let params = declared.map_or(&[][..], |f| f.params.as_slice());
         let span = call.site.span;
         let mut bound = Vec::with_capacity(params.len());
-        for (at, param) in params.iter().enumerate() {
+        let own = self.own_parameters(call, function);
+        if own > 0 {
+            bound.extend(call.receiver().cloned());
+        }
+        for (at, param) in params.iter().skip(own).enumerate() {
             if param.rest {
                 let members = call.args.iter().skip(at).map(|arg| {
                     if arg.spread {
@@ -52,6 +56,23 @@ impl Graph<'_> {
         }
         let this = call.receiver().filter(|receiver| !matches!(receiver.kind, ValueKind::Super(_))).cloned();
         Bindings { function, params: bound, this }
+    }
+
+    /// How many parameters stand before the arguments: the receiver, where a method takes it as one and is not called by its path.
+    fn own_parameters(&self, call: &CallValue, function: FunctionRef) -> usize {
+        if !self.function(function).is_some_and(|declared| declared.takes_self) {
+            return 0;
+        }
+        let Some(receiver) = call.receiver() else { return 0 };
+        let by_path = match &receiver.kind {
+            ValueKind::Class(_) => true,
+            ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
+                Resolved::Namespace(_) => true,
+                _ => matches!(self.type_of(receiver), Type::Object(_)),
+            },
+            _ => false,
+        };
+        usize::from(!by_path)
     }
 
     /// `value` with the parameters of one function replaced; variables of functions around are looked up first.
@@ -203,10 +224,15 @@ impl Graph<'_> {
         values.pop()
     }
 
-    fn after(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Shared {
+    fn after(&self, call: &Arc<CallValue>, arg: Option<u32>, before: &Shared) -> Shared {
         let mut values: Vec<Shared> = Vec::new();
         for target in self.targets(call) {
-            let Some(at) = arg else { continue };
+            let own = u32::try_from(self.own_parameters(call, target.function)).unwrap_or(0);
+            let at = match arg {
+                Some(at) => at.saturating_add(own),
+                None if own > 0 => 0,
+                None => continue,
+            };
             let Some(exit) = self.summary(target.function).and_then(|summary| summary.exits.get(&at)) else { continue };
             let mut bindings = self.bind(call, target.function);
             if let Some(slot) = bindings.params.get_mut(at as usize) {
@@ -215,10 +241,20 @@ impl Graph<'_> {
             values.push(self.substitute(exit, &bindings));
         }
         match values.len() {
-            0 => self.merged(call, arg, before).unwrap_or_else(|| Arc::clone(before)),
+            0 => self.filled(call, arg).or_else(|| self.merged(call, arg, before)).unwrap_or_else(|| Arc::clone(before)),
             1 => values.swap_remove(0),
             _ => Value::new(ValueKind::Either(values), call.site.span),
         }
+    }
+
+    /// A buffer that a library call fills with what it makes: then it is the call's result.
+    fn filled(&self, call: &Arc<CallValue>, arg: Option<u32>) -> Option<Shared> {
+        let mut rows = self.rules.mint().filter(|row| row.into.is_some()).peekable();
+        rows.peek()?;
+        let path = self.callee_path(call)?;
+        let row = rows.find(|row| row.call.matches(&path))?;
+        let fills = row.into.as_ref().zip(arg).is_some_and(|(into, at)| into.base == crate::rules::ArgBase::Nth(at));
+        fills.then(|| Value::new(ValueKind::Call(Arc::clone(call)), call.site.span))
     }
 
     /// What a library call that changes its argument in place makes of it: `repository.merge(into, other)`.
@@ -407,11 +443,7 @@ impl Substitution<'_, '_> {
         // A method's receiver stays a field, so that the call still names its method.
         let callee = match &call.callee.kind {
             ValueKind::Field(base, name) => {
-                let base = self.apply(base);
-                match &base.kind {
-                    ValueKind::Object { .. } => Value::field(&base, name, call.callee.span),
-                    _ => Value::new(ValueKind::Field(base, name.clone()), call.callee.span),
-                }
+                Value::method(self.apply(base), name, call.callee.span)
             }
             _ => self.apply(&call.callee),
         };

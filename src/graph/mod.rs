@@ -10,6 +10,7 @@
 //! class `UsersService`, found through the import; the target is its method `updateToken`, certain.
 
 mod calls;
+mod crates;
 mod entries;
 mod expand;
 mod exports;

@@ -126,6 +126,13 @@ impl Evaluator<'_, '_> {
                     .collect();
                 self.concat(value, &parts, fuel)
             }
+            // A random element of a list is as random as the index.
+            ValueKind::Index(_, index)
+                if let ValueKind::Call(call) = &self.graph.resolved(index).kind
+                    && let Some(mint) = self.mint(call) =>
+            {
+                self.minted(value, call, mint)
+            }
             ValueKind::Element(base) | ValueKind::Index(base, _) => match self.graph.expand(value) {
                 Some(inner) if !Arc::ptr_eq(&inner, value) => self.eval(&inner, fuel),
                 _ => self.part_of(value, base, fuel),
@@ -188,6 +195,13 @@ impl Evaluator<'_, '_> {
 
     /// `base.name`: a column of a row, a key of a mint's result, a key of what an entry point is given.
     fn field(&self, value: &Shared, base: &Shared, name: &str, fuel: u8) -> Vec<Chain> {
+        // What was assigned on the way here, or on one of several ways, is not what was read.
+        if matches!(base.kind, ValueKind::After { .. } | ValueKind::Cond { .. } | ValueKind::Either(_))
+            && let Some(inner) = self.graph.expand(value)
+            && !matches!(inner.kind, ValueKind::Field(..))
+        {
+            return self.eval(&inner, fuel);
+        }
         if let Some(model) = self.row_model(base) {
             return self.column_of(value, model, name);
         }

@@ -79,6 +79,7 @@ impl Lookup<'_, '_> {
                 Some(Cell::Absent) => Cell::Absent,
                 _ => Cell::Open(Arc::clone(row)),
             },
+            ValueKind::After { .. } | ValueKind::Captured(..) | ValueKind::Leaves(..) => self.behind(row, fuel),
             _ => {
                 if let Some(cell) = self.stored_or_shaped(row)
                     && !matches!(cell, Cell::Value { .. })
@@ -91,6 +92,19 @@ impl Lookup<'_, '_> {
                     _ => self.shaped(row).unwrap_or_else(|| unknown("an object whose keys cannot be told")),
                 }
             }
+        }
+    }
+
+    /// A variable as code around left it; where that leads nowhere, its type.
+    fn behind(&self, row: &Shared, fuel: u8) -> Cell {
+        let found = match self.graph.expand(row) {
+            Some(inner) if !Arc::ptr_eq(&inner, row) => self.at(&inner, fuel),
+            _ if row.is_open() => Cell::Open(Arc::clone(row)),
+            _ => Cell::Unknown { why: "an object whose keys cannot be told".to_owned(), at: row.span },
+        };
+        match found {
+            Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(found),
+            found => found,
         }
     }
 
@@ -129,7 +143,10 @@ impl Lookup<'_, '_> {
         }
         if !self.graph.targets(call).is_empty() {
             if let Some(inner) = self.graph.expand(row) {
-                return self.at(&inner, fuel);
+                return match self.at(&inner, fuel) {
+                    unknown @ Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(unknown),
+                    found => found,
+                };
             }
             return self
                 .stored_or_shaped(row)

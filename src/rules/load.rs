@@ -36,6 +36,7 @@ macro_rules! built_in {
 /// Sorted by id, which is the order of the rows too.
 const BUILT_IN: &[BuiltIn] = built_in![
     "crypto",
+    "diesel",
     "express",
     "fp",
     "javascript",
@@ -45,6 +46,10 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "node-sql",
     "oauth",
     "prisma",
+    "rust",
+    "rust-crypto",
+    "rust-web",
+    "sqlx",
     "trpc",
     "typeorm",
 ];

@@ -85,6 +85,9 @@ pub struct Entity {
     pub table: Vec<ArgPath>,
     /// The table's name when it is not written.
     pub naming: Naming,
+    /// Whether properties without any of the decorators below are columns too.
+    #[serde(default)]
+    pub every_field: bool,
     /// Decorators that make a property a column.
     pub column: Vec<CallPattern>,
     /// Where in the column decorator's arguments the column's name stands.
@@ -178,6 +181,10 @@ pub struct Write {
     /// A key that may stand around a column's value: Prisma's `{ set: value }`.
     #[serde(default)]
     pub wrapper: Option<String>,
+    /// A method of a column that gives it a value, so that the row (or each part of it) is a call of it: `eq` in
+    /// `set((name.eq(x), token.eq(y)))`.
+    #[serde(default)]
+    pub assign: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -218,6 +225,9 @@ pub struct SqlCall {
     /// arguments from the second on, where an array stands for its elements. Empty: substitutions of the template.
     #[serde(default)]
     pub params: Option<ArgPath>,
+    /// A method whose calls further left in the chain hand over one value each, in order: `bind`.
+    #[serde(default)]
+    pub bind: Option<String>,
 }
 
 /// A call whose result is a row (or rows) of a table.
@@ -259,6 +269,9 @@ pub struct Mint {
     pub form: Form,
     /// What it makes, in words for reasons: `a signed JWT`, `random bytes`, `tokens received from the provider`.
     pub what: String,
+    /// The argument that it fills, where it writes into one: `fill_bytes(&mut buffer)`.
+    #[serde(default)]
+    pub into: Option<ArgPath>,
     /// Whether the result is a credential by itself (a JWT, a token response) rather than mere randomness or an id; only
     /// credentials make a path an issuing one without more evidence.
     #[serde(default)]
@@ -309,7 +322,7 @@ pub struct Entry {
     /// `decorator`: the decorator of the class around; its first argument prefixes the route.
     #[serde(default)]
     pub class: Option<CallPattern>,
-    /// `GET`, `POST`, `mutation`, `job`: stands before the route.
+    /// `GET`, `POST`, `mutation`, `job`: stands before the route. `$handler`: the name of the call around the handler.
     #[serde(default)]
     pub verb: Option<String>,
     /// Where the route stands in the decorator's or call's arguments; the first that is there counts.

@@ -119,7 +119,16 @@ impl<'a> Reader<'a> {
                 span: field.span,
             });
         }
-        let decorator = find(&row.column)?;
+        let Some(decorator) = find(&row.column) else {
+            return row.every_field.then(|| Property {
+                column: named(row.column_naming, &field.name),
+                name: field.name.clone(),
+                nullable: None,
+                default: None,
+                relation: None,
+                span: field.span,
+            });
+        };
         let generated = find(&row.generated);
         let written = self.text_at(module, &decorator.args, &row.name);
         let nullable =
@@ -132,7 +141,7 @@ impl<'a> Reader<'a> {
         Some(Property {
             column: written.unwrap_or_else(|| named(row.column_naming, &field.name)),
             name: field.name.clone(),
-            nullable: Some(nullable.unwrap_or(row.nullable_default)),
+            nullable: nullable.or((!row.every_field).then_some(row.nullable_default)),
             default: default.or_else(|| generated.map(|decorator| format!("@{}", decorator.name))),
             relation: None,
             span: field.span,
@@ -171,6 +180,9 @@ impl<'a> Reader<'a> {
     /// Whether a decorator is the one a row names. Where it is imported from inside the tree, a re-export that only the graph
     /// could follow, its name decides.
     fn is_by(&self, module: &Module, decorator: &Decorator, pattern: &CallPattern) -> bool {
+        if let Binding::Global(_) = &decorator.binding {
+            return pattern.matches(&format!("global#{}", decorator.name));
+        }
         let Binding::Import(id) = &decorator.binding else { return false };
         let Some(import) = module.imports.get(id.at()) else { return false };
         let member = match (&import.what, decorator.name.split_once('.')) {

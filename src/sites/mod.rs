@@ -13,10 +13,12 @@ mod nested;
 mod orm;
 mod sql;
 
+use std::collections::BTreeSet;
+
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, ModelSource, Schema};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
 
 /// A write of rows of one model.
@@ -43,6 +45,18 @@ pub struct Candidate {
 pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = orm::find(graph, schema);
     found.extend(sql::find(graph, schema));
+    // An insert whose chain goes on with what happens to a row that is there already is the first half of an upsert.
+    let upserts: BTreeSet<(ModelId, FileId, u32)> = found
+        .iter()
+        .filter(|candidate| candidate.operation == Operation::UpsertUpdate)
+        .map(|candidate| (candidate.model, candidate.span.file, candidate.span.start))
+        .collect();
+    for candidate in &mut found {
+        let start = (candidate.model, candidate.span.file, candidate.span.start);
+        if candidate.operation == Operation::Insert && upserts.contains(&start) {
+            candidate.operation = Operation::UpsertCreate;
+        }
+    }
     found.sort_by_key(|candidate| (candidate.span, candidate.model, candidate.operation));
     found
 }

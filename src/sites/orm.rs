@@ -7,7 +7,7 @@ use crate::ir::FunctionId;
 use crate::rules::{ArgPath, CallPattern, Target, Write};
 use crate::schema::{ModelId, Schema};
 use crate::sites::{Candidate, is_tracked, model_of_accessor, model_of_class, nested};
-use crate::summary::{CallValue, Event, FunctionRef, Shared, ValueKind};
+use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
@@ -51,13 +51,16 @@ fn written(
             continue;
         }
         for value in graph.argument(call, &row.row) {
+            let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
+            let by_column = assigned.is_some();
+            let value = assigned.unwrap_or(value);
             let candidate = Candidate {
                 model,
                 function,
                 span: event.span(),
                 operation: row.operation,
                 row: value,
-                by_column: false,
+                by_column,
                 undefined: row.undefined,
                 wrapper: row.wrapper.clone(),
                 guards: event.guards.clone(),
@@ -189,7 +192,7 @@ impl Named<'_> {
             arguments.into_iter().find_map(|value| entity_of(graph, schema, &value))
         };
         let after = match self.after {
-            Some(method) => Some(chain.iter().position(|call| call.method() == Some(method))?),
+            Some(method) => Some(chain.iter().position(|call| is_called(graph, call, method))?),
             None => None,
         };
         if !self.entity.is_empty() {
@@ -202,7 +205,7 @@ impl Named<'_> {
         chain[first.min(chain.len())..]
             .iter()
             .filter_map(|call| call.receiver())
-            .find_map(|receiver| self.by_type(graph, schema, receiver))
+            .find_map(|receiver| self.by_type(graph, schema, receiver).or_else(|| table_of(graph, schema, receiver)))
     }
 }
 
@@ -233,6 +236,71 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
         let named = Named { on: row.on, types: &row.types, entity: &row.entity, after: row.after.as_deref() };
         named.model(graph, schema, call).map(|(model, _)| model)
     })
+}
+
+/// The table that a chain starts from: `users::table.filter(..)`.
+fn table_of(graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
+    if !matches!(receiver.kind, ValueKind::Field(..) | ValueKind::Import(..)) {
+        return None;
+    }
+    match &graph.resolved(receiver).kind {
+        ValueKind::Text(name) => schema.models.iter().position(|model| model.table == *name).map(ModelId),
+        _ => None,
+    }
+}
+
+/// Whether a call is of a method or a function of that name.
+pub(super) fn is_called(graph: &Graph, call: &CallValue, name: &str) -> bool {
+    match call.method() {
+        Some(method) => method == name,
+        None => graph.callee_path(call).is_some_and(|path| path.rsplit(['.', '#']).next() == Some(name)),
+    }
+}
+
+/// A row written as calls of a method of its columns, as an object; `None` where it is not.
+fn assignments(graph: &Graph, row: &Shared, method: &str, fuel: u8) -> Option<Shared> {
+    let fuel = fuel.checked_sub(1)?;
+    let row = if matches!(row.kind, ValueKind::Object { .. }) { Arc::clone(row) } else { graph.resolved(row) };
+    let object = |entries| Value::new(ValueKind::Object { base: None, entries }, row.span);
+    match &row.kind {
+        ValueKind::Call(call) if call.method() == Some(method) => {
+            let column = call.receiver()?;
+            let key = match (&column.kind, &graph.resolved(column).kind) {
+                (_, ValueKind::Text(name)) => name.clone(),
+                (ValueKind::Field(_, name) | ValueKind::Global(name), _) => name.clone(),
+                _ => return None,
+            };
+            let value = Arc::clone(&call.args.first()?.value);
+            Some(object(vec![Slot::Named { key, key_span: call.site.span, value }]))
+        }
+        // A tuple: its parts together are the row.
+        ValueKind::Object { base: None, entries } => {
+            let mut any = false;
+            let parts: Vec<Slot> = entries
+                .iter()
+                .filter_map(|entry| match entry {
+                    Slot::Named { value, .. } => Some(match assignments(graph, value, method, fuel) {
+                        Some(part) => {
+                            any = true;
+                            Slot::Spread(part)
+                        }
+                        None => Slot::Spread(Arc::clone(value)),
+                    }),
+                    Slot::Computed { .. } | Slot::Spread(_) => None,
+                })
+                .collect();
+            any.then(|| object(parts))
+        }
+        ValueKind::Array(members) => {
+            let mut rows = Vec::new();
+            for member in members {
+                let (Member::One(inner) | Member::Each(inner) | Member::Spread(inner)) = member;
+                rows.push(Member::Each(assignments(graph, inner, method, fuel)?));
+            }
+            (!rows.is_empty()).then(|| Value::new(ValueKind::Array(rows), row.span))
+        }
+        _ => None,
+    }
 }
 
 /// The calls of a chain, the last first.

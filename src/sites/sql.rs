@@ -75,7 +75,10 @@ fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Par
             continue;
         }
         let found: Vec<Shared> = run_texts(graph, call, row);
-        let handed = || params(graph, call, row.params.as_ref());
+        let handed = || match &row.bind {
+            Some(method) => bound_values(graph, call, method, row.after.as_deref()),
+            None => params(graph, call, row.params.as_ref()),
+        };
         if found.is_empty() || (row.params.is_some() && matches!(handed(), Params::Unknown)) {
             continue;
         }
@@ -89,7 +92,7 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
     let texts = match &row.after {
         Some(after) => {
             let chain = call.receiver().map_or_else(Vec::new, |receiver| orm::chain_calls(graph, receiver));
-            let prepared = chain.iter().find(|call| call.method() == Some(after));
+            let prepared = chain.iter().find(|call| orm::is_called(graph, call, after));
             prepared.map_or_else(Vec::new, |prepared| graph.argument(prepared, &row.text))
         }
         None => graph.argument(call, &row.text),
@@ -131,6 +134,19 @@ fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) -> Params {
         let resolved = graph.resolved(&value);
         if matches!(resolved.kind, ValueKind::Array(_)) { Params::Array(resolved) } else { Params::Array(value) }
     })
+}
+
+/// The values of `.bind(a).bind(b)` between the call that holds the text and this one.
+fn bound_values(graph: &Graph, call: &CallValue, method: &str, after: Option<&str>) -> Params {
+    let chain = call.receiver().map_or_else(Vec::new, |receiver| orm::chain_calls(graph, receiver));
+    let mut values: Vec<Shared> = chain
+        .iter()
+        .take_while(|call| after.is_none_or(|after| !orm::is_called(graph, call, after)))
+        .filter(|call| call.method() == Some(method))
+        .filter_map(|call| call.args.first().map(|arg| Arc::clone(&arg.value)))
+        .collect();
+    values.reverse();
+    Params::List(values)
 }
 
 fn model_of_table(schema: &Schema, table: &str) -> Option<ModelId> {

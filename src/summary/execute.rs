@@ -465,10 +465,7 @@ impl<'a> Execution<'a> {
             // Not `self.field`: a method is no read of a column, and its receiver must stay visible.
             ExprKind::Field { base, name, .. } => {
                 let base = self.eval(*base);
-                match &base.kind {
-                    ValueKind::Object { .. } => Value::field(&base, name, callee_expr.span),
-                    _ => Value::new(ValueKind::Field(base, name.clone()), callee_expr.span),
-                }
+                Value::method(base, name, callee_expr.span)
             }
             _ => self.eval(call.callee),
         };
@@ -480,6 +477,11 @@ impl<'a> Execution<'a> {
         for (at, arg) in call.args.iter().enumerate() {
             self.touch(arg.value, Some(u32::try_from(at).unwrap_or(u32::MAX)), &made, span);
         }
+        if self.module.lends
+            && let ExprKind::Field { base, .. } = &callee_expr.kind
+        {
+            self.touch(*base, None, &made, span);
+        }
         Value::new(ValueKind::Call(made), span)
     }
 
@@ -490,9 +492,20 @@ impl<'a> Execution<'a> {
         let can_change = matches!(
             before.kind,
             ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. } | ValueKind::Param(..)
-        );
-        let in_tree =
-            matches!(call.callee.kind, ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..))
+        ) || (self.module.lends
+            && matches!(
+                before.kind,
+                ValueKind::Cond { .. }
+                    | ValueKind::Either(_)
+                    | ValueKind::Element(_)
+                    | ValueKind::Field(..)
+                    | ValueKind::Fallback { .. }
+                    | ValueKind::And(..)
+                    | ValueKind::Array(_)
+                    | ValueKind::Text(_)
+            ));
+        let in_tree = self.module.lends
+            || matches!(call.callee.kind, ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..))
                 || call.receiver().is_some_and(|receiver| rooted_in_this(receiver));
         if can_change && in_tree {
             let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(before) };
