@@ -31,6 +31,8 @@ pub(super) struct Judge<'g, 'a> {
     pub operation: Operation,
     pub undefined: Undefined,
     pub wrapper: Option<&'g str>,
+    /// Whether a row that was read is written back with all of its columns.
+    pub whole: bool,
     pub span: Span,
 }
 
@@ -40,6 +42,12 @@ impl Judge<'_, '_> {
         let value = cell.key_span();
         let mut state = Alternatives::default();
         self.alternatives(lookup, evaluator, &cell, &mut state, 0);
+        if self.whole && std::mem::take(&mut state.stored) {
+            let reason = format!("the row was read and is written back at {}", self.shown());
+            let mut kept = self.atom(Origin::Preserved, row.span, reason);
+            kept.form = Some(Form::Plain);
+            state.chains.push(vec![kept]);
+        }
         let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
         if inserts {
             if state.absent || state.stored {
@@ -67,6 +75,11 @@ impl Judge<'_, '_> {
             }
         }
         Written::Chains { chains: state.chains, value }
+    }
+
+    fn shown(&self) -> String {
+        let at = self.graph.sources.location(self.span);
+        format!("{}:{}", at.path, at.line)
     }
 
     fn gap(&self, why: &str, at: Span) -> Gap {

@@ -152,6 +152,7 @@ impl ColumnTracer<'_, '_> {
                 operation: candidate.operation,
                 undefined: candidate.undefined,
                 wrapper: candidate.wrapper.as_deref(),
+                whole: candidate.whole,
                 span: candidate.span,
             };
             if candidate.operation == Operation::Save {

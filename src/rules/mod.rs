@@ -185,6 +185,9 @@ pub struct Write {
     /// `set((name.eq(x), token.eq(y)))`.
     #[serde(default)]
     pub assign: Option<String>,
+    /// Whether a row that was read is written back with all of its columns.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -36,6 +36,8 @@ pub struct Candidate {
     pub undefined: Undefined,
     /// A key that may stand around a value: Prisma's `{ set: value }`.
     pub wrapper: Option<String>,
+    /// Whether a row that was read is written back with all of its columns.
+    pub whole: bool,
     pub guards: Guards,
     /// Whether the model is certain.
     pub certain: bool,

@@ -63,6 +63,7 @@ fn written(
                 by_column,
                 undefined: row.undefined,
                 wrapper: row.wrapper.clone(),
+                whole: row.whole,
                 guards: event.guards.clone(),
                 certain,
             };

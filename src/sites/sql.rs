@@ -8,7 +8,7 @@ use crate::ir::{Conflict, FunctionId, Missing, SqlStatement, SqlText, SqlValue, 
 use crate::rules::{ArgBase, ArgPath, Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
 use crate::sites::{Candidate, is_tracked, orm};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
 
 /// What the placeholders of a text stand for.
@@ -31,6 +31,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut bound: BTreeSet<Span> = BTreeSet::new();
     let rows: Vec<&SqlCall> = graph.rules.sql().collect();
+    let mut loose: Vec<(FunctionRef, &Guards, Shared)> = Vec::new();
     for (file, unit) in graph.units() {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
@@ -38,12 +39,24 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
                 graph.refuel();
                 for (text, params) in texts(graph, &rows, &event.call) {
                     let ValueKind::Sql(sql, holes) = &text.kind else { continue };
+                    if matches!(params, Params::Unknown) && holes.is_empty() {
+                        loose.push((function, &event.guards, Arc::clone(&text)));
+                        continue;
+                    }
                     bound.insert(text.span);
                     let text = Text { sql, holes, params, function, guards: &event.guards };
-                    statements(schema, &text, &mut found);
+                    statements(graph, schema, &text, &mut found);
                 }
             }
         }
+    }
+    // A call that hands over no values says less than another that does, of the same text.
+    loose.retain(|(_, _, text)| !bound.contains(&text.span));
+    for (function, guards, text) in &loose {
+        let ValueKind::Sql(sql, holes) = &text.kind else { continue };
+        bound.insert(text.span);
+        let text = Text { sql, holes, params: Params::Unknown, function: *function, guards };
+        statements(graph, schema, &text, &mut found);
     }
     // Text that no known call runs still is a write: in a `.sql` file, or handed to a function that no rule names.
     for (file, unit) in graph.units() {
@@ -53,7 +66,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
                 let ValueKind::Sql(sql, holes) = &text.kind else { continue };
                 if !bound.contains(&text.span) {
                     let text = Text { sql, holes, params: Params::Unknown, function, guards };
-                    statements(schema, &text, &mut found);
+                    statements(graph, schema, &text, &mut found);
                 }
             }
         }
@@ -149,24 +162,25 @@ fn bound_values(graph: &Graph, call: &CallValue, method: &str, after: Option<&st
     Params::List(values)
 }
 
-fn model_of_table(schema: &Schema, table: &str) -> Option<ModelId> {
-    let fits = |name: &str| name.eq_ignore_ascii_case(table);
-    let at = schema.models.iter().position(|model| fits(&model.table) && is_tracked_table(schema, &model.table))?;
-    Some(ModelId(at))
+/// The model of the table that a statement in `file` names. Where several databases have one of that name, the one declared
+/// nearest to the statement.
+fn model_of_table(graph: &Graph, schema: &Schema, table: &str, file: FileId) -> Option<ModelId> {
+    let path = |file: FileId| graph.sources.get(file).path.as_str();
+    let shared = |other: &str| path(file).split('/').zip(other.split('/')).take_while(|(a, b)| a == b).count();
+    let fits = schema.models.iter().enumerate().filter(|(_, model)| model.table.eq_ignore_ascii_case(table));
+    let nearest = fits.map(|(at, model)| {
+        let model_is_tracked = is_tracked(schema, ModelId(at));
+        (shared(path(model.span.file)), model_is_tracked, std::cmp::Reverse(at))
+    });
+    let (_, model_is_tracked, std::cmp::Reverse(at)) = nearest.max()?;
+    model_is_tracked.then_some(ModelId(at))
 }
 
-fn is_tracked_table(schema: &Schema, table: &str) -> bool {
-    schema.columns.iter().any(|column| column.table.eq_ignore_ascii_case(table))
-}
-
-fn statements(schema: &Schema, text: &Text, found: &mut Vec<Candidate>) {
+fn statements(graph: &Graph, schema: &Schema, text: &Text, found: &mut Vec<Candidate>) {
     for statement in &text.sql.statements {
         match statement {
             SqlStatement::Insert { table, span, columns, rows, conflict } => {
-                let Some(model) = model_of_table(schema, table) else { continue };
-                if !is_tracked(schema, model) {
-                    continue;
-                }
+                let Some(model) = model_of_table(graph, schema, table, span.file) else { continue };
                 let names: Vec<(String, Span)> = if columns.is_empty() {
                     schema.models[model.0].properties.iter().map(|p| (p.column.clone(), *span)).collect()
                 } else {
@@ -186,7 +200,7 @@ fn statements(schema: &Schema, text: &Text, found: &mut Vec<Candidate>) {
                 }
             }
             SqlStatement::Update { table, span, sets } => {
-                let Some(model) = model_of_table(schema, table) else { continue };
+                let Some(model) = model_of_table(graph, schema, table, span.file) else { continue };
                 let row = text.sets(table, sets, None, *span);
                 found.push(text.candidate(model, *span, Operation::Update, row));
             }
@@ -213,6 +227,7 @@ impl Text<'_> {
             by_column: true,
             undefined: Undefined::Null,
             wrapper: None,
+            whole: false,
             guards: self.guards.clone(),
             certain: true,
         }

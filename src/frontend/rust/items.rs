@@ -180,7 +180,7 @@ impl Lowering<'_> {
     }
 
     /// The module of a `use`; a path may start with a module that the file declares.
-    fn used_module(&self, names: &[&str]) -> String {
+    pub(super) fn used_module(&self, names: &[&str]) -> String {
         match names.first() {
             Some(first) if !["crate", "self", "super"].contains(first) => match self.type_named(first) {
                 Some(crate::frontend::rust::paths::TypeName::Is(Binding::Import(id))) => {

@@ -100,14 +100,15 @@ impl Lowering<'_> {
     /// What the first steps of a path with several stand for, and how many they are.
     pub(super) fn root(&mut self, steps: &[Step]) -> (Binding, usize) {
         let Some((first, span)) = steps.first() else { return (Binding::Global(String::new()), 0) };
+        let starts_upper = |name: &str| name.chars().next().is_some_and(char::is_uppercase);
         match (first.as_str(), self.this, self.type_named(first)) {
             ("Self", Some(class), _) => return (Binding::Class(class), 1),
+            (_, _, Some(TypeName::Is(Binding::Import(_)))) if steps.len() > 2 && !starts_upper(&steps[1].0) => {}
             (_, _, Some(TypeName::Is(binding))) => return (binding, 1),
             (_, _, Some(TypeName::Bound(Some(bound)))) => return (bound.binding, 1),
             (_, _, Some(TypeName::Bound(None))) => return (Binding::Global(first.clone()), 1),
             _ => {}
         }
-        let starts_upper = |name: &str| name.chars().next().is_some_and(char::is_uppercase);
         if starts_upper(first) || PRIMITIVES.contains(&first.as_str()) {
             return (self.undeclared(first, *span), 1);
         }
@@ -115,7 +116,7 @@ impl Lowering<'_> {
         let last = steps.len() - 1;
         let taken = (1..last).find(|at| steps[*at].0.chars().next().is_some_and(char::is_uppercase)).unwrap_or(last);
         let names: Vec<&str> = steps[..taken].iter().map(|(name, _)| name.as_str()).collect();
-        let module = self.specifier(&names);
+        let module = self.used_module(&names);
         let what = Imported::Named(steps[taken].0.clone());
         (Binding::Import(self.import(module, what, *span)), taken + 1)
     }
