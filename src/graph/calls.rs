@@ -311,6 +311,10 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Edge>> {
                 }
                 for (nth, arg) in call.args.iter().enumerate() {
                     for closure in functions_in(&arg.value) {
+                        // A handler that is registered is run by the framework, not by who registers it.
+                        if graph.is_rust(file) && !graph.entries(closure).is_empty() {
+                            continue;
+                        }
                         let bindings = handed_bindings(graph, call, &targets, nth, closure);
                         callers.entry(closure).or_default().push(edge(true, EdgeKind::Callback(bindings)));
                     }

@@ -105,7 +105,7 @@ impl Evaluator<'_, '_> {
             ValueKind::Either(values) => values.iter().fold(Vec::new(), |all, value| join(all, self.eval(value, fuel))),
             ValueKind::Concat(parts) => self.concat(value, parts, fuel),
             ValueKind::Stored { column, .. } => self.stored_column(value, column),
-            ValueKind::Object { base: None, entries } => {
+            ValueKind::Object { base, entries } if base.as_ref().is_none_or(is_new) => {
                 let parts: Vec<Shared> = entries
                     .iter()
                     .map(|entry| match entry {
@@ -569,6 +569,11 @@ impl Evaluator<'_, '_> {
             _ => None,
         }
     }
+}
+
+/// A new object of a class, before its fields are assigned.
+fn is_new(value: &Shared) -> bool {
+    matches!(&value.kind, ValueKind::Call(call) if call.is_new && call.args.is_empty())
 }
 
 /// The mint row that describes a library call.

@@ -80,6 +80,16 @@ impl Lookup<'_, '_> {
                 _ => Cell::Open(Arc::clone(row)),
             },
             ValueKind::After { .. } | ValueKind::Captured(..) | ValueKind::Leaves(..) => self.behind(row, fuel),
+            ValueKind::Field(..) | ValueKind::Element(_) | ValueKind::Index(..)
+                if self.graph.is_rust(row.span.file)
+                    && let Some(inner) = self.graph.expand(row)
+                    && !Arc::ptr_eq(&inner, row) =>
+            {
+                match self.at(&inner, fuel) {
+                    unknown @ Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(unknown),
+                    found => found,
+                }
+            }
             _ => {
                 if let Some(cell) = self.stored_or_shaped(row)
                     && !matches!(cell, Cell::Value { .. })
