@@ -27,8 +27,7 @@ const COMMON: usize = 24;
 /// The files that declare the schema or name a tracked column.
 pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<FileId> {
     let mut wanted: BTreeSet<FileId> = BTreeSet::new();
-    let decorators: Vec<&str> = rules.entity().filter_map(|row| row.decorator.last()).collect();
-    let declaring: BTreeSet<FileId> = sources.mentions(&decorators).into_iter().flatten().collect();
+    let declaring = declaring_code(sources, rules);
     for column in &config.columns {
         let mentioned = |names: Vec<String>| -> BTreeSet<FileId> {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -40,8 +39,8 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
             let matters = match file.language {
                 Language::Prisma => true,
                 Language::Sql => of_table.contains(&id),
-                Language::TypeScript | Language::Tsx | Language::Rust => {
-                    of_column.contains(&id) || (declaring.contains(&id) && of_table.contains(&id))
+                Language::TypeScript | Language::Tsx => {
+                    of_table.contains(&id) && (of_column.contains(&id) || declaring.contains(&id))
                 }
             };
             if matters {
@@ -50,6 +49,20 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
         }
     }
     wanted
+}
+
+/// Every file that declares tables.
+pub fn declaring(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let schemas = sources.iter().filter(|(_, file)| matches!(file.language, Language::Prisma | Language::Sql));
+    declaring_code(sources, rules).into_iter().chain(schemas.map(|(id, _)| id)).collect()
+}
+
+/// The code that declares models: by decorated classes, base classes, or calls.
+fn declaring_code(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let by_class = rules.entity().flat_map(|row| row.decorator.iter().chain(&row.base));
+    let by_call = rules.model().map(|row| &row.call);
+    let names: Vec<&str> = by_class.chain(by_call).filter_map(|pattern| pattern.last()).collect();
+    sources.mentions(&names).into_iter().flatten().collect()
 }
 
 /// The files that may write a row of a tracked model without naming the column.
@@ -89,7 +102,15 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
             ModelSource::Entity => {
                 search(&model.name, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
             }
-            ModelSource::Sql => {}
+            // The value goes by the name of its variable, which may be the model's in other spelling.
+            ModelSource::Call => {
+                for name in schema::names(&model.table, &model.name) {
+                    search(&name, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
+                }
+            }
+            ModelSource::Sql => {
+                search(&model.table, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
+            }
         }
         let table = regex::escape(&model.table);
         search(
@@ -114,6 +135,9 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
             FunctionKind::Constructor => class.and_then(|class| graph.class(class)).map_or("", |class| &class.name),
             _ => declared.name.as_str(),
         };
+        for label in graph.labels(*function) {
+            wanted.extend(graph.sources.mentions(&[label]).into_iter().flatten());
+        }
         if name.is_empty() || name.starts_with('<') || name.starts_with('%') {
             continue;
         }
@@ -138,17 +162,9 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
     wanted
 }
 
-/// What a file that uses a class says: its name, the name of an instance, its bases and interfaces, its file.
+/// What a file that uses a class says: one of its names, or the name of its file.
 fn class_names(graph: &Graph, class: ClassRef) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for owner in graph.lineage(class) {
-        if let Some(declared) = graph.class(owner)
-            && !declared.name.is_empty()
-        {
-            names.insert(declared.name.clone());
-            names.insert(lower_first(&declared.name));
-        }
-    }
+    let mut names: BTreeSet<String> = graph.names_of_class(class).into_iter().collect();
     names.insert(stem(graph.sources.get(class.file).path.as_str()).to_owned());
     names
 }
@@ -175,4 +191,55 @@ fn stem(path: &str) -> &str {
 fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::bench::Tree;
+
+    fn paths(tree: &Tree, files: &BTreeSet<FileId>) -> Vec<String> {
+        files.iter().map(|file| tree.sources.get(*file).path.clone()).collect()
+    }
+
+    fn tree() -> Tree {
+        Tree::of(&[
+            ("src/auth.ts", "import { store } from './store'; export function login() { store(1); }"),
+            ("src/names.ts", "export const shown = (user) => user.token;"),
+            ("src/other.ts", "export function nothing() { restore(); }"),
+            (
+                "src/store.ts",
+                "import { PrismaClient } from '@prisma/client'; const db = new PrismaClient();
+                 export function store(id) { return db.user.update({ where: { id }, data: {} }); }",
+            ),
+        ])
+    }
+
+    #[test]
+    fn at_first_the_schema_and_what_names_the_column_are_wanted() {
+        let tree = tree();
+        assert_eq!(paths(&tree, &first(&tree.sources, &tree.rules, &tree.config)), ["schema.prisma", "src/names.ts"]);
+    }
+
+    #[test]
+    fn then_what_writes_the_model_without_naming_the_column() {
+        let tree = tree();
+        assert_eq!(paths(&tree, &writers(&tree.sources, &tree.rules, &tree.schema)), ["src/store.ts"]);
+    }
+
+    #[test]
+    fn then_what_mentions_a_function_that_was_reached() {
+        let tree = tree();
+        let graph = tree.graph();
+        let reached = BTreeSet::from([tree.function(&graph, "store")]);
+        assert_eq!(paths(&tree, &callers(&graph, &reached)), ["src/auth.ts", "src/store.ts"]);
+    }
+
+    #[test]
+    fn an_index_file_goes_by_its_folder() {
+        assert_eq!(
+            [stem("src/users/index.ts"), stem("src/user.service.ts"), stem("a.ts")],
+            ["users", "user.service", "a"]
+        );
+    }
 }

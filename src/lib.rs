@@ -2,29 +2,27 @@
 //!
 //! The modules stand in the order of the pipeline; each uses only those above it. [`audit`] runs it.
 
+// Blank lines keep `cargo fmt` from sorting them.
 pub mod source;
 
 pub mod ir;
 pub mod rules;
 
 pub mod config;
-
 pub mod discover;
 pub mod frontend;
 pub mod summary;
 
 pub mod graph;
-
 pub mod schema;
 pub mod sites;
 
-pub mod demand;
 pub mod provenance;
 
+pub mod demand;
 pub mod probe;
 
 pub mod contract;
-
 pub mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,8 +198,17 @@ impl Lowering<'_> {
         any
     }
 
-    /// Binds the columns; a declaration may extend a class of another file, which is then lowered too.
+    /// Binds the columns.
     fn schema(&mut self, rules: &rules::Rules, config: &Config) -> Result<Schema, Vec<schema::UnknownColumn>> {
+        if let Ok(schema) = self.bound(rules, config) {
+            return Ok(schema);
+        }
+        // A misspelt table is mentioned nowhere: the closest names are those of all that is declared.
+        self.add(demand::declaring(self.sources, rules));
+        self.bound(rules, config)
+    }
+
+    fn bound(&self, rules: &rules::Rules, config: &Config) -> Result<Schema, Vec<schema::UnknownColumn>> {
         let modules: Vec<&ir::Module> = self.units.values().map(|unit| &unit.module).collect();
         schema::bind(&modules, self.sources, rules, config)
     }

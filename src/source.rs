@@ -280,7 +280,7 @@ fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
     let last_is_word = end > 0 && text.get(end - 1).copied().is_some_and(is_word);
     let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().is_some_and(is_word);
     let after = text.get(end).copied().is_some_and(is_word);
-    !(first_is_word && before) && !(last_is_word && after)
+    !(first_is_word && before || last_is_word && after)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::command::repository;
 use crate::rust_text::{RustFile, sources, whole_words};
 
 /// A module and the modules it may name, in pipeline order: the order of `pub mod` in `src/lib.rs`. A row names only rows above
@@ -17,8 +18,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("graph", &["source", "ir", "rules", "summary"]),
     ("schema", &["source", "ir", "rules", "config", "summary"]),
     ("sites", &["source", "ir", "rules", "summary", "graph", "schema"]),
-    ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
     ("provenance", &["source", "ir", "rules", "summary", "graph", "schema", "sites"]),
+    ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
     ("probe", &["config", "schema"]),
     ("contract", &["source", "rules", "config", "schema", "provenance", "probe"]),
     ("report", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
@@ -147,6 +148,17 @@ fn the_modules_of_the_crate_stand_in_pipeline_order() {
         .collect();
     let table: Vec<&str> = MODULES.iter().map(|(name, _)| *name).collect();
     assert_eq!(declared, table, "`pub mod` lines of src/lib.rs against MODULES");
+}
+
+#[test]
+fn the_code_map_has_every_module_in_pipeline_order() {
+    let page = std::fs::read_to_string(repository().join("docs/architecture.md")).expect("the page");
+    let (_, map) = page.split_once("## Code map").expect("the page has a code map");
+    let (map, _) = map.split_once("\n## ").expect("the code map ends");
+    let rows = map.lines().filter_map(|line| line.strip_prefix("| `src/"));
+    let mapped: Vec<&str> = rows.filter_map(|row| row.split(['/', '.']).next()).collect();
+    let table: Vec<&str> = MODULES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(mapped, table, "the code map against MODULES");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn test_modules(path: &str, text: &str) -> Vec<String> {
     };
     text.split("#[cfg(test)]")
         .skip(1)
-        .filter_map(|rest| rest.trim_start().strip_prefix("mod ")?.split_once(';'))
+        .filter_map(|rest| rest.trim_start().trim_start_matches("pub(crate) ").strip_prefix("mod ")?.split_once(';'))
         .filter(|(name, _)| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
         .map(|(name, _)| format!("{folder}/{name}"))
         .collect()

@@ -108,16 +108,17 @@ fn input_that_cannot_be_used_is_named() {
 #[test]
 fn the_nearest_configuration_counts_and_columns_on_the_command_line_narrow_it() {
     let toml = "[[column]]\ntable = \"users\"\ncolumn = \"a\"\n[[column]]\ntable = \"users\"\ncolumn = \"b\"\n";
-    let tree = Tree::new(&[("src/a.ts", ""), ("tokendrift.toml", toml)]);
-    for args in [
-        vec![tree.text("src")],
-        vec![tree.text("src"), "--column".into(), "users.b".into()],
-        vec![tree.text("src"), "--no-config".into(), "--column".into(), "users.c".into()],
-        vec![tree.text("src/a.ts"), tree.text("src"), "--config".into(), tree.text("tokendrift.toml")],
-    ] {
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        assert_eq!(run(&args).map(|ran| ran.exit), Ok(Exit::Clean), "{args:?}");
-    }
+    let table = "CREATE TABLE users (a text, b text, c text);";
+    let tree = Tree::new(&[("src/a.ts", ""), ("src/users.sql", table), ("tokendrift.toml", toml)]);
+    let audited = |args: &[&str]| -> Vec<String> {
+        let ran = run(args).unwrap();
+        ran.result.lines().filter(|line| line.starts_with("users.")).map(str::to_owned).collect()
+    };
+    let (src, file, config) = (tree.text("src"), tree.text("src/a.ts"), tree.text("tokendrift.toml"));
+    assert_eq!(audited(&[&src]), ["users.a", "users.b"]);
+    assert_eq!(audited(&[&src, "--column", "users.b"]), ["users.b"]);
+    assert_eq!(audited(&[&src, "--no-config", "--column", "users.c"]), ["users.c"]);
+    assert_eq!(audited(&[&file, &src, "--config", &config]), ["users.a", "users.b"]);
 }
 
 #[test]

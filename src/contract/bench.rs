@@ -13,6 +13,9 @@ use crate::source::{FileId, Language, ModuleMap, Scope, SourceFile, SourceSet, S
 const LINES: u32 = 200;
 const WIDTH: u32 = 80;
 
+/// No lines, in the type of [`Bench::lines`].
+pub(crate) const NOWHERE: [u32; 0] = [];
+
 /// `src/app.ts` is file 0, `test/app.ts` file 1; each line is 80 bytes.
 pub(crate) fn line(file: u32, line: u32) -> Span {
     let start = (line - 1) * WIDTH;
@@ -122,6 +125,8 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         span: line(0, 189),
         class: None,
         source: ModelSource::Entity,
+        open: false,
+        pack: String::new(),
         properties: vec![property],
     };
     let tracked = TrackedColumn {
@@ -141,6 +146,8 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         form: None,
         cohorts: Vec::new(),
         line: Some(3),
+        contract_line: None,
+        decision_line: None,
     };
     Bench {
         sources: SourceSet::new(files, ModuleMap::default(), Vec::new(), Tally::default()),

@@ -124,7 +124,7 @@ fn still_needed(case: &Case<'_>, findings: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::bench::{bench, path};
+    use crate::contract::bench::{NOWHERE, bench, path};
     use crate::provenance::ReadKind;
     use crate::rules::Operation;
     use crate::source::Scope;
@@ -150,7 +150,7 @@ mod tests {
             .insert(10, vec![path("signup", "omitted")])
             .update(20, vec![path("signup", "fresh"), path("login", "fresh"), path("odd", "unknown")])
             .update(30, vec![path("logout", "null").revokes()]);
-        assert_eq!(bench.lines(BROKEN), []);
+        assert_eq!(bench.lines(BROKEN), NOWHERE);
     }
 
     #[test]
@@ -174,12 +174,12 @@ mod tests {
             .update(40, vec![path("touch", "preserved").revokes()])
             .of_whole_entity()
             .read(1, 150, ReadKind::Service);
-        assert_eq!(bench.lines(BROKEN), []);
+        assert_eq!(bench.lines(BROKEN), NOWHERE);
     }
 
     #[test]
     fn without_a_contract_nothing_is_broken() {
         let bench = bench().update(10, vec![path("a", "fresh"), path("b", "preserved")]).missing("c", 70);
-        assert_eq!(bench.lines(BROKEN), []);
+        assert_eq!(bench.lines(BROKEN), NOWHERE);
     }
 }

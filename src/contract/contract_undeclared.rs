@@ -29,7 +29,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use crate::config::Contract;
-    use crate::contract::bench::bench;
+    use crate::contract::bench::{NOWHERE, bench};
 
     const UNDECLARED: &str = "contract-undeclared";
 
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_contract_or_the_command_line_leave_nothing_to_report() {
-        assert_eq!(bench().contract(Contract::DropWrites).lines(UNDECLARED), []);
+        assert_eq!(bench().contract(Contract::DropWrites).lines(UNDECLARED), NOWHERE);
         let mut asked = bench();
         asked.column().line = None;
         assert_eq!(asked.findings(UNDECLARED), []);

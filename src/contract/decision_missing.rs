@@ -21,7 +21,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::contract::bench::bench;
+    use crate::contract::bench::{NOWHERE, bench};
 
     const DECISION: &str = "decision-missing";
 
@@ -33,11 +33,11 @@ mod tests {
         assert_eq!(bench.lines(DECISION), [3]);
         assert!(bench.findings(DECISION)[0].message.contains("`docs/adr/7.md`"));
         bench.column().decision_exists = Some(true);
-        assert_eq!(bench.lines(DECISION), []);
+        assert_eq!(bench.lines(DECISION), NOWHERE);
     }
 
     #[test]
     fn no_record_is_no_missing_record() {
-        assert_eq!(bench().lines(DECISION), []);
+        assert_eq!(bench().lines(DECISION), NOWHERE);
     }
 }

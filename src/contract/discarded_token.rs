@@ -84,7 +84,7 @@ fn related(write: Write<'_>, helper: &Helper<'_>) -> Vec<Related> {
 #[cfg(test)]
 mod tests {
     use crate::config::Contract;
-    use crate::contract::bench::{Bench, bench, bench_with, path};
+    use crate::contract::bench::{Bench, NOWHERE, bench, bench_with, path};
     use crate::provenance::Path;
 
     const DISCARDED: &str = "discarded-token";
@@ -153,14 +153,14 @@ mod tests {
         let bench = bench()
             .update(10, vec![path("a", "fresh"), path("b", "fresh>preserved"), path("c", "null")])
             .update(20, vec![path("touch", "preserved").revokes()]);
-        assert_eq!(bench.lines(DISCARDED), []);
+        assert_eq!(bench.lines(DISCARDED), NOWHERE);
     }
 
     #[test]
     fn a_fallback_to_the_minted_token_stores_it_unless_another_was_minted() {
         let fallback = || path("login", "preserved>fresh");
         let stored = bench().update(10, vec![fallback().trail(100, "a signed JWT")]);
-        assert_eq!(stored.lines(DISCARDED), []);
+        assert_eq!(stored.lines(DISCARDED), NOWHERE);
         let lost = bench().update(10, vec![fallback().trail(101, "random bytes")]);
         assert_eq!(lost.lines(DISCARDED), [11]);
     }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn saving_the_whole_entity_beside_a_write_of_the_token_discards_nothing() {
         let both = bench().update(10, vec![path("a", "fresh")]).update(20, vec![path("a", "preserved")]);
-        assert_eq!(both.of_whole_entity().lines(DISCARDED), []);
+        assert_eq!(both.of_whole_entity().lines(DISCARDED), NOWHERE);
         let only = bench().update(20, vec![path("a", "preserved")]).of_whole_entity();
         assert_eq!(only.lines(DISCARDED), [20]);
     }
@@ -176,6 +176,6 @@ mod tests {
     #[test]
     fn where_writes_are_to_be_dropped_no_token_needs_storing() {
         let bench = bench_with(&texts()).contract(Contract::DropWrites).update(10, vec![web()]);
-        assert_eq!(bench.lines(DISCARDED), []);
+        assert_eq!(bench.lines(DISCARDED), NOWHERE);
     }
 }

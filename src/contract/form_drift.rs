@@ -96,7 +96,7 @@ fn word(form: StoredForm) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::bench::{bench, path};
+    use crate::contract::bench::{NOWHERE, bench, path};
 
     const FORM: &str = "form-drift";
 
@@ -126,13 +126,13 @@ mod tests {
                 path("d", "null"),
             ],
         );
-        assert_eq!(bench.lines(FORM), []);
+        assert_eq!(bench.lines(FORM), NOWHERE);
     }
 
     #[test]
     fn the_configured_form_is_the_measure_even_against_all_paths() {
         let mut bench = bench().update(10, vec![path("a", "fresh"), path("b", "fresh")]);
-        assert_eq!(bench.lines(FORM), []);
+        assert_eq!(bench.lines(FORM), NOWHERE);
         bench.column().form = Some(StoredForm::Hashed);
         assert_eq!(bench.lines(FORM), [11]);
         assert!(bench.findings(FORM)[0].message.contains("the configuration says hashed"));

@@ -49,7 +49,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use crate::config::Contract;
-    use crate::contract::bench::{bench, path};
+    use crate::contract::bench::{NOWHERE, bench, path};
 
     const MISSING: &str = "missing-write";
 
@@ -64,14 +64,14 @@ mod tests {
 
     #[test]
     fn paths_that_all_write_miss_nothing() {
-        assert_eq!(bench().update(10, vec![path("login", "fresh")]).lines(MISSING), []);
+        assert_eq!(bench().update(10, vec![path("login", "fresh")]).lines(MISSING), NOWHERE);
     }
 
     #[test]
     fn a_contract_forbids_the_write_or_reports_its_absence_itself() {
         for (contract, broken) in [(Contract::DropWrites, vec![]), (Contract::WriteConsistently, vec![70])] {
             let bench = bench().contract(contract).missing("sso", 70);
-            assert_eq!(bench.lines(MISSING), []);
+            assert_eq!(bench.lines(MISSING), NOWHERE);
             assert_eq!(bench.lines("contract-broken"), broken);
         }
     }

@@ -35,7 +35,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use crate::config::Contract;
-    use crate::contract::bench::{bench, path};
+    use crate::contract::bench::{NOWHERE, bench, path};
     use crate::provenance::ReadKind;
 
     const UNREAD: &str = "unread-column";
@@ -56,9 +56,9 @@ mod tests {
     #[test]
     fn a_reader_a_contract_or_no_writer_leave_nothing_to_report() {
         let written = || bench().update(10, vec![path("a", "fresh")]);
-        assert_eq!(written().read(0, 20, ReadKind::Service).lines(UNREAD), []);
-        assert_eq!(written().contract(Contract::WriteConsistently).lines(UNREAD), []);
-        assert_eq!(bench().update(10, vec![path("a", "null")]).lines(UNREAD), []);
-        assert_eq!(bench().update(10, vec![path("a", "fresh"), path("b", "preserved")]).lines(UNREAD), []);
+        assert_eq!(written().read(0, 20, ReadKind::Service).lines(UNREAD), NOWHERE);
+        assert_eq!(written().contract(Contract::WriteConsistently).lines(UNREAD), NOWHERE);
+        assert_eq!(bench().update(10, vec![path("a", "null")]).lines(UNREAD), NOWHERE);
+        assert_eq!(bench().update(10, vec![path("a", "fresh"), path("b", "preserved")]).lines(UNREAD), NOWHERE);
     }
 }

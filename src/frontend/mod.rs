@@ -18,10 +18,15 @@ use crate::source::{FileId, Language, SourceFile};
 
 /// Lowers a file by the front end of its language.
 pub fn lower(id: FileId, file: &SourceFile) -> Module {
-    match file.language {
+    let mut module = match file.language {
         Language::TypeScript | Language::Tsx => typescript::lower(id, file),
         Language::Rust => rust::lower(id, file),
         Language::Sql => sql::lower(id, &file.text),
         Language::Prisma => prisma::lower(id, &file.text),
+    };
+    // The front ends for texts do not know what their text is called.
+    for gap in &mut module.gaps {
+        gap.path.clone_from(&file.path);
     }
+    module
 }

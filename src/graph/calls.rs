@@ -1,6 +1,5 @@
-//! Which functions a call reaches, and who calls a function.
+//! Which functions a call reaches.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::graph::expand::Bindings;
@@ -27,6 +26,8 @@ pub struct Edge {
     pub span: Span,
     pub guards: Guards,
     pub certain: bool,
+    /// Whether the call (of a callback) leaves the tree.
+    pub to_library: bool,
     pub kind: EdgeKind,
 }
 
@@ -64,7 +65,8 @@ impl Graph<'_> {
             ValueKind::Class(class) if is_new => self.method(*class, "constructor").map_or_else(Vec::new, one),
             ValueKind::Super(class) => self
                 .lineage(*class)
-                .into_iter()
+                .iter()
+                .copied()
                 .skip(1)
                 .find_map(|base| self.method(base, "constructor"))
                 .map_or_else(Vec::new, one),
@@ -181,7 +183,7 @@ impl Graph<'_> {
     /// implementations.
     fn implementations(&self, class: ClassRef, name: &str) -> Vec<FunctionRef> {
         let mut found: Vec<FunctionRef> = Vec::new();
-        for owner in self.lineage(class) {
+        for owner in self.lineage(class).iter().copied() {
             if let Some(function) = self.method(owner, name) {
                 if self.function(function).is_some_and(|f| f.kind != FunctionKind::Signature) {
                     found.push(function);
@@ -253,6 +255,14 @@ impl Graph<'_> {
             .find(|call| call.args.iter().any(|arg| matches!(arg.value.kind, ValueKind::Function(f) if f == closure)))
     }
 
+    /// The value that a library hands to a closure's parameter, where a rule row says that it is an argument of the call.
+    pub fn handed_value(&self, closure: FunctionRef, at: u32) -> Option<Shared> {
+        match self.handed(self.handed_to(closure)?, closure, at)? {
+            Given::Value(value) => Some(value),
+            Given::Type(_) => None,
+        }
+    }
+
     /// The type of a closure's parameter that a library hands in.
     pub(crate) fn handed_type(&self, closure: FunctionRef, at: u32) -> Type {
         let Some(call) = self.handed_to(closure) else { return Type::Unknown };
@@ -282,7 +292,7 @@ impl Graph<'_> {
                     Some(other) => other,
                     None => Type::Unknown,
                 };
-                Some(Given::Type(self.written_type(text, &argument, &[])))
+                Some(Given::Type(Self::written_type(text, &argument, &[])))
             }
         }
     }
@@ -293,65 +303,14 @@ enum Given {
     Type(Type),
 }
 
-/// Every edge of the graph, by called function.
-pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Edge>> {
-    let mut callers: BTreeMap<FunctionRef, Vec<Edge>> = BTreeMap::new();
-    for (file, unit) in graph.units() {
-        for (at, summary) in unit.summary.functions.iter().enumerate() {
-            let caller = FunctionRef { file, id: FunctionId::of(at) };
-            for event in &summary.calls {
-                let call = &event.call;
-                graph.refuel();
-                let targets = graph.targets(call);
-                let edge =
-                    |certain, kind| Edge { caller, span: event.span(), guards: event.guards.clone(), certain, kind };
-                for target in &targets {
-                    let made = edge(target.certain, EdgeKind::Call(Arc::clone(call)));
-                    callers.entry(target.function).or_default().push(made);
-                }
-                for (nth, arg) in call.args.iter().enumerate() {
-                    for closure in functions_in(&arg.value) {
-                        // A handler that is registered is run by the framework, not by who registers it.
-                        if graph.is_rust(file) && !graph.entries(closure).is_empty() {
-                            continue;
-                        }
-                        let bindings = handed_bindings(graph, call, &targets, nth, closure);
-                        callers.entry(closure).or_default().push(edge(true, EdgeKind::Callback(bindings)));
-                    }
-                }
-            }
-        }
-    }
-    for (route, runs, span) in crate::graph::entries::framework_edges(graph) {
-        let made = Edge { caller: route, span, guards: None, certain: true, kind: EdgeKind::Framework };
-        callers.entry(runs).or_default().push(made);
-    }
-    for edges in callers.values_mut() {
-        edges.sort_by_key(|edge| (edge.span, edge.caller));
-    }
-    callers
-}
-
-/// The functions that an argument hands over: itself, or those in its object.
-fn functions_in(value: &Shared) -> Vec<FunctionRef> {
-    match &value.kind {
-        ValueKind::Function(function) => vec![*function],
-        ValueKind::Object { entries, .. } => entries
-            .iter()
-            .filter_map(|entry| match entry {
-                crate::summary::Slot::Named { value, .. } => match value.kind {
-                    ValueKind::Function(function) => Some(function),
-                    _ => None,
-                },
-                _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// What the parameters of a handed-over function are: what the called function of the tree passes on, or what a rule row says.
-fn handed_bindings(graph: &Graph, call: &CallValue, targets: &[Target], nth: usize, closure: FunctionRef) -> Bindings {
+pub(super) fn handed_bindings(
+    graph: &Graph,
+    call: &CallValue,
+    targets: &[Target],
+    nth: usize,
+    closure: FunctionRef,
+) -> Bindings {
     let count = graph.function(closure).map_or(0, |f| f.params.len());
     let span = call.site.span;
     let unknown = || Value::new(ValueKind::Opaque("a parameter that the called library hands in", Vec::new()), span);
@@ -369,12 +328,13 @@ fn handed_bindings(graph: &Graph, call: &CallValue, targets: &[Target], nth: usi
         }
     }
     let params = (0..count)
-        .map(|at| match graph.handed(call, closure, u32::try_from(at).unwrap_or(u32::MAX)) {
-            Some(Given::Value(value)) => value,
-            _ => {
-                let span = graph.function(closure).and_then(|f| f.params.get(at)).map_or(span, |param| param.span);
-                Value::new(ValueKind::Param(closure, u32::try_from(at).unwrap_or(u32::MAX)), span)
+        .map(|at| {
+            let nth = u32::try_from(at).unwrap_or(u32::MAX);
+            if let Some(Given::Value(value)) = graph.handed(call, closure, nth) {
+                return value;
             }
+            let span = graph.function(closure).and_then(|f| f.params.get(at)).map_or(span, |param| param.span);
+            Value::new(ValueKind::Param(closure, nth), span)
         })
         .collect();
     Bindings { function: closure, params, this: None }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind};
 use crate::rules::{ArgPath, Entry as EntryRow, EntryKind};
@@ -24,6 +26,17 @@ pub struct Entry {
 pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
     let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let rows: Vec<&EntryRow> = graph.rules.entry().collect();
+    let by_place: Vec<(&EntryRow, GlobSet)> = rows
+        .iter()
+        .filter(|row| row.kind == EntryKind::File)
+        .filter_map(|row| {
+            let mut globs = GlobSetBuilder::new();
+            row.file.iter().filter_map(|glob| Glob::new(glob).ok()).for_each(|glob| {
+                globs.add(glob);
+            });
+            Some((*row, globs.build().ok()?))
+        })
+        .collect();
     for (file, unit) in graph.units() {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
@@ -39,7 +52,7 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
         for at in 0..unit.module.classes.len() {
             extended(graph, &rows, ClassRef { file, id: ClassId::of(at) }, &mut found);
         }
-        exported(graph, &rows, file, &mut found);
+        exported(graph, &by_place, file, &mut found);
     }
     for entries in found.values_mut() {
         entries.sort();
@@ -139,6 +152,10 @@ fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<String> {
 
 /// `app.post('/login', limiter, handler)`.
 fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+    // Most calls hand over no function at all.
+    if !call.args.iter().any(|arg| may_run(&arg.value, 3)) {
+        return;
+    }
     let name = call.method();
     let mut path = None;
     for row in rows.iter().filter(|row| row.kind == EntryKind::Call) {
@@ -176,22 +193,28 @@ fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut B
     }
 }
 
-/// `get(list).post(create)`: the handlers with the name of the call around each.
-fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
-    let mut found = Vec::new();
-    let mut at = Arc::clone(value);
-    for _ in 0..12 {
-        let ValueKind::Call(call) = &at.kind else { break };
-        let name = call.method().map(str::to_owned).or_else(|| {
-            graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned))
-        });
-        for function in call.args.iter().flat_map(|arg| handlers(graph, &arg.value, 4)) {
-            found.push((name.clone().unwrap_or_default().to_uppercase(), function));
+/// Whether an argument can be a handler, by its shape alone.
+fn may_run(value: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &value.kind {
+        ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..) => true,
+        ValueKind::Field(base, _) => {
+            matches!(
+                base.kind,
+                ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Captured(..) | ValueKind::Call(_)
+            )
         }
-        let Some(receiver) = call.receiver() else { break };
-        at = Arc::clone(receiver);
+        ValueKind::Call(call) => call.method() == Some("bind") || call.args.iter().any(|arg| may_run(&arg.value, fuel)),
+        ValueKind::Array(members) => members.iter().any(|member| match member {
+            crate::summary::Member::One(inner) => may_run(inner, fuel),
+            _ => false,
+        }),
+        ValueKind::Object { entries, .. } => entries.iter().any(|entry| match entry {
+            Slot::Named { value, .. } => may_run(value, fuel),
+            _ => false,
+        }),
+        _ => false,
     }
-    found
 }
 
 /// The functions that a handler argument names: itself, what wraps it, the methods of an object.
@@ -287,12 +310,10 @@ fn extends_call<'g>(graph: &Graph<'g>, class: ClassRef) -> Option<&'g CallValue>
 }
 
 /// Files whose exports are routes by their place: `app/api/login/route.ts`.
-fn exported(graph: &Graph, rows: &[&EntryRow], file: FileId, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
     let path = &graph.sources.get(file).path;
-    for row in rows.iter().filter(|row| row.kind == EntryKind::File) {
-        let fits =
-            row.file.iter().any(|glob| globset::Glob::new(glob).is_ok_and(|g| g.compile_matcher().is_match(path)));
-        let Some(unit) = graph.unit(file).filter(|_| fits) else { continue };
+    let Some(unit) = graph.unit(file) else { return };
+    for (row, _) in rows.iter().filter(|(_, globs)| globs.is_match(path)) {
         for export in &unit.module.exports {
             let (Export::Named { name, .. } | Export::Value { name, .. }) = export else { continue };
             if !row.method.is_empty() && !row.method.contains(name) {

@@ -1,12 +1,13 @@
 //! Values across functions: substitution of arguments for parameters, and one step of looking behind a name or a call.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::graph::substitution::Substitution;
 use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind, LocalId};
+use crate::rules::ArgBase;
 use crate::source::Span;
-use crate::summary::{Argument, CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// What the parameters of one function are on one call.
 #[derive(Clone, Debug)]
@@ -17,9 +18,6 @@ pub struct Bindings {
     /// What `this` is in the function.
     pub this: Option<Shared>,
 }
-
-/// Larger values than this are cut off as opaque.
-const BUDGET: usize = 30_000;
 
 impl Graph<'_> {
     /// The arguments of a call as the parameters of `function` see them.
@@ -77,7 +75,13 @@ impl Graph<'_> {
 
     /// `value` with the parameters of one function replaced; variables of functions around are looked up first.
     pub fn substitute(&self, value: &Shared, bindings: &Bindings) -> Shared {
-        Substitution { graph: self, bindings, done: HashMap::new(), spent: 0, depth: 0 }.apply(value)
+        Substitution::new(self, bindings).apply(value)
+    }
+
+    /// Several values at once: what they share stays shared.
+    pub fn substitute_all(&self, values: &[Shared], bindings: &Bindings) -> Vec<Shared> {
+        let mut work = Substitution::new(self, bindings);
+        values.iter().map(|value| work.apply(value)).collect()
     }
 
     /// One step behind a value: the variable of the function around, the imported constant, what a call of the tree returns.
@@ -110,7 +114,9 @@ impl Graph<'_> {
                 let inner = self.expand(base)?;
                 Some(Value::new(ValueKind::Rest(inner, Arc::clone(except)), span))
             }
-            ValueKind::Call(call) => self.results.get(value, None, || self.returned(call)),
+            ValueKind::Call(call) => {
+                self.results.get(value, None, || self.returned(call).or_else(|| self.given_back(call)))
+            }
             ValueKind::After { call, arg, before } => Some(self.after(call, *arg, before)),
             _ => None,
         }
@@ -142,6 +148,17 @@ impl Graph<'_> {
                 return Some(Value::new(ValueKind::Fallback { left, right, when: *when }, span));
             }
             ValueKind::And(_, right) => return Some(Value::field(right, name, span)),
+            ValueKind::Call(call) => {
+                if let Some(inside) = self.kept_under(call, name) {
+                    return Some(inside);
+                }
+                if call.is_new
+                    && let Type::Instance(class, _) = self.type_of(base)
+                {
+                    return self.own_field(class, name);
+                }
+            }
+            ValueKind::Object { .. } => return Some(Value::field(base, name, span)),
             ValueKind::Rest(inner, except) if !except.iter().any(|key| key == name) => {
                 return Some(Value::field(inner, name, span));
             }
@@ -152,7 +169,7 @@ impl Graph<'_> {
 
     /// What the class itself puts into one of its fields.
     fn own_field(&self, class: crate::summary::ClassRef, name: &str) -> Option<Shared> {
-        for owner in self.lineage(class) {
+        for owner in self.lineage(class).iter().copied() {
             let unit = self.unit(owner.file)?;
             let mut values: Vec<Shared> = Vec::new();
             values.extend(unit.summary.fields.get(&(owner.id, name.to_owned())).cloned());
@@ -227,16 +244,23 @@ impl Graph<'_> {
     fn after(&self, call: &Arc<CallValue>, arg: Option<u32>, before: &Shared) -> Shared {
         let mut values: Vec<Shared> = Vec::new();
         for target in self.targets(call) {
-            let own = u32::try_from(self.own_parameters(call, target.function)).unwrap_or(0);
-            let at = match arg {
-                Some(at) => at.saturating_add(own),
-                None if own > 0 => 0,
-                None => continue,
+            let Some(summary) = self.summary(target.function) else { continue };
+            let exit = match arg {
+                Some(at) => summary.exits.get(&at),
+                None => summary.this_exit.as_ref(),
             };
-            let Some(exit) = self.summary(target.function).and_then(|summary| summary.exits.get(&at)) else { continue };
+            let Some(exit) = exit else { continue };
             let mut bindings = self.bind(call, target.function);
-            if let Some(slot) = bindings.params.get_mut(at as usize) {
-                *slot = Arc::clone(before);
+            match arg {
+                Some(at) => {
+                    if let Some(slot) = bindings.params.get_mut(at as usize) {
+                        *slot = Arc::clone(before);
+                    }
+                }
+                None => {
+                    let kind = ValueKind::Object { base: Some(Arc::clone(before)), entries: Vec::new() };
+                    bindings.this = Some(Value::new(kind, before.span));
+                }
             }
             values.push(self.substitute(exit, &bindings));
         }
@@ -247,26 +271,86 @@ impl Graph<'_> {
         }
     }
 
-    /// A buffer that a library call fills with what it makes: then it is the call's result.
-    fn filled(&self, call: &Arc<CallValue>, arg: Option<u32>) -> Option<Shared> {
-        let mut rows = self.rules.mint().filter(|row| row.into.is_some()).peekable();
+    /// What a library call keeps under a key of its result: `E.right(x)` is `{ right: x }`.
+    fn kept_under(&self, call: &CallValue, name: &str) -> Option<Shared> {
+        let method = call.method();
+        let mut rows = self
+            .rules
+            .pass()
+            .filter(|row| {
+                row.key.is_some() && row.call.last().is_none_or(|last| method.is_none_or(|method| method == last))
+            })
+            .peekable();
         rows.peek()?;
-        let path = self.callee_path(call)?;
+        let path = self.library_path(call)?;
         let row = rows.find(|row| row.call.matches(&path))?;
-        let fills = row.into.as_ref().zip(arg).is_some_and(|(into, at)| into.base == crate::rules::ArgBase::Nth(at));
-        fills.then(|| Value::new(ValueKind::Call(Arc::clone(call)), call.site.span))
+        if row.key.as_deref() != Some(name) {
+            // `E.left(x)` has no `right`.
+            return Some(Value::new(ValueKind::Either(Vec::new()), call.site.span));
+        }
+        row.from.iter().flat_map(|from| self.argument(call, from)).next()
+    }
+
+    /// What a library call that runs a function returns of it: `$transaction(async (tx) => x)` is `x`.
+    fn given_back(&self, call: &CallValue) -> Option<Shared> {
+        let method = call.method();
+        let mut rows = self
+            .rules
+            .callback()
+            .filter(|row| row.returns && row.call.last().is_none_or(|last| method.is_none_or(|method| method == last)))
+            .peekable();
+        rows.peek()?;
+        let path = self.library_path(call)?;
+        let row = rows.find(|row| row.call.matches(&path))?;
+        let run = self.argument(call, &row.function).into_iter().next()?;
+        match &run.kind {
+            ValueKind::Function(function) => self.summary(*function)?.returns.clone(),
+            // `$transaction([a, b])`
+            ValueKind::Array(_) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The callable path of a call that leaves the tree.
+    pub fn library_path(&self, call: &CallValue) -> Option<String> {
+        if self.targets(call).is_empty() { self.callee_path(call) } else { None }
     }
 
     /// What a library call that changes its argument in place makes of it: `repository.merge(into, other)`.
     fn merged(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Option<Shared> {
-        let path = self.callee_path(call)?;
-        let row = self.rules.pass().find(|row| row.into.is_some() && row.call.matches(&path))?;
-        let into = row.into.as_ref()?;
-        if arg.is_none_or(|at| into.base != crate::rules::ArgBase::Nth(at)) {
+        let at = arg.map_or(ArgBase::Receiver, ArgBase::Nth);
+        let fills = |into: &Option<crate::rules::ArgPath>| into.as_ref().is_some_and(|into| into.base == at);
+        let method = call.method();
+        let fits = |pattern: &crate::rules::CallPattern| {
+            pattern.last().is_none_or(|last| method.is_none_or(|method| method == last))
+        };
+        let mut mints = self.rules.mint().filter(|row| fills(&row.into) && fits(&row.call)).peekable();
+        let mut passes = self.rules.pass().filter(|row| fills(&row.into) && fits(&row.call)).peekable();
+        if mints.peek().is_none() && passes.peek().is_none() {
             return None;
         }
-        let others = row.from.iter().filter(|from| from.base != into.base);
-        let entries = others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect();
+        let path = self.library_path(call)?;
+        if mints.any(|row| row.call.matches(&path)) {
+            return Some(Value::new(ValueKind::Call(Arc::new(call.clone())), call.site.span));
+        }
+        let row = passes.find(|row| row.call.matches(&path))?;
+        let into = row.into.as_ref()?;
+        // A digest in the making: what it is called on becomes what the call returns.
+        if at == ArgBase::Receiver && row.from.contains(into) && !row.merge {
+            return Some(Value::new(ValueKind::Call(Arc::new(call.clone())), call.site.span));
+        }
+        // `set('key', value)` beside `set({ key: value })`
+        let named = row.name.as_ref().and_then(|path| self.argument(call, path).into_iter().next());
+        let named = named.map(|name| self.resolved(&name)).and_then(|name| match &name.kind {
+            ValueKind::Text(text) => Some((text.clone(), name.span)),
+            _ => None,
+        });
+        let entries = if let (Some((key, key_span)), Some(value)) = (named, call.args.get(1)) {
+            vec![Slot::Named { key, key_span, value: Arc::clone(&value.value) }]
+        } else {
+            let others = row.from.iter().filter(|from| from.base != into.base);
+            others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect()
+        };
         Some(Value::new(ValueKind::Object { base: Some(Arc::clone(before)), entries }, call.site.span))
     }
 
@@ -307,146 +391,5 @@ impl Graph<'_> {
                 _ => None,
             },
         }
-    }
-}
-
-struct Substitution<'g, 'a> {
-    graph: &'g Graph<'a>,
-    bindings: &'g Bindings,
-    /// By address: values are shared, and each is kept alive by the value under substitution.
-    done: HashMap<*const Value, (Shared, Shared)>,
-    spent: usize,
-    depth: u16,
-}
-
-impl Substitution<'_, '_> {
-    fn apply(&mut self, value: &Shared) -> Shared {
-        if !value.is_open() {
-            return Arc::clone(value);
-        }
-        let key = Arc::as_ptr(value);
-        if let Some((_, done)) = self.done.get(&key) {
-            return Arc::clone(done);
-        }
-        self.spent += 1;
-        if self.spent > BUDGET || self.depth > 300 {
-            return Value::new(ValueKind::Opaque("too much to follow", Vec::new()), value.span);
-        }
-        self.depth += 1;
-        let result = self.rebuilt(value);
-        self.depth -= 1;
-        self.done.insert(key, (Arc::clone(value), Arc::clone(&result)));
-        result
-    }
-
-    fn rebuilt(&mut self, value: &Shared) -> Shared {
-        let span = value.span;
-        let kind = match &value.kind {
-            ValueKind::Param(function, at) if *function == self.bindings.function => {
-                return match self.bindings.params.get(*at as usize) {
-                    Some(bound) => Arc::clone(bound),
-                    None => Value::new(ValueKind::Undefined, span),
-                };
-            }
-            ValueKind::This(_) => {
-                return match &self.bindings.this {
-                    // Only a receiver that says more than its type does: a new object with known fields.
-                    Some(this) if matches!(this.kind, ValueKind::Call(_) | ValueKind::Object { .. }) => {
-                        Arc::clone(this)
-                    }
-                    _ => Arc::clone(value),
-                };
-            }
-            ValueKind::Captured(..) => {
-                return match self.graph.expand(value) {
-                    Some(inner) if !Arc::ptr_eq(&inner, value) => self.apply(&inner),
-                    _ => Arc::clone(value),
-                };
-            }
-            ValueKind::Leaves(..) | ValueKind::Param(..) => return Arc::clone(value),
-            ValueKind::Field(base, name) => return Value::field(&self.apply(base), name, span),
-            ValueKind::Element(base) => return Value::element(&self.apply(base), span),
-            ValueKind::Index(base, index) => return Value::index(&self.apply(base), &self.apply(index), span),
-            ValueKind::Rest(base, except) => ValueKind::Rest(self.apply(base), Arc::clone(except)),
-            ValueKind::Subset(base) => ValueKind::Subset(self.apply(base)),
-            ValueKind::Not(inner) => ValueKind::Not(self.apply(inner)),
-            ValueKind::And(left, right) => ValueKind::And(self.apply(left), self.apply(right)),
-            ValueKind::Fallback { left, right, when } => {
-                ValueKind::Fallback { left: self.apply(left), right: self.apply(right), when: *when }
-            }
-            ValueKind::Compare { left, right, equal } => {
-                ValueKind::Compare { left: self.apply(left), right: self.apply(right), equal: *equal }
-            }
-            ValueKind::Cond { cond, then, otherwise } => {
-                ValueKind::Cond { cond: self.apply(cond), then: self.apply(then), otherwise: self.apply(otherwise) }
-            }
-            ValueKind::Object { base, entries } => {
-                let base = base.as_ref().map(|base| self.apply(base));
-                let entries = entries
-                    .iter()
-                    .map(|entry| match entry {
-                        Slot::Named { key, key_span, value } => {
-                            Slot::Named { key: key.clone(), key_span: *key_span, value: self.apply(value) }
-                        }
-                        Slot::Computed { key, value } => {
-                            let key = self.apply(key);
-                            let value = self.apply(value);
-                            match &key.kind {
-                                ValueKind::Text(text) => Slot::Named { key: text.clone(), key_span: key.span, value },
-                                _ => Slot::Computed { key, value },
-                            }
-                        }
-                        Slot::Spread(inner) => Slot::Spread(self.apply(inner)),
-                    })
-                    .collect();
-                ValueKind::Object { base, entries }
-            }
-            ValueKind::Array(members) => ValueKind::Array(
-                members
-                    .iter()
-                    .map(|member| match member {
-                        Member::One(inner) => Member::One(self.apply(inner)),
-                        Member::Spread(inner) => Member::Spread(self.apply(inner)),
-                        Member::Each(inner) => Member::Each(self.apply(inner)),
-                    })
-                    .collect(),
-            ),
-            ValueKind::Call(call) => ValueKind::Call(self.call(call)),
-            ValueKind::After { call, arg, before } => {
-                ValueKind::After { call: self.call(call), arg: *arg, before: self.apply(before) }
-            }
-            ValueKind::Either(values) => ValueKind::Either(self.all(values)),
-            ValueKind::Concat(values) => ValueKind::Concat(self.all(values)),
-            ValueKind::Sql(text, values) => ValueKind::Sql(Arc::clone(text), self.all(values)),
-            ValueKind::Opaque(why, values) => ValueKind::Opaque(why, self.all(values)),
-            ValueKind::Text(_)
-            | ValueKind::Number(_)
-            | ValueKind::Bool(_)
-            | ValueKind::Null
-            | ValueKind::Undefined
-            | ValueKind::Super(_)
-            | ValueKind::Function(_)
-            | ValueKind::Class(_)
-            | ValueKind::Import(..)
-            | ValueKind::Global(_)
-            | ValueKind::Stored { .. } => return Arc::clone(value),
-        };
-        Value::new(kind, span)
-    }
-
-    fn all(&mut self, values: &[Shared]) -> Vec<Shared> {
-        values.iter().map(|value| self.apply(value)).collect()
-    }
-
-    fn call(&mut self, call: &Arc<CallValue>) -> Arc<CallValue> {
-        let args = call.args.iter().map(|arg| Argument { value: self.apply(&arg.value), spread: arg.spread }).collect();
-        // A method's receiver stays a field, so that the call still names its method.
-        let callee = match &call.callee.kind {
-            ValueKind::Field(base, name) => {
-                Value::method(self.apply(base), name, call.callee.span)
-            }
-            _ => self.apply(&call.callee),
-        };
-        Arc::new(CallValue { site: call.site, callee, args, is_new: call.is_new, type_args: call.type_args.clone() })
     }
 }

@@ -73,7 +73,7 @@ impl Graph<'_> {
             return Resolved::Missing;
         };
         let start = Span { file, start: 0, end: 0 };
-        let mut stars = Vec::new();
+        let mut reexported = Vec::new();
         for export in &unit.module.exports {
             match export {
                 Export::Named { name: exported, binding } if exported == name => {
@@ -87,17 +87,11 @@ impl Graph<'_> {
                 Export::From { name: exported, from, module } if exported == name => {
                     return self.imported(file, module, from, depth + 1);
                 }
-                Export::All { module } => stars.push(module),
+                Export::All { module } => reexported.push(module),
                 _ => {}
             }
         }
-        for module in stars {
-            if self.is_rust(file) {
-                match self.used(file, module, &Imported::Named(name.to_owned()), depth + 1) {
-                    Resolved::Missing | Resolved::External { .. } => continue,
-                    found => return found,
-                }
-            }
+        for module in reexported {
             if let Some(inner) = self.resolve_module(file, module) {
                 let found = self.export(inner, name, depth + 1);
                 if !matches!(found, Resolved::Missing) {

@@ -9,6 +9,7 @@
 //! Worked example: in `constructor(private users: UsersService) {} login() { this.users.updateToken(id, t) }` the receiver's type is the
 //! class `UsersService`, found through the import; the target is its method `updateToken`, certain.
 
+mod callers;
 mod calls;
 mod crates;
 mod entries;
@@ -16,6 +17,7 @@ mod expand;
 mod exports;
 mod modules;
 mod names;
+mod substitution;
 mod types;
 
 pub use calls::{Edge, EdgeKind, Target};
@@ -24,13 +26,14 @@ pub use expand::Bindings;
 pub use exports::Resolved;
 pub use types::Type;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module};
 use crate::rules::Rules;
-use crate::source::{FileId, SourceSet};
+use crate::source::{FileId, SourceSet, Span};
 use crate::summary::{ClassRef, FunctionRef, ModuleSummary, Shared, Summary, Value};
 
 /// A lowered file and its summaries.
@@ -68,6 +71,19 @@ impl<T: Clone> Memo<T> {
     }
 }
 
+/// See [`Graph::limit`].
+#[derive(Debug)]
+pub struct Limit<'g> {
+    limits: &'g RefCell<Option<Rc<BTreeSet<FileId>>>>,
+    before: Option<Rc<BTreeSet<FileId>>>,
+}
+
+impl Drop for Limit<'_> {
+    fn drop(&mut self) {
+        self.limits.replace(self.before.take());
+    }
+}
+
 /// The lowered files as one program.
 #[derive(Debug)]
 pub struct Graph<'a> {
@@ -75,18 +91,24 @@ pub struct Graph<'a> {
     pub rules: &'a Rules,
     units: &'a BTreeMap<FileId, Unit>,
     wants: RefCell<BTreeSet<FileId>>,
+    limits: RefCell<Option<Rc<BTreeSet<FileId>>>>,
     specifiers: RefCell<BTreeMap<(FileId, String), Option<FileId>>>,
     /// Steps that the question under way may still take.
     fuel: Cell<u32>,
     types: Memo<Type>,
     reached: Memo<Vec<Target>>,
     results: Memo<Option<Shared>>,
+    paths: Memo<Option<String>>,
+    lineages: RefCell<BTreeMap<ClassRef, Rc<Vec<ClassRef>>>>,
     /// Methods and functions by name.
     by_name: BTreeMap<&'a str, Vec<FunctionRef>>,
     classes: BTreeMap<&'a str, Vec<ClassRef>>,
     /// Class -> classes that extend or implement it.
     heirs: BTreeMap<ClassRef, Vec<ClassRef>>,
-    callers: BTreeMap<FunctionRef, Vec<Edge>>,
+    index: callers::CallIndex<'a>,
+    callers: RefCell<BTreeMap<FunctionRef, Rc<Vec<Edge>>>>,
+    nameless: OnceCell<BTreeMap<FunctionRef, Vec<callers::At>>>,
+    framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     entries: BTreeMap<FunctionRef, Vec<Entry>>,
 }
 
@@ -98,15 +120,21 @@ impl<'a> Graph<'a> {
             rules,
             units,
             wants: RefCell::default(),
+            limits: RefCell::default(),
             specifiers: RefCell::default(),
             fuel: Cell::new(FUEL),
             types: Memo::default(),
             reached: Memo::default(),
             results: Memo::default(),
+            paths: Memo::default(),
+            lineages: RefCell::default(),
             by_name: BTreeMap::new(),
             classes: BTreeMap::new(),
             heirs: BTreeMap::new(),
-            callers: BTreeMap::new(),
+            index: callers::CallIndex::new(units),
+            callers: RefCell::default(),
+            nameless: OnceCell::new(),
+            framework_edges: OnceCell::new(),
             entries: BTreeMap::new(),
         };
         for (file, unit) in units {
@@ -123,7 +151,6 @@ impl<'a> Graph<'a> {
         }
         graph.heirs = graph.find_heirs();
         graph.entries = entries::find(&graph);
-        graph.callers = calls::find(&graph);
         // What linking itself could not see in this round is asked for only on the way to a site.
         graph.forget();
         graph
@@ -164,6 +191,8 @@ impl<'a> Graph<'a> {
         self.types = Memo::default();
         self.reached = Memo::default();
         self.results = Memo::default();
+        self.paths = Memo::default();
+        self.lineages = RefCell::default();
     }
 
     /// Starts a new question, with its own budget; whether the last one ran out of it.
@@ -172,19 +201,27 @@ impl<'a> Graph<'a> {
     }
 
     /// Takes a step; false when the budget of the question is used up.
-    pub(crate) fn step(&self) -> bool {
+    pub fn step(&self) -> bool {
         let left = self.fuel.get();
         self.fuel.set(left.saturating_sub(1));
         left > 0
     }
 
-    fn want(&self, file: FileId) {
-        self.wants.borrow_mut().insert(file);
+    /// Until the guard is dropped, only these files (and barrels, which lead to them) are asked for: the question under way
+    /// cannot be changed by others.
+    pub fn limit(&self, files: Rc<BTreeSet<FileId>>) -> Limit<'_> {
+        Limit { limits: &self.limits, before: self.limits.replace(Some(files)) }
     }
 
-    /// Who calls a function, framework calls included; sorted by place.
-    pub fn callers(&self, of: FunctionRef) -> &[Edge] {
-        self.callers.get(&of).map_or(&[], Vec::as_slice)
+    fn want(&self, file: FileId) {
+        let barrel = || {
+            let path = &self.sources.get(file).path;
+            path.rsplit('/').next().is_some_and(|name| name.starts_with("index."))
+        };
+        if self.limits.borrow().as_ref().is_some_and(|only| !only.contains(&file) && !barrel()) {
+            return;
+        }
+        self.wants.borrow_mut().insert(file);
     }
 
     /// What makes a function an entry point; empty where nothing does.
@@ -232,7 +269,16 @@ impl<'a> Graph<'a> {
     }
 
     /// The class, its base classes and interfaces that lie in the tree, nearest first.
-    pub fn lineage(&self, class: ClassRef) -> Vec<ClassRef> {
+    pub fn lineage(&self, class: ClassRef) -> Rc<Vec<ClassRef>> {
+        if let Some(known) = self.lineages.borrow().get(&class) {
+            return Rc::clone(known);
+        }
+        let line = Rc::new(self.find_lineage(class));
+        self.lineages.borrow_mut().insert(class, Rc::clone(&line));
+        line
+    }
+
+    fn find_lineage(&self, class: ClassRef) -> Vec<ClassRef> {
         let mut line = vec![class];
         let mut at = 0;
         while let Some(current) = line.get(at).copied() {
@@ -284,3 +330,8 @@ impl<'a> Graph<'a> {
         heirs
     }
 }
+
+#[cfg(test)]
+pub(crate) mod bench;
+#[cfg(test)]
+mod tests;

@@ -14,11 +14,35 @@ impl Graph<'_> {
 
     /// The path of what a call calls.
     pub fn callee_path(&self, call: &CallValue) -> Option<String> {
-        self.path(&call.callee)
+        self.callee_path_of(&call.callee, DEEPEST)
+    }
+
+    /// A called member goes by what it is called on: `typeorm#DataSource.getRepository`, not by what a property of that name holds.
+    fn callee_path_of(&self, callee: &Shared, fuel: u8) -> Option<String> {
+        match &callee.kind {
+            ValueKind::Field(base, name) => self.member_path(base, name, fuel),
+            _ => self.path_of(callee, fuel),
+        }
+    }
+
+    fn member_path(&self, base: &Shared, name: &str, fuel: u8) -> Option<String> {
+        let fuel = fuel.checked_sub(1)?;
+        match self.path_of(base, fuel) {
+            Some(path) => Some(member(&path, name)),
+            // A method or field of a class of the tree; a library's method that it inherits is a path of the library.
+            None if matches!(self.type_of(base), Type::Instance(..) | Type::Object(_)) => {
+                self.inherited_path(base, name)
+            }
+            None => Some(format!("?.{name}")),
+        }
     }
 
     fn path_of(&self, value: &Shared, fuel: u8) -> Option<String> {
         let fuel = fuel.checked_sub(1)?;
+        self.paths.get(value, None, || self.find_path(value, fuel))
+    }
+
+    fn find_path(&self, value: &Shared, fuel: u8) -> Option<String> {
         match &value.kind {
             ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
                 Resolved::External { module, name } => {
@@ -29,19 +53,7 @@ impl Graph<'_> {
                 Resolved::Namespace(_) | Resolved::Missing => None,
             },
             ValueKind::Global(name) => Some(format!("global#{name}")),
-            ValueKind::Field(base, name) => {
-                if let Some(typed) = self.typed_path(value) {
-                    return Some(typed);
-                }
-                match self.path_of(base, fuel) {
-                    Some(path) => Some(member(&path, name)),
-                    None if matches!(self.type_of(base), Type::Instance(..) | Type::Object(_)) => {
-                        // A method or field of a class of the tree; a library's method that it inherits is a path of the library.
-                        self.inherited_path(base, name)
-                    }
-                    None => Some(format!("?.{name}")),
-                }
-            }
+            ValueKind::Field(base, name) => self.typed_path(value).or_else(|| self.member_path(base, name, fuel)),
             ValueKind::Call(call) => {
                 if let Some(typed) = self.typed_path(value) {
                     return Some(typed);
@@ -49,7 +61,7 @@ impl Graph<'_> {
                 if !self.targets(call).is_empty() {
                     return self.expand(value).and_then(|inner| self.path_of(&inner, fuel));
                 }
-                let path = self.path_of(&call.callee, fuel)?;
+                let path = self.callee_path_of(&call.callee, fuel)?;
                 if call.is_new { Some(path) } else { Some(format!("{path}()")) }
             }
             ValueKind::Element(base) | ValueKind::Index(base, _) => {
@@ -89,7 +101,7 @@ impl Graph<'_> {
 
     /// The library class that a class of the tree extends.
     pub fn base_path(&self, class: crate::summary::ClassRef) -> Option<String> {
-        self.lineage(class).into_iter().find_map(|class| {
+        self.lineage(class).iter().copied().find_map(|class| {
             self.class(class)?.extends.iter().find_map(|base| match self.resolve_type(class.file, base) {
                 Type::External(path, _) => Some(path),
                 _ => None,

@@ -66,8 +66,9 @@ impl Graph<'_> {
             },
             ValueKind::Call(call) => self.call_type(call, value, fuel),
             ValueKind::After { before, .. } => self.type_at(before, fuel),
-            ValueKind::Object { base: Some(base), .. } => self.type_at(base, fuel),
-            ValueKind::Rest(base, _) | ValueKind::Subset(base) => self.type_at(base, fuel),
+            ValueKind::Object { base: Some(base), .. } | ValueKind::Rest(base, _) | ValueKind::Subset(base) => {
+                self.type_at(base, fuel)
+            }
             ValueKind::Captured(function, local) | ValueKind::Leaves(function, local) => {
                 let declared = self.module(function.file).and_then(|module| module.locals.get(local.at()));
                 let declared = declared.and_then(|local| local.ty.as_ref());
@@ -128,18 +129,24 @@ impl Graph<'_> {
         if let Some(given) = self.given_type(call) {
             return given;
         }
+        let mut declared = Type::Unknown;
         for target in self.targets(call) {
             let Some(function) = self.function(target.function) else { continue };
-            if let Some(declared) = &function.returns
-                && let Some(found) = known(self.resolve_type(target.function.file, declared))
+            if let Some(written) = &function.returns
+                && let Some(found) = known(self.resolve_type(target.function.file, written))
             {
-                return found;
+                declared = found;
+                break;
             }
         }
-        match self.expand(value) {
-            Some(inner) => self.type_at(&inner, fuel),
-            None => Type::Unknown,
+        // `Repository<E>` says less than the body does.
+        if declared == Type::Unknown || is_generic(&declared) {
+            let inner = self.expand(value).map_or(Type::Unknown, |inner| self.type_at(&inner, fuel));
+            if inner != Type::Unknown {
+                return inner;
+            }
         }
+        declared
     }
 
     fn type_args(&self, call: &CallValue) -> Vec<Type> {
@@ -157,7 +164,7 @@ impl Graph<'_> {
 
     /// The type of a field, getter or constructor-assigned property, in the class or its bases.
     fn field_type(&self, class: ClassRef, args: &[Type], name: &str, fuel: u8) -> Type {
-        for owner in self.lineage(class) {
+        for owner in self.lineage(class).iter().copied() {
             let Some(declared) = self.class(owner) else { continue };
             if let Some(field) = declared.fields.iter().find(|field| field.name == name) {
                 if let Some(ty) = &field.ty {
@@ -206,7 +213,7 @@ impl Graph<'_> {
     /// What a receiver row says of a member of a library class.
     fn external_member(&self, path: &str, args: &[Type]) -> Type {
         let row = self.rules.receiver().find(|row| row.call.matches(path));
-        row.map_or(Type::Unknown, |row| self.written_type(&row.gives, &|_| Type::Unknown, args))
+        row.map_or(Type::Unknown, |row| Self::written_type(&row.gives, &|_| Type::Unknown, args))
     }
 
     /// What a receiver row says of a call's result.
@@ -224,7 +231,10 @@ impl Graph<'_> {
             }
             let receiver = call.receiver().map_or(Type::Unknown, |receiver| self.type_of(receiver));
             if row.gives == "$receiver" {
-                return Some(receiver);
+                return Some(match receiver {
+                    Type::Object(class) => Type::Instance(class, Vec::new()),
+                    other => other,
+                });
             }
             let args = match &receiver {
                 Type::External(_, args) => args.clone(),
@@ -236,13 +246,13 @@ impl Graph<'_> {
                     other => other,
                 })
             };
-            return known(self.written_type(&row.gives, &argument, &args));
+            return known(Self::written_type(&row.gives, &argument, &args));
         }
         None
     }
 
     /// `typeorm#Repository<$0>` with what the indexes stand for.
-    pub(crate) fn written_type(&self, text: &str, argument: &dyn Fn(usize) -> Type, receiver_args: &[Type]) -> Type {
+    pub(crate) fn written_type(text: &str, argument: &dyn Fn(usize) -> Type, receiver_args: &[Type]) -> Type {
         let (head, inner) = match text.split_once('<') {
             Some((head, inner)) => (head, Some(inner.trim_end_matches('>'))),
             None => (text, None),
@@ -254,7 +264,9 @@ impl Graph<'_> {
             };
         }
         let args = match inner {
-            Some(inner) => inner.split(',').map(|arg| self.written_type(arg.trim(), argument, receiver_args)).collect(),
+            Some(inner) => {
+                inner.split(',').map(|arg| Self::written_type(arg.trim(), argument, receiver_args)).collect()
+            }
             None => receiver_args.to_vec(),
         };
         Type::External(head.to_owned(), args)
@@ -360,6 +372,35 @@ impl Graph<'_> {
         }
         Type::Instance(class, args)
     }
+}
+
+/// Types that every program has; any other name that no file declares is a parameter of a generic.
+const BUILT_IN: [&str; 14] = [
+    "string",
+    "number",
+    "boolean",
+    "bigint",
+    "symbol",
+    "object",
+    "any",
+    "unknown",
+    "void",
+    "never",
+    "Date",
+    "Buffer",
+    "Record",
+    "Uint8Array",
+];
+
+/// Whether a type or its arguments are parameters of a generic function, not types.
+fn is_generic(ty: &Type) -> bool {
+    let open = |arg: &Type| match arg {
+        Type::External(path, _) => {
+            path.strip_prefix("global#").is_some_and(|name| !name.contains('.') && !BUILT_IN.contains(&name))
+        }
+        _ => false,
+    };
+    open(ty) || matches!(ty, Type::External(_, args) | Type::Instance(_, args) if args.iter().any(open))
 }
 
 fn known(ty: Type) -> Option<Type> {

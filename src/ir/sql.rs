@@ -1,6 +1,6 @@
 //! SQL inside the program: statements reduced to which column gets which value.
 
-use super::ExprId;
+use crate::ir::ExprId;
 use crate::source::Span;
 
 /// A piece of SQL, from a `.sql` file, a string literal or a template.

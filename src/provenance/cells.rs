@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::provenance::meaning::{Atom, Chain, Evaluator};
+use crate::provenance::chain::{Atom, Chain};
+use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{Hop, Origin};
 use crate::provenance::row::{Cell, Lookup};
 use crate::rules::{Form, Operation, Undefined};
@@ -54,7 +55,7 @@ impl Judge<'_, '_> {
                 state.chains.push(vec![self.absent(row)]);
             }
             for (why, at) in state.unknown {
-                state.chains.push(vec![self.atom(Origin::Unknown, at, why)]);
+                state.chains.push(vec![atom(Origin::Unknown, at, why)]);
             }
         } else {
             if state.chains.is_empty() {
@@ -63,14 +64,14 @@ impl Judge<'_, '_> {
                     None => Written::Nothing,
                 };
             }
-            if state.absent {
-                let left = self.atom(Origin::Preserved, self.span, "left as it is where the key is absent".to_owned());
+            if state.absent || state.stored {
+                let left = atom(Origin::Preserved, self.span, "left as it is where the key is absent".to_owned());
                 state.chains.push(vec![left]);
             }
             for (why, at) in state.unknown {
                 // A key computed at run time beside a plain one adds nothing that is known.
                 if !why.starts_with("a key") {
-                    state.chains.push(vec![self.atom(Origin::Unknown, at, why)]);
+                    state.chains.push(vec![atom(Origin::Unknown, at, why)]);
                 }
             }
         }
@@ -88,12 +89,6 @@ impl Judge<'_, '_> {
         Gap { path: place.path, line: place.line, why: format!("may write {}.{}: {why}", column.table, column.column) }
     }
 
-    fn atom(&self, origin: Origin, span: Span, reason: String) -> Atom {
-        let form = (origin == Origin::Unknown).then_some(Form::Unknown);
-        let trail = vec![Hop { span, what: reason.clone() }];
-        Atom { origin, form, definite: false, inferred: false, reason, trail, mint: None }
-    }
-
     /// A column that an INSERT leaves out.
     fn absent(&self, row: &Shared) -> Atom {
         let column = &self.schema.columns[self.column.0];
@@ -105,15 +100,15 @@ impl Judge<'_, '_> {
         match (default, nullable) {
             (Some(default), _) if !default.is_empty() && !is_null(&default) => {
                 let reason = format!("the column is not in the row; its default {default} makes a value");
-                self.atom(Origin::Generated, row.span, reason)
+                atom(Origin::Generated, row.span, reason)
             }
-            (_, Some(false)) => self.atom(
+            (_, Some(false)) => atom(
                 Origin::Unknown,
                 row.span,
                 "the column is not in the row, cannot be NULL and has no default: something else must supply it"
                     .to_owned(),
             ),
-            _ => self.atom(Origin::Omitted, row.span, "the column is not in the row: it starts as NULL".to_owned()),
+            _ => atom(Origin::Omitted, row.span, "the column is not in the row: it starts as NULL".to_owned()),
         }
     }
 
@@ -140,7 +135,7 @@ impl Judge<'_, '_> {
                             chain.push(if inserts {
                                 self.absent(value)
                             } else {
-                                self.atom(Origin::Preserved, value.span, "undefined leaves the column as it is".into())
+                                atom(Origin::Preserved, value.span, "undefined leaves the column as it is".into())
                             });
                             out.chains.push(chain);
                         }
@@ -170,14 +165,14 @@ impl Judge<'_, '_> {
                     }
                 }
             }
-            Cell::Open(value) => match self.open(lookup, value) {
-                Some(cell) => self.alternatives(lookup, evaluator, &cell, out, depth + 1),
-                None => {
-                    let shown = self.graph.sources.text(value.span);
-                    let shown: String = shown.chars().take(40).collect();
-                    out.unknown.push((format!("`{shown}` may hold any key"), value.span));
+            Cell::Open(value) => {
+                if let Some(cell) = self.open(lookup, value) {
+                    return self.alternatives(lookup, evaluator, &cell, out, depth + 1);
                 }
-            },
+                let shown = self.graph.sources.text(value.span);
+                let shown: String = shown.chars().take(40).collect();
+                out.unknown.push((format!("`{shown}` may hold any key"), value.span));
+            }
         }
     }
 
@@ -186,8 +181,8 @@ impl Judge<'_, '_> {
         let (Some(wrapper), ValueKind::Object { entries, .. }) = (self.wrapper, &value.kind) else {
             return Arc::clone(value);
         };
-        let wrapped = entries.iter().any(|entry| matches!(entry, Slot::Named { key, .. } if key == wrapper));
-        if wrapped { Value::field(value, wrapper, value.span) } else { Arc::clone(value) }
+        let is_wrapped = entries.iter().any(|entry| matches!(entry, Slot::Named { key, .. } if key == wrapper));
+        if is_wrapped { Value::field(value, wrapper, value.span) } else { Arc::clone(value) }
     }
 
     /// An object that comes from outside: by its declared type.
@@ -201,6 +196,8 @@ impl Judge<'_, '_> {
     /// Whether `save(row)` inserts: a new object; an object that was read or carries its key is updated.
     pub(super) fn save_inserts(&self, row: &Shared) -> bool {
         let mut at = Arc::clone(row);
+        // `repository.create(x)` makes a new row, whatever `x` turns out to be.
+        let mut created = false;
         for _ in 0..40 {
             let next = match &at.kind {
                 ValueKind::Object { base: Some(base), .. } => Some(Arc::clone(base)),
@@ -224,8 +221,10 @@ impl Judge<'_, '_> {
                         let row = self.graph.rules.pass().find(|row| row.key.is_none() && row.call.matches(&path))?;
                         row.from.iter().flat_map(|path| self.graph.argument(call, path)).next()
                     });
+                    created |= made.is_some() && call.method() == Some("create");
                     made.or_else(|| self.graph.expand(&at))
                 }
+                ValueKind::After { before, .. } => Some(Arc::clone(before)),
                 ValueKind::Cond { then, .. } => Some(Arc::clone(then)),
                 ValueKind::Either(values) => values.first().cloned(),
                 ValueKind::Fallback { left, .. } => Some(Arc::clone(left)),
@@ -234,10 +233,10 @@ impl Judge<'_, '_> {
             };
             match next {
                 Some(next) if !Arc::ptr_eq(&next, &at) => at = next,
-                _ => return false,
+                _ => return created,
             }
         }
-        false
+        created
     }
 }
 
@@ -247,4 +246,10 @@ struct Alternatives {
     absent: bool,
     stored: bool,
     unknown: Vec<(String, Span)>,
+}
+
+fn atom(origin: Origin, span: Span, reason: String) -> Atom {
+    let form = (origin == Origin::Unknown).then_some(Form::Unknown);
+    let trail = vec![Hop { span, what: reason.clone() }];
+    Atom { origin, form, definite: false, inferred: false, reason, trail, mint: None }
 }

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::graph::Graph;
-use crate::ir::FunctionId;
-use crate::provenance::meaning::mint_of;
+use crate::provenance::calls::mint_of;
 use crate::provenance::path::{EntryPoint, Hop, MissingWrite, Step};
 use crate::provenance::walk::entry_point;
-use crate::source::Scope;
+use crate::source::{FileId, Scope};
 use crate::summary::{CallSite, FunctionRef};
 
 /// A mint that a function runs, itself or through what it calls.
@@ -20,9 +20,27 @@ pub(super) struct Minting {
     pub what: String,
 }
 
+/// Which mints issue a token of one column.
+pub(super) struct Evidence {
+    /// Mints whose value reaches the column.
+    minted: BTreeSet<CallSite>,
+    /// The kinds of credentials among them: a JWT signed elsewhere is one too.
+    kinds: BTreeSet<String>,
+    /// Whether anything fresh reaches the column on any path; where nothing does, every credential counts.
+    any_fresh: bool,
+}
+
+impl Evidence {
+    pub(super) fn among<'m>(&self, mints: &'m BTreeSet<Minting>) -> Vec<&'m Minting> {
+        let of_kind = |mint: &Minting| mint.credential && (self.kinds.contains(&mint.what) || !self.any_fresh);
+        mints.iter().filter(|mint| self.minted.contains(&mint.site) || of_kind(mint)).collect()
+    }
+}
+
 pub(super) struct Issuing<'g, 'a> {
     graph: &'g Graph<'a>,
-    own: BTreeMap<FunctionRef, Vec<Minting>>,
+    minting: Rc<BTreeSet<FileId>>,
+    own: RefCell<BTreeMap<FunctionRef, Rc<Vec<Minting>>>>,
     below: RefCell<BTreeMap<FunctionRef, BTreeSet<FunctionRef>>>,
 }
 
@@ -31,20 +49,26 @@ const BUDGET: usize = 4_000;
 
 impl<'g, 'a> Issuing<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>) -> Self {
-        let mut own: BTreeMap<FunctionRef, Vec<Minting>> = BTreeMap::new();
-        for (file, unit) in graph.units() {
-            for (at, summary) in unit.summary.functions.iter().enumerate() {
-                let function = FunctionRef { file, id: FunctionId::of(at) };
-                for event in &summary.calls {
-                    graph.refuel();
-                    if let Some(mint) = mint_of(graph, &event.call) {
-                        let (credential, what) = (mint.credential, mint.what.clone());
-                        own.entry(function).or_default().push(Minting { site: event.call.site, credential, what });
-                    }
-                }
-            }
+        let names: Vec<&str> =
+            graph.rules.mint().filter(|row| row.credential).filter_map(|row| row.call.last()).collect();
+        let minting = Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect());
+        Self { graph, minting, own: RefCell::default(), below: RefCell::default() }
+    }
+
+    /// The mints that a function runs itself.
+    fn own(&self, function: FunctionRef) -> Rc<Vec<Minting>> {
+        if let Some(known) = self.own.borrow().get(&function) {
+            return Rc::clone(known);
         }
-        Self { graph, own, below: RefCell::default() }
+        let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+        let mints = calls.filter_map(|event| {
+            self.graph.refuel();
+            let mint = mint_of(self.graph, &event.call)?;
+            Some(Minting { site: event.call.site, credential: mint.credential, what: mint.what.clone() })
+        });
+        let found: Rc<Vec<Minting>> = Rc::new(mints.collect());
+        self.own.borrow_mut().insert(function, Rc::clone(&found));
+        found
     }
 
     /// The function and all that it calls in the tree, closures included.
@@ -54,6 +78,8 @@ impl<'g, 'a> Issuing<'g, 'a> {
         }
         let mut seen = BTreeSet::from([function]);
         let mut open = vec![function];
+        // Only a file that names a mint can add one to what is below.
+        let _limit = self.graph.limit(Rc::clone(&self.minting));
         while let Some(at) = open.pop() {
             if seen.len() > BUDGET {
                 break;
@@ -72,13 +98,18 @@ impl<'g, 'a> Issuing<'g, 'a> {
     /// The mints on a path: those of its functions and of what the functions call.
     pub(super) fn on(&self, functions: &[FunctionRef]) -> BTreeSet<Minting> {
         let below: BTreeSet<FunctionRef> = functions.iter().flat_map(|function| self.below(*function)).collect();
-        below.iter().filter_map(|function| self.own.get(function)).flatten().cloned().collect()
+        below.iter().flat_map(|function| self.own(*function).as_ref().clone()).collect()
     }
 
-    /// Whether a path with these mints issues a token of the column whose values are minted at `minted`.
-    pub(super) fn issues<'m>(mints: &'m BTreeSet<Minting>, minted: &BTreeSet<CallSite>) -> Vec<&'m Minting> {
-        let reaching: Vec<&Minting> = mints.iter().filter(|mint| minted.contains(&mint.site)).collect();
-        if reaching.is_empty() { mints.iter().filter(|mint| mint.credential).collect() } else { reaching }
+    /// What makes a path an issuing one, told from the mints whose value reaches the column on any path.
+    pub(super) fn evidence(&self, minted: BTreeSet<CallSite>, any_fresh: bool) -> Evidence {
+        let kinds = minted
+            .iter()
+            .flat_map(|site| self.own(site.function).as_ref().clone())
+            .filter(|mint| mint.credential && minted.contains(&mint.site))
+            .map(|mint| mint.what)
+            .collect();
+        Evidence { minted, kinds, any_fresh }
     }
 
     pub(super) fn hops(mints: &[&Minting]) -> Vec<Hop> {
@@ -87,16 +118,31 @@ impl<'g, 'a> Issuing<'g, 'a> {
 
     /// The functions that hand a minted value of the column to their callers.
     pub(super) fn issuers(&self, minted: &BTreeSet<CallSite>) -> BTreeSet<FunctionRef> {
-        self.own
-            .iter()
-            .filter(|(function, mints)| {
-                let name = self.graph.name(**function).to_lowercase();
+        let functions: BTreeSet<FunctionRef> = minted.iter().map(|site| site.function).collect();
+        functions
+            .into_iter()
+            .filter(|function| {
+                let name = self.graph.name(*function).to_lowercase();
                 let named = ["token", "jwt", "session", "secret"].iter().any(|word| name.contains(word));
-                mints.iter().any(|mint| minted.contains(&mint.site) && (mint.credential || named))
-                    && self.graph.summary(**function).is_some_and(|summary| summary.returns.is_some())
+                self.own(*function).iter().any(|mint| minted.contains(&mint.site) && (mint.credential || named))
+                    && self.graph.summary(*function).is_some_and(|summary| summary.returns.is_some())
             })
-            .map(|(function, _)| *function)
             .collect()
+    }
+
+    /// A helper that most callers use for something else (a mail link, another column) does not issue tokens of this one.
+    fn is_utility(&self, issuer: FunctionRef, writing: &BTreeSet<FunctionRef>) -> bool {
+        let callers: BTreeSet<FunctionRef> = self.graph.callers(issuer).iter().map(|edge| edge.caller).collect();
+        let tops: Vec<bool> = callers
+            .iter()
+            .filter(|caller| self.graph.sources.get(caller.file).scope == Scope::Production)
+            .map(|caller| {
+                let near = self.graph.callers(*caller).iter().any(|edge| !self.below(edge.caller).is_disjoint(writing));
+                near || !self.below(*caller).is_disjoint(writing)
+            })
+            .collect();
+        let reaching = tops.iter().filter(|reaches| **reaches).count();
+        reaching * 2 < tops.len()
     }
 
     /// Entry points that reach an issuer and none of the functions that write.
@@ -107,6 +153,9 @@ impl<'g, 'a> Issuing<'g, 'a> {
     ) -> Vec<MissingWrite> {
         let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
         for issuer in issuers {
+            if self.is_utility(*issuer, writing) {
+                continue;
+            }
             let mut seen = BTreeSet::from([*issuer]);
             let mut open: Vec<(FunctionRef, Vec<Step>)> = vec![(*issuer, Vec::new())];
             while let Some((at, steps)) = open.pop() {
@@ -123,12 +172,12 @@ impl<'g, 'a> Issuing<'g, 'a> {
                     let mut steps = steps.clone();
                     steps.reverse();
                     let name = self.graph.name(*issuer);
-                    let span = steps.first().map_or(point.span, |step| step.span);
+                    let span = steps.last().map_or(point.span, |step| step.span);
                     let reason = format!("{} gets a token from {name}() and never writes the column", point.name);
                     let missing = MissingWrite { entry: point.clone(), function: name, span, reason, steps };
                     found.entry((point, *issuer)).or_insert(missing);
                 }
-                for edge in callers {
+                for edge in callers.iter() {
                     if seen.insert(edge.caller) {
                         let mut steps = steps.clone();
                         steps.push(Step { function: self.graph.name(edge.caller), span: edge.span });

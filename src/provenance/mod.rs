@@ -14,7 +14,10 @@
 //! Worked example: `updateToken(id, a) { repo.update(id, { accessToken: a }) }` writes `Param 1`. Called as `updateToken(u.id, u.accessToken)` with
 //! `u = repo.findOne(..)` it writes `preserved`; called with `jwt.sign(..)` it writes `fresh`.
 
+mod calls;
 mod cells;
+mod chain;
+mod conditions;
 mod issuing;
 mod meaning;
 mod path;
@@ -26,18 +29,20 @@ pub use path::{
     ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, ReadKind, ReadSite, Step, WriteSite,
 };
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
 use crate::provenance::cells::{Judge, Written};
-use crate::provenance::issuing::Issuing;
-use crate::provenance::meaning::{Chain, Evaluator, Top};
+use crate::provenance::chain::Chain;
+use crate::provenance::issuing::{Evidence, Issuing};
+use crate::provenance::meaning::{Evaluator, Top};
 use crate::provenance::row::Lookup;
 use crate::provenance::walk::{Walk, Way};
 use crate::rules::{Form, Operation};
 use crate::schema::{ColumnId, Schema};
 use crate::sites::{self, Candidate};
-use crate::source::{Gap, Span};
+use crate::source::{Gap, Scope, Span};
 use crate::summary::{CallSite, FunctionRef};
 
 /// The traced columns, and the functions whose callers must be known for the trace to be complete.
@@ -102,7 +107,12 @@ impl ColumnTracer<'_, '_> {
         reached.extend(issuers.iter().copied());
         self.above(&issuers, reached);
         let missing = self.issuing.missing(&issuers, &writing);
-        let sites = drafts.into_iter().map(|site| self.finished(site, &minted)).collect();
+        let any_fresh = drafts
+            .iter()
+            .flat_map(|site| &site.drafts)
+            .any(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
+        let evidence = self.issuing.evidence(minted, any_fresh);
+        let sites = drafts.into_iter().map(|site| self.finished(site, &evidence)).collect();
         let reads = reads::find(self.graph, self.schema, self.column);
         ColumnTrace { column: self.column, sites, missing, reads, gaps: gaps.into_iter().collect() }
     }
@@ -128,7 +138,13 @@ impl ColumnTracer<'_, '_> {
         let (_, property) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model)?;
         let property = &self.schema.models[candidate.model.0].properties[*property];
         let key = if candidate.by_column { property.column.as_str() } else { property.name.as_str() };
-        let evaluator = |top| Evaluator { graph: self.graph, schema: self.schema, column: self.column, top };
+        let evaluator = |top| Evaluator {
+            graph: self.graph,
+            schema: self.schema,
+            column: self.column,
+            top,
+            assumed: RefCell::default(),
+        };
         let lookup = || Lookup { graph: self.graph, schema: self.schema, key };
         let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup() };
         let found = walk.ways(candidate);
@@ -160,7 +176,8 @@ impl ColumnTracer<'_, '_> {
                 judge.operation = if inserts { Operation::Insert } else { Operation::Update };
             }
             let top = Top { function: way.top, fresh: &way.fresh };
-            let evaluator = Evaluator { top: Some(top), ..evaluator(None) };
+            let evaluator =
+                Evaluator { top: Some(top), assumed: RefCell::new(way.conditions.clone()), ..evaluator(None) };
             let written = judge.written(&lookup(), &evaluator, &way.row);
             if self.graph.refuel() {
                 let at = self.graph.sources.location(candidate.span);
@@ -200,7 +217,7 @@ impl ColumnTracer<'_, '_> {
     }
 
     fn draft(&self, candidate: &Candidate, way: Way, chains: &[Chain]) -> Draft {
-        let meaning = meaning::meaning(chains);
+        let meaning = chain::meaning(chains);
         let atoms = || chains.iter().flatten();
         let inferred = !way.certain || !candidate.certain || atoms().any(|atom| atom.inferred);
         let forms: BTreeSet<Form> = atoms().filter_map(|atom| atom.form).collect();
@@ -239,12 +256,15 @@ impl ColumnTracer<'_, '_> {
         Draft { path, functions: way.functions }
     }
 
-    fn finished(&self, site: DraftSite, minted: &BTreeSet<CallSite>) -> WriteSite {
+    fn finished(&self, site: DraftSite, evidence: &Evidence) -> WriteSite {
         let mut paths: BTreeMap<(EntryPoint, Meaning, Option<Form>), Path> = BTreeMap::new();
-        for draft in site.drafts {
+        // What tests hand to production code says nothing about production.
+        let is_test = |draft: &Draft| self.graph.sources.get(draft.path.entry.span.file).scope == Scope::Test;
+        let tests_alone = site.drafts.iter().all(is_test);
+        for draft in site.drafts.into_iter().filter(|draft| tests_alone || !is_test(draft)) {
             let mints = self.issuing.on(&draft.functions);
             let mut path = draft.path;
-            let issuing = Issuing::issues(&mints, minted);
+            let issuing = evidence.among(&mints);
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);
@@ -268,3 +288,6 @@ impl ColumnTracer<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

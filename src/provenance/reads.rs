@@ -1,19 +1,24 @@
 //! Who reads the column: fields of rows, queries that name it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::graph::Graph;
 use crate::ir::{FunctionId, SqlStatement};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{ReadKind, ReadSite};
 use crate::schema::{ColumnId, Schema};
+use crate::sites;
 use crate::source::{Scope, Span};
-use crate::summary::{FunctionRef, ValueKind};
+use crate::summary::{FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// Read sites in production code, sorted by place.
 pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<ReadSite> {
     let tracked = &schema.columns[column.0];
-    let evaluator = Evaluator { graph, schema, column, top: None };
+    let names: Vec<&str> = tracked.bindings.iter().map(|(id, _)| schema.models[id.0].name.as_str()).collect();
+    let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
+    let evaluator = Evaluator { graph, schema, column, top: None, assumed: RefCell::default() };
     let mut found: BTreeMap<Span, ReadSite> = BTreeMap::new();
     for (file, unit) in graph.units() {
         if graph.sources.get(file).scope != Scope::Production {
@@ -35,6 +40,18 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                     add(read.span, kind(graph, function));
                 }
             }
+            for event in &summary.calls {
+                graph.refuel();
+                let model = sites::model_read(graph, schema, &event.call);
+                let property = model.and_then(|model| {
+                    let bound = tracked.bindings.iter().find(|(id, _)| *id == model)?;
+                    Some(schema.models[model.0].properties[bound.1].name.as_str())
+                });
+                let Some(property) = property else { continue };
+                if let Some(span) = event.call.args.iter().find_map(|arg| condition_on(&arg.value, property, 8)) {
+                    add(span, query_kind(graph, function));
+                }
+            }
             for (text, _) in &summary.sql {
                 let ValueKind::Sql(text, _) = &text.kind else { continue };
                 for statement in &text.statements {
@@ -49,6 +66,33 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
         }
     }
     found.into_values().collect()
+}
+
+/// Keys of a query's options that do not select rows.
+const NO_CONDITION: [&str; 8] = ["data", "select", "create", "update", "include", "orderBy", "relations", "order"];
+
+/// Where a query's options compare the column: `{ where: { token } }`, compound keys and `AND` lists included.
+fn condition_on(value: &Shared, property: &str, fuel: u8) -> Option<Span> {
+    let fuel = fuel.checked_sub(1)?;
+    match &value.kind {
+        ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
+            Slot::Named { key, key_span, .. } if key == property => Some(*key_span),
+            Slot::Named { key, value, .. } if !NO_CONDITION.contains(&key.as_str()) => {
+                condition_on(value, property, fuel)
+            }
+            Slot::Spread(inner) => condition_on(inner, property, fuel),
+            Slot::Named { .. } | Slot::Computed { .. } => None,
+        }),
+        ValueKind::Array(members) => members.iter().find_map(|member| {
+            let (Member::One(inner) | Member::Each(inner) | Member::Spread(inner)) = member;
+            condition_on(inner, property, fuel)
+        }),
+        _ => None,
+    }
+}
+
+fn query_kind(graph: &Graph, function: FunctionRef) -> ReadKind {
+    if kind(graph, function) == ReadKind::Guard { ReadKind::Guard } else { ReadKind::Query }
 }
 
 /// A guard by what its class is called and does: guards, strategies and middleware decide on a request.

@@ -51,10 +51,13 @@ impl Lookup<'_, '_> {
         };
         match &row.kind {
             ValueKind::Object { base, entries } => self.entries(base.as_ref(), entries, fuel),
-            ValueKind::Cond { then, otherwise, .. } => {
-                Cell::Either(vec![self.at(then, fuel), self.at(otherwise, fuel)]).flat()
+            ValueKind::Cond { cond, then, otherwise } => {
+                let then = self.at(then, fuel).under(cond, true);
+                Cell::Either(vec![then, self.at(otherwise, fuel).under(cond, false)]).flat()
             }
-            ValueKind::And(_, right) => Cell::Either(vec![self.at(right, fuel), Cell::Absent]).flat(),
+            ValueKind::And(left, right) => {
+                Cell::Either(vec![self.at(right, fuel).under(left, true), Cell::Absent]).flat()
+            }
             ValueKind::Fallback { left, right, .. } => {
                 Cell::Either(vec![self.at(left, fuel), self.at(right, fuel)]).flat()
             }
@@ -74,6 +77,10 @@ impl Lookup<'_, '_> {
             }
             ValueKind::Call(call) => self.call(row, call, fuel),
             ValueKind::Opaque(why, _) => unknown(why),
+            ValueKind::After { before, .. } => match self.graph.expand(row) {
+                Some(inner) if !Arc::ptr_eq(&inner, row) => self.at(&inner, fuel),
+                _ => self.at(before, fuel),
+            },
             ValueKind::Param(..) => match self.stored_or_shaped(row) {
                 // A caller may hand over a narrower object than the parameter's type says.
                 Some(Cell::Absent) => Cell::Absent,
@@ -127,7 +134,15 @@ impl Lookup<'_, '_> {
                 Cell::Value { value: Arc::clone(value), key: *key_span }
             }
             Slot::Named { .. } => self.entries(base, before, fuel),
-            Slot::Computed { key, .. } => {
+            Slot::Computed { key, value } => {
+                if let Some(names) = self.constants(key) {
+                    let rest = self.entries(base, before, fuel);
+                    if !names.iter().any(|name| name == self.key) {
+                        return rest;
+                    }
+                    let cell = Cell::Value { value: Arc::clone(value), key: key.span };
+                    return Cell::Either(vec![cell, rest]).flat();
+                }
                 let unknown = Cell::Unknown { why: "a key that is computed at run time".to_owned(), at: key.span };
                 Cell::Either(vec![unknown, self.entries(base, before, fuel)]).flat()
             }
@@ -141,6 +156,19 @@ impl Lookup<'_, '_> {
                 }
                 Cell::Over(Box::new(first), Box::new(self.entries(base, before, fuel)))
             }
+        }
+    }
+
+    /// The texts that a computed key can be, where it runs through a list of constants.
+    fn constants(&self, key: &Shared) -> Option<Vec<String>> {
+        match &self.graph.resolved(key).kind {
+            ValueKind::Text(text) => Some(vec![text.clone()]),
+            ValueKind::Either(values) => {
+                let texts: Vec<Vec<String>> =
+                    values.iter().map(|value| self.constants(value)).collect::<Option<_>>()?;
+                Some(texts.into_iter().flatten().collect())
+            }
+            _ => None,
         }
     }
 
@@ -197,6 +225,14 @@ impl Lookup<'_, '_> {
 
     /// `new User()`, `new User({ .. })`: initial values, then what the constructor assigns.
     fn made(&self, row: &Shared, call: &crate::summary::CallValue, fuel: u8) -> Cell {
+        // A library's class whose constructor takes the row, or a class of the tree that inherits it.
+        if self.graph.targets(call).is_empty()
+            && let Some(path) = self.graph.callee_path(call)
+            && let Some(pass) = self.graph.rules.pass().find(|pass| pass.into.is_none() && pass.call.matches(&path))
+        {
+            let row = pass.from.iter().flat_map(|path| self.graph.argument(call, path)).next();
+            return row.map_or(Cell::Absent, |row| self.at(&row, fuel));
+        }
         let Type::Instance(class, _) = self.graph.type_of(row) else {
             return Cell::Unknown { why: "an object of a class outside the tree".to_owned(), at: row.span };
         };
@@ -217,7 +253,7 @@ impl Lookup<'_, '_> {
                 return self.at(&param.value, fuel);
             }
         }
-        for owner in self.graph.lineage(class) {
+        for owner in self.graph.lineage(class).iter().copied() {
             let init = self.graph.unit(owner.file).and_then(|u| u.summary.fields.get(&(owner.id, self.key.to_owned())));
             if let Some(value) = init {
                 return Cell::Value { value: Arc::clone(value), key: value.span };
@@ -236,7 +272,6 @@ impl Lookup<'_, '_> {
                 }
                 self.shaped(row)
             }
-            Type::Array(_) => None,
             _ => None,
         }
     }
@@ -245,7 +280,7 @@ impl Lookup<'_, '_> {
     pub(super) fn shaped(&self, row: &Shared) -> Option<Cell> {
         let Type::Instance(class, _) = self.graph.type_of(row) else { return None };
         let line = self.graph.lineage(class);
-        for owner in &line {
+        for owner in line.iter() {
             let declared = self.graph.class(*owner)?;
             if declared.open || declared.kind == ClassKind::Alias {
                 return None;
@@ -270,6 +305,21 @@ impl Lookup<'_, '_> {
 }
 
 impl Cell {
+    /// The same where a condition holds (or fails): the value keeps the condition.
+    fn under(self, cond: &Shared, holds: bool) -> Self {
+        match self {
+            Self::Value { value, key } => {
+                let never = Value::new(ValueKind::Either(Vec::new()), value.span);
+                let span = value.span;
+                let (then, otherwise) = if holds { (value, never) } else { (never, value) };
+                let kind = ValueKind::Cond { cond: Arc::clone(cond), then, otherwise };
+                Self::Value { value: Value::new(kind, span), key }
+            }
+            Self::Either(cells) => Self::Either(cells.into_iter().map(|cell| cell.under(cond, holds)).collect()),
+            other => other,
+        }
+    }
+
     fn is_definite(&self) -> bool {
         match self {
             Self::Value { .. } | Self::Stored => true,

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::graph::{EdgeKind, Graph};
+use crate::graph::{Edge, EdgeKind, Graph};
 use crate::ir::FunctionKind;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, Step};
 use crate::provenance::row::Lookup;
 use crate::sites::Candidate;
 use crate::source::Span;
-use crate::summary::{FunctionRef, Guards, Shared};
+use crate::summary::{FunctionRef, Guards, Shared, ValueKind};
 
 /// The top of one way to a write.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Way {
     pub functions: Vec<FunctionRef>,
     /// The row in terms of the top.
     pub row: Shared,
+    /// What holds (or fails) on this way.
+    pub conditions: Vec<(Shared, bool)>,
     pub certain: bool,
 }
 
@@ -34,6 +36,19 @@ struct State {
     steps: Vec<Step>,
     functions: Vec<FunctionRef>,
     certain: bool,
+}
+
+impl State {
+    fn start(candidate: &Candidate) -> Self {
+        Self {
+            function: candidate.function,
+            row: Arc::clone(&candidate.row),
+            conditions: conditions(&candidate.guards),
+            steps: Vec::new(),
+            functions: vec![candidate.function],
+            certain: true,
+        }
+    }
 }
 
 pub(super) struct Walk<'g, 'a> {
@@ -54,14 +69,7 @@ pub(super) struct Ways {
 
 impl Walk<'_, '_> {
     pub(super) fn ways(&self, candidate: &Candidate) -> Ways {
-        let mut open = vec![State {
-            function: candidate.function,
-            row: Arc::clone(&candidate.row),
-            conditions: conditions(&candidate.guards),
-            steps: Vec::new(),
-            functions: vec![candidate.function],
-            certain: true,
-        }];
+        let mut open = vec![State::start(candidate)];
         let mut ways = Vec::new();
         let mut spent = 0;
         while let Some(state) = open.pop() {
@@ -70,16 +78,21 @@ impl Walk<'_, '_> {
             if spent > BUDGET {
                 return Ways { ways, cut: true };
             }
-            if !self.lookup.of(&state.row).is_open() && !state.conditions.iter().any(|(cond, _)| cond.is_open()) {
+            if !self.lookup.of(&state.row).is_open()
+                && !state.conditions.iter().any(|(cond, _)| cond.is_open() && decides(cond, 8))
+            {
                 self.settled(&state, &mut ways);
                 continue;
             }
-            let before = open.len();
             let ended = self.arrive(&state, &mut ways);
-            self.up(&state, &mut open);
-            if open.len() == before && !ended {
+            let led_on = self.up(&state, &mut open);
+            if !led_on && !ended {
                 self.emit(&state, &mut ways);
             }
+        }
+        // In a circle of calls nothing is called from outside; a write without any way to it is reported from its own function.
+        if ways.is_empty() {
+            self.emit(&State::start(candidate), &mut ways);
         }
         Ways { ways, cut: false }
     }
@@ -95,7 +108,9 @@ impl Walk<'_, '_> {
         direct
     }
 
-    fn up(&self, state: &State, open: &mut Vec<State>) {
+    /// Goes on to the callers; whether there are any. Callers that a condition rules out, or that lie on the way already, are
+    /// callers all the same: the function is no entry point for their sake.
+    fn up(&self, state: &State, open: &mut Vec<State>) -> bool {
         let callers = self.graph.callers(state.function);
         if callers.is_empty() || state.functions.len() > LONGEST {
             // A closure that nothing visibly runs is taken to run where it is written.
@@ -114,10 +129,18 @@ impl Walk<'_, '_> {
                     functions: with(&state.functions, parent),
                     certain: state.certain,
                 });
+                return true;
             }
-            return;
+            return false;
         }
+        let registered = !self.graph.entries(state.function).is_empty();
+        let mut led_on = false;
         for edge in callers.iter().rev() {
+            // Who registers a handler does not run it.
+            if (registered || self.is_registration(edge)) && matches!(edge.kind, EdgeKind::Callback(_)) {
+                continue;
+            }
+            led_on = true;
             if state.functions.contains(&edge.caller) {
                 continue;
             }
@@ -133,8 +156,7 @@ impl Walk<'_, '_> {
             if known.iter().any(|(cond, holds)| self.evaluator.holds(cond, 20).is_some_and(|value| value != *holds)) {
                 continue;
             }
-            known.retain(|(cond, _)| cond.is_open());
-            known.extend(conditions(&edge.guards).into_iter().filter(|(cond, _)| cond.is_open()));
+            known.extend(conditions(&edge.guards));
             known.truncate(60);
             let mut steps = state.steps.clone();
             push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
@@ -147,12 +169,22 @@ impl Walk<'_, '_> {
                 certain: state.certain && edge.certain,
             });
         }
+        led_on
+    }
+
+    /// A module's own code that hands a function to a library registers it: the library runs it later.
+    fn is_registration(&self, edge: &Edge) -> bool {
+        let at_module = self.graph.function(edge.caller).is_some_and(|f| f.kind == FunctionKind::Module);
+        at_module && edge.to_library
     }
 
     fn bound(&self, state: &State, bindings: &crate::graph::Bindings) -> (Shared, Vec<(Shared, bool)>) {
-        let row = self.graph.substitute(&state.row, bindings);
-        let conditions =
-            state.conditions.iter().map(|(cond, holds)| (self.graph.substitute(cond, bindings), *holds)).collect();
+        // Together, so that what row and conditions share stays shared.
+        let mut values = vec![Arc::clone(&state.row)];
+        values.extend(state.conditions.iter().map(|(cond, _)| Arc::clone(cond)));
+        let mut values = self.graph.substitute_all(&values, bindings).into_iter();
+        let row = values.next().unwrap_or_else(|| Arc::clone(&state.row));
+        let conditions = values.zip(&state.conditions).map(|(cond, (_, holds))| (cond, *holds)).collect();
         (row, conditions)
     }
 
@@ -162,7 +194,7 @@ impl Walk<'_, '_> {
         let mut layer = vec![State {
             function: state.function,
             row: Arc::clone(&state.row),
-            conditions: Vec::new(),
+            conditions: state.conditions.clone(),
             steps: state.steps.clone(),
             functions: state.functions.clone(),
             certain: state.certain,
@@ -188,15 +220,20 @@ impl Walk<'_, '_> {
 
     fn up_settled(&self, state: &State, above: &mut Vec<State>) {
         if self.graph.callers(state.function).is_empty() {
-            return self.up(state, above);
+            self.up(state, above);
+            return;
         }
-        for edge in self.graph.callers(state.function) {
+        let registered = !self.graph.entries(state.function).is_empty();
+        for edge in self.graph.callers(state.function).iter() {
+            if (registered || self.is_registration(edge)) && matches!(edge.kind, EdgeKind::Callback(_)) {
+                continue;
+            }
             let mut steps = state.steps.clone();
             push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
             above.push(State {
                 function: edge.caller,
                 row: Arc::clone(&state.row),
-                conditions: Vec::new(),
+                conditions: state.conditions.clone(),
                 steps,
                 functions: with(&state.functions, edge.caller),
                 certain: state.certain && edge.certain,
@@ -219,6 +256,7 @@ impl Walk<'_, '_> {
             steps: steps.clone(),
             functions: state.functions.clone(),
             row: Arc::clone(&state.row),
+            conditions: state.conditions.clone(),
             certain: state.certain,
         };
         if entries.is_empty() {
@@ -235,11 +273,15 @@ impl Walk<'_, '_> {
 }
 
 /// How an entry point is named: its function; a module's own code by its file.
-pub(super) fn entry_point(graph: &Graph, function: FunctionRef, route: String) -> EntryPoint {
+pub(super) fn entry_point(graph: &Graph, function: FunctionRef, mut route: String) -> EntryPoint {
+    if route.is_empty() {
+        // A job is known by the constant that it is registered under.
+        route = graph.labels(function).first().map_or_else(String::new, |label| format!("job {label}"));
+    }
     let declared = graph.function(function);
     let span = declared
         .map_or(Span { file: function.file, start: 0, end: 0 }, |f| Span { end: f.name_span.end, ..f.name_span });
-    let mut name = graph.name(function);
+    let mut name = graph.registered_name(function).unwrap_or_else(|| graph.name(function));
     if name == "<module>" || name == "<closure>" {
         let path = &graph.sources.get(function.file).path;
         name = if route.is_empty() { path.rsplit('/').next().unwrap_or(path).to_owned() } else { route.clone() };
@@ -269,4 +311,17 @@ fn conditions(guards: &Guards) -> Vec<(Shared, bool)> {
         at = guard.outer.as_ref();
     }
     all
+}
+
+/// Whether a caller's constant could decide a condition: one on a parameter itself, not on what a call returns.
+fn decides(cond: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &cond.kind {
+        ValueKind::Param(..) | ValueKind::Captured(..) => true,
+        ValueKind::Field(base, _) | ValueKind::Not(base) => decides(base, fuel),
+        ValueKind::And(left, right)
+        | ValueKind::Compare { left, right, .. }
+        | ValueKind::Fallback { left, right, .. } => decides(left, fuel) || decides(right, fuel),
+        _ => false,
+    }
 }

@@ -329,6 +329,8 @@ fn schema(sources: &SourceSet) -> Schema {
         span: span(sources, "user.entity.ts", "export class User"),
         class: None,
         source: ModelSource::Entity,
+        open: false,
+        pack: String::new(),
         properties: vec![property],
     };
     let tracked = TrackedColumn {
@@ -354,9 +356,12 @@ fn config() -> Config {
         column: "access_token".into(),
         contract: None,
         decision: None,
+        decision_exists: None,
         form: None,
         cohorts: vec![cohort],
         line: Some(4),
+        contract_line: None,
+        decision_line: None,
     };
     Config { shown: Some("tokendrift.toml".into()), columns: vec![column], ..Config::default() }
 }

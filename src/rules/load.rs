@@ -36,22 +36,25 @@ macro_rules! built_in {
 /// Sorted by id, which is the order of the rows too.
 const BUILT_IN: &[BuiltIn] = built_in![
     "crypto",
-    "diesel",
+    "drizzle",
     "express",
     "fp",
     "javascript",
     "jwt",
+    "knex",
+    "kysely",
+    "mikro-orm",
+    "mongoose",
     "nestjs",
     "nextjs",
     "node-sql",
     "oauth",
+    "objection",
     "prisma",
-    "rust",
-    "rust-crypto",
-    "rust-web",
-    "sqlx",
+    "sequelize",
     "trpc",
     "typeorm",
+    "validation",
 ];
 
 /// The ids of the built-in packs, sorted.
@@ -108,7 +111,7 @@ fn pack_files(folder: &Path) -> Result<Vec<PathBuf>, PackError> {
 fn read(file: &str, name: &str, text: &str, before: &[Pack]) -> Result<Pack, PackError> {
     let failed =
         |offset: usize, message: String| PackError { file: file.to_owned(), line: line(text, offset), message };
-    let pack: Pack = toml::from_str(text).map_err(|error: toml::de::Error| {
+    let mut pack: Pack = toml::from_str(text).map_err(|error: toml::de::Error| {
         let offset = error.span().map_or(0, |span| span.start);
         failed(offset, with_closest(error.message()))
     })?;
@@ -120,6 +123,12 @@ fn read(file: &str, name: &str, text: &str, before: &[Pack]) -> Result<Pack, Pac
     if let Some(taken) = before.iter().find(|other| other.id == pack.id) {
         return Err(failed(id, format!("there is a pack `{}` already ({}): rename this one", taken.id, taken.summary)));
     }
+    let of = if pack.entity.is_empty() && pack.model.is_empty() { "" } else { name };
+    pack.entity.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.model.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.nested.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.write.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.read.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     let writes = pack.write.iter().map(wrong_write).zip(&places.write);
     let entries = pack.entry.iter().map(wrong_entry).zip(&places.entry);
     match writes.chain(entries).find_map(|(wrong, place)| Some((wrong?, place.span().start))) {

@@ -1,7 +1,12 @@
 //! What is known about libraries, as typed data: one pack a stack, in the schema that users write too.
 //!
 //! Input: `rules/<id>.toml` (built in) and the packs a configuration names. Output: [`Rules`], all rows of all packs.
-//! Each row says one fact of one library; the engine knows no library by name.
+//!
+//! Invariants: each row says one fact of one library, and the engine knows no library by name; rows keep the order of their packs; an
+//! unknown key, path or form is an error with its line, never ignored.
+//!
+//! Worked example: the row `{ call = "@nestjs/jwt#JwtService.sign", what = "a signed JWT" }` of `mint` makes the result of `this.jwt.sign(..)` fresh wherever `this.jwt` is typed
+//! as a `JwtService` of that package.
 //!
 //! # Callable paths
 //! A callable is named by where it comes from and what is called on it: `argon2#hash` (export of a module),
@@ -38,7 +43,7 @@ macro_rules! rows {
 }
 
 rows! {
-    entity: Entity, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
+    entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, edge: Edge, callback: Callback,
 }
 
@@ -52,6 +57,8 @@ pub struct Pack {
     pub summary: String,
     #[serde(default)]
     pub entity: Vec<Entity>,
+    #[serde(default)]
+    pub model: Vec<Declaration>,
     #[serde(default)]
     pub write: Vec<Write>,
     #[serde(default)]
@@ -78,17 +85,22 @@ pub struct Pack {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Entity {
-    /// The class decorator.
-    pub decorator: CallPattern,
+    /// The class decorator,
+    #[serde(default)]
+    pub decorator: Option<CallPattern>,
+    /// ... or the class that it extends.
+    #[serde(default)]
+    pub base: Option<CallPattern>,
+    /// With `base`: the static field (or getter) that names the table; a class without it is no table.
+    #[serde(default)]
+    pub table_field: Option<String>,
     /// Where in the decorator's arguments the table's name stands; the first that is there counts.
     #[serde(default)]
     pub table: Vec<ArgPath>,
     /// The table's name when it is not written.
     pub naming: Naming,
-    /// Whether properties without any of the decorators below are columns too.
+    /// Decorators that make a property a column; with `base` and none of them, every field of the class is one.
     #[serde(default)]
-    pub every_field: bool,
-    /// Decorators that make a property a column.
     pub column: Vec<CallPattern>,
     /// Where in the column decorator's arguments the column's name stands.
     #[serde(default)]
@@ -96,12 +108,21 @@ pub struct Entity {
     /// ... a boolean that says whether it is nullable,
     #[serde(default)]
     pub nullable: Vec<ArgPath>,
+    /// ... or one that says whether it is not,
+    #[serde(default)]
+    pub required: Vec<ArgPath>,
+    /// decorators beside it that say it by their first argument (`@AllowNull(false)`),
+    #[serde(default)]
+    pub nullable_by: Vec<CallPattern>,
     /// what it is when nothing says so,
     #[serde(default)]
     pub nullable_default: bool,
-    /// ... its default.
+    /// ... its default,
     #[serde(default)]
     pub default: Vec<ArgPath>,
+    /// decorators beside it that give it in their first argument (`@Default(x)`).
+    #[serde(default)]
+    pub default_by: Vec<CallPattern>,
     /// Column decorators whose value the library or the database makes (`PrimaryGeneratedColumn`, `CreateDateColumn`).
     #[serde(default)]
     pub generated: Vec<CallPattern>,
@@ -110,6 +131,68 @@ pub struct Entity {
     pub relation: Vec<CallPattern>,
     /// The column's name when it is not written.
     pub column_naming: Naming,
+    /// The pack that the row stands in.
+    #[serde(skip)]
+    pub pack: String,
+}
+
+/// How a call declares a table: `sequelize.define('user', { .. })`, `pgTable('users', { .. })`, `User.init({ .. })`. The result
+/// of the call is the model, or the class that `class` says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Declaration {
+    pub call: CallPattern,
+    /// Where the model's name stands; it is that of the class or else of the variable when it is not written.
+    #[serde(default)]
+    pub name: Vec<ArgPath>,
+    /// Where the table's name stands; the first that is there counts. In these paths a number below a call goes into its
+    /// arguments: `1.0` is argument 0 of the call that stands in argument 1.
+    #[serde(default)]
+    pub table: Vec<ArgPath>,
+    /// The table's name, made from the model's, when it is not written.
+    pub naming: Naming,
+    /// Where the object stands whose keys are the columns' properties, or a function that returns it.
+    pub columns: ArgPath,
+    #[serde(default)]
+    pub class: Option<ClassOf>,
+    /// How one column is declared.
+    pub column: ColumnForm,
+    #[serde(skip)]
+    pub pack: String,
+}
+
+/// The class whose instances are rows of a model that a call declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassOf {
+    /// What the method is called on: `User.init(..)`.
+    Receiver,
+    /// The first type argument: `model<User>(..)`.
+    Type,
+}
+
+/// A column as an object (`{ field: 'access_token', allowNull: false }`, which is argument 0) or as calls
+/// (`text('access_token').notNull()`, the arguments are those of the first call).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ColumnForm {
+    #[serde(default)]
+    pub name: Vec<ArgPath>,
+    #[serde(default)]
+    pub nullable: Vec<ArgPath>,
+    #[serde(default)]
+    pub required: Vec<ArgPath>,
+    /// Calls that say that it is not nullable.
+    #[serde(default)]
+    pub required_by: Vec<String>,
+    #[serde(default)]
+    pub nullable_default: bool,
+    #[serde(default)]
+    pub default: Vec<ArgPath>,
+    /// Calls that give a default.
+    #[serde(default)]
+    pub default_by: Vec<String>,
+    pub naming: Naming,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -119,6 +202,9 @@ pub enum Naming {
     Snake,
     Camel,
     Lower,
+    /// As it is, plural.
+    Plural,
+    LowerPlural,
     /// Snake case, plural.
     SnakePlural,
 }
@@ -135,7 +221,7 @@ pub enum Operation {
     Save,
 }
 
-/// How the table of a write or read is known.
+/// How the table of a write or read is known. The rows of a pack that declares models are about its own models only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
@@ -147,8 +233,13 @@ pub enum Target {
     Argument,
     /// The receiver, or the argument that `entity` says, is an instance of an entity: `user.save()`, `manager.save(user)`.
     Instance,
-    /// The receiver is the entity class: `User.create(..)`.
+    /// The receiver is the entity class or what a call declared as a model (`User.create(..)`), or is typed as in `Type`.
     Static,
+    /// The receiver is an instance, and argument `entity` names one of its relations: `user.$create('account', ..)`; or the call's
+    /// type argument is the entity.
+    Relation,
+    /// Every object of an entity whose fields the function assigns: `user.token = t; em.flush()`.
+    Assigned,
     /// A call further left in the chain names the entity, in the argument that `entity` says (`update(0)`, `into(0)`), or
     /// starts from a receiver as in `Type`: `repo.createQueryBuilder().update(User).set(..)`.
     Chain,
@@ -166,11 +257,31 @@ pub struct Write {
     /// Where the entity stands: for `argument` in this call, for `chain` in the call `after` (in this one where `after` is absent).
     #[serde(default)]
     pub entity: Vec<ArgPath>,
-    /// For `chain`: a method that must stand further left: `update` for `.update(User).set(..)`.
+    /// For `chain`: a method that must stand further left: `update` for `.update(User).set(..)`; `()` for the call that the
+    /// chain starts with: `knex('users').insert(..)`.
     #[serde(default)]
     pub after: Option<String>,
     /// Where the row (or an array of rows) stands.
     pub row: ArgPath,
+    /// A boolean that must be true (`{ upsert: true }`),
+    #[serde(default)]
+    pub when: Option<ArgPath>,
+    /// ... or one that must not.
+    #[serde(default)]
+    pub unless: Option<ArgPath>,
+    /// Keys of the row below which the real row stands: `$set`.
+    #[serde(default)]
+    pub below: Vec<String>,
+    /// Keys of the row below which stand the keys that become NULL: `$unset`.
+    #[serde(default)]
+    pub clears: Vec<String>,
+    /// A method further left whose insert this call makes an upsert (`values` for `.onConflictDoUpdate({ set })`). Without a row of
+    /// its own the call writes what is inserted; with a list of names, that part of it.
+    #[serde(default)]
+    pub turns: Option<String>,
+    /// Where an object stands whose keys the row starts with: `where` of `findOrCreate({ where, defaults })`.
+    #[serde(default)]
+    pub beneath: Option<ArgPath>,
     pub operation: Operation,
     /// What an `undefined` value of the row does.
     #[serde(default)]
@@ -181,13 +292,8 @@ pub struct Write {
     /// A key that may stand around a column's value: Prisma's `{ set: value }`.
     #[serde(default)]
     pub wrapper: Option<String>,
-    /// A method of a column that gives it a value, so that the row (or each part of it) is a call of it: `eq` in
-    /// `set((name.eq(x), token.eq(y)))`.
-    #[serde(default)]
-    pub assign: Option<String>,
-    /// Whether a row that was read is written back with all of its columns.
-    #[serde(default)]
-    pub whole: bool,
+    #[serde(skip)]
+    pub pack: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -201,7 +307,8 @@ pub enum Undefined {
 }
 
 /// Rows written through a relation property of a row: `data.accounts.create`. `key` is a path below the property, which goes
-/// through arrays; where two rows fit (`update.data`, `update`), the earlier counts.
+/// through arrays; empty, the rows stand there themselves. Where two rows fit (`update.data`, `update`), the earlier counts. Of
+/// a pack that declares models it is about these only.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Nested {
@@ -212,6 +319,8 @@ pub struct Nested {
     /// As in [`Write`].
     #[serde(default)]
     pub wrapper: Option<String>,
+    #[serde(skip)]
+    pub pack: String,
 }
 
 /// A call that runs SQL text. Where several rows fit one call, the first counts whose text and parameters are there.
@@ -247,6 +356,8 @@ pub struct Read {
     /// As in [`Write`].
     #[serde(default)]
     pub after: Option<String>,
+    #[serde(skip)]
+    pub pack: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -270,6 +381,12 @@ pub struct Mint {
     pub keys: Vec<String>,
     #[serde(default)]
     pub form: Form,
+    /// Whether that it is one is told by names alone.
+    #[serde(default)]
+    pub inferred: bool,
+    /// An argument that becomes the result in place: `getRandomValues(bytes)`.
+    #[serde(default)]
+    pub into: Option<ArgPath>,
     /// What it makes, in words for reasons: `a signed JWT`, `random bytes`, `tokens received from the provider`.
     pub what: String,
     /// The argument that it fills, where it writes into one: `fill_bytes(&mut buffer)`.
@@ -300,6 +417,9 @@ pub struct Pass {
     /// What becomes the result in place: argument 0 of `Object.assign`.
     #[serde(default)]
     pub into: Option<ArgPath>,
+    /// With `into`: where a key can stand whose value is argument 1: `set('key', value)` beside `set({ key: value })`.
+    #[serde(default)]
+    pub name: Option<ArgPath>,
 }
 
 /// A call, or a property (`typeorm#DataSource.manager`), that has a known type.
@@ -399,4 +519,7 @@ pub struct Callback {
     pub function: ArgPath,
     /// What each parameter is: an argument path, a class of a module (`typeorm#EntityManager`), or `?`.
     pub params: Vec<Handed>,
+    /// Whether the call returns what the function returns.
+    #[serde(default)]
+    pub returns: bool,
 }

@@ -326,7 +326,7 @@ pub(crate) fn type_path(text: &str) -> Result<(), PathError> {
     if text.len() > LONGEST_TYPE {
         return Err(PathError(format!("a type of {} bytes: no more than {LONGEST_TYPE} are read", text.len())));
     }
-    if text == "$receiver" || is_index(text) {
+    if text == "$receiver" || text == "$entity" || is_index(text) {
         return Ok(());
     }
     let (class, args) = match text.split_once('<') {

@@ -1,10 +1,11 @@
 //! Configured columns -> the properties that stand for them.
 
 use crate::config::Column;
-use crate::ir::{Conflict, ExprKind, Module, SqlStatement};
+use crate::ir::Module;
+use crate::rules::Rules;
+use crate::schema::mentions::{mentioned, used};
 use crate::schema::names::{bare, fold};
 use crate::schema::{Model, ModelId, ModelSource, Property, TrackedColumn, UnknownColumn};
-use crate::source::Span;
 
 /// Names less alike than this are not offered as meant.
 const ALIKE: f64 = 0.6;
@@ -25,6 +26,7 @@ pub(crate) struct Binder<'a> {
     /// What migrations leave of every table, to fill in what models do not say.
     pub(crate) migrated: Vec<Model>,
     pub(crate) modules: &'a [&'a Module],
+    pub(crate) rules: &'a Rules,
 }
 
 impl Binder<'_> {
@@ -36,8 +38,16 @@ impl Binder<'_> {
         if let Some((first, property)) = bindings.first().copied() {
             return Ok(self.tracked(column, config, bindings, first, property));
         }
+        if let Some(open) = candidates.iter().find(|at| self.models.get(**at).is_some_and(|model| model.open))
+            && let Some(property) = used(self.modules, &column.column)
+            && let Some(model) = self.models.get_mut(*open)
+        {
+            model.properties.push(property);
+            let (id, at) = (ModelId(*open), model.properties.len() - 1);
+            return Ok(self.tracked(column, config, vec![(id, at)], id, at));
+        }
         if candidates.is_empty()
-            && let Some(model) = mentioned(self.modules, table, &column.column)
+            && let Some(model) = mentioned(self.modules, self.rules, table, &column.column)
         {
             let bindings = vec![(ModelId(self.models.len()), 0)];
             let name = model.table.clone();
@@ -88,7 +98,7 @@ impl Binder<'_> {
     /// same name in other spelling.
     fn spell_as_configured(&mut self, column: &Column, bindings: &[(ModelId, usize)]) {
         for (model, property) in bindings {
-            let Some(model) = self.models.get_mut(model.0).filter(|model| model.source == ModelSource::Entity) else {
+            let Some(model) = self.models.get_mut(model.0).filter(|model| is_spelled_in_code(model.source)) else {
                 continue;
             };
             let Some(property) = model.properties.get_mut(*property) else { continue };
@@ -149,52 +159,7 @@ fn bindings(models: &[Model], candidates: &[usize], column: &str) -> Vec<(ModelI
     found
 }
 
-/// A model of just one column, for a table that no schema declares but statements in the tree use.
-fn mentioned(modules: &[&Module], table: &str, column: &str) -> Option<Model> {
-    let statements = modules.iter().flat_map(|module| &module.exprs).filter_map(|expr| match &expr.kind {
-        ExprKind::Sql(sql) => Some(&sql.statements),
-        _ => None,
-    });
-    let (name, span) = statements.flatten().find_map(|statement| mention(statement, table, column))?;
-    let property = Property {
-        name: column.to_owned(),
-        column: column.to_owned(),
-        nullable: None,
-        default: None,
-        relation: None,
-        span,
-    };
-    Some(Model {
-        name: name.clone(),
-        table: name,
-        span,
-        class: None,
-        source: ModelSource::Sql,
-        properties: vec![property],
-    })
-}
-
-/// The table as the statement spells it, where the statement names the column.
-fn mention(statement: &SqlStatement, table: &str, column: &str) -> Option<(String, Span)> {
-    let is_column = |name: &str| ANY_CASE(name, column);
-    let (names, span, is_named) = match statement {
-        SqlStatement::Insert { table, span, columns, conflict, .. } => {
-            let on_conflict = match conflict {
-                Some(Conflict::Update(sets)) => sets.as_slice(),
-                _ => &[],
-            };
-            let is_named =
-                columns.iter().any(|(name, _)| is_column(name)) || on_conflict.iter().any(|(name, _)| is_column(name));
-            (std::slice::from_ref(table), span, is_named)
-        }
-        SqlStatement::Update { table, span, sets } => {
-            (std::slice::from_ref(table), span, sets.iter().any(|(name, _)| is_column(name)))
-        }
-        SqlStatement::Select { tables, columns, span } => {
-            (tables.as_slice(), span, columns.iter().any(|name| is_column(name)))
-        }
-        SqlStatement::Delete { table, span } => (std::slice::from_ref(table), span, false),
-    };
-    let name = names.iter().find(|name| ANY_CASE(name, table)).filter(|_| is_named)?;
-    Some((name.clone(), *span))
+/// Whether a library may store a property under a name of its own making.
+fn is_spelled_in_code(source: ModelSource) -> bool {
+    matches!(source, ModelSource::Entity | ModelSource::Call)
 }

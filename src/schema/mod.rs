@@ -8,8 +8,11 @@
 //! Example: `model User { hashedRt String? @@map("users") }` binds `users.hashedRt` to `User.hashedRt`, nullable, no default.
 
 mod bind;
+mod declared;
 mod entities;
+mod mentions;
 mod names;
+mod reader;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -49,13 +52,19 @@ pub struct Model {
     pub class: Option<ClassRef>,
     pub source: ModelSource,
     pub properties: Vec<Property>,
+    /// Whether it may have columns that its declaration does not list.
+    pub open: bool,
+    /// The rule pack that knows the declaration; empty for Prisma and SQL.
+    pub pack: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ModelSource {
     Prisma,
-    /// A decorated class.
+    /// A decorated class, or one that extends a library's model class.
     Entity,
+    /// A call, at the model's span.
+    Call,
     /// `CREATE TABLE` alone.
     Sql,
 }
@@ -130,6 +139,7 @@ pub fn bind(
     modules.sort_by_key(|module| module.file);
     let mut models = tables::prisma(&modules);
     models.extend(entities::entities(&modules, sources, rules));
+    models.extend(declared::declared(&modules, sources, rules));
     let migrated = tables::sql(&modules, sources);
     let declared = models.len();
     for table in &migrated {
@@ -138,7 +148,7 @@ pub fn bind(
             models.push(table.clone());
         }
     }
-    let mut binder = Binder { models, migrated, modules: &modules };
+    let mut binder = Binder { models, migrated, modules: &modules, rules };
     let (mut columns, mut unknown) = (Vec::new(), Vec::new());
     for (at, column) in config.columns.iter().enumerate() {
         match binder.bind(column, at) {

@@ -19,6 +19,8 @@ pub(crate) fn prisma(modules: &[&Module]) -> Vec<Model> {
             class: None,
             source: ModelSource::Prisma,
             properties: table.columns.iter().map(|column| property(column, &names)).collect(),
+            open: false,
+            pack: String::new(),
         })
         .collect()
 }
@@ -128,6 +130,8 @@ fn empty(table: &Table) -> Model {
         class: None,
         source: ModelSource::Sql,
         properties: Vec::new(),
+        open: false,
+        pack: String::new(),
     }
 }
 

@@ -30,9 +30,12 @@ fn config(columns: &[&str]) -> Config {
             column: column.to_owned(),
             contract: None,
             decision: None,
+            decision_exists: None,
             form: None,
             cohorts: Vec::new(),
             line: Some(4),
+            contract_line: None,
+            decision_line: None,
         }
     };
     Config { columns: columns.iter().map(column).collect(), ..Config::default() }

@@ -13,7 +13,7 @@ mod nested;
 mod orm;
 mod sql;
 
-use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
@@ -45,6 +45,14 @@ pub struct Candidate {
 
 /// Every write of a model that has a tracked column, sorted by place.
 pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
+    // A class that leads to a tracked model names it.
+    let names: Vec<&str> = schema
+        .columns
+        .iter()
+        .flat_map(|column| &column.bindings)
+        .map(|(id, _)| schema.models[id.0].name.as_str())
+        .collect();
+    let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
     let mut found = orm::find(graph, schema);
     found.extend(sql::find(graph, schema));
     // An insert whose chain goes on with what happens to a row that is there already is the first half of an upsert.
@@ -74,7 +82,7 @@ pub fn model_of_class(graph: &Graph, schema: &Schema, class: ClassRef) -> Option
     line.iter().find_map(|class| schema.models.iter().position(|model| model.class == Some(*class))).map(ModelId)
 }
 
-/// The Prisma model behind `client.user`.
+/// The model behind `client.user`.
 fn model_of_accessor(schema: &Schema, accessor: &str) -> Option<ModelId> {
     let fits = |name: &str| {
         let mut letters = name.chars();
@@ -83,11 +91,19 @@ fn model_of_accessor(schema: &Schema, accessor: &str) -> Option<ModelId> {
             wanted.next() == first.to_lowercase().next() && wanted.as_str() == letters.as_str()
         })
     };
-    let at = schema.models.iter().position(|model| model.source == ModelSource::Prisma && fits(&model.name))?;
-    Some(ModelId(at))
+    let fits = |model: &crate::schema::Model| match model.source {
+        ModelSource::Prisma => fits(&model.name),
+        // `db.query.users`
+        ModelSource::Call => model.name == accessor,
+        ModelSource::Entity | ModelSource::Sql => false,
+    };
+    schema.models.iter().position(fits).map(ModelId)
 }
 
 /// Whether a model has a tracked column.
 fn is_tracked(schema: &Schema, model: ModelId) -> bool {
     schema.columns.iter().any(|column| column.bindings.iter().any(|(id, _)| *id == model))
 }
+
+#[cfg(test)]
+mod tests;

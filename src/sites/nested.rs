@@ -1,5 +1,8 @@
 //! Rows written through the relations of a row: `data.accounts.create`.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use crate::graph::Graph;
 use crate::schema::{ModelId, Schema};
 use crate::sites::{Candidate, is_tracked};
@@ -8,8 +11,13 @@ use crate::summary::{Member, Shared, Slot, Value, ValueKind};
 /// Relations of relations of relations are followed this far.
 const DEEPEST: u8 = 6;
 
+/// A row is not taken apart further than into so many objects.
+const MOST: usize = 500;
+
 pub(super) fn find(graph: &Graph, schema: &Schema, outer: &Candidate, found: &mut Vec<Candidate>) {
-    below(graph, schema, outer, &outer.row, DEEPEST, found);
+    if schema.models[outer.model.0].properties.iter().any(|property| property.relation.is_some()) {
+        below(graph, schema, outer, &outer.row, DEEPEST, found);
+    }
 }
 
 fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: u8, found: &mut Vec<Candidate>) {
@@ -18,13 +26,18 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
         for (key, value) in entries {
             let Some(model) = related(schema, outer.model, &key) else { continue };
             let mut taken: Vec<&str> = Vec::new();
-            for rule in graph.rules.nested() {
+            let pack = &schema.models[outer.model.0].pack;
+            for rule in graph.rules.nested().filter(|rule| rule.pack == *pack) {
                 let first = rule.key.split('.').next().unwrap_or("");
                 if taken.contains(&first) && !rule.key.contains('.') {
                     continue;
                 }
                 let mut rows = vec![graph.resolved(&value)];
-                for key in rule.key.split('.') {
+                if rule.key.is_empty() {
+                    rows = rows.iter().flat_map(|row| members(graph, row)).collect();
+                    rows.retain(|row| matches!(row.kind, ValueKind::Object { .. }));
+                }
+                for key in rule.key.split('.').filter(|key| !key.is_empty()) {
                     rows = rows
                         .iter()
                         .flat_map(|row| members(graph, row))
@@ -55,42 +68,54 @@ fn related(schema: &Schema, model: ModelId, property: &str) -> Option<ModelId> {
 
 /// The named entries of every object that a row can be.
 fn objects(graph: &Graph, row: &Shared) -> Vec<Vec<(String, Shared)>> {
-    members(graph, row)
-        .into_iter()
-        .filter_map(|row| match &row.kind {
-            ValueKind::Object { entries, .. } => Some(
-                entries
-                    .iter()
-                    .flat_map(|entry| match entry {
-                        Slot::Named { key, value, .. } => vec![(key.clone(), value.clone())],
-                        Slot::Spread(inner) => objects(graph, inner).into_iter().flatten().collect(),
-                        Slot::Computed { .. } => Vec::new(),
-                    })
-                    .collect(),
-            ),
-            _ => None,
-        })
-        .collect()
+    let mut all = Vec::new();
+    for row in members(graph, row) {
+        let mut entries = Vec::new();
+        // Spreads share their objects: each is taken apart once.
+        let mut seen = HashSet::new();
+        let mut open = vec![row];
+        while let Some(at) = open.pop() {
+            if !seen.insert(Arc::as_ptr(&at)) || seen.len() > MOST {
+                continue;
+            }
+            let ValueKind::Object { base, entries: slots } = &at.kind else { continue };
+            for slot in slots {
+                match slot {
+                    Slot::Named { key, value, .. } => entries.push((key.clone(), value.clone())),
+                    Slot::Spread(inner) => open.extend(members(graph, inner)),
+                    Slot::Computed { .. } => {}
+                }
+            }
+            open.extend(base.clone());
+        }
+        all.push(entries);
+    }
+    all
 }
 
 /// The object itself, the elements of an array, the ways of a branch.
 fn members(graph: &Graph, row: &Shared) -> Vec<Shared> {
-    let row = if matches!(row.kind, ValueKind::Object { .. }) { row.clone() } else { graph.resolved(row) };
-    match &row.kind {
-        ValueKind::Array(items) => items
-            .iter()
-            .flat_map(|item| match item {
-                Member::One(inner) | Member::Each(inner) | Member::Spread(inner) => members(graph, inner),
-            })
-            .collect(),
-        ValueKind::Cond { then, otherwise, .. } => {
-            members(graph, then).into_iter().chain(members(graph, otherwise)).collect()
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut open = vec![row.clone()];
+    while let Some(at) = open.pop() {
+        if !seen.insert(Arc::as_ptr(&at)) || seen.len() > MOST {
+            continue;
         }
-        ValueKind::Either(values) => values.iter().flat_map(|value| members(graph, value)).collect(),
-        ValueKind::And(_, right) => members(graph, right),
-        ValueKind::Undefined | ValueKind::Null => Vec::new(),
-        _ => vec![row],
+        let at = if matches!(at.kind, ValueKind::Object { .. }) { at } else { graph.resolved(&at) };
+        match &at.kind {
+            ValueKind::Array(items) => open.extend(items.iter().rev().map(|item| {
+                let (Member::One(inner) | Member::Each(inner) | Member::Spread(inner)) = item;
+                inner.clone()
+            })),
+            ValueKind::Cond { then, otherwise, .. } => open.extend([otherwise.clone(), then.clone()]),
+            ValueKind::Either(values) => open.extend(values.iter().rev().cloned()),
+            ValueKind::And(_, right) => open.push(right.clone()),
+            ValueKind::Undefined | ValueKind::Null => {}
+            _ => found.push(at),
+        }
     }
+    found
 }
 
 fn key_of(graph: &Graph, row: &Shared, key: &str) -> Option<Shared> {

@@ -1,24 +1,32 @@
 //! Writes and reads through ORM calls, as rule rows describe them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::FunctionId;
-use crate::rules::{ArgPath, CallPattern, Target, Write};
-use crate::schema::{ModelId, Schema};
+use crate::rules::{ArgPath, CallPattern, Operation, Read, Target, Write};
+use crate::schema::{ModelId, ModelSource, Schema};
 use crate::sites::{Candidate, is_tracked, model_of_accessor, model_of_class, nested};
+use crate::source::Span;
 use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
+    let mut turned: BTreeSet<Span> = BTreeSet::new();
     let rows: Vec<&Write> = graph.rules.write().collect();
     for (file, unit) in graph.units() {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {
                 graph.refuel();
-                written(graph, schema, &rows, function, event, &mut found);
+                written(graph, schema, &rows, function, event, &mut found, &mut turned);
             }
+        }
+    }
+    for candidate in &mut found {
+        if candidate.operation == Operation::Insert && turned.contains(&candidate.span) {
+            candidate.operation = Operation::UpsertCreate;
         }
     }
     found
@@ -31,6 +39,7 @@ fn written(
     function: FunctionRef,
     event: &Event,
     found: &mut Vec<Candidate>,
+    turned: &mut BTreeSet<Span>,
 ) {
     let call = &event.call;
     let Some(method) = call.method() else { return };
@@ -43,17 +52,24 @@ fn written(
         if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
             continue;
         }
-        let named = Named { on: row.on, types: &row.types, entity: &row.entity, after: row.after.as_deref() };
-        let Some((model, certain)) = named.model(graph, schema, call) else { continue };
+        let is_true = |path: &ArgPath| graph.argument(call, path).iter().any(|value| is_true(graph, value));
+        if row.when.as_ref().is_some_and(|path| !is_true(path)) || row.unless.as_ref().is_some_and(is_true) {
+            continue;
+        }
         if let Some(required) = &row.requires
             && !has(graph, call, required)
         {
             continue;
         }
-        for value in graph.argument(call, &row.row) {
-            let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
-            let by_column = assigned.is_some();
-            let value = assigned.unwrap_or(value);
+        let named = Named::of_write(row);
+        let rows: Vec<(ModelId, bool, Shared)> = if row.on == Target::Assigned {
+            named.assigned(graph, schema, function)
+        } else {
+            let Some((model, certain)) = named.model(graph, schema, call) else { continue };
+            let rows = written_rows(graph, call, row, turned);
+            rows.into_iter().map(|value| (model, certain, value)).collect()
+        };
+        for (model, certain, value) in rows {
             let candidate = Candidate {
                 model,
                 function,
@@ -75,6 +91,82 @@ fn written(
     }
 }
 
+/// The rows that a call writes, as its rule row describes them.
+fn written_rows(graph: &Graph, call: &CallValue, row: &Write, turned: &mut BTreeSet<Span>) -> Vec<Shared> {
+    let mut values = graph.argument(call, &row.row);
+    if let Some(method) = &row.turns {
+        let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
+        let Some(insert) = chain.iter().find(|call| call.method() == Some(method)) else { return Vec::new() };
+        turned.insert(insert.site.span);
+        let inserted = insert.args.first().map(|arg| &arg.value);
+        values = match (values.as_slice(), inserted) {
+            ([], Some(inserted)) => vec![Arc::clone(inserted)],
+            ([only], Some(inserted)) => vec![part(graph, only, inserted)],
+            _ => values,
+        };
+    }
+    if !row.below.is_empty() || !row.clears.is_empty() {
+        values = values.iter().map(|value| opened(graph, value, row)).collect();
+    }
+    if let Some(path) = &row.beneath {
+        let beneath = graph.argument(call, path);
+        values = values
+            .into_iter()
+            .map(|value| {
+                let span = value.span;
+                let entries = beneath.iter().cloned().chain([value]).map(Slot::Spread).collect();
+                Value::new(ValueKind::Object { base: None, entries }, span)
+            })
+            .collect();
+    }
+    values
+}
+
+/// `['email']` is that part of what is inserted; anything else is a row of its own.
+fn part(graph: &Graph, row: &Shared, inserted: &Shared) -> Shared {
+    let resolved = graph.resolved(row);
+    let ValueKind::Array(members) = &resolved.kind else { return Arc::clone(row) };
+    let entries = members.iter().filter_map(|member| match member {
+        Member::One(name) => match &name.kind {
+            ValueKind::Text(key) => {
+                let value = Value::field(&Value::element_or_self(inserted), key, name.span);
+                Some(Slot::Named { key: key.clone(), key_span: name.span, value })
+            }
+            _ => None,
+        },
+        Member::Spread(_) | Member::Each(_) => None,
+    });
+    Value::new(ValueKind::Object { base: None, entries: entries.collect() }, row.span)
+}
+
+/// `{ $set: { a }, $unset: { b: 1 } }` is `{ a, b: null }`.
+fn opened(graph: &Graph, row: &Shared, rule: &Write) -> Shared {
+    let resolved = graph.resolved(row);
+    let ValueKind::Object { base, entries } = &resolved.kind else { return Arc::clone(row) };
+    let mut opened = Vec::new();
+    for entry in entries {
+        match entry {
+            Slot::Named { key, value, .. } if rule.below.contains(key) => opened.push(Slot::Spread(Arc::clone(value))),
+            Slot::Named { key, value, .. } if rule.clears.contains(key) => {
+                let ValueKind::Object { entries, .. } = &graph.resolved(value).kind else { continue };
+                opened.extend(entries.iter().filter_map(|entry| match entry {
+                    Slot::Named { key, key_span, .. } => {
+                        let value = Value::new(ValueKind::Null, *key_span);
+                        Some(Slot::Named { key: key.clone(), key_span: *key_span, value })
+                    }
+                    Slot::Computed { .. } | Slot::Spread(_) => None,
+                }));
+            }
+            entry => opened.push(entry.clone()),
+        }
+    }
+    Value::new(ValueKind::Object { base: base.clone(), entries: opened }, row.span)
+}
+
+fn is_true(graph: &Graph, value: &Shared) -> bool {
+    matches!(graph.resolved(value).kind, ValueKind::Bool(true))
+}
+
 /// The callable path, where the call leaves the tree.
 fn library_path(graph: &Graph, call: &CallValue) -> Option<String> {
     if graph.targets(call).iter().any(|target| target.certain) {
@@ -93,11 +185,46 @@ struct Named<'r> {
     types: &'r [CallPattern],
     entity: &'r [ArgPath],
     after: Option<&'r str>,
+    pack: &'r str,
 }
 
-impl Named<'_> {
+impl<'r> Named<'r> {
+    fn of_write(row: &'r Write) -> Self {
+        let after = row.after.as_deref();
+        Self { on: row.on, types: &row.types, entity: &row.entity, after, pack: &row.pack }
+    }
+
+    fn of_read(row: &'r Read) -> Self {
+        let after = row.after.as_deref();
+        Self { on: row.on, types: &row.types, entity: &row.entity, after, pack: &row.pack }
+    }
+
     /// The model and whether it is certain.
     fn model(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<(ModelId, bool)> {
+        self.any_model(graph, schema, call).filter(|(model, _)| self.knows(schema, *model))
+    }
+
+    /// A pack that declares models is about no others but those that only SQL and Prisma declare.
+    fn knows(&self, schema: &Schema, model: ModelId) -> bool {
+        let pack = schema.models[model.0].pack.as_str();
+        self.pack.is_empty() || pack.is_empty() || self.pack == pack
+    }
+
+    /// What the function assigned to its entities.
+    fn assigned(&self, graph: &Graph, schema: &Schema, function: FunctionRef) -> Vec<(ModelId, bool, Shared)> {
+        let Some(summary) = graph.summary(function) else { return Vec::new() };
+        let last = summary.assigned.values().filter_map(|values| values.last());
+        let changed = last
+            .filter(|value| matches!(value.kind, ValueKind::Object { base: Some(_), .. } | ValueKind::After { .. }));
+        changed
+            .filter_map(|value| {
+                let model = instance_of(graph, schema, value)?;
+                self.knows(schema, model).then(|| (model, true, Arc::clone(value)))
+            })
+            .collect()
+    }
+
+    fn any_model(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<(ModelId, bool)> {
         let receiver = call.receiver()?;
         match self.on {
             Target::Model => {
@@ -124,33 +251,27 @@ impl Named<'_> {
             Target::Instance => {
                 let named = self.entity.iter().flat_map(|path| graph.argument(call, path)).next();
                 let instance = if self.entity.is_empty() { receiver } else { named.as_ref()? };
-                let class = match graph.type_of(instance) {
-                    Type::Instance(class, _) => class,
-                    Type::Array(inner) => match *inner {
-                        Type::Instance(class, _) => class,
-                        _ => return None,
-                    },
-                    _ => return None,
-                };
-                self.base_fits(graph, class)
-                    .then(|| model_of_class(graph, schema, class))
-                    .flatten()
-                    .map(|model| (model, true))
+                let model = instance_of(graph, schema, instance)?;
+                self.base_fits(graph, schema, model).then_some((model, true))
             }
             Target::Static => {
-                let class = graph.class_behind(receiver)?;
-                self.base_fits(graph, class)
-                    .then(|| model_of_class(graph, schema, class))
-                    .flatten()
+                if let Some(model) = model_behind(graph, schema, receiver) {
+                    return self.base_fits(graph, schema, model).then_some((model, true));
+                }
+                self.by_type(graph, schema, receiver)
                     .map(|model| (model, true))
+                    .or_else(|| by_accessor(graph, schema, receiver).map(|model| (model, false)))
             }
+            Target::Relation => self.by_relation(graph, schema, call, receiver),
+            Target::Assigned => None,
             Target::Chain => self.by_chain(graph, schema, call).map(|model| (model, true)),
         }
     }
 
-    fn base_fits(&self, graph: &Graph, class: crate::summary::ClassRef) -> bool {
-        self.types.is_empty()
-            || graph.base_path(class).is_some_and(|path| self.types.iter().any(|pattern| pattern.matches(&path)))
+    /// Whether the model's class extends one of `types`, where it has one.
+    fn base_fits(&self, graph: &Graph, schema: &Schema, model: ModelId) -> bool {
+        let base = schema.models[model.0].class.and_then(|class| graph.base_path(class));
+        self.types.is_empty() || base.is_none_or(|path| self.types.iter().any(|pattern| pattern.matches(&path)))
     }
 
     fn type_fits(&self, graph: &Graph, receiver: &Shared) -> bool {
@@ -169,7 +290,7 @@ impl Named<'_> {
             Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(path)) => {
                 args.first().cloned()
             }
-            Type::Instance(class, _) => graph.lineage(*class).into_iter().find_map(|class| {
+            Type::Instance(class, _) => graph.lineage(*class).iter().copied().find_map(|class| {
                 graph.class(class)?.extends.iter().find_map(|base| match graph.resolve_type(class.file, base) {
                     Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(&path)) => {
                         args.into_iter().next()
@@ -179,10 +300,31 @@ impl Named<'_> {
             }),
             _ => None,
         };
-        match entity? {
-            Type::Instance(class, _) | Type::Object(class) => model_of_class(graph, schema, class),
-            _ => None,
+        model_of_type(graph, schema, &entity?)
+    }
+
+    /// The model on the other side of a relation of the receiver, by the relation's name in the singular or plural.
+    fn by_relation(
+        &self,
+        graph: &Graph,
+        schema: &Schema,
+        call: &CallValue,
+        receiver: &Shared,
+    ) -> Option<(ModelId, bool)> {
+        let written = call.type_args.first().map(|ty| graph.resolve_type(call.site.function.file, ty));
+        if let Some(model) = written.and_then(|ty| model_of_type(graph, schema, &ty)) {
+            return Some((model, true));
         }
+        let name = self.entity.iter().flat_map(|path| graph.argument(call, path)).next()?;
+        let ValueKind::Text(name) = &graph.resolved(&name).kind else { return None };
+        let is_named = |property: &&crate::schema::Property| {
+            let rest = property.name.strip_prefix(name.as_str());
+            rest.is_some_and(|rest| matches!(rest, "" | "s" | "es"))
+                || name.strip_suffix('y').is_some_and(|stem| property.name == format!("{stem}ies"))
+        };
+        let near = schema.models.get(instance_of(graph, schema, receiver)?.0)?;
+        let related = near.properties.iter().filter(is_named).find_map(|property| property.relation.as_deref())?;
+        schema.models.iter().position(|model| model.name == related).map(|at| (ModelId(at), true))
     }
 
     /// An entity named in the call `after` further left, or the type of what the chain starts from.
@@ -190,10 +332,14 @@ impl Named<'_> {
         let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
         let named = |call: &CallValue| {
             let arguments = self.entity.iter().flat_map(|path| graph.argument(call, path));
-            arguments.into_iter().find_map(|value| entity_of(graph, schema, &value))
+            arguments
+                .into_iter()
+                .find_map(|value| entity_of(graph, schema, &value).or_else(|| instance_of(graph, schema, &value)))
         };
         let after = match self.after {
-            Some(method) => Some(chain.iter().position(|call| is_called(graph, call, method))?),
+            // The call that the chain starts with: `knex('users')`.
+            Some("()") => Some(chain.iter().position(|call| call.method().is_none() && !call.is_new)?),
+            Some(method) => Some(chain.iter().position(|call| call.method() == Some(method))?),
             None => None,
         };
         if !self.entity.is_empty() {
@@ -210,17 +356,132 @@ impl Named<'_> {
     }
 }
 
-/// The entity that an argument names: its class, or the name of its table or model.
+/// The entity that an argument names: its class, what a call declared as a model, or the name of its table or model.
 fn entity_of(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
-    if let Some(class) = graph.class_behind(value) {
-        return model_of_class(graph, schema, class);
+    if let Some(model) = model_behind(graph, schema, value) {
+        return Some(model);
     }
     match &graph.resolved(value).kind {
         ValueKind::Text(name) => {
-            schema.models.iter().position(|model| model.table == *name || model.name == *name).map(ModelId)
+            // `public.users as u`
+            let name = name.split_whitespace().next().unwrap_or(name);
+            let name = name.rsplit('.').next().unwrap_or(name);
+            let named = |model: &&ModelId| {
+                let model = &schema.models[model.0];
+                model.table.eq_ignore_ascii_case(name) || model.name == name
+            };
+            let all: Vec<ModelId> = (0..schema.models.len()).map(ModelId).collect();
+            let mut fits = all.iter().filter(named);
+            let first = fits.next().copied()?;
+            Some(std::iter::once(first).chain(fits.copied()).find(|id| is_tracked(schema, *id)).unwrap_or(first))
         }
         _ => None,
     }
+}
+
+/// The model that a value is: an entity class, or the result of the call that declares it.
+fn model_behind(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    if let Some(class) = graph.class_behind(value) {
+        return model_of_class(graph, schema, class);
+    }
+    let resolved = graph.resolved(value);
+    match &resolved.kind {
+        ValueKind::Call(call) => {
+            let is_it =
+                |model: &crate::schema::Model| model.source == ModelSource::Call && model.span == call.site.span;
+            schema.models.iter().position(is_it).map(ModelId).or_else(|| {
+                // `User.scope('active')`
+                let path = graph.callee_path(call)?;
+                let same = |row: &crate::rules::Receiver| row.gives == "$receiver" && row.call.matches(&path);
+                let receiver = call.receiver().filter(|_| graph.rules.receiver().any(same))?;
+                model_behind(graph, schema, receiver)
+            })
+        }
+        // `mongoose.models.User || mongoose.model('User', schema)`
+        ValueKind::Fallback { left, right, .. } => {
+            model_behind(graph, schema, right).or_else(|| model_behind(graph, schema, left))
+        }
+        _ => None,
+    }
+}
+
+/// `db.User`, where what holds the models is filled at run time.
+fn by_accessor(graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
+    let ValueKind::Field(_, name) = &receiver.kind else { return None };
+    let is_class_name = name.starts_with(char::is_uppercase) && graph.type_of(receiver) == Type::Unknown;
+    let fits = |model: &crate::schema::Model| {
+        matches!(model.source, ModelSource::Call | ModelSource::Entity)
+            && (model.name == *name || model.name.len() == name.len() && model.name.eq_ignore_ascii_case(name))
+    };
+    is_class_name.then(|| schema.models.iter().position(fits).map(ModelId)).flatten()
+}
+
+/// The model whose rows have a type: an entity, or a library's type around one (`HydratedDocument<User>`).
+fn model_of_type(graph: &Graph, schema: &Schema, ty: &Type) -> Option<ModelId> {
+    let mut at = ty;
+    for _ in 0..6 {
+        at = match at {
+            Type::Instance(class, _) | Type::Object(class) => return model_of_class(graph, schema, *class),
+            Type::External(_, args) => args.first()?,
+            Type::Array(inner) => inner,
+            Type::Union(members) => members.first()?,
+            Type::Literal(_) | Type::Unknown => return None,
+        };
+    }
+    None
+}
+
+/// The model that a value is a row of: by its type, or as what a call read or made.
+pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    let mut at = Arc::clone(value);
+    for _ in 0..24 {
+        if !graph.step() {
+            return None;
+        }
+        let ty = graph.type_of(&at);
+        if !matches!(ty, Type::Object(_))
+            && let Some(model) = model_of_type(graph, schema, &ty)
+        {
+            return Some(model);
+        }
+        let next = match &at.kind {
+            ValueKind::Call(call) => {
+                if call.is_new {
+                    return model_behind(graph, schema, &call.callee)
+                        .or_else(|| model_of_type(graph, schema, &graph.type_of(&call.callee)));
+                }
+                if let Some(model) = model_read(graph, schema, call).or_else(|| made_by(graph, schema, call)) {
+                    return Some(model);
+                }
+                graph.expand(&at)
+            }
+            ValueKind::Object { base: Some(base), .. }
+            | ValueKind::After { before: base, .. }
+            | ValueKind::Element(base)
+            | ValueKind::Index(base, _)
+            | ValueKind::Fallback { left: base, .. }
+            | ValueKind::And(_, base) => Some(Arc::clone(base)),
+            ValueKind::Cond { then, otherwise, .. } => {
+                return instance_of(graph, schema, then).or_else(|| instance_of(graph, schema, otherwise));
+            }
+            ValueKind::Either(values) => return values.iter().find_map(|value| instance_of(graph, schema, value)),
+            ValueKind::Array(_) => Some(Value::element(&at, at.span)),
+            _ => graph.expand(&at),
+        };
+        match next {
+            Some(next) if !Arc::ptr_eq(&next, &at) => at = next,
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// `User.build(row)`, `em.create(User, row)`: an object of an entity that is not stored yet.
+fn made_by(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+    let path = graph.callee_path(call)?;
+    graph.rules.pass().find(|row| row.into.is_none() && !row.from.is_empty() && row.call.matches(&path))?;
+    let receiver = call.receiver().and_then(|receiver| model_behind(graph, schema, receiver));
+    receiver.or_else(|| model_behind(graph, schema, &call.args.first()?.value))
 }
 
 pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
@@ -234,7 +495,7 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
         if !row.call.matches(path) {
             return None;
         }
-        let named = Named { on: row.on, types: &row.types, entity: &row.entity, after: row.after.as_deref() };
+        let named = Named::of_read(row);
         named.model(graph, schema, call).map(|(model, _)| model)
     })
 }
@@ -309,6 +570,10 @@ pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> 
     let mut calls = Vec::new();
     let mut at = graph.resolved(value);
     for _ in 0..60 {
+        if let ValueKind::Param(function, nth) = &at.kind {
+            let Some(handed) = graph.handed_value(*function, *nth) else { break };
+            at = graph.resolved(&handed);
+        }
         let ValueKind::Call(call) = &at.kind else { break };
         calls.push(Arc::clone(call));
         let Some(next) = call.receiver() else { break };

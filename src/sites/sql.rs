@@ -31,8 +31,21 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut bound: BTreeSet<Span> = BTreeSet::new();
     let rows: Vec<&SqlCall> = graph.rules.sql().collect();
-    let mut loose: Vec<(FunctionRef, &Guards, Shared)> = Vec::new();
+    let with_sql: BTreeSet<FileId> = graph
+        .units()
+        .filter(|(_, unit)| unit.summary.functions.iter().any(|summary| !summary.sql.is_empty()))
+        .map(|(file, _)| file)
+        .collect();
     for (file, unit) in graph.units() {
+        // A call runs SQL only where the text stands in its file or can be imported into it.
+        let near =
+            with_sql.contains(&file)
+                || unit.module.imports.iter().any(|import| {
+                    graph.resolve_module(file, &import.module).is_some_and(|from| with_sql.contains(&from))
+                });
+        if !near {
+            continue;
+        }
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {

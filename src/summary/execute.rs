@@ -1,14 +1,16 @@
 //! The symbolic execution of one function's statements.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod expressions;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::ir::{Binding, Call};
-use crate::ir::{ClassId, Decorator, Entry, Export, ExprId, ExprKind, FunctionId, Item, LocalId, Module, Place, Stmt};
+use crate::ir::Binding;
+use crate::ir::{ClassId, Decorator, Export, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
 use crate::summary::{
-    Argument, CallSite, CallValue, ClassRef, Event, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot,
-    Summary, Value, ValueKind,
+    Argument, CallSite, CallValue, ClassRef, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot, Summary,
+    Value, ValueKind,
 };
 
 /// More expressions than this in one function make the rest opaque: generated code, not written code.
@@ -48,13 +50,19 @@ pub fn summarize(module: &Module) -> ModuleSummary {
 
 type Env = imbl::OrdMap<LocalId, Shared>;
 
+/// What the variables and the fields of `this` hold at a point of the code.
+struct Held {
+    env: Env,
+    own: Option<Shared>,
+}
+
 struct Execution<'a> {
     module: &'a Module,
     function: FunctionRef,
     this: Option<ClassId>,
     env: Env,
-    /// `this.name` as assigned so far.
-    own: imbl::OrdMap<String, Shared>,
+    /// `this` with the fields assigned so far; `None`: none was.
+    own: Option<Shared>,
     guards: Guards,
     returns: Vec<(Guards, Shared)>,
     spent: u32,
@@ -78,7 +86,7 @@ impl<'a> Execution<'a> {
             function,
             this,
             env: Env::new(),
-            own: imbl::OrdMap::new(),
+            own: None,
             guards: None,
             returns: Vec::new(),
             spent: 0,
@@ -105,6 +113,7 @@ impl<'a> Execution<'a> {
                 self.out.leaves.insert(*local, Arc::clone(value));
             }
         }
+        self.out.this_exit = self.own.take();
         self.out.returns = self.joined_returns(ended, function.span);
         self.out.decorators = self.decorators(&function.decorators);
         self.out.param_decorators = function.params.iter().map(|p| self.decorators(&p.decorators)).collect();
@@ -160,11 +169,11 @@ impl<'a> Execution<'a> {
             }
             Stmt::If { cond, then, otherwise } => self.branch(*cond, then, otherwise),
             Stmt::Loop { body } => {
-                let before = self.env.clone();
+                let before = self.held();
                 let guards = self.guards.clone();
                 self.block(body);
                 self.guards = guards;
-                let after = std::mem::replace(&mut self.env, before);
+                let after = self.replace(before);
                 self.join(None, &after);
                 false
             }
@@ -182,16 +191,16 @@ impl<'a> Execution<'a> {
                 true
             }
             Stmt::Try { body, catch, finally } => {
-                let before = self.env.clone();
+                let before = self.held();
                 let guards = self.guards.clone();
                 let body_ended = self.block(body);
-                let after_body = std::mem::replace(&mut self.env, before);
+                let after_body = self.replace(before);
                 self.guards = guards.clone();
                 self.join(None, &after_body);
                 let catch_ended = self.block(catch);
                 self.guards = guards;
                 if catch_ended || (catch.is_empty() && !body_ended) {
-                    self.env = after_body;
+                    self.replace(after_body);
                 } else if !body_ended {
                     self.join(None, &after_body);
                 }
@@ -203,24 +212,24 @@ impl<'a> Execution<'a> {
 
     fn branch(&mut self, cond: ExprId, then: &[Stmt], otherwise: &[Stmt]) -> bool {
         let cond = self.eval(cond);
-        let before = self.env.clone();
+        let before = self.held();
         let guards = self.guards.clone();
         let under = |holds| Some(Arc::new(Guard { cond: Arc::clone(&cond), holds, outer: guards.clone() }));
         self.guards = under(true);
         let then_ended = self.block(then);
-        let after_then = std::mem::replace(&mut self.env, before);
+        let after_then = self.replace(before);
         self.guards = under(false);
         let otherwise_ended = self.block(otherwise);
         match (then_ended, otherwise_ended) {
             // The rest of the block runs only where the branch that goes on was taken: its guards stay.
             (true, false) => self.guards = under(false),
             (false, true) => {
-                self.env = after_then;
+                self.replace(after_then);
                 self.guards = under(true);
             }
             (false, false) => {
                 self.guards = guards;
-                let after_otherwise = std::mem::replace(&mut self.env, after_then);
+                let after_otherwise = self.replace(after_then);
                 self.join(Some(&cond), &after_otherwise);
             }
             (true, true) => {
@@ -231,8 +240,25 @@ impl<'a> Execution<'a> {
         false
     }
 
-    /// Joins the environment of another way to here: `self.env` where the condition holds, `other` where not.
-    fn join(&mut self, cond: Option<&Shared>, other: &Env) {
+    fn held(&self) -> Held {
+        Held { env: self.env.clone(), own: self.own.clone() }
+    }
+
+    fn replace(&mut self, held: Held) -> Held {
+        Held { env: std::mem::replace(&mut self.env, held.env), own: std::mem::replace(&mut self.own, held.own) }
+    }
+
+    /// Joins what another way to here holds: `self` where the condition holds, `other` where not.
+    fn join(&mut self, cond: Option<&Shared>, other: &Held) {
+        if let Some(span) = self.own.as_ref().or(other.own.as_ref()).map(|own| own.span)
+            && !self.own.as_ref().zip(other.own.as_ref()).is_some_and(|(left, right)| Arc::ptr_eq(left, right))
+            && let Some(this) = self.this_value(span)
+        {
+            let left = self.own.clone().unwrap_or_else(|| Arc::clone(&this));
+            let right = other.own.clone().unwrap_or(this);
+            self.own = Some(alternatives(cond, left, right, span));
+        }
+        let other = &other.env;
         let mine = self.env.clone();
         let locals: BTreeSet<LocalId> = mine.keys().chain(other.keys()).copied().collect();
         for local in locals {
@@ -246,12 +272,14 @@ impl<'a> Execution<'a> {
             let absent = || self.unassigned(local, span);
             let left = left.cloned().unwrap_or_else(absent);
             let right = right.cloned().unwrap_or_else(absent);
-            let kind = match cond {
-                Some(cond) => ValueKind::Cond { cond: Arc::clone(cond), then: left, otherwise: right },
-                None => ValueKind::Either(vec![left, right]),
-            };
-            self.env.insert(local, Value::new(kind, span));
+            self.env.insert(local, alternatives(cond, left, right, span));
         }
+    }
+
+    /// `this`, where there is one.
+    fn this_value(&self, span: Span) -> Option<Shared> {
+        let this = ClassRef { file: self.module.file, id: self.this? };
+        Some(Value::new(ValueKind::This(this), span))
     }
 
     fn unassigned(&self, local: LocalId, span: Span) -> Shared {
@@ -280,6 +308,29 @@ impl<'a> Execution<'a> {
         self.env.insert(local, value);
     }
 
+    /// An object changed: so did what other variables hold of it, itself or as an element of a list.
+    fn change(&mut self, before: &Shared, after: &Shared, span: Span) {
+        if matches!(before.kind, ValueKind::Null | ValueKind::Undefined) {
+            return;
+        }
+        let list = match &before.kind {
+            ValueKind::Element(list) => Some(list),
+            _ => None,
+        };
+        let mut changed: Vec<(LocalId, Shared)> = Vec::new();
+        for (local, value) in &self.env {
+            if Arc::ptr_eq(value, before) {
+                changed.push((*local, Arc::clone(after)));
+            } else if list.is_some_and(|list| Arc::ptr_eq(value, list)) {
+                let each = vec![Member::Each(Arc::clone(after))];
+                changed.push((*local, Value::new(ValueKind::Array(each), span)));
+            }
+        }
+        for (local, value) in changed {
+            self.set_local(local, value);
+        }
+    }
+
     /// `base.slot = ..`: the variable at the root of `base` becomes a changed object.
     fn assign_slot(&mut self, base: ExprId, slot: Slot, span: Span, depth: u8) {
         if depth > 20 {
@@ -289,12 +340,15 @@ impl<'a> Execution<'a> {
             ExprKind::Name(Binding::Local(local)) => {
                 let before = self.local(*local, span);
                 let value = with_slot(&before, slot, span);
+                self.change(&before, &value, span);
                 self.set_local(*local, value);
             }
             ExprKind::This => {
-                if let Slot::Named { key, value, .. } = slot {
-                    self.own.insert(key.clone(), Arc::clone(&value));
-                    self.out.this_fields.push((key, value));
+                if let Slot::Named { key, value, .. } = &slot {
+                    self.out.this_fields.push((key.clone(), Arc::clone(value)));
+                    if let Some(before) = self.own.clone().or_else(|| self.this_value(span)) {
+                        self.own = Some(with_slot(&before, slot, span));
+                    }
                 }
             }
             ExprKind::Field { base: outer, name, name_span } => {
@@ -306,218 +360,27 @@ impl<'a> Execution<'a> {
             _ => {}
         }
     }
-
-    fn local(&self, local: LocalId, span: Span) -> Shared {
-        self.env.get(&local).cloned().unwrap_or_else(|| {
-            // An own variable that is read before any assignment here was assigned elsewhere: in a loop, by a closure.
-            self.unassigned(local, span)
-        })
-    }
-
-    fn binding(&mut self, binding: &Binding, span: Span) -> Shared {
-        let file = self.module.file;
-        let kind = match binding {
-            Binding::Local(local) => return self.local(*local, span),
-            Binding::Function(id) => ValueKind::Function(FunctionRef { file, id: *id }),
-            Binding::Class(id) => ValueKind::Class(ClassRef { file, id: *id }),
-            Binding::Import(id) => ValueKind::Import(file, *id),
-            Binding::Global(name) => ValueKind::Global(name.clone()),
-        };
-        Value::new(kind, span)
-    }
-
-    fn eval(&mut self, id: ExprId) -> Shared {
-        let expr = self.module.expr(id);
-        let span = expr.span;
-        self.spent += 1;
-        if self.spent > BUDGET {
-            return Value::new(ValueKind::Opaque("function too large to follow", Vec::new()), span);
-        }
-        let kind = match &expr.kind {
-            ExprKind::Text(text) => ValueKind::Text(text.clone()),
-            ExprKind::Number(text) => ValueKind::Number(text.clone()),
-            ExprKind::Bool(value) => ValueKind::Bool(*value),
-            ExprKind::Null => ValueKind::Null,
-            ExprKind::Undefined => ValueKind::Undefined,
-            ExprKind::This | ExprKind::Super => match self.this {
-                Some(id) if matches!(expr.kind, ExprKind::Super) => {
-                    ValueKind::Super(ClassRef { file: self.module.file, id })
-                }
-                Some(id) => ValueKind::This(ClassRef { file: self.module.file, id }),
-                None => ValueKind::Opaque("`this` outside a class", Vec::new()),
-            },
-            ExprKind::Name(binding) => return self.binding(binding, span),
-            ExprKind::Field { base, name, .. } => return self.field(*base, name, span),
-            ExprKind::Index { base, index } => {
-                let (base, index) = (self.eval(*base), self.eval(*index));
-                return Value::index(&base, &index, span);
-            }
-            ExprKind::Element(base) => return Value::element(&self.eval(*base), span),
-            ExprKind::Rest { base, except } => ValueKind::Rest(self.eval(*base), except.clone().into()),
-            ExprKind::Subset(base) => ValueKind::Subset(self.eval(*base)),
-            ExprKind::Object(entries) => {
-                let entries = entries.iter().map(|entry| self.slot(entry)).collect();
-                ValueKind::Object { base: None, entries }
-            }
-            ExprKind::Array(items) => ValueKind::Array(
-                items
-                    .iter()
-                    .map(|item| match item {
-                        Item::One(value) => Member::One(self.eval(*value)),
-                        Item::Spread(value) => Member::Spread(self.eval(*value)),
-                        Item::Each(value) => Member::Each(self.eval(*value)),
-                    })
-                    .collect(),
-            ),
-            ExprKind::Call(call) => return self.call(id, call, span),
-            ExprKind::Cond { cond, then, otherwise } => {
-                let cond = self.eval(*cond);
-                let then = self.under(&cond, true, *then);
-                let otherwise = self.under(&cond, false, *otherwise);
-                ValueKind::Cond { cond, then, otherwise }
-            }
-            ExprKind::Fallback { left, right, when } => {
-                ValueKind::Fallback { left: self.eval(*left), right: self.eval(*right), when: *when }
-            }
-            ExprKind::And { left, right } => {
-                let left = self.eval(*left);
-                let right = self.under(&left, true, *right);
-                ValueKind::And(left, right)
-            }
-            ExprKind::Not(inner) => ValueKind::Not(self.eval(*inner)),
-            ExprKind::Compare { left, right, equal } => {
-                ValueKind::Compare { left: self.eval(*left), right: self.eval(*right), equal: *equal }
-            }
-            ExprKind::Concat(parts) => ValueKind::Concat(self.all(parts)),
-            ExprKind::Closure(id) => {
-                self.closure(*id);
-                ValueKind::Function(FunctionRef { file: self.module.file, id: *id })
-            }
-            ExprKind::Sql(text) => {
-                let holes = self.all(&text.holes);
-                let value = Value::new(ValueKind::Sql(Arc::new((**text).clone()), holes), span);
-                self.out.sql.push((Arc::clone(&value), self.guards.clone()));
-                return value;
-            }
-            ExprKind::Opaque { why, operands } => ValueKind::Opaque(why, self.all(operands)),
-        };
-        Value::new(kind, span)
-    }
-
-    fn all(&mut self, ids: &[ExprId]) -> Vec<Shared> {
-        ids.iter().map(|id| self.eval(*id)).collect()
-    }
-
-    /// An expression that is evaluated only where a condition holds (or fails).
-    fn under(&mut self, cond: &Shared, holds: bool, id: ExprId) -> Shared {
-        let outer = self.guards.clone();
-        self.guards = Some(Arc::new(Guard { cond: Arc::clone(cond), holds, outer: outer.clone() }));
-        let value = self.eval(id);
-        self.guards = outer;
-        value
-    }
-
-    fn field(&mut self, base: ExprId, name: &str, span: Span) -> Shared {
-        if matches!(self.module.expr(base).kind, ExprKind::This)
-            && let Some(value) = self.own.get(name)
-        {
-            return Arc::clone(value);
-        }
-        let base = self.eval(base);
-        let unknown = Value::new(ValueKind::Field(Arc::clone(&base), name.to_owned()), span);
-        self.out.reads.push(unknown);
-        Value::field(&base, name, span)
-    }
-
-    fn slot(&mut self, entry: &Entry) -> Slot {
-        match entry {
-            Entry::Named { key, key_span, value } => {
-                Slot::Named { key: key.clone(), key_span: *key_span, value: self.eval(*value) }
-            }
-            Entry::Computed { key, value } => {
-                let key_value = self.eval(*key);
-                let value = self.eval(*value);
-                match &key_value.kind {
-                    ValueKind::Text(key) => Slot::Named { key: key.clone(), key_span: key_value.span, value },
-                    _ => Slot::Computed { key: key_value, value },
-                }
-            }
-            Entry::Spread(value) => Slot::Spread(self.eval(*value)),
-        }
-    }
-
-    /// Keeps the variables as the closure finds them, and lets its own assignments reach here.
-    fn closure(&mut self, id: FunctionId) {
-        self.out.closures.insert(id, self.env.clone());
-        let reference = FunctionRef { file: self.module.file, id };
-        for local in assigned_outside(self.module, id) {
-            let span = self.module.locals[local.at()].span;
-            let before = self.local(local, span);
-            let left = Value::new(ValueKind::Leaves(reference, local), span);
-            let either = Value::new(ValueKind::Either(vec![before, left]), span);
-            self.set_local(local, either);
-        }
-    }
-
-    fn call(&mut self, id: ExprId, call: &Call, span: Span) -> Shared {
-        let callee_expr = self.module.expr(call.callee);
-        let callee = match &callee_expr.kind {
-            // Not `self.field`: a method is no read of a column, and its receiver must stay visible.
-            ExprKind::Field { base, name, .. } => {
-                let base = self.eval(*base);
-                Value::method(base, name, callee_expr.span)
-            }
-            _ => self.eval(call.callee),
-        };
-        let args: Vec<Argument> =
-            call.args.iter().map(|arg| Argument { value: self.eval(arg.value), spread: arg.spread }).collect();
-        let site = CallSite { function: self.function, expr: id, span };
-        let made = Arc::new(CallValue { site, callee, args, is_new: call.is_new, type_args: call.type_args.clone() });
-        self.out.calls.push(Event { call: Arc::clone(&made), guards: self.guards.clone() });
-        for (at, arg) in call.args.iter().enumerate() {
-            self.touch(arg.value, Some(u32::try_from(at).unwrap_or(u32::MAX)), &made, span);
-        }
-        if self.module.lends
-            && let ExprKind::Field { base, .. } = &callee_expr.kind
-        {
-            self.touch(*base, None, &made, span);
-        }
-        Value::new(ValueKind::Call(made), span)
-    }
-
-    /// The callee may assign fields of a variable that it is given.
-    fn touch(&mut self, arg: ExprId, slot: Option<u32>, call: &Arc<CallValue>, span: Span) {
-        let ExprKind::Name(Binding::Local(local)) = self.module.expr(arg).kind else { return };
-        let Some(before) = self.env.get(&local) else { return };
-        let can_change = matches!(
-            before.kind,
-            ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. } | ValueKind::Param(..)
-        ) || (self.module.lends
-            && matches!(
-                before.kind,
-                ValueKind::Cond { .. }
-                    | ValueKind::Either(_)
-                    | ValueKind::Element(_)
-                    | ValueKind::Field(..)
-                    | ValueKind::Fallback { .. }
-                    | ValueKind::And(..)
-                    | ValueKind::Array(_)
-                    | ValueKind::Text(_)
-            ));
-        let in_tree = self.module.lends
-            || matches!(call.callee.kind, ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..))
-                || call.receiver().is_some_and(|receiver| rooted_in_this(receiver));
-        if can_change && in_tree {
-            let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(before) };
-            self.env.insert(local, Value::new(kind, span));
-        }
-    }
 }
 
-fn rooted_in_this(value: &Shared) -> bool {
+/// One of two ways to here.
+fn alternatives(cond: Option<&Shared>, left: Shared, right: Shared, span: Span) -> Shared {
+    let kind = match cond {
+        Some(cond) => ValueKind::Cond { cond: Arc::clone(cond), then: left, otherwise: right },
+        None => ValueKind::Either(vec![left, right]),
+    };
+    Value::new(kind, span)
+}
+
+/// Whether a key of an object was assigned on some way to here.
+fn assigns(value: &Shared, name: &str) -> bool {
     match &value.kind {
-        ValueKind::This(_) => true,
-        ValueKind::Field(base, _) => rooted_in_this(base),
+        ValueKind::Object { base, entries } => {
+            entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if key == name))
+                || base.as_ref().is_some_and(|base| assigns(base, name))
+        }
+        ValueKind::Cond { then, otherwise, .. } => assigns(then, name) || assigns(otherwise, name),
+        ValueKind::Either(values) => values.iter().any(|value| assigns(value, name)),
+        ValueKind::After { before, .. } => assigns(before, name),
         _ => false,
     }
 }
@@ -553,14 +416,32 @@ fn conjunction(guards: &Guards) -> Option<Shared> {
     result
 }
 
-/// Variables of functions around that a closure assigns by name.
+/// The variable that a chain of fields starts from.
+fn root(module: &Module, mut at: ExprId) -> Option<LocalId> {
+    for _ in 0..20 {
+        match &module.expr(at).kind {
+            ExprKind::Name(Binding::Local(local)) => return Some(*local),
+            ExprKind::Field { base, .. } => at = *base,
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Variables of functions around that a closure assigns, them or their fields.
 fn assigned_outside(module: &Module, id: FunctionId) -> Vec<LocalId> {
-    fn visit(module: &Module, id: FunctionId, statements: &[Stmt], out: &mut BTreeMap<LocalId, ()>) {
+    fn visit(module: &Module, id: FunctionId, statements: &[Stmt], out: &mut BTreeSet<LocalId>) {
         for statement in statements {
             match statement {
-                Stmt::Assign { target: Place::Local(local), .. } => {
-                    if module.locals.get(local.at()).is_some_and(|l| l.function != id) {
-                        out.insert(*local, ());
+                Stmt::Assign { target, .. } => {
+                    let local = match target {
+                        Place::Local(local) => Some(*local),
+                        Place::Field { base, .. } | Place::Index { base, .. } => root(module, *base),
+                    };
+                    if let Some(local) = local
+                        && module.locals.get(local.at()).is_some_and(|l| l.function != id)
+                    {
+                        out.insert(local);
                     }
                 }
                 Stmt::If { then, otherwise, .. } => {
@@ -573,11 +454,11 @@ fn assigned_outside(module: &Module, id: FunctionId) -> Vec<LocalId> {
                     visit(module, id, catch, out);
                     visit(module, id, finally, out);
                 }
-                Stmt::Assign { .. } | Stmt::Expr(_) | Stmt::Return(_) | Stmt::Throw(_) => {}
+                Stmt::Expr(_) | Stmt::Return(_) | Stmt::Throw(_) => {}
             }
         }
     }
-    let mut out = BTreeMap::new();
+    let mut out = BTreeSet::new();
     visit(module, id, &module.function(id).body, &mut out);
-    out.into_keys().collect()
+    out.into_iter().collect()
 }

@@ -45,6 +45,8 @@ pub struct Summary {
     pub returns: Option<Shared>,
     /// Parameters whose fields were assigned: their value at the end.
     pub exits: BTreeMap<u32, Shared>,
+    /// What `this` is at the end, where its fields were assigned.
+    pub this_exit: Option<Shared>,
     /// `this.name = value`.
     pub this_fields: Vec<(String, Shared)>,
     /// Every value that one of the function's own variables takes; closures that are declared earlier read them.
@@ -86,3 +88,6 @@ impl Event {
         self.call.site.span
     }
 }
+
+#[cfg(test)]
+mod tests;

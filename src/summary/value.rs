@@ -61,6 +61,8 @@ impl Value {
     pub fn field(base: &Shared, name: &str, span: Span) -> Shared {
         match &base.kind {
             ValueKind::Object { base: below, entries } => Self::field_of_entries(below.as_ref(), entries, name, span),
+            // `null.x` throws: nothing comes of it.
+            ValueKind::Null | ValueKind::Undefined => Self::new(ValueKind::Either(Vec::new()), span),
             _ => Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span),
         }
     }
@@ -93,6 +95,17 @@ impl Value {
                 }
                 Self::new(ValueKind::Fallback { left, right: rest(), when: Missing::Undefined }, span)
             }
+        }
+    }
+
+    /// The callee of `base.name(..)`: what an object that is written out holds under the name; else a field, so that what the
+    /// method is called on stays visible with all that was assigned to it.
+    pub fn method(base: &Shared, name: &str, span: Span) -> Shared {
+        let is_held = |slot: &Slot| matches!(slot, Slot::Named { key, .. } if key == name);
+        match &base.kind {
+            ValueKind::Object { base: None, .. } => Self::field(base, name, span),
+            ValueKind::Object { entries, .. } if entries.iter().any(is_held) => Self::field(base, name, span),
+            _ => Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span),
         }
     }
 
@@ -160,11 +173,10 @@ impl ValueKind {
             Self::Field(base, _) | Self::Element(base) | Self::Rest(base, _) | Self::Subset(base) | Self::Not(base) => {
                 visit(base);
             }
-            Self::Index(left, right) | Self::And(left, right) => {
-                visit(left);
-                visit(right);
-            }
-            Self::Fallback { left, right, .. } | Self::Compare { left, right, .. } => {
+            Self::Index(left, right)
+            | Self::And(left, right)
+            | Self::Fallback { left, right, .. }
+            | Self::Compare { left, right, .. } => {
                 visit(left);
                 visit(right);
             }

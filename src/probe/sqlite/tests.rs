@@ -47,9 +47,12 @@ fn config(columns: &[Asked]) -> (Config, Schema) {
             column: (*column).into(),
             contract: None,
             decision: None,
+            decision_exists: None,
             form: None,
             cohorts: cohorts.collect(),
             line: None,
+            contract_line: None,
+            decision_line: None,
         });
         schema.columns.push(TrackedColumn {
             table: (*table).into(),

@@ -1,0 +1,298 @@
+//! Who calls a function: written calls, functions handed over, calls by a constant name, calls by a framework.
+//!
+//! Linking is lazy. A call can only reach a function whose name it mentions, so calls are indexed by that name once, and resolved
+//! when the callers of a function of that name are asked for.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::graph::calls::{Edge, EdgeKind, handed_bindings};
+use crate::graph::{Graph, Unit, entries};
+use crate::ir::{FunctionId, FunctionKind, Imported};
+use crate::source::FileId;
+use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Member, Shared, Slot, ValueKind};
+
+/// A call: the function it is written in and its place among that function's calls.
+pub(super) type At = (FunctionRef, usize);
+
+/// Calls by what they mention.
+#[derive(Debug, Default)]
+pub(super) struct CallIndex<'a> {
+    by_name: BTreeMap<&'a str, Vec<At>>,
+    /// The called function stands there itself.
+    direct: BTreeMap<FunctionRef, Vec<At>>,
+    /// Functions handed over as arguments, with the argument's place.
+    handed: BTreeMap<FunctionRef, Vec<(At, usize)>>,
+    /// Callees without a name of their own: variables, results of calls, elements.
+    nameless: Vec<At>,
+    /// Functions that stand in an object beside a constant that names it: `{ id: 'mail.send', handler }`.
+    labelled: BTreeMap<FunctionRef, Vec<&'a str>>,
+    /// Calls that mention such a constant.
+    by_label: BTreeMap<&'a str, Vec<At>>,
+}
+
+impl<'a> CallIndex<'a> {
+    pub(super) fn new(units: &'a BTreeMap<FileId, Unit>) -> Self {
+        let mut index = Self::default();
+        for (file, unit) in units {
+            for (at, summary) in unit.summary.functions.iter().enumerate() {
+                let function = FunctionRef { file: *file, id: FunctionId::of(at) };
+                for (nth, event) in summary.calls.iter().enumerate() {
+                    index.add(unit, (function, nth), &event.call);
+                }
+                for values in summary.assigned.values() {
+                    for value in values {
+                        index.label(value, 3);
+                    }
+                }
+            }
+            unit.summary.exported.values().for_each(|value| index.label(value, 3));
+        }
+        let labels: std::collections::BTreeSet<&str> = index.labelled.values().flatten().copied().collect();
+        index.by_label.retain(|label, _| labels.contains(label));
+        index
+    }
+
+    fn add(&mut self, unit: &'a Unit, at: At, call: &'a CallValue) {
+        match &call.callee.kind {
+            ValueKind::Function(function) => self.direct.entry(*function).or_default().push(at),
+            ValueKind::Field(_, name) => self.by_name.entry(name).or_default().push(at),
+            ValueKind::Import(_, id) => {
+                let import = unit.module.imports.get(id.at());
+                match import.map(|import| &import.what) {
+                    Some(Imported::Named(name)) => self.by_name.entry(name).or_default().push(at),
+                    _ => self.nameless.push(at),
+                }
+            }
+            ValueKind::Class(class) => {
+                let name = unit.module.classes.get(class.id.at()).map_or("", |class| class.name.as_str());
+                self.by_name.entry(name).or_default().push(at);
+            }
+            ValueKind::Global(_) => {}
+            _ => self.nameless.push(at),
+        }
+        for (nth, arg) in call.args.iter().enumerate() {
+            for function in functions_in(&arg.value) {
+                self.handed.entry(function).or_default().push((at, nth));
+            }
+            self.label(&arg.value, 3);
+            for text in texts_in(&arg.value) {
+                self.by_label.entry(text).or_default().push(at);
+            }
+        }
+    }
+
+    /// Objects with one function and constants that could name it.
+    fn label(&mut self, value: &'a Shared, fuel: u8) {
+        let Some(fuel) = fuel.checked_sub(1) else { return };
+        match &value.kind {
+            ValueKind::Object { entries, .. } => {
+                let mut functions = Vec::new();
+                let mut labels = Vec::new();
+                for entry in entries {
+                    let Slot::Named { value, .. } = entry else { continue };
+                    match &value.kind {
+                        ValueKind::Function(function) => functions.push(*function),
+                        ValueKind::Text(text) if is_label(text) => labels.push(text.as_str()),
+                        _ => self.label(value, fuel),
+                    }
+                }
+                if let ([function], false) = (functions.as_slice(), labels.is_empty()) {
+                    self.labelled.entry(*function).or_default().extend(labels);
+                }
+            }
+            ValueKind::Array(members) => {
+                for member in members {
+                    if let Member::One(inner) = member {
+                        self.label(inner, fuel);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A constant that is made to be a name: several words, held together by `.`, `-`, `:`, `_` or `/`.
+fn is_label(text: &str) -> bool {
+    let joined = text.split(['.', '-', ':', '_', '/']).filter(|word| !word.is_empty()).count() > 1;
+    joined
+        && text.len() >= 8
+        && text.len() <= 80
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-:_/".contains(c))
+}
+
+fn texts_in(value: &Shared) -> Vec<&str> {
+    match &value.kind {
+        ValueKind::Text(text) if is_label(text) => vec![text],
+        ValueKind::Object { entries, .. } => entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Slot::Named { value, .. } => match &value.kind {
+                    ValueKind::Text(text) if is_label(text) => Some(text.as_str()),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The functions that an argument hands over: itself, or those in its object.
+fn functions_in(value: &Shared) -> Vec<FunctionRef> {
+    match &value.kind {
+        ValueKind::Function(function) => vec![*function],
+        ValueKind::Object { entries, .. } => entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Slot::Named { value, .. } => match value.kind {
+                    ValueKind::Function(function) => Some(function),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+impl Graph<'_> {
+    /// Who calls a function, framework calls included; sorted by place.
+    pub fn callers(&self, of: FunctionRef) -> Rc<Vec<Edge>> {
+        if let Some(known) = self.callers.borrow().get(&of) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(self.find_callers(of));
+        self.callers.borrow_mut().insert(of, Rc::clone(&found));
+        found
+    }
+
+    fn event(&self, at: At) -> Option<&Event> {
+        self.summary(at.0)?.calls.get(at.1)
+    }
+
+    fn find_callers(&self, of: FunctionRef) -> Vec<Edge> {
+        let Some(declared) = self.function(of) else { return Vec::new() };
+        let class = declared.class.map(|id| ClassRef { file: of.file, id });
+        let name = match declared.kind {
+            FunctionKind::Constructor => class.and_then(|class| self.class(class)).map_or("", |class| &class.name),
+            _ => declared.name.as_str(),
+        };
+        let mut names = vec![name.to_owned()];
+        names.extend(class.map_or_else(Vec::new, |class| self.names_of_class(class)));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let _limit = self.limit(Rc::new(self.sources.mentions(&names).into_iter().flatten().collect()));
+        let index = &self.index;
+        let mut candidates: Vec<At> = Vec::new();
+        candidates.extend(index.direct.get(&of).into_iter().flatten());
+        candidates.extend(index.by_name.get(name).into_iter().flatten());
+        candidates.extend(self.nameless.get_or_init(|| self.resolve_nameless()).get(&of).into_iter().flatten());
+        candidates.sort_unstable();
+        candidates.dedup();
+
+        let mut edges = Vec::new();
+        for at in candidates {
+            let Some(event) = self.event(at) else { continue };
+            self.refuel();
+            for target in self.targets(&event.call) {
+                if target.function == of {
+                    edges.push(edge(at.0, event, target.certain, EdgeKind::Call(Arc::clone(&event.call))));
+                }
+            }
+        }
+        for (at, nth) in index.handed.get(&of).into_iter().flatten() {
+            let Some(event) = self.event(*at) else { continue };
+            self.refuel();
+            let targets = self.targets(&event.call);
+            let bindings = handed_bindings(self, &event.call, &targets, *nth, of);
+            let to_library = targets.is_empty();
+            edges.push(Edge { to_library, ..edge(at.0, event, true, EdgeKind::Callback(bindings)) });
+        }
+        for label in index.labelled.get(&of).into_iter().flatten() {
+            for at in index.by_label.get(label).into_iter().flatten() {
+                let Some(event) = self.event(*at) else { continue };
+                let hands_it_over = index.handed.get(&of).is_some_and(|all| all.iter().any(|(known, _)| known == at));
+                if !hands_it_over {
+                    edges.push(edge(at.0, event, false, EdgeKind::Framework));
+                }
+            }
+        }
+        for (route, runs, span) in self.framework_edges.get_or_init(|| entries::framework_edges(self)) {
+            if *runs == of {
+                let kind = EdgeKind::Framework;
+                edges.push(Edge { caller: *route, span: *span, guards: None, certain: true, to_library: true, kind });
+            }
+        }
+        edges.sort_by_key(|edge| (edge.span, edge.caller));
+        edges
+    }
+
+    /// Calls whose callee has no name of its own, by the functions they reach: resolved all at once.
+    fn resolve_nameless(&self) -> BTreeMap<FunctionRef, Vec<At>> {
+        let _limit = self.limit(Rc::default());
+        let mut found: BTreeMap<FunctionRef, Vec<At>> = BTreeMap::new();
+        for at in &self.index.nameless {
+            let Some(event) = self.event(*at) else { continue };
+            self.refuel();
+            for target in self.targets(&event.call) {
+                found.entry(target.function).or_default().push(*at);
+            }
+        }
+        found
+    }
+
+    /// What code that uses a class can call it: its name, that of an instance, its bases and interfaces.
+    pub fn names_of_class(&self, class: ClassRef) -> Vec<String> {
+        let mut names = Vec::new();
+        for owner in self.lineage(class).iter().copied() {
+            if let Some(declared) = self.class(owner).filter(|declared| !declared.name.is_empty()) {
+                let mut letters = declared.name.chars();
+                let instance =
+                    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect());
+                names.extend([declared.name.clone(), instance]);
+            }
+        }
+        names
+    }
+
+    /// The name under which a module keeps what a registration made: `setToken` of `router({ setToken: t.mutation(f) })`.
+    pub fn registered_name(&self, of: FunctionRef) -> Option<String> {
+        if self.function(of)?.name != "<closure>" {
+            return None;
+        }
+        let unit = self.unit(of.file)?;
+        let body = unit.summary.functions.first()?;
+        body.assigned.iter().find_map(|(local, values)| {
+            let variable = unit.module.locals.get(local.at())?.name.clone();
+            values.iter().find_map(|value| name_within(value, of, &variable, 8))
+        })
+    }
+
+    /// The constants that name a function where it is registered: `{ id: 'mail.send', handler }`.
+    pub fn labels(&self, of: FunctionRef) -> &[&str] {
+        self.index.labelled.get(&of).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn edge(caller: FunctionRef, event: &Event, certain: bool, kind: EdgeKind) -> Edge {
+    Edge { caller, span: event.span(), guards: event.guards.clone(), certain, to_library: false, kind }
+}
+
+/// The name of the variable or key that holds a function, through the calls that wrap it.
+fn name_within(value: &Shared, of: FunctionRef, name: &str, fuel: u8) -> Option<String> {
+    let fuel = fuel.checked_sub(1)?;
+    match &value.kind {
+        ValueKind::Function(function) if *function == of => Some(name.to_owned()),
+        ValueKind::Call(call) => {
+            let args = call.args.iter().find_map(|arg| name_within(&arg.value, of, name, fuel));
+            args.or_else(|| call.receiver().and_then(|receiver| name_within(receiver, of, name, fuel)))
+        }
+        ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
+            Slot::Named { key, value, .. } => name_within(value, of, &format!("{name}.{key}"), fuel),
+            Slot::Computed { .. } | Slot::Spread(_) => None,
+        }),
+        _ => None,
+    }
+}

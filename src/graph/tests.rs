@@ -1,0 +1,80 @@
+//! Which functions the calls of small programs reach.
+
+use crate::graph::bench::Tree;
+
+#[test]
+fn a_method_of_an_interface_is_every_implementation_and_so_uncertain() {
+    let tree = Tree::one(
+        "interface Store { put(t: string): void }
+         class Memory implements Store { put(t: string) {} }
+         class Disk implements Store { put(t: string) {} }
+         export function run(store: Store) { store.put('x'); }",
+    );
+    let mut reached = tree.reached("run");
+    reached.sort();
+    assert_eq!(reached, ["Disk.put?", "Memory.put?"]);
+}
+
+#[test]
+fn a_method_of_an_injected_class_is_certain_and_an_inherited_one_is_the_bases() {
+    let tree = Tree::one(
+        "class Base { save() {} }
+         class Users extends Base { find() {} }
+         export class Auth { constructor(private users: Users) {} login() { this.users.find(); this.users.save(); } }",
+    );
+    assert_eq!(tree.reached("Auth.login"), ["Users.find", "Base.save"]);
+}
+
+#[test]
+fn imports_are_followed_through_barrels_renames_and_tsconfig_paths() {
+    let tree = Tree::of(&[
+        ("src/users/users.ts", "export function find() {} export default function make() {}"),
+        (
+            "src/users/index.ts",
+            "export { find as findUser } from './users'; export { default as makeUser } from './users';",
+        ),
+        ("src/index.ts", "export * from './users';"),
+        (
+            "src/app.ts",
+            "import { findUser } from '@app/index'; import { makeUser } from './users'; import * as all from '.';
+             export function run() { findUser(); makeUser(); all.findUser(); }",
+        ),
+    ]);
+    assert_eq!(tree.reached("run"), ["find", "make", "find"]);
+}
+
+#[test]
+fn barrels_that_export_each_other_end() {
+    let tree = Tree::of(&[
+        ("src/a.ts", "export * from './b';"),
+        ("src/b.ts", "export * from './a'; export function there() {}"),
+        ("src/app.ts", "import { there, gone } from './a'; export function run() { there(); gone(); }"),
+    ]);
+    assert_eq!(tree.reached("run"), ["there"]);
+}
+
+#[test]
+fn a_field_assigned_in_the_constructor_has_the_type_of_what_was_assigned() {
+    let tree = Tree::one(
+        "class Users { find() {} }
+         class Other { find() {} }
+         export class Auth { private users; constructor() { this.users = new Users(); } login() { this.users.find(); } }",
+    );
+    assert_eq!(tree.reached("Auth.login"), ["Users.find"]);
+}
+
+#[test]
+fn callers_are_known_across_files() {
+    let tree = Tree::of(&[
+        ("src/store.ts", "export function store() {}"),
+        (
+            "src/app.ts",
+            "import { store } from './store'; export function a() { store(); } export const b = () => store();",
+        ),
+    ]);
+    let graph = tree.graph();
+    let store = tree.function(&graph, "store");
+    let mut callers: Vec<String> = graph.callers(store).iter().map(|edge| graph.name(edge.caller)).collect();
+    callers.sort();
+    assert_eq!(callers, ["a", "b"]);
+}

@@ -1,0 +1,213 @@
+//! The result of a call: made here, passed through, or told by its name.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::provenance::chain::{Chain, one, unknown};
+use crate::provenance::meaning::Evaluator;
+use crate::provenance::path::{Hop, Origin};
+use crate::rules::{Form, Mint};
+use crate::sites;
+use crate::summary::{CallValue, Shared, ValueKind};
+
+impl Evaluator<'_, '_> {
+    /// A key, at any depth, of a result that a mint row describes.
+    pub(super) fn minted_key(&self, value: &Shared, base: &Shared, name: &str) -> Option<Vec<Chain>> {
+        let mut keys = vec![name.to_owned()];
+        let mut at = Arc::clone(base);
+        for _ in 0..12 {
+            match &at.kind {
+                ValueKind::Call(call) if self.graph.targets(call).is_empty() => {
+                    let mint = self.mint(call)?;
+                    keys.reverse();
+                    let path = keys.join(".");
+                    let below = |key: &String| {
+                        path.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                    };
+                    let fits = mint.keys.is_empty() || mint.keys.iter().any(below);
+                    return fits.then(|| self.minted(value, call, mint));
+                }
+                ValueKind::Field(inner, key) => {
+                    if let Some(next) = self.graph.expand(&at).filter(|next| !Arc::ptr_eq(next, &at)) {
+                        at = next;
+                    } else {
+                        keys.push(key.clone());
+                        at = Arc::clone(inner);
+                    }
+                }
+                ValueKind::Captured(..)
+                | ValueKind::Leaves(..)
+                | ValueKind::Import(..)
+                | ValueKind::After { .. }
+                | ValueKind::Call(_) => match self.graph.expand(&at) {
+                    Some(next) if !Arc::ptr_eq(&next, &at) => at = next,
+                    _ => return None,
+                },
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    pub(super) fn mint(&self, call: &CallValue) -> Option<&Mint> {
+        mint_of(self.graph, call)
+    }
+
+    fn minted(&self, value: &Shared, call: &CallValue, mint: &Mint) -> Vec<Chain> {
+        let mut chains = one(Origin::Fresh, value, format!("{} at {}", mint.what, self.place(call.site.span)));
+        let atom = &mut chains[0][0];
+        atom.form = Some(mint.form);
+        atom.definite = mint.keys.is_empty();
+        atom.mint = Some(call.site);
+        atom.inferred = mint.inferred;
+        atom.trail = vec![Hop { span: call.site.span, what: mint.what.clone() }];
+        chains
+    }
+
+    pub(super) fn call(&self, value: &Shared, call: &Arc<CallValue>, fuel: u8) -> Vec<Chain> {
+        let targets = self.graph.targets(call);
+        if !targets.is_empty() {
+            let certain = targets.iter().all(|target| target.certain);
+            if let Some(inner) = self.graph.expand(value) {
+                let mut chains = self.eval(&inner, fuel);
+                let name = self.graph.name(targets[0].function);
+                for atom in chains.iter_mut().flatten() {
+                    atom.inferred |= !certain;
+                    atom.trail.insert(0, Hop { span: call.site.span, what: format!("result of {name}()") });
+                    atom.trail.truncate(40);
+                }
+                return chains;
+            }
+            let name = self.graph.name(targets[0].function);
+            return unknown(value, format!("{name}() returns nothing that can be followed"));
+        }
+        if let Some(mint) = self.mint(call) {
+            return self.minted(value, call, mint);
+        }
+        if let Some(model) = sites::model_read(self.graph, self.schema, call) {
+            let table = &self.schema.models[model.0].table;
+            return one(Origin::Supplied, value, format!("a row of {table}"));
+        }
+        let path = self.graph.callee_path(call);
+        if let Some(chains) = self.passed(value, call, path.as_deref(), fuel) {
+            return chains;
+        }
+        self.by_name(value, call, path.as_deref(), fuel)
+    }
+
+    fn passed(&self, value: &Shared, call: &CallValue, path: Option<&str>, fuel: u8) -> Option<Vec<Chain>> {
+        let path = path?;
+        let row = self.graph.rules.pass().find(|row| row.call.matches(path))?;
+        let parts: Vec<Shared> = row.from.iter().flat_map(|path| self.graph.argument(call, path)).collect();
+        if parts.is_empty() && !row.from.is_empty() {
+            return None;
+        }
+        let mut chains = match parts.as_slice() {
+            [only] => self.eval(only, fuel),
+            several => self.concat(value, several, fuel),
+        };
+        if let Some(form) = row.form {
+            for atom in chains.iter_mut().flatten().filter(|atom| atom.form.is_some()) {
+                atom.form = Some(form);
+                atom.definite = true;
+                atom.trail.insert(0, Hop { span: call.site.span, what: format!("through {}", row.call.text()) });
+            }
+        }
+        Some(chains)
+    }
+
+    /// Whether a value is, or is made of, what an entry point is given.
+    fn comes_in(&self, value: &Shared, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        match &value.kind {
+            ValueKind::Param(..) => true,
+            ValueKind::Field(base, _) | ValueKind::Element(base) | ValueKind::Index(base, _) => {
+                self.comes_in(base, fuel)
+            }
+            ValueKind::Call(call) if call.is_new => {
+                call.args.first().is_some_and(|arg| self.comes_in(&arg.value, fuel))
+            }
+            ValueKind::Call(call) => call.receiver().is_some_and(|receiver| self.comes_in(receiver, fuel)),
+            ValueKind::After { before, .. } => self.comes_in(before, fuel),
+            ValueKind::Captured(..) => self.graph.expand(value).is_some_and(|inner| self.comes_in(&inner, fuel)),
+            _ => false,
+        }
+    }
+
+    /// A call that no rule names: by what its name says, and then only as inferred.
+    fn by_name(&self, value: &Shared, call: &CallValue, path: Option<&str>, fuel: u8) -> Vec<Chain> {
+        let name = match (&call.callee.kind, path) {
+            (ValueKind::Field(_, name), _) => name.clone(),
+            (_, Some(path)) => path.rsplit(['.', '#']).next().unwrap_or("").to_owned(),
+            _ => String::new(),
+        };
+        let folded = name.to_lowercase();
+        let makes = ["generate", "create", "mint", "issue", "sign", "make", "random", "new", "rotate", "exchange"];
+        let thing = ["token", "jwt", "secret", "uuid", "key", "code", "nonce", "random"];
+        if makes.iter().any(|verb| folded.starts_with(verb)) && thing.iter().any(|noun| folded.contains(noun)) {
+            let mut chains = one(Origin::Fresh, value, format!("{name}(), whose name says that it makes one"));
+            let atom = &mut chains[0][0];
+            (atom.inferred, atom.definite, atom.mint) = (true, true, Some(call.site));
+            return chains;
+        }
+        let form = match () {
+            () if folded.starts_with("encrypt") || folded.starts_with("seal") => Some(Form::Encrypted),
+            () if folded.starts_with("hash") || folded.starts_with("digest") => Some(Form::Hashed),
+            () => None,
+        };
+        if let (Some(form), Some(first)) = (form, call.args.first()) {
+            let mut chains = self.eval(&first.value, fuel);
+            for atom in chains.iter_mut().flatten() {
+                atom.inferred = true;
+                if atom.form.is_some() {
+                    atom.form = Some(form);
+                }
+            }
+            return chains;
+        }
+        if call.is_new && call.args.len() == 1 {
+            return self.eval(&call.args[0].value, fuel);
+        }
+        // `retry(() => mint())`: most likely what the only function returns.
+        let mut functions = call.args.iter().filter_map(|arg| match arg.value.kind {
+            ValueKind::Function(function) => Some(function),
+            _ => None,
+        });
+        if let (Some(function), None) = (functions.next(), functions.next())
+            && let Some(returns) = self.graph.summary(function).and_then(|summary| summary.returns.as_ref())
+        {
+            let mut chains = self.eval(returns, fuel);
+            chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+            return chains;
+        }
+        // A method of what came in gives a part of it: `searchParams.get('t')`.
+        if let Some(receiver) = call.receiver()
+            && self.comes_in(receiver, 12)
+        {
+            let mut chains = self.eval(receiver, fuel);
+            if chains.iter().flatten().all(|atom| atom.origin == Origin::Supplied) {
+                chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+                return chains;
+            }
+        }
+        let shown = if name.is_empty() { "a call".to_owned() } else { format!("{name}()") };
+        unknown(value, format!("the result of {shown} at {}, which no rule describes", self.place(call.site.span)))
+    }
+}
+
+/// The mint row that describes a library call.
+pub(super) fn mint_of<'a>(graph: &Graph<'a>, call: &CallValue) -> Option<&'a Mint> {
+    let name = match &call.callee.kind {
+        ValueKind::Field(_, name) => Some(name.as_str()),
+        _ => None,
+    };
+    let mut path = None;
+    graph.rules.mint().find(|row| {
+        if row.call.last().is_some_and(|last| name.is_some_and(|name| name != last)) {
+            return false;
+        }
+        let path =
+            path.get_or_insert_with(|| if graph.targets(call).is_empty() { graph.callee_path(call) } else { None });
+        path.as_ref().is_some_and(|path| row.call.matches(path))
+    })
+}

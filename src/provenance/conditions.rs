@@ -1,0 +1,158 @@
+//! Whether a condition holds, as far as constants and what is known of the path decide it.
+
+use std::sync::Arc;
+
+use crate::ir::Missing;
+use crate::provenance::meaning::Evaluator;
+use crate::provenance::path::Origin;
+use crate::summary::{Shared, ValueKind};
+
+impl Evaluator<'_, '_> {
+    /// Evaluates under a further condition.
+    pub(super) fn assuming<T>(&self, cond: &Shared, holds: bool, work: impl FnOnce() -> T) -> T {
+        let before = self.assumed.borrow().len();
+        if before < 40 {
+            self.assumed.borrow_mut().push((Arc::clone(cond), holds));
+        }
+        let result = work();
+        self.assumed.borrow_mut().truncate(before);
+        result
+    }
+
+    /// Whether a condition on the way tells that a value is there: `if (x)`, `if (!x) return`, `x != null`.
+    pub(super) fn is_present(&self, value: &Shared) -> bool {
+        let constant = matches!(
+            value.kind,
+            ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_)
+        );
+        !constant && self.assumed.borrow().iter().any(|(cond, holds)| tells(cond, *holds, value, 12))
+    }
+
+    /// Whether a condition holds, where constants decide it.
+    pub(super) fn holds(&self, cond: &Shared, fuel: u8) -> Option<bool> {
+        let fuel = fuel.checked_sub(1)?;
+        match &cond.kind {
+            ValueKind::Bool(value) => Some(*value),
+            ValueKind::Null | ValueKind::Undefined => Some(false),
+            ValueKind::Text(text) => Some(!text.is_empty()),
+            ValueKind::Number(text) => Some(text != "0"),
+            ValueKind::Not(inner) => self.holds(inner, fuel).map(|value| !value),
+            ValueKind::And(left, right) => match (self.holds(left, fuel), self.holds(right, fuel)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
+            ValueKind::Fallback { left, right, when: Missing::Falsy } => {
+                match (self.holds(left, fuel), self.holds(right, fuel)) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (Some(false), Some(false)) => Some(false),
+                    _ => None,
+                }
+            }
+            ValueKind::Compare { left, right, equal } => {
+                let same = self.same(left, right, fuel)?;
+                Some(same == *equal)
+            }
+            ValueKind::Object { .. } | ValueKind::Array(_) | ValueKind::Function(_) => Some(true),
+            _ => {
+                let resolved = self.graph.resolved(cond);
+                if !Arc::ptr_eq(&resolved, cond) {
+                    let simple = matches!(
+                        resolved.kind,
+                        ValueKind::Bool(_)
+                            | ValueKind::Null
+                            | ValueKind::Undefined
+                            | ValueKind::Text(_)
+                            | ValueKind::Number(_)
+                    );
+                    if simple {
+                        return self.holds(&resolved, fuel);
+                    }
+                }
+                // What was minted or received on this path is there.
+                let chains = self.eval(cond, fuel.min(12));
+                let all = |origin| chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == origin);
+                if chains.is_empty() {
+                    None
+                } else if all(Origin::Fresh) {
+                    Some(true)
+                } else if all(Origin::Null) {
+                    Some(false)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    fn same(&self, left: &Shared, right: &Shared, fuel: u8) -> Option<bool> {
+        let (left, right) = (self.graph.resolved(left), self.graph.resolved(right));
+        let nullish = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
+        let constant = |value: &Shared| match &value.kind {
+            ValueKind::Text(text) | ValueKind::Number(text) => Some(text.clone()),
+            ValueKind::Bool(value) => Some(value.to_string()),
+            _ => None,
+        };
+        match (constant(&left), constant(&right)) {
+            (Some(left), Some(right)) => Some(left == right),
+            (Some(_), None) if nullish(&right) => Some(false),
+            (None, Some(_)) if nullish(&left) => Some(false),
+            _ if nullish(&left) && nullish(&right) => Some(true),
+            // What was minted or received on this path is neither missing nor empty.
+            _ => {
+                let missing =
+                    |value: &Shared| nullish(value) || matches!(&value.kind, ValueKind::Text(t) if t.is_empty());
+                let other = match (missing(&left), missing(&right)) {
+                    (true, false) => &right,
+                    (false, true) => &left,
+                    _ => return None,
+                };
+                let chains = self.eval(other, fuel.min(12));
+                let fresh = chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == Origin::Fresh);
+                (fresh && !chains.is_empty()).then_some(false)
+            }
+        }
+    }
+}
+
+/// Whether `cond` being true (or false) means that `value` is neither null nor empty.
+fn tells(cond: &Shared, holds: bool, value: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &cond.kind {
+        ValueKind::Not(inner) => tells(inner, !holds, value, fuel),
+        ValueKind::And(left, right) if holds => tells(left, true, value, fuel) || tells(right, true, value, fuel),
+        ValueKind::Fallback { left, right, when: Missing::Falsy } if !holds => {
+            tells(left, false, value, fuel) || tells(right, false, value, fuel)
+        }
+        ValueKind::Compare { left, right, equal } => {
+            let missing = |side: &Shared| match &side.kind {
+                ValueKind::Null | ValueKind::Undefined => true,
+                ValueKind::Text(text) => text.is_empty(),
+                _ => false,
+            };
+            let compared = match (missing(left), missing(right)) {
+                (true, false) => right,
+                (false, true) => left,
+                _ => return false,
+            };
+            *equal != holds && is_same(compared, value, fuel)
+        }
+        _ => holds && is_same(cond, value, fuel),
+    }
+}
+
+/// Whether two values are the same variable or field.
+fn is_same(left: &Shared, right: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    Arc::ptr_eq(left, right)
+        || match (&left.kind, &right.kind) {
+            (ValueKind::Field(a, x), ValueKind::Field(b, y)) => x == y && is_same(a, b, fuel),
+            (ValueKind::Param(a, x), ValueKind::Param(b, y)) => a == b && x == y,
+            (ValueKind::Captured(a, x), ValueKind::Captured(b, y)) => a == b && x == y,
+            (ValueKind::Call(a), ValueKind::Call(b)) => {
+                a.site == b.site && a.args.iter().zip(&b.args).all(|(x, y)| is_same(&x.value, &y.value, fuel))
+            }
+            (ValueKind::Text(a), ValueKind::Text(b)) => a == b,
+            _ => false,
+        }
+}

@@ -1,0 +1,269 @@
+//! What small programs write to `users.token`.
+
+use crate::graph::bench::Tree;
+use crate::provenance::{Path, trace};
+
+fn label(path: &Path) -> String {
+    let chain =
+        |chain: &Vec<crate::provenance::Origin>| chain.iter().map(|origin| origin.word()).collect::<Vec<_>>().join(">");
+    path.meaning.chains.iter().map(chain).collect::<Vec<_>>().join("|")
+}
+
+/// `entry: chains` of every path to every write, sorted.
+fn paths(tree: &Tree) -> Vec<String> {
+    let graph = tree.graph();
+    let trace = trace(&graph, &tree.schema);
+    let sites = trace.columns.iter().flat_map(|column| &column.sites);
+    let mut all: Vec<String> =
+        sites.flat_map(|site| &site.paths).map(|path| format!("{}: {}", path.entry.name, label(path))).collect();
+    all.sort();
+    all
+}
+
+/// The paths of one file, which has the client `db` and `randomUUID`.
+fn written(text: &str) -> Vec<String> {
+    paths(&Tree::one(text))
+}
+
+#[test]
+fn a_constant_argument_selects_the_branch() {
+    let found = written(
+        "function store(id: number, keep: boolean) {
+           if (keep) { return db.user.update({ where: { id }, data: { name: 'x' } }); }
+           return db.user.update({ where: { id }, data: { token: randomUUID() } });
+         }
+         export function keeps(id: number) { return store(id, true); }
+         export function renews(id: number) { return store(id, false); }",
+    );
+    assert_eq!(found, ["renews: fresh"]);
+}
+
+#[test]
+fn a_constant_argument_selects_the_value() {
+    let found = written(
+        "function store(id: number, token?: string) {
+           return db.user.update({ where: { id }, data: { token: token ? token : null } });
+         }
+         export function logout(id: number) { return store(id, null); }
+         export function login(id: number) { return store(id, randomUUID()); }
+         export function anything(id: number, token: string) { return store(id, token); }",
+    );
+    assert_eq!(found, ["anything: null|supplied", "login: fresh", "logout: null"]);
+}
+
+#[test]
+fn after_an_early_return_its_condition_no_longer_holds() {
+    let found = written(
+        "async function store(id: number, token: string | null) {
+           if (!token) return null;
+           return db.user.update({ where: { id }, data: { token } });
+         }
+         export function nothing(id: number) { return store(id, null); }
+         export function login(id: number) { return store(id, randomUUID()); }",
+    );
+    assert_eq!(found, ["login: fresh"]);
+}
+
+#[test]
+fn the_key_that_stands_last_is_written() {
+    let found = written(
+        "export function spreadFirst(id: number, body: { name: string }) {
+           const base = { token: null };
+           return db.user.update({ where: { id }, data: { ...base, token: randomUUID() } });
+         }
+         export function spreadLast(id: number) {
+           const base = { token: null };
+           return db.user.update({ where: { id }, data: { token: randomUUID(), ...base } });
+         }
+         export function assigned(id: number) {
+           const data: any = { name: 'x' };
+           Object.assign(data, { token: null });
+           return db.user.update({ where: { id }, data });
+         }
+         export function assignedInto(id: number) {
+           return db.user.update({ where: { id }, data: Object.assign({ token: null }, { token: randomUUID() }) });
+         }",
+    );
+    assert_eq!(found, ["assigned: null", "assignedInto: fresh", "spreadFirst: fresh", "spreadLast: null"]);
+}
+
+#[test]
+fn a_closure_sees_a_const_that_is_declared_after_it() {
+    let found = written(
+        "export async function login(id: number) {
+           const write = () => db.user.update({ where: { id }, data: { token: made } });
+           const made = randomUUID();
+           return write();
+         }",
+    );
+    assert_eq!(found, ["login: fresh"]);
+}
+
+#[test]
+fn a_fallback_is_a_chain_in_its_order() {
+    let found = written(
+        "export async function refresh(id: number) {
+           const user = await db.user.findUnique({ where: { id } });
+           return db.user.update({ where: { id }, data: { token: user.token ?? randomUUID() } });
+         }
+         export async function given(id: number, token?: string) {
+           const user = await db.user.findUnique({ where: { id } });
+           return db.user.update({ where: { id }, data: { token: token ?? user.token ?? randomUUID() } });
+         }
+         export async function clears(id: number) {
+           const user = await db.user.findUnique({ where: { id } });
+           return db.user.update({ where: { id }, data: { token: user.token || null } });
+         }",
+    );
+    assert_eq!(found, ["clears: preserved>null", "given: supplied>preserved>fresh", "refresh: preserved>fresh"]);
+}
+
+#[test]
+fn what_comes_first_and_is_always_there_ends_the_chain() {
+    let found = written(
+        "export function login(id: number, token: string) {
+           return db.user.update({ where: { id }, data: { token: randomUUID() ?? token } });
+         }",
+    );
+    assert_eq!(found, ["login: fresh"]);
+}
+
+#[test]
+fn an_update_without_the_key_is_no_write_and_an_insert_without_it_omits() {
+    let found = written(
+        "export function rename(id: number) { return db.user.update({ where: { id }, data: { name: 'x' } }); }
+         export function join(email: string) { return db.user.create({ data: { email } }); }",
+    );
+    assert_eq!(found, ["join: omitted"]);
+}
+
+#[test]
+fn mutual_recursion_ends_and_is_not_known() {
+    let found = written(
+        "function even(n: number): string { return n > 9 ? odd(n + 1) : odd(n + 2); }
+         function odd(n: number): string { return n > 8 ? even(n + 1) : even(n + 2); }
+         export function login(id: number) {
+           return db.user.update({ where: { id }, data: { token: even(id) } });
+         }",
+    );
+    assert_eq!(found, ["login: unknown"]);
+}
+
+#[test]
+fn a_field_assigned_in_the_constructor_is_followed() {
+    let found = written(
+        "export class Store {
+           private made: string;
+           constructor() { this.made = randomUUID(); }
+           save(id: number) { return db.user.update({ where: { id }, data: { token: this.made } }); }
+         }",
+    );
+    assert_eq!(found, ["Store.save: fresh"]);
+}
+
+#[test]
+fn a_field_of_an_instance_of_the_module_is_followed() {
+    let found = written(
+        "class Store {
+           private made: string;
+           constructor() { this.made = randomUUID(); }
+           save(id: number) { return db.user.update({ where: { id }, data: { token: this.made } }); }
+         }
+         const store = new Store();
+         export function login(id: number) { return store.save(id); }",
+    );
+    assert_eq!(found, ["login: fresh"]);
+}
+
+#[test]
+fn recursion_adds_no_path() {
+    let found = written(
+        "async function a(id: number, token: string, left: number) {
+           if (left > 0) { return a(id, token, left - 1); }
+           return db.user.update({ where: { id }, data: { token } });
+         }
+         export function login(id: number) { return a(id, randomUUID(), 3); }",
+    );
+    assert_eq!(found, ["login: fresh"]);
+}
+
+const ENTITY: &str = "import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+    @Entity('users') export class Account {
+      @PrimaryGeneratedColumn() id: number;
+      @Column({ nullable: true }) name: string;
+      @Column({ nullable: true }) token: string;
+    }";
+
+fn service(body: &str) -> Vec<String> {
+    let text = format!(
+        "import {{ randomUUID }} from 'node:crypto'; import {{ Repository }} from 'typeorm'; import {{ Account }} from './account';
+         export class Service {{ constructor(private accounts: Repository<Account>) {{}} {body} }}"
+    );
+    paths(&Tree::of(&[("src/account.ts", ENTITY), ("src/service.ts", &text)]))
+}
+
+#[test]
+fn a_field_assignment_is_written_by_the_save_that_follows() {
+    let found = service(
+        "async login(id: number) {
+           const account = await this.accounts.findOneBy({ id });
+           account.token = randomUUID();
+           return this.accounts.save(account);
+         }
+         async logout(id: number) {
+           const account = await this.accounts.findOneBy({ id });
+           account.token = null;
+           await this.accounts.save(account);
+         }",
+    );
+    assert_eq!(found, ["Service.login: fresh", "Service.logout: null"]);
+}
+
+#[test]
+fn a_field_assignment_after_the_save_is_not_written_by_it() {
+    let found = service(
+        "async rename(id: number) {
+           const account = await this.accounts.findOneBy({ id });
+           account.name = 'x';
+           await this.accounts.save(account);
+           account.token = randomUUID();
+         }",
+    );
+    assert!(!found.iter().any(|path| path.contains("fresh")), "{found:?}");
+}
+
+#[test]
+fn a_row_saved_with_another_field_changed_is_no_write_of_this_one() {
+    let found = service(
+        "async touch(id: number) {
+           const account = await this.accounts.findOneBy({ id });
+           account.name = 'x';
+           return this.accounts.save(account);
+         }",
+    );
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn values_pass_through_barrels_and_tsconfig_paths() {
+    let found = paths(&Tree::of(&[
+        ("src/token/make.ts", "import { randomUUID } from 'node:crypto'; export const make = () => randomUUID();"),
+        ("src/token/index.ts", "export * from './make';"),
+        (
+            "src/app.ts",
+            "import { PrismaClient } from '@prisma/client'; import { make as mint } from '@app/token'; const db = new PrismaClient();
+             export function login(id: number) { return db.user.update({ where: { id }, data: { token: mint() } }); }",
+        ),
+    ]));
+    assert_eq!(found, ["login: fresh"]);
+}
+
+#[test]
+fn tracing_twice_gives_the_same() {
+    let text =
+        "function store(id: number, token: string) { return db.user.update({ where: { id }, data: { token } }); }
+         export function a(id: number) { return store(id, null); }
+         export function b(id: number) { return store(id, randomUUID()); }";
+    assert_eq!(written(text), written(text));
+    assert_eq!(written(text), ["a: null", "b: fresh"]);
+}

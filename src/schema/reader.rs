@@ -1,0 +1,322 @@
+//! What a declaration says: arguments, texts and names behind constants, as far as they can be told without running code.
+
+use std::collections::BTreeMap;
+
+use crate::ir::{
+    Binding, Call, Class, ClassKind, Decorator, Entry, ExprId, ExprKind, Imported, LocalId, Module, Place, Stmt,
+    TypeRef,
+};
+use crate::rules::{ArgBase, ArgPath, CallPattern, Naming};
+use crate::schema::names::{camel, plural, snake};
+use crate::schema::tables::is_value;
+use crate::source::SourceSet;
+
+/// Base classes beyond this many are not followed; constants through this many names neither.
+pub(crate) const MAX_STEPS: usize = 12;
+
+/// Each class by its name; `None` where several have it.
+fn classes_by_name<'a>(modules: &[&'a Module]) -> BTreeMap<&'a str, Option<(&'a Module, &'a Class)>> {
+    let mut found = BTreeMap::new();
+    for module in modules {
+        for class in module.classes.iter().filter(|class| class.kind == ClassKind::Class) {
+            found.entry(class.name.as_str()).and_modify(|known| *known = None).or_insert(Some((*module, class)));
+        }
+    }
+    found
+}
+
+pub(crate) struct Reader<'a> {
+    pub(crate) modules: &'a [&'a Module],
+    pub(crate) sources: &'a SourceSet,
+    classes: BTreeMap<&'a str, Option<(&'a Module, &'a Class)>>,
+}
+
+/// An expression and the module it stands in.
+#[derive(Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub(crate) module: &'a Module,
+    pub(crate) expr: ExprId,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(modules: &'a [&'a Module], sources: &'a SourceSet) -> Self {
+        Self { modules, sources, classes: classes_by_name(modules) }
+    }
+
+    /// The class a type stands for: of the same file, or the only one of that name.
+    pub(crate) fn class(&self, module: &Module, ty: &TypeRef) -> Option<(&'a Module, &'a Class)> {
+        let name = match &ty.binding {
+            Binding::Class(id) => {
+                let module = self.modules.iter().find(|known| known.file == module.file)?;
+                return module.classes.get(id.at()).map(|class| (*module, class));
+            }
+            Binding::Import(id) => match &module.imports.get(id.at())?.what {
+                Imported::Named(name) => name.as_str(),
+                Imported::Default | Imported::Namespace => ty.name.rsplit('.').next().unwrap_or(&ty.name),
+            },
+            Binding::Global(_) | Binding::Local(_) | Binding::Function(_) => return None,
+        };
+        *self.classes.get(name)?
+    }
+
+    /// Whether a decorator is the one a row names. Where it is imported from inside the tree, a re-export that only the graph
+    /// could follow, its name decides.
+    pub(crate) fn is_by(&self, module: &Module, decorator: &Decorator, pattern: &CallPattern) -> bool {
+        self.is_named(module, &decorator.binding, &decorator.name, pattern)
+    }
+
+    /// As [`Reader::is_by`], for the class that a type names.
+    pub(crate) fn type_fits(&self, module: &Module, ty: &TypeRef, pattern: &CallPattern) -> bool {
+        self.is_named(module, &ty.binding, &ty.name, pattern)
+    }
+
+    fn is_named(&self, module: &Module, binding: &Binding, name: &str, pattern: &CallPattern) -> bool {
+        let Binding::Import(id) = binding else { return false };
+        let Some(import) = module.imports.get(id.at()) else { return false };
+        let member = match (&import.what, name.split_once('.')) {
+            (Imported::Named(name), None) => name.clone(),
+            (Imported::Named(name), Some((_, rest))) => format!("{name}.{rest}"),
+            (_, Some((_, rest))) => rest.to_owned(),
+            (Imported::Default | Imported::Namespace, None) => "default".to_owned(),
+        };
+        let path = format!("{}#{member}", import.module);
+        pattern.matches(&path) || (pattern.last() == Some(member.as_str()) && self.is_of_tree(&import.module))
+    }
+
+    fn is_of_tree(&self, module: &str) -> bool {
+        let modules = &self.sources.modules;
+        let is_package = modules.packages.keys().any(|name| {
+            module.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        let matches = |pattern: &str| match pattern.split_once('*') {
+            // `*` alone says where packages are looked for too.
+            Some(("", "")) => false,
+            Some((before, after)) => module.starts_with(before) && module.ends_with(after),
+            None => module == pattern,
+        };
+        let is_mapped = modules.tsconfigs.iter().flat_map(|config| &config.paths).any(|(pattern, _)| matches(pattern));
+        module.starts_with(['.', '/']) || is_package || is_mapped
+    }
+
+    /// The text at the first path that holds one.
+    pub(crate) fn text_at(&self, module: &Module, args: &[ExprId], paths: &[ArgPath]) -> Option<String> {
+        paths.iter().find_map(|path| self.texts(self.argument(module, args, path)?, 0))
+    }
+
+    /// The boolean at the first path that holds one; of `[true, 'message']` the first.
+    pub(crate) fn flag(&self, module: &Module, args: &[ExprId], paths: &[ArgPath]) -> Option<bool> {
+        paths.iter().find_map(|path| {
+            let Written { module, expr } = self.argument(module, args, path)?;
+            match &module.exprs.get(expr.at())?.kind {
+                ExprKind::Bool(value) => Some(*value),
+                ExprKind::Array(items) => match items.first()? {
+                    crate::ir::Item::One(first) => match module.exprs.get(first.at())?.kind {
+                        ExprKind::Bool(value) => Some(value),
+                        _ => None,
+                    },
+                    _ => None,
+                },
+                _ => None,
+            }
+        })
+    }
+
+    /// The default at the first path that holds one, as written.
+    pub(crate) fn default_at(&self, module: &Module, args: &[ExprId], paths: &[ArgPath]) -> Option<String> {
+        paths.iter().find_map(|path| {
+            let found = self.argument(module, args, path)?;
+            self.default(found.module, found.expr)
+        })
+    }
+
+    pub(crate) fn default(&self, module: &Module, value: ExprId) -> Option<String> {
+        let expr = module.exprs.get(value.at())?;
+        if matches!(expr.kind, ExprKind::Null | ExprKind::Undefined) {
+            return None;
+        }
+        let written = self.sources.text(expr.span).trim().to_owned();
+        is_value(&written).then_some(written)
+    }
+
+    pub(crate) fn text(&self, module: &Module, expr: ExprId, steps: usize) -> Option<String> {
+        self.texts(Written { module: self.own(module)?, expr }, steps)
+    }
+
+    /// A text that is written there or in a constant: a `const`, a member of an enum or of a constant object.
+    fn texts(&self, at: Written<'a>, steps: usize) -> Option<String> {
+        let at = self.behind(at, steps)?;
+        match &at.module.exprs.get(at.expr.at())?.kind {
+            ExprKind::Text(text) => Some(text.clone()),
+            // `User.name`: a class knows its name.
+            ExprKind::Field { base, name, .. } if name == "name" => name_of(at.module, *base),
+            _ => None,
+        }
+    }
+
+    /// The module with the lifetime of all of them.
+    pub(crate) fn own(&self, module: &Module) -> Option<&'a Module> {
+        self.modules.iter().find(|known| known.file == module.file).copied()
+    }
+
+    /// Behind the names of constants, of this file or imported, until something else stands there.
+    pub(crate) fn behind(&self, at: Written<'a>, steps: usize) -> Option<Written<'a>> {
+        if steps > MAX_STEPS {
+            return None;
+        }
+        let Written { module, expr } = at;
+        let next = match &module.exprs.get(expr.at())?.kind {
+            ExprKind::Name(Binding::Local(local)) => constant(module, *local).map(|expr| Written { module, expr }),
+            ExprKind::Name(Binding::Import(id)) => match &module.imports.get(id.at())?.what {
+                Imported::Named(name) => {
+                    let mut found = self
+                        .modules
+                        .iter()
+                        .filter_map(|module| Some(Written { module, expr: constant_named(module, name)? }));
+                    let first = found.next();
+                    if found.next().is_some() { None } else { first }
+                }
+                Imported::Default | Imported::Namespace => None,
+            },
+            ExprKind::Field { base, name, .. } => match &module.exprs.get(base.at())?.kind {
+                ExprKind::Name(Binding::Class(class)) => {
+                    let member = module.classes.get(class.at())?.fields.iter().find(|field| field.name == *name);
+                    member.and_then(|member| member.init).map(|expr| Written { module, expr })
+                }
+                ExprKind::Name(Binding::Local(local)) => constant(module, *local)
+                    .and_then(|object| key(module, object, name))
+                    .map(|expr| Written { module, expr }),
+                _ => None,
+            },
+            _ => None,
+        };
+        match next {
+            Some(next) => self.behind(next, steps + 1),
+            None => Some(at),
+        }
+    }
+
+    /// What stands at an argument path: through object literals, and through the arguments of calls where a key is a number.
+    pub(crate) fn argument(&self, module: &Module, args: &[ExprId], path: &ArgPath) -> Option<Written<'a>> {
+        let nth = match path.base {
+            ArgBase::Nth(index) | ArgBase::From(index) => usize::try_from(index).ok()?,
+            ArgBase::FromEnd(back) => args.len().checked_sub(usize::try_from(back).ok()?)?,
+            ArgBase::Any => 0,
+            ArgBase::Receiver => return None,
+        };
+        let first = Written { module: self.own(module)?, expr: *args.get(nth)? };
+        path.keys.iter().try_fold(self.behind(first, 0)?, |at, name| {
+            let next = match (&at.module.exprs.get(at.expr.at())?.kind, name.parse::<usize>()) {
+                (ExprKind::Call(call), Ok(nth)) => call.args.get(nth)?.value,
+                _ => key(at.module, at.expr, name)?,
+            };
+            self.behind(Written { module: at.module, expr: next }, 0)
+        })
+    }
+
+    /// The callable path of what a call calls, by names alone: `drizzle-orm/pg-core#pgTable`, `?.define`.
+    pub(crate) fn callee(&self, module: &'a Module, call: &Call) -> String {
+        self.path(Written { module, expr: call.callee }, 0).unwrap_or_else(|| "?".to_owned())
+    }
+
+    fn path(&self, at: Written<'a>, steps: usize) -> Option<String> {
+        if steps > MAX_STEPS {
+            return None;
+        }
+        let Written { module, expr } = at;
+        match &module.exprs.get(expr.at())?.kind {
+            ExprKind::Name(Binding::Import(id)) => {
+                let import = module.imports.get(id.at())?;
+                if self.is_of_tree(&import.module) {
+                    let behind = self.behind(at, steps)?;
+                    return if behind.expr == at.expr { None } else { self.path(behind, steps + 1) };
+                }
+                let name = match &import.what {
+                    Imported::Named(name) => name.as_str(),
+                    Imported::Default => "default",
+                    Imported::Namespace => "",
+                };
+                Some(format!("{}#{name}", import.module))
+            }
+            ExprKind::Name(Binding::Local(_)) => {
+                let behind = self.behind(at, steps)?;
+                if behind.expr == at.expr { None } else { self.path(behind, steps + 1) }
+            }
+            ExprKind::Name(Binding::Global(name)) => Some(format!("global#{name}")),
+            ExprKind::Field { base, name, .. } => {
+                let base = self.path(Written { module, expr: *base }, steps + 1);
+                Some(match base {
+                    Some(base) if base.ends_with('#') => format!("{base}{name}"),
+                    Some(base) => match base.strip_suffix("#default") {
+                        Some(module) => format!("{module}#{name}"),
+                        None => format!("{base}.{name}"),
+                    },
+                    None => format!("?.{name}"),
+                })
+            }
+            ExprKind::Call(call) => {
+                let path = self.path(Written { module, expr: call.callee }, steps + 1)?;
+                Some(if call.is_new { path } else { format!("{path}()") })
+            }
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn named(naming: Naming, name: &str) -> String {
+    match naming {
+        Naming::Same => name.to_owned(),
+        Naming::Snake => snake(name),
+        Naming::Camel => camel(name),
+        Naming::Lower => name.to_lowercase(),
+        Naming::Plural => plural(name),
+        Naming::LowerPlural => plural(&name.to_lowercase()),
+        Naming::SnakePlural => plural(&snake(name)),
+    }
+}
+
+/// The value of a key of an object that is written out.
+pub(crate) fn key(module: &Module, object: ExprId, name: &str) -> Option<ExprId> {
+    let ExprKind::Object(entries) = &module.exprs.get(object.at())?.kind else { return None };
+    entries.iter().rev().find_map(|entry| match entry {
+        Entry::Named { key, value, .. } if key == name => Some(*value),
+        _ => None,
+    })
+}
+
+/// The value of a variable that the module assigns once.
+fn constant(module: &Module, local: LocalId) -> Option<ExprId> {
+    let body = &module.functions.first()?.body;
+    let mut values = body.iter().filter_map(|stmt| match stmt {
+        Stmt::Assign { target: Place::Local(target), value, .. } if *target == local => Some(*value),
+        _ => None,
+    });
+    let value = values.next()?;
+    if values.next().is_some() { None } else { Some(value) }
+}
+
+fn constant_named(module: &Module, name: &str) -> Option<ExprId> {
+    let is_it = |local: &crate::ir::Local| local.name == name && local.function.at() == 0;
+    constant(module, LocalId::of(module.locals.iter().position(is_it)?))
+}
+
+/// The exported name behind a local one.
+pub(crate) fn imported(module: &Module, binding: &Binding) -> Option<String> {
+    let Binding::Import(id) = binding else { return None };
+    match &module.imports.get(id.at())?.what {
+        Imported::Named(name) => Some(name.clone()),
+        Imported::Default | Imported::Namespace => None,
+    }
+}
+
+pub(crate) fn name_of(module: &Module, expr: ExprId) -> Option<String> {
+    match &module.exprs.get(expr.at())?.kind {
+        ExprKind::Name(binding) => imported(module, binding).or_else(|| match binding {
+            Binding::Class(id) => module.classes.get(id.at()).map(|class| class.name.clone()),
+            Binding::Import(id) => module.imports.get(id.at()).map(|import| import.local.clone()),
+            Binding::Global(name) => Some(name.clone()),
+            Binding::Local(_) | Binding::Function(_) => None,
+        }),
+        ExprKind::Field { name, .. } => Some(name.clone()),
+        _ => None,
+    }
+}

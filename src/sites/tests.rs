@@ -1,0 +1,57 @@
+//! Which calls and statements are candidates.
+
+use crate::graph::bench::{PRELUDE, Tree};
+use crate::sites::find;
+
+/// `operation` of every candidate in order of place, with the text that it starts with.
+fn found(tree: &Tree) -> Vec<String> {
+    let graph = tree.graph();
+    let shown = |candidate: crate::sites::Candidate| {
+        let text = tree.sources.text(candidate.span);
+        format!("{:?}: {}", candidate.operation, text.split(['(', ' ']).next().unwrap_or(""))
+    };
+    find(&graph, &tree.schema).into_iter().map(shown).collect()
+}
+
+#[test]
+fn writes_of_the_model_are_candidates_whether_they_name_the_column_or_not() {
+    let tree = Tree::one(
+        "export function run(id: number) {
+           db.user.update({ where: { id }, data: { name: 'x' } });
+           db.user.create({ data: { email: 'e' } });
+           db.user.findMany();
+           db.other.create({ data: { token: 't' } });
+         }",
+    );
+    assert_eq!(found(&tree), ["Update: db.user.update", "Insert: db.user.create"]);
+}
+
+#[test]
+fn a_call_that_reaches_the_tree_is_no_library_call() {
+    let text = "class User { update(row: object) {} } class Client { user = new User(); }
+         export function run() { const mine = new Client(); mine.user.update({ data: { token: 't' } }); }";
+    assert_eq!(found(&Tree::of(&[("src/app.ts", text)])), Vec::<String>::new());
+}
+
+#[test]
+fn an_upsert_is_an_insert_and_an_update() {
+    let tree = Tree::one(
+        "export function run(id: number) {
+           db.user.upsert({ where: { id }, create: { email: 'e' }, update: { token: null } });
+         }",
+    );
+    let mut found = found(&tree);
+    found.sort();
+    assert_eq!(found, ["UpsertCreate: db.user.upsert", "UpsertUpdate: db.user.upsert"]);
+}
+
+#[test]
+fn sql_text_is_a_candidate_for_its_table_alone() {
+    let text = format!(
+        "{PRELUDE}export function run(id: number, t: string) {{
+           db.$executeRaw`UPDATE users SET token = ${{t}} WHERE id = ${{id}}`;
+           db.$executeRaw`UPDATE sessions SET token = ${{t}} WHERE id = ${{id}}`;
+         }}"
+    );
+    assert_eq!(found(&Tree::of(&[("src/app.ts", &text)])).len(), 1);
+}

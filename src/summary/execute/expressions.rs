@@ -1,0 +1,244 @@
+//! The symbolic value of one expression, and what evaluating it does: calls, reads, closures.
+
+use std::sync::Arc;
+
+use crate::ir::{Binding, Call, Entry, ExprId, ExprKind, FunctionId, Item, LocalId};
+use crate::source::Span;
+use crate::summary::execute::{BUDGET, Execution, assigned_outside, assigns};
+use crate::summary::{
+    Argument, CallSite, CallValue, ClassRef, Event, FunctionRef, Guard, Member, Shared, Slot, Value, ValueKind,
+};
+
+impl Execution<'_> {
+    pub(super) fn local(&self, local: LocalId, span: Span) -> Shared {
+        self.env.get(&local).cloned().unwrap_or_else(|| {
+            // An own variable that is read before any assignment here was assigned elsewhere: in a loop, by a closure.
+            self.unassigned(local, span)
+        })
+    }
+
+    pub(super) fn binding(&mut self, binding: &Binding, span: Span) -> Shared {
+        let file = self.module.file;
+        let kind = match binding {
+            Binding::Local(local) => return self.local(*local, span),
+            Binding::Function(id) => ValueKind::Function(FunctionRef { file, id: *id }),
+            Binding::Class(id) => ValueKind::Class(ClassRef { file, id: *id }),
+            Binding::Import(id) => ValueKind::Import(file, *id),
+            Binding::Global(name) => ValueKind::Global(name.clone()),
+        };
+        Value::new(kind, span)
+    }
+
+    pub(super) fn eval(&mut self, id: ExprId) -> Shared {
+        let expr = self.module.expr(id);
+        let span = expr.span;
+        self.spent += 1;
+        if self.spent > BUDGET {
+            return Value::new(ValueKind::Opaque("function too large to follow", Vec::new()), span);
+        }
+        let kind = match &expr.kind {
+            ExprKind::Text(text) => ValueKind::Text(text.clone()),
+            ExprKind::Number(text) => ValueKind::Number(text.clone()),
+            ExprKind::Bool(value) => ValueKind::Bool(*value),
+            ExprKind::Null => ValueKind::Null,
+            ExprKind::Undefined => ValueKind::Undefined,
+            ExprKind::This | ExprKind::Super => match self.this {
+                Some(id) if matches!(expr.kind, ExprKind::Super) => {
+                    ValueKind::Super(ClassRef { file: self.module.file, id })
+                }
+                Some(id) => ValueKind::This(ClassRef { file: self.module.file, id }),
+                None => ValueKind::Opaque("`this` outside a class", Vec::new()),
+            },
+            ExprKind::Name(binding) => return self.binding(binding, span),
+            ExprKind::Field { base, name, .. } => return self.field(*base, name, span),
+            ExprKind::Index { base, index } => {
+                let (base, index) = (self.eval(*base), self.eval(*index));
+                return Value::index(&base, &index, span);
+            }
+            ExprKind::Element(base) => return Value::element(&self.eval(*base), span),
+            ExprKind::Rest { base, except } => ValueKind::Rest(self.eval(*base), except.clone().into()),
+            ExprKind::Subset(base) => ValueKind::Subset(self.eval(*base)),
+            ExprKind::Object(entries) => {
+                let entries = entries.iter().map(|entry| self.slot(entry)).collect();
+                ValueKind::Object { base: None, entries }
+            }
+            ExprKind::Array(items) => ValueKind::Array(
+                items
+                    .iter()
+                    .map(|item| match item {
+                        Item::One(value) => Member::One(self.eval(*value)),
+                        Item::Spread(value) => Member::Spread(self.eval(*value)),
+                        Item::Each(value) => Member::Each(self.eval(*value)),
+                    })
+                    .collect(),
+            ),
+            ExprKind::Call(call) => return self.call(id, call, span),
+            ExprKind::Cond { cond, then, otherwise } => {
+                let cond = self.eval(*cond);
+                let then = self.under(&cond, true, *then);
+                let otherwise = self.under(&cond, false, *otherwise);
+                ValueKind::Cond { cond, then, otherwise }
+            }
+            ExprKind::Fallback { left, right, when } => {
+                ValueKind::Fallback { left: self.eval(*left), right: self.eval(*right), when: *when }
+            }
+            ExprKind::And { left, right } => {
+                let left = self.eval(*left);
+                let right = self.under(&left, true, *right);
+                ValueKind::And(left, right)
+            }
+            ExprKind::Not(inner) => ValueKind::Not(self.eval(*inner)),
+            ExprKind::Compare { left, right, equal } => {
+                ValueKind::Compare { left: self.eval(*left), right: self.eval(*right), equal: *equal }
+            }
+            ExprKind::Concat(parts) => ValueKind::Concat(self.all(parts)),
+            ExprKind::Closure(id) => {
+                self.closure(*id);
+                ValueKind::Function(FunctionRef { file: self.module.file, id: *id })
+            }
+            ExprKind::Sql(text) => {
+                let holes = self.all(&text.holes);
+                let value = Value::new(ValueKind::Sql(Arc::new((**text).clone()), holes), span);
+                self.out.sql.push((Arc::clone(&value), self.guards.clone()));
+                return value;
+            }
+            ExprKind::Opaque { why, operands } => ValueKind::Opaque(why, self.all(operands)),
+        };
+        Value::new(kind, span)
+    }
+
+    fn all(&mut self, ids: &[ExprId]) -> Vec<Shared> {
+        ids.iter().map(|id| self.eval(*id)).collect()
+    }
+
+    /// An expression that is evaluated only where a condition holds (or fails).
+    pub(super) fn under(&mut self, cond: &Shared, holds: bool, id: ExprId) -> Shared {
+        let outer = self.guards.clone();
+        self.guards = Some(Arc::new(Guard { cond: Arc::clone(cond), holds, outer: outer.clone() }));
+        let value = self.eval(id);
+        self.guards = outer;
+        value
+    }
+
+    fn field(&mut self, base: ExprId, name: &str, span: Span) -> Shared {
+        if matches!(self.module.expr(base).kind, ExprKind::This)
+            && let Some(own) = self.own.as_ref().filter(|own| assigns(own, name))
+        {
+            return Value::field(own, name, span);
+        }
+        let base = self.eval(base);
+        let unknown = Value::new(ValueKind::Field(Arc::clone(&base), name.to_owned()), span);
+        self.out.reads.push(unknown);
+        Value::field(&base, name, span)
+    }
+
+    fn slot(&mut self, entry: &Entry) -> Slot {
+        match entry {
+            Entry::Named { key, key_span, value } => {
+                Slot::Named { key: key.clone(), key_span: *key_span, value: self.eval(*value) }
+            }
+            Entry::Computed { key, value } => {
+                let key_value = self.eval(*key);
+                let value = self.eval(*value);
+                match &key_value.kind {
+                    ValueKind::Text(key) => Slot::Named { key: key.clone(), key_span: key_value.span, value },
+                    _ => Slot::Computed { key: key_value, value },
+                }
+            }
+            Entry::Spread(value) => Slot::Spread(self.eval(*value)),
+        }
+    }
+
+    /// Keeps the variables as the closure finds them, and lets its own assignments reach here.
+    fn closure(&mut self, id: FunctionId) {
+        self.out.closures.insert(id, self.env.clone());
+        let reference = FunctionRef { file: self.module.file, id };
+        for local in assigned_outside(self.module, id) {
+            let span = self.module.locals[local.at()].span;
+            let before = self.local(local, span);
+            let left = Value::new(ValueKind::Leaves(reference, local), span);
+            let either = Value::new(ValueKind::Either(vec![before, left]), span);
+            self.set_local(local, either);
+        }
+    }
+
+    fn call(&mut self, id: ExprId, call: &Call, span: Span) -> Shared {
+        let callee_expr = self.module.expr(call.callee);
+        let callee = match &callee_expr.kind {
+            // Not `self.field`: a method is no read of a column, and its receiver must stay visible.
+            ExprKind::Field { base, name, .. } => {
+                let base = self.whole(*base);
+                Value::method(&base, name, callee_expr.span)
+            }
+            _ => self.eval(call.callee),
+        };
+        let args: Vec<Argument> =
+            call.args.iter().map(|arg| Argument { value: self.whole(arg.value), spread: arg.spread }).collect();
+        let site = CallSite { function: self.function, expr: id, span };
+        let made = Arc::new(CallValue { site, callee, args, is_new: call.is_new, type_args: call.type_args.clone() });
+        self.out.calls.push(Event { call: Arc::clone(&made), guards: self.guards.clone() });
+        for (at, arg) in call.args.iter().enumerate() {
+            self.touch(arg.value, Some(u32::try_from(at).unwrap_or(u32::MAX)), &made, span);
+        }
+        if let ExprKind::Field { base, .. } = &callee_expr.kind {
+            self.call_on(*base, &made, span);
+        }
+        Value::new(ValueKind::Call(made), span)
+    }
+
+    /// An expression that is handed over or called on: `this` with what was assigned to it so far.
+    fn whole(&mut self, id: ExprId) -> Shared {
+        let is_this = matches!(self.module.expr(id).kind, ExprKind::This);
+        self.own.clone().filter(|_| is_this).unwrap_or_else(|| self.eval(id))
+    }
+
+    /// The method may assign fields of what it is called on.
+    fn call_on(&mut self, receiver: ExprId, call: &Arc<CallValue>, span: Span) {
+        match self.module.expr(receiver).kind {
+            ExprKind::This if self.own.is_some() => {
+                let kind = |before| ValueKind::After { call: Arc::clone(call), arg: None, before };
+                self.own = self.own.take().map(|before| Value::new(kind(before), span));
+            }
+            // `wrap(user).assign(..)`
+            ExprKind::Call(ref wrapped) if !wrapped.is_new => {
+                if let [only] = wrapped.args.as_slice()
+                    && matches!(self.module.expr(only.value).kind, ExprKind::Name(Binding::Local(_)))
+                {
+                    self.touch(only.value, None, call, span);
+                }
+            }
+            _ => self.touch(receiver, None, call, span),
+        }
+    }
+
+    /// The callee may assign fields of a variable that it is given, or that it is called on.
+    fn touch(&mut self, arg: ExprId, slot: Option<u32>, call: &Arc<CallValue>, span: Span) {
+        let (local, of_list) = match &self.module.expr(arg).kind {
+            ExprKind::Name(Binding::Local(local)) => (*local, false),
+            ExprKind::Element(list) => match &self.module.expr(*list).kind {
+                ExprKind::Name(Binding::Local(local)) => (*local, true),
+                _ => return,
+            },
+            _ => return,
+        };
+        let Some(held) = self.env.get(&local).cloned() else { return };
+        let before = if of_list { Value::element(&held, span) } else { Arc::clone(&held) };
+        let can_change = matches!(
+            before.kind,
+            ValueKind::Object { .. }
+                | ValueKind::Call(_)
+                | ValueKind::After { .. }
+                | ValueKind::Param(..)
+                | ValueKind::Element(_)
+        );
+        if !can_change {
+            return;
+        }
+        let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before };
+        let mut after = Value::new(kind, span);
+        if of_list {
+            after = Value::new(ValueKind::Array(vec![Member::Each(after)]), span);
+        }
+        self.env.insert(local, after);
+    }
+}
