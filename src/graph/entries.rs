@@ -193,6 +193,24 @@ fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut B
     }
 }
 
+/// `get(list).post(create)`: the handlers with the name of the call around each.
+fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
+    let mut found = Vec::new();
+    let mut at = Arc::clone(value);
+    for _ in 0..12 {
+        let ValueKind::Call(call) = &at.kind else { break };
+        let name = call.method().map(str::to_owned).or_else(|| {
+            graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned))
+        });
+        for function in call.args.iter().flat_map(|arg| handlers(graph, &arg.value, 4)) {
+            found.push((name.clone().unwrap_or_default().to_uppercase(), function));
+        }
+        let Some(receiver) = call.receiver() else { break };
+        at = Arc::clone(receiver);
+    }
+    found
+}
+
 /// Whether an argument can be a handler, by its shape alone.
 fn may_run(value: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };

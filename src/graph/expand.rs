@@ -241,10 +241,17 @@ impl Graph<'_> {
         values.pop()
     }
 
-    fn after(&self, call: &Arc<CallValue>, arg: Option<u32>, before: &Shared) -> Shared {
+    fn after(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Shared {
         let mut values: Vec<Shared> = Vec::new();
         for target in self.targets(call) {
             let Some(summary) = self.summary(target.function) else { continue };
+            let own = u32::try_from(self.own_parameters(call, target.function)).unwrap_or(0);
+            // Where the method takes what it is called on as a parameter, that is the argument before the first.
+            let arg = match arg {
+                Some(at) => Some(at.saturating_add(own)),
+                None if own > 0 => Some(0),
+                None => None,
+            };
             let exit = match arg {
                 Some(at) => summary.exits.get(&at),
                 None => summary.this_exit.as_ref(),
@@ -265,7 +272,7 @@ impl Graph<'_> {
             values.push(self.substitute(exit, &bindings));
         }
         match values.len() {
-            0 => self.filled(call, arg).or_else(|| self.merged(call, arg, before)).unwrap_or_else(|| Arc::clone(before)),
+            0 => self.merged(call, arg, before).unwrap_or_else(|| Arc::clone(before)),
             1 => values.swap_remove(0),
             _ => Value::new(ValueKind::Either(values), call.site.span),
         }

@@ -92,6 +92,12 @@ impl Graph<'_> {
             }
         }
         for module in reexported {
+            if self.is_rust(file) {
+                match self.used(file, module, &Imported::Named(name.to_owned()), depth + 1) {
+                    Resolved::Missing | Resolved::External { .. } => continue,
+                    found => return found,
+                }
+            }
             if let Some(inner) = self.resolve_module(file, module) {
                 let found = self.export(inner, name, depth + 1);
                 if !matches!(found, Resolved::Missing) {

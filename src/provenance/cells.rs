@@ -45,7 +45,7 @@ impl Judge<'_, '_> {
         self.alternatives(lookup, evaluator, &cell, &mut state, 0);
         if self.whole && std::mem::take(&mut state.stored) {
             let reason = format!("the row was read and is written back at {}", self.shown());
-            let mut kept = self.atom(Origin::Preserved, row.span, reason);
+            let mut kept = atom(Origin::Preserved, row.span, reason);
             kept.form = Some(Form::Plain);
             state.chains.push(vec![kept]);
         }

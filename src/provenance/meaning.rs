@@ -357,6 +357,11 @@ impl Evaluator<'_, '_> {
     }
 }
 
+/// A new object of a class, before its fields are assigned.
+fn is_new(value: &Shared) -> bool {
+    matches!(&value.kind, ValueKind::Call(call) if call.is_new && call.args.is_empty())
+}
+
 /// The empty text that a loop appends to is no "no token": `let t = ''; for (..) t += random()`.
 fn is_seed(value: &Shared, among: &[Shared]) -> bool {
     matches!(&value.kind, ValueKind::Text(text) if text.is_empty())

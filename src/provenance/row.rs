@@ -86,7 +86,9 @@ impl Lookup<'_, '_> {
                 Some(Cell::Absent) => Cell::Absent,
                 _ => Cell::Open(Arc::clone(row)),
             },
-            ValueKind::After { .. } | ValueKind::Captured(..) | ValueKind::Leaves(..) => self.behind(row, fuel),
+            ValueKind::Captured(..) | ValueKind::Leaves(..) if self.graph.is_rust(row.span.file) => {
+                self.behind(row, fuel)
+            }
             ValueKind::Field(..) | ValueKind::Element(_) | ValueKind::Index(..)
                 if self.graph.is_rust(row.span.file)
                     && let Some(inner) = self.graph.expand(row)

@@ -99,6 +99,9 @@ pub struct Entity {
     pub table: Vec<ArgPath>,
     /// The table's name when it is not written.
     pub naming: Naming,
+    /// Whether properties without any of the decorators below are columns too.
+    #[serde(default)]
+    pub every_field: bool,
     /// Decorators that make a property a column; with `base` and none of them, every field of the class is one.
     #[serde(default)]
     pub column: Vec<CallPattern>,
@@ -292,6 +295,13 @@ pub struct Write {
     /// A key that may stand around a column's value: Prisma's `{ set: value }`.
     #[serde(default)]
     pub wrapper: Option<String>,
+    /// A method of a column that gives it a value, so that the row (or each part of it) is a call of it: `eq` in
+    /// `set((name.eq(x), token.eq(y)))`.
+    #[serde(default)]
+    pub assign: Option<String>,
+    /// Whether a row that was read is written back with all of its columns.
+    #[serde(default)]
+    pub whole: bool,
     #[serde(skip)]
     pub pack: String,
 }
@@ -389,9 +399,6 @@ pub struct Mint {
     pub into: Option<ArgPath>,
     /// What it makes, in words for reasons: `a signed JWT`, `random bytes`, `tokens received from the provider`.
     pub what: String,
-    /// The argument that it fills, where it writes into one: `fill_bytes(&mut buffer)`.
-    #[serde(default)]
-    pub into: Option<ArgPath>,
     /// Whether the result is a credential by itself (a JWT, a token response) rather than mere randomness or an id; only
     /// credentials make a path an issuing one without more evidence.
     #[serde(default)]

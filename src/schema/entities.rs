@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
             });
         }
         let decorator = find(&row.column);
-        if decorator.is_none() && !row.column.is_empty() {
+        if decorator.is_none() && !row.column.is_empty() && !row.every_field {
             return None;
         }
         let args = decorator.map_or(&[][..], |decorator| decorator.args.as_slice());

@@ -15,6 +15,8 @@ mod sql;
 
 use std::rc::Rc;
 
+use std::collections::BTreeSet;
+
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, ModelSource, Schema};

@@ -70,6 +70,9 @@ fn written(
             rows.into_iter().map(|value| (model, certain, value)).collect()
         };
         for (model, certain, value) in rows {
+            let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
+            let by_column = assigned.is_some();
+            let value = assigned.unwrap_or(value);
             let candidate = Candidate {
                 model,
                 function,
@@ -339,7 +342,7 @@ impl<'r> Named<'r> {
         let after = match self.after {
             // The call that the chain starts with: `knex('users')`.
             Some("()") => Some(chain.iter().position(|call| call.method().is_none() && !call.is_new)?),
-            Some(method) => Some(chain.iter().position(|call| call.method() == Some(method))?),
+            Some(method) => Some(chain.iter().position(|call| is_called(graph, call, method))?),
             None => None,
         };
         if !self.entity.is_empty() {

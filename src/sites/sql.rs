@@ -31,6 +31,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut bound: BTreeSet<Span> = BTreeSet::new();
     let rows: Vec<&SqlCall> = graph.rules.sql().collect();
+    let mut loose: Vec<(FunctionRef, &Guards, Shared)> = Vec::new();
     let with_sql: BTreeSet<FileId> = graph
         .units()
         .filter(|(_, unit)| unit.summary.functions.iter().any(|summary| !summary.sql.is_empty()))

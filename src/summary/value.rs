@@ -67,18 +67,6 @@ impl Value {
         }
     }
 
-    /// What `base.name(..)` calls: the function under that key of an object that is written out, else a method of `base`.
-    pub fn method(base: Shared, name: &str, span: Span) -> Shared {
-        if let ValueKind::Object { base: below, .. } = &base.kind {
-            let found = Self::field(&base, name, span);
-            // An object whose fields were assigned still is what its methods are called on.
-            if below.is_none() || !matches!(found.kind, ValueKind::Field(..)) {
-                return found;
-            }
-        }
-        Self::new(ValueKind::Field(base, name.to_owned()), span)
-    }
-
     fn field_of_entries(below: Option<&Shared>, entries: &[Slot], name: &str, span: Span) -> Shared {
         let Some((last, before)) = entries.split_last() else {
             return below.map_or_else(|| Self::new(ValueKind::Undefined, span), |below| Self::field(below, name, span));
