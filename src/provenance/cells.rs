@@ -146,6 +146,13 @@ impl Judge<'_, '_> {
             }
             Cell::Either(cells) => {
                 for cell in cells {
+                    // A way that the constants of this path rule out writes nothing at all.
+                    if let Cell::Value { value, .. } = cell
+                        && matches!(value.kind, ValueKind::Cond { .. })
+                        && !evaluator.is_possible(value)
+                    {
+                        continue;
+                    }
                     self.alternatives(lookup, evaluator, cell, out, depth + 1);
                 }
             }

@@ -36,6 +36,11 @@ impl Evaluator<'_, '_> {
         if chains.is_empty() { one(Origin::Null, value, "undefined") } else { chains }
     }
 
+    /// Whether anything at all can come out, under the conditions of the path.
+    pub(super) fn is_possible(&self, value: &Shared) -> bool {
+        !self.eval(value, DEEPEST).is_empty()
+    }
+
     pub(super) fn place(&self, span: Span) -> String {
         let at = self.graph.sources.location(span);
         format!("{}:{}", at.path, at.line)
