@@ -165,7 +165,8 @@ mod tests {
             ("tsconfigs.json", None),
             ("package-lock.json", None),
             ("Makefile", None),
-            ("a.rs", None),
+            ("a.rs", Some(Kind::Source(Language::Rust))),
+            ("Cargo.toml", Some(Kind::Manifest)),
         ] {
             assert_eq!(kind(name), expected, "{name}");
         }

@@ -199,9 +199,10 @@ fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
     let mut at = Arc::clone(value);
     for _ in 0..12 {
         let ValueKind::Call(call) = &at.kind else { break };
-        let name = call.method().map(str::to_owned).or_else(|| {
-            graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned))
-        });
+        let name = call
+            .method()
+            .map(str::to_owned)
+            .or_else(|| graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned)));
         for function in call.args.iter().flat_map(|arg| handlers(graph, &arg.value, 4)) {
             found.push((name.clone().unwrap_or_default().to_uppercase(), function));
         }

@@ -10,15 +10,28 @@ use crate::source::Span;
 
 /// Attributes of the language itself, which say nothing of a program's meaning.
 const PLAIN: [&str; 12] = [
-    "doc", "cfg", "cfg_attr", "allow", "warn", "deny", "expect", "inline", "must_use", "non_exhaustive", "repr", "path",
+    "doc",
+    "cfg",
+    "cfg_attr",
+    "allow",
+    "warn",
+    "deny",
+    "expect",
+    "inline",
+    "must_use",
+    "non_exhaustive",
+    "repr",
+    "path",
 ];
 
 /// `#[cfg(test)]`, `#[test]`, `#[tokio::test]`.
 pub(super) fn is_for_tests(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| match &attr.meta {
-        Meta::List(list) if list.path.is_ident("cfg") => {
-            list.tokens.clone().into_iter().any(|token| matches!(token, proc_macro2::TokenTree::Ident(i) if i == "test"))
-        }
+        Meta::List(list) if list.path.is_ident("cfg") => list
+            .tokens
+            .clone()
+            .into_iter()
+            .any(|token| matches!(token, proc_macro2::TokenTree::Ident(i) if i == "test")),
         meta => meta.path().segments.last().is_some_and(|segment| segment.ident == "test" || segment.ident == "rstest"),
     })
 }
@@ -49,7 +62,8 @@ impl Lowering<'_> {
             let known = found.iter_mut().find(|known| known.name == decorator.name && !named.is_empty());
             match known.and_then(|known| known.args.last().copied()) {
                 Some(object) => {
-                    if let Some(ExprKind::Object(entries)) = self.module.exprs.get_mut(object.at()).map(|e| &mut e.kind) {
+                    if let Some(ExprKind::Object(entries)) = self.module.exprs.get_mut(object.at()).map(|e| &mut e.kind)
+                    {
                         entries.extend(named);
                     }
                 }

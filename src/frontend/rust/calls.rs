@@ -9,8 +9,27 @@ use crate::source::Span;
 
 /// Types of the standard library whose constructors hold what they are given.
 const HOLDERS: [&str; 21] = [
-    "Box", "Arc", "Rc", "Pin", "Cow", "String", "Some", "Cell", "RefCell", "Mutex", "RwLock", "Wrapping", "PathBuf",
-    "Reverse", "OsString", "Weak", "Option", "Result", "Vec", "Cursor", "ControlFlow",
+    "Box",
+    "Arc",
+    "Rc",
+    "Pin",
+    "Cow",
+    "String",
+    "Some",
+    "Cell",
+    "RefCell",
+    "Mutex",
+    "RwLock",
+    "Wrapping",
+    "PathBuf",
+    "Reverse",
+    "OsString",
+    "Weak",
+    "Option",
+    "Result",
+    "Vec",
+    "Cursor",
+    "ControlFlow",
 ];
 const MAKERS: [&str; 9] = ["new", "from", "pin", "Owned", "Borrowed", "clone", "Some", "Ok", "Continue"];
 
@@ -63,13 +82,7 @@ impl Lowering<'_> {
         self.add(ExprKind::Call(Call { callee, args, is_new: true, type_args }), span)
     }
 
-    pub(super) fn call_of(
-        &mut self,
-        callee: ExprId,
-        args: Vec<ExprId>,
-        type_args: Vec<TypeRef>,
-        span: Span,
-    ) -> ExprId {
+    pub(super) fn call_of(&mut self, callee: ExprId, args: Vec<ExprId>, type_args: Vec<TypeRef>, span: Span) -> ExprId {
         let args = args.into_iter().map(|value| Arg { value, spread: false }).collect();
         self.add(ExprKind::Call(Call { callee, args, is_new: false, type_args }), span)
     }

@@ -105,12 +105,9 @@ impl Lowering<'_> {
             Expr::Call(call) => self.call(call, span),
             Expr::MethodCall(call) => self.method_call(call, span),
             Expr::Async(block) => self.async_block(&block.block, span),
-            Expr::If(_)
-            | Expr::Match(_)
-            | Expr::Block(_)
-            | Expr::Unsafe(_)
-            | Expr::Const(_)
-            | Expr::Macro(_) => self.branching_or_plain(expr, span),
+            Expr::If(_) | Expr::Match(_) | Expr::Block(_) | Expr::Unsafe(_) | Expr::Const(_) | Expr::Macro(_) => {
+                self.branching_or_plain(expr, span)
+            }
             Expr::Let(_) => {
                 let (cond, bound) = self.condition(expr);
                 self.out.extend(bound);

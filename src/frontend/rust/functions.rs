@@ -93,10 +93,7 @@ impl Lowering<'_> {
 
     /// `|a, b| body`, named after the variable that it is assigned to.
     pub(super) fn closure(&mut self, closure: &syn::ExprClosure, name: Option<&str>) -> ExprId {
-        let span = Span {
-            end: self.expr_span(&closure.body).end,
-            ..self.at_span(closure.or1_token.span)
-        };
+        let span = Span { end: self.expr_span(&closure.body).end, ..self.at_span(closure.or1_token.span) };
         let id = self.add_function(name.unwrap_or("<closure>"), FunctionKind::Closure, span);
         let outer = std::mem::replace(&mut self.function, id);
         let temporaries = std::mem::take(&mut self.temporaries);

@@ -415,13 +415,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn new_function(
-        &mut self,
-        name: &str,
-        kind: FunctionKind,
-        ident: &proc_macro2::Ident,
-        key: usize,
-    ) -> FunctionId {
+    fn new_function(&mut self, name: &str, kind: FunctionKind, ident: &proc_macro2::Ident, key: usize) -> FunctionId {
         let span = self.at_span(ident.span());
         let id = self.add_function(name, kind, span);
         self.functions.insert(key, id);

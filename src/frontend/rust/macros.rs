@@ -23,8 +23,21 @@ fn diverges(name: &str) -> bool {
 
 /// Macros whose text is for people.
 const SPEAKS: [&str; 15] = [
-    "println", "print", "eprintln", "eprint", "trace", "debug", "info", "warn", "error", "log", "assert", "assert_eq",
-    "assert_ne", "debug_assert", "dbg",
+    "println",
+    "print",
+    "eprintln",
+    "eprint",
+    "trace",
+    "debug",
+    "info",
+    "warn",
+    "error",
+    "log",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "dbg",
 ];
 
 /// The arms of `tokio::select!`.

@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn brackets_in_strings_and_comments_do_not_nest() {
         let open = "(".repeat(1_000);
-        let text = format!("// {open}\n/* {open} */ const A: &str = \"{open}\\\"\"; const B: &str = r#\"\"{open}\"#; '('; 'a");
+        let text =
+            format!("// {open}\n/* {open} */ const A: &str = \"{open}\\\"\"; const B: &str = r#\"\"{open}\"#; '('; 'a");
         assert_eq!(too_deep(&text), None);
     }
 

@@ -76,7 +76,8 @@ impl Lowering<'_> {
 
     fn read_columns(&self, tokens: TokenStream) -> Vec<ColumnDecl> {
         let mut columns = Vec::new();
-        let (mut name, mut renamed, mut ty): (Option<(String, Span)>, Option<String>, Option<String>) = (None, None, None);
+        let (mut name, mut renamed, mut ty): (Option<(String, Span)>, Option<String>, Option<String>) =
+            (None, None, None);
         let mut finish = |name: &mut Option<(String, Span)>, renamed: &mut Option<String>, ty: &mut Option<String>| {
             if let (Some((property, span)), Some(ty)) = (name.take(), ty.take()) {
                 columns.push(ColumnDecl {

@@ -43,7 +43,9 @@ impl Lowering<'_> {
     /// it starts.
     fn inside(&self, span: Span) -> (String, u32) {
         let source = self.source.text.get(span.start as usize..span.end as usize).unwrap_or("");
-        let (Some(open), Some(close)) = (source.find('"'), source.rfind('"')) else { return (String::new(), span.start) };
+        let (Some(open), Some(close)) = (source.find('"'), source.rfind('"')) else {
+            return (String::new(), span.start);
+        };
         let raw = source.get(open + 1..close).unwrap_or("");
         let start = span.start.saturating_add(u32::try_from(open + 1).unwrap_or(0));
         if source.starts_with('r') || source.starts_with("br") || !raw.contains('\\') {
@@ -98,7 +100,8 @@ impl Lowering<'_> {
                 } else if let Ok(index) = name.parse::<usize>() {
                     values.get(index).map(|(_, value)| *value)
                 } else {
-                    let named = values.iter().find(|(known, _)| known.as_deref() == Some(name)).map(|(_, value)| *value);
+                    let named =
+                        values.iter().find(|(known, _)| known.as_deref() == Some(name)).map(|(_, value)| *value);
                     let here = start.saturating_add(u32::try_from(at + 1).unwrap_or(0));
                     let length = u32::try_from(name.len()).unwrap_or(0);
                     let name_span = Span { file: span.file, start: here, end: here.saturating_add(length) };

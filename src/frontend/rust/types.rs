@@ -9,8 +9,26 @@ use crate::source::Span;
 
 /// A value of such a type is used as what it holds.
 const WRAPPERS: [&str; 20] = [
-    "Option", "Result", "Box", "Arc", "Rc", "Pin", "Mutex", "RwLock", "RefCell", "Cell", "Ref", "RefMut", "MutexGuard",
-    "RwLockReadGuard", "RwLockWriteGuard", "Weak", "OnceCell", "OnceLock", "LazyLock", "Cow",
+    "Option",
+    "Result",
+    "Box",
+    "Arc",
+    "Rc",
+    "Pin",
+    "Mutex",
+    "RwLock",
+    "RefCell",
+    "Cell",
+    "Ref",
+    "RefMut",
+    "MutexGuard",
+    "RwLockReadGuard",
+    "RwLockWriteGuard",
+    "Weak",
+    "OnceCell",
+    "OnceLock",
+    "LazyLock",
+    "Cow",
 ];
 const LISTS: [&str; 8] = ["Vec", "HashSet", "BTreeSet", "VecDeque", "IndexSet", "SmallVec", "Iter", "IntoIter"];
 
@@ -33,7 +51,8 @@ impl Lowering<'_> {
             Type::Slice(inner) => self.ty(&inner.elem).map(|inner| list(inner, span)),
             Type::Array(inner) => self.ty(&inner.elem).map(|inner| list(inner, span)),
             Type::Tuple(tuple) if !tuple.elems.is_empty() => {
-                let unknown = TypeRef { name: "_".into(), binding: Binding::Global("any".into()), args: Vec::new(), span };
+                let unknown =
+                    TypeRef { name: "_".into(), binding: Binding::Global("any".into()), args: Vec::new(), span };
                 let unknown = TypeRef { name: "any".into(), ..unknown };
                 let args = tuple.elems.iter().map(|ty| self.ty(ty).unwrap_or_else(|| unknown.clone())).collect();
                 Some(TypeRef { name: "[,]".into(), binding: Binding::Global("[,]".into()), args, span })
@@ -113,7 +132,9 @@ impl Lowering<'_> {
                 return self.trait_type(&bound.path);
             };
             let output = arguments.args.iter().find_map(|arg| match arg {
-                GenericArgument::AssocType(ty) if ty.ident == "Output" || ty.ident == "Item" => Some((&ty.ident, &ty.ty)),
+                GenericArgument::AssocType(ty) if ty.ident == "Output" || ty.ident == "Item" => {
+                    Some((&ty.ident, &ty.ty))
+                }
                 _ => None,
             });
             return match output {
