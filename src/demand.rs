@@ -39,6 +39,8 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
             let matters = match file.language {
                 Language::Prisma => true,
                 Language::Sql => of_table.contains(&id),
+                // A struct that is a row need not name the table in the file that writes it, nor the column.
+                Language::Rust => of_column.contains(&id) || (declaring.contains(&id) && of_table.contains(&id)),
                 Language::TypeScript | Language::Tsx => {
                     of_table.contains(&id) && (of_column.contains(&id) || declaring.contains(&id))
                 }

@@ -37,6 +37,7 @@ pub enum Language {
     TypeScript,
     /// `.tsx .jsx .js .mjs .cjs`: everything that the TSX grammar reads.
     Tsx,
+    Rust,
     Sql,
     Prisma,
 }
@@ -132,6 +133,8 @@ pub struct ModuleMap {
     pub tsconfigs: Vec<TsConfig>,
     /// Package name -> what it offers.
     pub packages: BTreeMap<String, Package>,
+    /// Rust crate name (`_` for `-`) -> its root file, relative to the root.
+    pub crates: BTreeMap<String, String>,
 }
 
 /// The part of a `tsconfig.json` (its `extends` applied as far as they could be read) that resolves modules.

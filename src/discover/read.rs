@@ -56,8 +56,10 @@ pub(crate) fn kind(name: &str) -> Option<Kind> {
         "ts" | "mts" | "cts" => Language::TypeScript,
         "js" | "mjs" | "cjs" if marks.last() == Some(&"min") => return Some(Kind::Minified),
         "tsx" | "jsx" | "js" | "mjs" | "cjs" => Language::Tsx,
+        "rs" => Language::Rust,
         "sql" => Language::Sql,
         "prisma" => Language::Prisma,
+        "toml" if name == "Cargo.toml" => return Some(Kind::Manifest),
         "json" if name == "package.json" || is_tsconfig(name) => return Some(Kind::Manifest),
         _ => return None,
     };
@@ -163,7 +165,8 @@ mod tests {
             ("tsconfigs.json", None),
             ("package-lock.json", None),
             ("Makefile", None),
-            ("a.rs", None),
+            ("a.rs", Some(Kind::Source(Language::Rust))),
+            ("Cargo.toml", Some(Kind::Manifest)),
         ] {
             assert_eq!(kind(name), expected, "{name}");
         }

@@ -9,6 +9,7 @@
 //! 1 named `find` with one parameter and `return (call global:db.user.get id)`, and the export `find`.
 
 mod prisma;
+mod rust;
 mod sql;
 mod typescript;
 
@@ -19,6 +20,7 @@ use crate::source::{FileId, Language, SourceFile};
 pub fn lower(id: FileId, file: &SourceFile) -> Module {
     let mut module = match file.language {
         Language::TypeScript | Language::Tsx => typescript::lower(id, file),
+        Language::Rust => rust::lower(id, file),
         Language::Sql => sql::lower(id, &file.text),
         Language::Prisma => prisma::lower(id, &file.text),
     };

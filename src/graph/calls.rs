@@ -122,9 +122,19 @@ impl Graph<'_> {
                     _ => None,
                 })
                 .collect(),
+            Type::External(_, args) if self.is_rust(base.span.file) => args
+                .into_iter()
+                .filter_map(|arg| match arg {
+                    Type::Instance(class, _) if !self.implementations(class, name).is_empty() => Some(class),
+                    _ => None,
+                })
+                .collect(),
             Type::External(..) => return Vec::new(),
             Type::Array(_) | Type::Literal(_) | Type::Unknown => Vec::new(),
         };
+        if classes.is_empty() && matches!(self.type_of(base), Type::External(..)) {
+            return Vec::new();
+        }
         if !classes.is_empty() {
             let mut found: Vec<FunctionRef> = Vec::new();
             for class in classes {

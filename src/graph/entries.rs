@@ -169,6 +169,14 @@ fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut B
             continue;
         }
         let own = row.route.iter().find_map(|at| text_at(graph, call, at));
+        if row.verb.as_deref() == Some("$handler") {
+            let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));
+            for (verb, function) in values.flat_map(|value| verbs(graph, &value)) {
+                let route = [Some(verb), own.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                add(graph, row, function, route, found);
+            }
+            continue;
+        }
         if own.is_none()
             && !row.route.is_empty()
             && row.verb.as_ref().is_some_and(|verb| verb.chars().all(char::is_uppercase))
@@ -183,6 +191,25 @@ fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut B
             }
         }
     }
+}
+
+/// `get(list).post(create)`: the handlers with the name of the call around each.
+fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
+    let mut found = Vec::new();
+    let mut at = Arc::clone(value);
+    for _ in 0..12 {
+        let ValueKind::Call(call) = &at.kind else { break };
+        let name = call
+            .method()
+            .map(str::to_owned)
+            .or_else(|| graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned)));
+        for function in call.args.iter().flat_map(|arg| handlers(graph, &arg.value, 4)) {
+            found.push((name.clone().unwrap_or_default().to_uppercase(), function));
+        }
+        let Some(receiver) = call.receiver() else { break };
+        at = Arc::clone(receiver);
+    }
+    found
 }
 
 /// Whether an argument can be a handler, by its shape alone.

@@ -26,7 +26,11 @@ impl Graph<'_> {
         let params = declared.map_or(&[][..], |f| f.params.as_slice());
         let span = call.site.span;
         let mut bound = Vec::with_capacity(params.len());
-        for (at, param) in params.iter().enumerate() {
+        let own = self.own_parameters(call, function);
+        if own > 0 {
+            bound.extend(call.receiver().cloned());
+        }
+        for (at, param) in params.iter().skip(own).enumerate() {
             if param.rest {
                 let members = call.args.iter().skip(at).map(|arg| {
                     if arg.spread {
@@ -50,6 +54,23 @@ impl Graph<'_> {
         }
         let this = call.receiver().filter(|receiver| !matches!(receiver.kind, ValueKind::Super(_))).cloned();
         Bindings { function, params: bound, this }
+    }
+
+    /// How many parameters stand before the arguments: the receiver, where a method takes it as one and is not called by its path.
+    fn own_parameters(&self, call: &CallValue, function: FunctionRef) -> usize {
+        if !self.function(function).is_some_and(|declared| declared.takes_self) {
+            return 0;
+        }
+        let Some(receiver) = call.receiver() else { return 0 };
+        let by_path = match &receiver.kind {
+            ValueKind::Class(_) => true,
+            ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
+                Resolved::Namespace(_) => true,
+                _ => matches!(self.type_of(receiver), Type::Object(_)),
+            },
+            _ => false,
+        };
+        usize::from(!by_path)
     }
 
     /// `value` with the parameters of one function replaced; variables of functions around are looked up first.
@@ -224,6 +245,13 @@ impl Graph<'_> {
         let mut values: Vec<Shared> = Vec::new();
         for target in self.targets(call) {
             let Some(summary) = self.summary(target.function) else { continue };
+            let own = u32::try_from(self.own_parameters(call, target.function)).unwrap_or(0);
+            // Where the method takes what it is called on as a parameter, that is the argument before the first.
+            let arg = match arg {
+                Some(at) => Some(at.saturating_add(own)),
+                None if own > 0 => Some(0),
+                None => None,
+            };
             let exit = match arg {
                 Some(at) => summary.exits.get(&at),
                 None => summary.this_exit.as_ref(),

@@ -41,6 +41,9 @@ impl Graph<'_> {
         if depth > LONGEST_CHAIN {
             return Resolved::Missing;
         }
+        if self.is_rust(from) {
+            return self.used(from, module, what, depth);
+        }
         let Some(file) = self.resolve_module(from, module) else {
             let name = match what {
                 Imported::Named(name) => name.clone(),
@@ -61,7 +64,7 @@ impl Graph<'_> {
         self.export(file, name, 0)
     }
 
-    fn export(&self, file: FileId, name: &str, depth: u8) -> Resolved {
+    pub(super) fn export(&self, file: FileId, name: &str, depth: u8) -> Resolved {
         if depth > LONGEST_CHAIN {
             return Resolved::Missing;
         }
@@ -89,6 +92,12 @@ impl Graph<'_> {
             }
         }
         for module in reexported {
+            if self.is_rust(file) {
+                match self.used(file, module, &Imported::Named(name.to_owned()), depth + 1) {
+                    Resolved::Missing | Resolved::External { .. } => continue,
+                    found => return found,
+                }
+            }
             if let Some(inner) = self.resolve_module(file, module) {
                 let found = self.export(inner, name, depth + 1);
                 if !matches!(found, Resolved::Missing) {

@@ -11,6 +11,7 @@
 
 mod callers;
 mod calls;
+mod crates;
 mod entries;
 mod expand;
 mod exports;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 
 use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module};
 use crate::rules::Rules;
-use crate::source::{FileId, SourceSet, Span};
+use crate::source::{FileId, Scope, SourceSet, Span};
 use crate::summary::{ClassRef, FunctionRef, ModuleSummary, Shared, Summary, Value};
 
 /// A lowered file and its summaries.
@@ -191,6 +192,12 @@ impl<'a> Graph<'a> {
     /// Files that must be lowered before the answers given since the last call are complete.
     pub fn wants(&self) -> BTreeSet<FileId> {
         std::mem::take(&mut self.wants.borrow_mut())
+    }
+
+    /// What a function is for: that of its file, or tests where it stands among those of a file that is not.
+    pub fn scope(&self, of: FunctionRef) -> Scope {
+        let is_test = self.function(of).is_some_and(|function| function.is_test);
+        if is_test { Scope::Test } else { self.sources.get(of.file).scope }
     }
 
     /// Drops what was worked out while callers and entry points were not known yet.

@@ -20,6 +20,9 @@ impl Graph<'_> {
     }
 
     fn look_up(&self, from: FileId, specifier: &str) -> Option<FileId> {
+        if self.is_rust(from) {
+            return self.rust_module(from, specifier);
+        }
         let path = self.sources.get(from).path.as_str();
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         if specifier.starts_with('.') {

@@ -55,7 +55,10 @@ impl Graph<'_> {
                         _ => None,
                     })
                     .unwrap_or(Type::Unknown),
-                Type::External(path, args) => self.external_member(&format!("{path}.{name}"), &args),
+                Type::External(path, args) => match self.external_member(&format!("{path}.{name}"), &args) {
+                    Type::Unknown if self.is_rust(value.span.file) => self.held_field(&path, &args, name, fuel),
+                    found => found,
+                },
                 _ => self.type_of_known_field(value, base, name, fuel),
             },
             ValueKind::Element(base) | ValueKind::Index(base, _) => match self.type_at(base, fuel) {
@@ -83,6 +86,19 @@ impl Graph<'_> {
             ValueKind::Either(values) => self.first_known(values, fuel),
             _ => Type::Unknown,
         }
+    }
+
+    /// A field of what a tuple or an extractor holds: `State(T)`, whose fields are those of `T`.
+    fn held_field(&self, path: &str, args: &[Type], name: &str, fuel: u8) -> Type {
+        if let Ok(at) = name.parse::<usize>() {
+            return args.get(at).filter(|_| path == "global#[,]" || at == 0).cloned().unwrap_or(Type::Unknown);
+        }
+        args.iter()
+            .find_map(|arg| match arg {
+                Type::Instance(class, inner) => known(self.field_type(*class, inner, name, fuel)),
+                _ => None,
+            })
+            .unwrap_or(Type::Unknown)
     }
 
     /// A field of an object that is written out, or of a file's exports.
@@ -348,6 +364,9 @@ impl Graph<'_> {
             && declared.kind == ClassKind::Alias
             && let Some(target) = declared.extends.first()
         {
+            if let Some(at) = declared.type_params.iter().position(|param| *param == target.name) {
+                return args.into_iter().nth(at).unwrap_or(Type::Unknown);
+            }
             return match self.written(class.file, target, fuel) {
                 Type::External(path, inner) if inner.is_empty() => Type::External(path, args),
                 other => other,

@@ -56,6 +56,8 @@ pub struct Module {
     /// What the file says about database tables: Prisma models, `CREATE TABLE`, `ALTER TABLE`.
     pub tables: Vec<Table>,
     pub gaps: Vec<Gap>,
+    /// A call may change the variable that it is given or called on (`&mut`).
+    pub lends: bool,
 }
 
 impl Module {
@@ -73,6 +75,7 @@ impl Module {
             exports: Vec::new(),
             tables: Vec::new(),
             gaps: Vec::new(),
+            lends: false,
         }
     }
 
@@ -306,6 +309,10 @@ pub struct Function {
     pub name: String,
     pub kind: FunctionKind,
     pub is_static: bool,
+    /// The first parameter is what the method is called on: Rust's `self`.
+    pub takes_self: bool,
+    /// Compiled for tests only, in a file that is not.
+    pub is_test: bool,
     /// The whole function.
     pub span: Span,
     /// Its name; its start where it has none.
@@ -326,6 +333,8 @@ impl Function {
             name: name.to_owned(),
             kind,
             is_static: false,
+            takes_self: false,
+            is_test: false,
             span,
             name_span: span,
             parent: None,

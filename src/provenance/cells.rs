@@ -32,6 +32,8 @@ pub(super) struct Judge<'g, 'a> {
     pub operation: Operation,
     pub undefined: Undefined,
     pub wrapper: Option<&'g str>,
+    /// Whether a row that was read is written back with all of its columns.
+    pub whole: bool,
     pub span: Span,
 }
 
@@ -41,6 +43,12 @@ impl Judge<'_, '_> {
         let value = cell.key_span();
         let mut state = Alternatives::default();
         self.alternatives(lookup, evaluator, &cell, &mut state, 0);
+        if self.whole && std::mem::take(&mut state.stored) {
+            let reason = format!("the row was read and is written back at {}", self.shown());
+            let mut kept = atom(Origin::Preserved, row.span, reason);
+            kept.form = Some(Form::Plain);
+            state.chains.push(vec![kept]);
+        }
         let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
         if inserts {
             if state.absent || state.stored {
@@ -68,6 +76,11 @@ impl Judge<'_, '_> {
             }
         }
         Written::Chains { chains: state.chains, value }
+    }
+
+    fn shown(&self) -> String {
+        let at = self.graph.sources.location(self.span);
+        format!("{}:{}", at.path, at.line)
     }
 
     fn gap(&self, why: &str, at: Span) -> Gap {
@@ -133,6 +146,13 @@ impl Judge<'_, '_> {
             }
             Cell::Either(cells) => {
                 for cell in cells {
+                    // A way that the constants of this path rule out writes nothing at all.
+                    if let Cell::Value { value, .. } = cell
+                        && matches!(value.kind, ValueKind::Cond { .. })
+                        && !evaluator.is_possible(value)
+                    {
+                        continue;
+                    }
                     self.alternatives(lookup, evaluator, cell, out, depth + 1);
                 }
             }

@@ -36,6 +36,11 @@ impl Evaluator<'_, '_> {
         if chains.is_empty() { one(Origin::Null, value, "undefined") } else { chains }
     }
 
+    /// Whether anything at all can come out, under the conditions of the path.
+    pub(super) fn is_possible(&self, value: &Shared) -> bool {
+        !self.eval(value, DEEPEST).is_empty()
+    }
+
     pub(super) fn place(&self, span: Span) -> String {
         let at = self.graph.sources.location(span);
         format!("{}:{}", at.path, at.line)
@@ -88,7 +93,7 @@ impl Evaluator<'_, '_> {
                 .fold(Vec::new(), |all, value| join(all, self.eval(value, fuel))),
             ValueKind::Concat(parts) => self.concat(value, parts, fuel),
             ValueKind::Stored { column, .. } => self.stored_column(value, column),
-            ValueKind::Object { base: None, entries } => {
+            ValueKind::Object { base, entries } if base.as_ref().is_none_or(is_new) => {
                 let parts: Vec<Shared> = entries
                     .iter()
                     .map(|entry| match entry {
@@ -196,6 +201,13 @@ impl Evaluator<'_, '_> {
 
     /// `base.name`: a column of a row, a key of a mint's result, a key of what an entry point is given.
     fn field(&self, value: &Shared, base: &Shared, name: &str, fuel: u8) -> Vec<Chain> {
+        // What was assigned on the way here, or on one of several ways, is not what was read.
+        if matches!(base.kind, ValueKind::After { .. } | ValueKind::Cond { .. } | ValueKind::Either(_))
+            && let Some(inner) = self.graph.expand(value)
+            && !matches!(inner.kind, ValueKind::Field(..))
+        {
+            return self.eval(&inner, fuel);
+        }
         if let Some(model) = self.row_model(base) {
             return self.column_of(value, model, name);
         }
@@ -348,6 +360,11 @@ impl Evaluator<'_, '_> {
             None => one(Origin::Null, value, "nothing"),
         }
     }
+}
+
+/// A new object of a class, before its fields are assigned.
+fn is_new(value: &Shared) -> bool {
+    matches!(&value.kind, ValueKind::Call(call) if call.is_new && call.args.is_empty())
 }
 
 /// The empty text that a loop appends to is no "no token": `let t = ''; for (..) t += random()`.

@@ -168,6 +168,7 @@ impl ColumnTracer<'_, '_> {
                 operation: candidate.operation,
                 undefined: candidate.undefined,
                 wrapper: candidate.wrapper.as_deref(),
+                whole: candidate.whole,
                 span: candidate.span,
             };
             if candidate.operation == Operation::Save {
@@ -275,13 +276,12 @@ impl ColumnTracer<'_, '_> {
                 }
             }
         }
-        let file = self.graph.sources.get(site.span.file);
         WriteSite {
             span: site.span,
             value: site.value,
             model: site.candidate.model,
             operation: site.operation,
-            scope: file.scope,
+            scope: self.graph.scope(site.candidate.function),
             function: self.graph.name(site.candidate.function),
             paths: paths.into_values().collect(),
         }

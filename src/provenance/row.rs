@@ -86,6 +86,19 @@ impl Lookup<'_, '_> {
                 Some(Cell::Absent) => Cell::Absent,
                 _ => Cell::Open(Arc::clone(row)),
             },
+            ValueKind::Captured(..) | ValueKind::Leaves(..) if self.graph.is_rust(row.span.file) => {
+                self.behind(row, fuel)
+            }
+            ValueKind::Field(..) | ValueKind::Element(_) | ValueKind::Index(..)
+                if self.graph.is_rust(row.span.file)
+                    && let Some(inner) = self.graph.expand(row)
+                    && !Arc::ptr_eq(&inner, row) =>
+            {
+                match self.at(&inner, fuel) {
+                    unknown @ Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(unknown),
+                    found => found,
+                }
+            }
             _ => {
                 if let Some(cell) = self.stored_or_shaped(row)
                     && !matches!(cell, Cell::Value { .. })
@@ -98,6 +111,19 @@ impl Lookup<'_, '_> {
                     _ => self.shaped(row).unwrap_or_else(|| unknown("an object whose keys cannot be told")),
                 }
             }
+        }
+    }
+
+    /// A variable as code around left it; where that leads nowhere, its type.
+    fn behind(&self, row: &Shared, fuel: u8) -> Cell {
+        let found = match self.graph.expand(row) {
+            Some(inner) if !Arc::ptr_eq(&inner, row) => self.at(&inner, fuel),
+            _ if row.is_open() => Cell::Open(Arc::clone(row)),
+            _ => Cell::Unknown { why: "an object whose keys cannot be told".to_owned(), at: row.span },
+        };
+        match found {
+            Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(found),
+            found => found,
         }
     }
 
@@ -160,7 +186,10 @@ impl Lookup<'_, '_> {
         }
         if !self.graph.targets(call).is_empty() {
             if let Some(inner) = self.graph.expand(row) {
-                return self.at(&inner, fuel);
+                return match self.at(&inner, fuel) {
+                    unknown @ Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(unknown),
+                    found => found,
+                };
             }
             return self
                 .stored_or_shaped(row)

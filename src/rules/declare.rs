@@ -22,6 +22,9 @@ pub struct Entity {
     pub table: Vec<ArgPath>,
     /// The table's name when it is not written.
     pub naming: Naming,
+    /// Whether properties without any of the decorators below are columns too.
+    #[serde(default)]
+    pub every_field: bool,
     /// Decorators that make a property a column; with `base` and none of them, every field of the class is one.
     #[serde(default)]
     pub column: Vec<CallPattern>,

@@ -36,6 +36,7 @@ macro_rules! built_in {
 /// Sorted by id, which is the order of the rows too.
 const BUILT_IN: &[BuiltIn] = built_in![
     "crypto",
+    "diesel",
     "drizzle",
     "express",
     "fp",
@@ -51,7 +52,11 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "oauth",
     "objection",
     "prisma",
+    "rust-crypto",
+    "rust-std",
+    "rust-web",
     "sequelize",
+    "sqlx",
     "trpc",
     "typeorm",
     "validation",

@@ -166,6 +166,13 @@ pub struct Write {
     /// A key that may stand around a column's value: Prisma's `{ set: value }`.
     #[serde(default)]
     pub wrapper: Option<String>,
+    /// A method of a column that gives it a value, so that the row (or each part of it) is a call of it: `eq` in
+    /// `set((name.eq(x), token.eq(y)))`.
+    #[serde(default)]
+    pub assign: Option<String>,
+    /// Whether a row that was read is written back with all of its columns.
+    #[serde(default)]
+    pub whole: bool,
     #[serde(skip)]
     pub pack: String,
 }
@@ -211,6 +218,9 @@ pub struct SqlCall {
     /// arguments from the second on, where an array stands for its elements. Empty: substitutions of the template.
     #[serde(default)]
     pub params: Option<ArgPath>,
+    /// A method whose calls further left in the chain hand over one value each, in order: `bind`.
+    #[serde(default)]
+    pub bind: Option<String>,
 }
 
 /// A call whose result is a row (or rows) of a table.
@@ -313,7 +323,7 @@ pub struct Entry {
     /// `decorator`: the decorator of the class around; its first argument prefixes the route.
     #[serde(default)]
     pub class: Option<CallPattern>,
-    /// `GET`, `POST`, `mutation`, `job`: stands before the route.
+    /// `GET`, `POST`, `mutation`, `job`: stands before the route. `$handler`: the name of the call around the handler.
     #[serde(default)]
     pub verb: Option<String>,
     /// Where the route stands in the decorator's or call's arguments; the first that is there counts.

@@ -61,7 +61,7 @@ impl CallPattern {
             if name.is_empty() {
                 return wrong("a step between two dots is empty");
             }
-            if !name.chars().all(|c| c.is_alphanumeric() || "_$*#-".contains(c)) {
+            if !name.chars().all(|c| c.is_alphanumeric() || "_$*#-!".contains(c)) {
                 return wrong(
                     "a step is a name, with `()` behind it where it is called; `*` stands for any text in it",
                 );

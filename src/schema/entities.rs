@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
             });
         }
         let decorator = find(&row.column);
-        if decorator.is_none() && !row.column.is_empty() {
+        if decorator.is_none() && !row.column.is_empty() && !row.every_field {
             return None;
         }
         let args = decorator.map_or(&[][..], |decorator| decorator.args.as_slice());
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
         Some(Property {
             column: written.unwrap_or_else(|| named(row.column_naming, &field.name)),
             name: field.name.clone(),
-            nullable: Some(nullable.unwrap_or(row.nullable_default)),
+            nullable: nullable.or((!row.every_field).then_some(row.nullable_default)),
             default: default.or_else(|| generated.map(|decorator| format!("@{}", decorator.name))),
             relation: None,
             span: field.span,

@@ -71,6 +71,9 @@ impl<'a> Reader<'a> {
     }
 
     fn is_named(&self, module: &Module, binding: &Binding, name: &str, pattern: &CallPattern) -> bool {
+        if let Binding::Global(_) = binding {
+            return pattern.matches(&format!("global#{name}"));
+        }
         let Binding::Import(id) = binding else { return false };
         let Some(import) = module.imports.get(id.at()) else { return false };
         let member = match (&import.what, name.split_once('.')) {

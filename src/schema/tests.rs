@@ -5,7 +5,7 @@ use crate::ir::{
     Function, FunctionId, FunctionKind, Import, ImportId, Imported, Local, LocalId, Place, SqlStatement, SqlText, Stmt,
     Table, TableChange, TypeRef,
 };
-use crate::rules::{Entity, Naming, Pack};
+use crate::rules::Pack;
 use crate::source::{ModuleMap, Scope, SourceFile, Tally, TsConfig};
 
 fn sources(files: &[(&str, &str)]) -> SourceSet {
@@ -42,29 +42,23 @@ fn config(columns: &[&str]) -> Config {
 }
 
 fn rules() -> Rules {
-    let path = |text: &str| text.parse().unwrap();
-    let call = |text: &str| crate::rules::CallPattern::parse(text).unwrap();
-    let entity = Entity {
-        decorator: Some(call("typeorm#Entity")),
-        base: None,
-        table_field: None,
-        table: vec![path("0.name"), path("0"), path("1.name")],
-        naming: Naming::Snake,
-        column: vec![call("typeorm#Column"), call("typeorm#PrimaryGeneratedColumn")],
-        name: vec![path("0.name"), path("1.name")],
-        nullable: vec![path("0.nullable"), path("1.nullable")],
-        required: Vec::new(),
-        nullable_by: Vec::new(),
-        nullable_default: false,
-        default: vec![path("0.default"), path("1.default")],
-        default_by: Vec::new(),
-        generated: vec![call("typeorm#PrimaryGeneratedColumn")],
-        relation: vec![call("typeorm#OneToMany")],
-        column_naming: Naming::Same,
-        pack: "x".to_owned(),
-    };
-    let mut pack: Pack = serde_json::from_value(serde_json::json!({"id": "x", "summary": "x"})).unwrap();
-    pack.entity = vec![entity];
+    let pack: Pack = serde_json::from_value(serde_json::json!({
+        "id": "x",
+        "summary": "x",
+        "entity": [{
+            "decorator": "typeorm#Entity",
+            "table": ["0.name", "0", "1.name"],
+            "naming": "snake",
+            "column": ["typeorm#Column", "typeorm#PrimaryGeneratedColumn"],
+            "name": ["0.name", "1.name"],
+            "nullable": ["0.nullable", "1.nullable"],
+            "default": ["0.default", "1.default"],
+            "generated": ["typeorm#PrimaryGeneratedColumn"],
+            "relation": ["typeorm#OneToMany"],
+            "column-naming": "same",
+        }],
+    }))
+    .unwrap();
     Rules { packs: vec![pack] }
 }
 

@@ -9,6 +9,7 @@
 //! Worked example: `this.prisma.user.create({ data: { email, accounts: { create: { access_token: t } } } })` is a candidate for `User`
 //! with the row `data`, and one for `Account` with the row `data.accounts.create`.
 
+mod assignments;
 mod models;
 mod nested;
 mod orm;
@@ -16,10 +17,12 @@ mod sql;
 
 use std::rc::Rc;
 
+use std::collections::BTreeSet;
+
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, ModelSource, Schema};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
 
 /// A write of rows of one model.
@@ -37,6 +40,8 @@ pub struct Candidate {
     pub undefined: Undefined,
     /// A key that may stand around a value: Prisma's `{ set: value }`.
     pub wrapper: Option<String>,
+    /// Whether a row that was read is written back with all of its columns.
+    pub whole: bool,
     pub guards: Guards,
     /// Whether the model is certain.
     pub certain: bool,
@@ -55,6 +60,18 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let _limit = graph.limit(Rc::new(leading.collect()));
     let mut found = orm::find(graph, schema);
     found.extend(sql::find(graph, schema));
+    // An insert whose chain goes on with what happens to a row that is there already is the first half of an upsert.
+    let upserts: BTreeSet<(ModelId, FileId, u32)> = found
+        .iter()
+        .filter(|candidate| candidate.operation == Operation::UpsertUpdate)
+        .map(|candidate| (candidate.model, candidate.span.file, candidate.span.start))
+        .collect();
+    for candidate in &mut found {
+        let start = (candidate.model, candidate.span.file, candidate.span.start);
+        if candidate.operation == Operation::Insert && upserts.contains(&start) {
+            candidate.operation = Operation::UpsertCreate;
+        }
+    }
     found.sort_by_key(|candidate| (candidate.span, candidate.model, candidate.operation));
     found
 }

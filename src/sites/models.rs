@@ -156,3 +156,22 @@ pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> 
     }
     calls
 }
+
+/// The table that a chain starts from: `users::table.filter(..)`.
+pub(super) fn table_of(graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
+    if !matches!(receiver.kind, ValueKind::Field(..) | ValueKind::Import(..)) {
+        return None;
+    }
+    match &graph.resolved(receiver).kind {
+        ValueKind::Text(name) => schema.models.iter().position(|model| model.table == *name).map(ModelId),
+        _ => None,
+    }
+}
+
+/// Whether a call is of a method or a function of that name.
+pub(super) fn is_called(graph: &Graph, call: &CallValue, name: &str) -> bool {
+    match call.method() {
+        Some(method) => method == name,
+        None => graph.callee_path(call).is_some_and(|path| path.rsplit(['.', '#']).next() == Some(name)),
+    }
+}

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::graph::{Graph, Type};
 use crate::ir::FunctionId;
 use crate::rules::{ArgPath, CallPattern, Operation, Read, Target, Write};
-use crate::schema::{ModelId, Schema};
+use crate::schema::{ModelId, ModelSource, Schema};
+use crate::sites::assignments::assignments;
 use crate::sites::models::{by_accessor, chain_calls, entity_of, instance_of, model_behind, model_of_type};
+use crate::sites::models::{is_called, table_of};
 use crate::sites::{Candidate, is_tracked, model_of_accessor, nested};
 use crate::source::Span;
 use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
@@ -77,15 +79,19 @@ fn written(
             rows.into_iter().map(|value| (model, certain, value)).collect()
         };
         for (model, certain, value) in rows {
+            let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
+            let by_column = assigned.is_some();
+            let value = assigned.unwrap_or(value);
             let candidate = Candidate {
                 model,
                 function,
                 span: event.span(),
                 operation: row.operation,
                 row: value,
-                by_column: false,
+                by_column,
                 undefined: row.undefined,
                 wrapper: row.wrapper.clone(),
+                whole: row.whole,
                 guards: event.guards.clone(),
                 certain,
             };
@@ -359,7 +365,7 @@ impl<'r> Named<'r> {
         let after = match self.after {
             // The call that the chain starts with: `knex('users')`.
             Some("()") => Some(chain.iter().position(|call| call.method().is_none() && !call.is_new)?),
-            Some(method) => Some(chain.iter().position(|call| call.method() == Some(method))?),
+            Some(method) => Some(chain.iter().position(|call| is_called(graph, call, method))?),
             None => None,
         };
         if !self.entity.is_empty() {
@@ -372,7 +378,7 @@ impl<'r> Named<'r> {
         chain[first.min(chain.len())..]
             .iter()
             .filter_map(|call| call.receiver())
-            .find_map(|receiver| self.by_type(graph, schema, receiver))
+            .find_map(|receiver| self.by_type(graph, schema, receiver).or_else(|| table_of(graph, schema, receiver)))
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut bound: BTreeSet<Span> = BTreeSet::new();
     let rows: Vec<&SqlCall> = graph.rules.sql().collect();
+    let mut loose: Vec<(FunctionRef, &Guards, Shared)> = Vec::new();
     let with_sql: BTreeSet<FileId> = graph
         .units()
         .filter(|(_, unit)| unit.summary.functions.iter().any(|summary| !summary.sql.is_empty()))
@@ -52,12 +53,24 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
                 graph.refuel();
                 for (text, params) in texts(graph, &rows, &event.call) {
                     let ValueKind::Sql(sql, holes) = &text.kind else { continue };
+                    if matches!(params, Params::Unknown) && holes.is_empty() {
+                        loose.push((function, &event.guards, Arc::clone(&text)));
+                        continue;
+                    }
                     bound.insert(text.span);
                     let text = Text { sql, holes, params, function, guards: &event.guards };
-                    statements(schema, &text, &mut found);
+                    statements(graph, schema, &text, &mut found);
                 }
             }
         }
+    }
+    // A call that hands over no values says less than another that does, of the same text.
+    loose.retain(|(_, _, text)| !bound.contains(&text.span));
+    for (function, guards, text) in &loose {
+        let ValueKind::Sql(sql, holes) = &text.kind else { continue };
+        bound.insert(text.span);
+        let text = Text { sql, holes, params: Params::Unknown, function: *function, guards };
+        statements(graph, schema, &text, &mut found);
     }
     // Text that no known call runs still is a write: in a `.sql` file, or handed to a function that no rule names.
     for (file, unit) in graph.units() {
@@ -67,7 +80,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
                 let ValueKind::Sql(sql, holes) = &text.kind else { continue };
                 if !bound.contains(&text.span) {
                     let text = Text { sql, holes, params: Params::Unknown, function, guards };
-                    statements(schema, &text, &mut found);
+                    statements(graph, schema, &text, &mut found);
                 }
             }
         }
@@ -89,7 +102,10 @@ fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Par
             continue;
         }
         let found: Vec<Shared> = run_texts(graph, call, row);
-        let handed = || params(graph, call, row.params.as_ref());
+        let handed = || match &row.bind {
+            Some(method) => bound_values(graph, call, method, row.after.as_deref()),
+            None => params(graph, call, row.params.as_ref()),
+        };
         if found.is_empty() || (row.params.is_some() && matches!(handed(), Params::Unknown)) {
             continue;
         }
@@ -103,7 +119,7 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
     let texts = match &row.after {
         Some(after) => {
             let chain = call.receiver().map_or_else(Vec::new, |receiver| models::chain_calls(graph, receiver));
-            let prepared = chain.iter().find(|call| call.method() == Some(after));
+            let prepared = chain.iter().find(|call| models::is_called(graph, call, after));
             prepared.map_or_else(Vec::new, |prepared| graph.argument(prepared, &row.text))
         }
         None => graph.argument(call, &row.text),
@@ -147,24 +163,38 @@ fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) -> Params {
     })
 }
 
-fn model_of_table(schema: &Schema, table: &str) -> Option<ModelId> {
-    let fits = |name: &str| name.eq_ignore_ascii_case(table);
-    let at = schema.models.iter().position(|model| fits(&model.table) && is_tracked_table(schema, &model.table))?;
-    Some(ModelId(at))
+/// The values of `.bind(a).bind(b)` between the call that holds the text and this one.
+fn bound_values(graph: &Graph, call: &CallValue, method: &str, after: Option<&str>) -> Params {
+    let chain = call.receiver().map_or_else(Vec::new, |receiver| models::chain_calls(graph, receiver));
+    let mut values: Vec<Shared> = chain
+        .iter()
+        .take_while(|call| after.is_none_or(|after| !models::is_called(graph, call, after)))
+        .filter(|call| call.method() == Some(method))
+        .filter_map(|call| call.args.first().map(|arg| Arc::clone(&arg.value)))
+        .collect();
+    values.reverse();
+    Params::List(values)
 }
 
-fn is_tracked_table(schema: &Schema, table: &str) -> bool {
-    schema.columns.iter().any(|column| column.table.eq_ignore_ascii_case(table))
+/// The model of the table that a statement in `file` names. Where several databases have one of that name, the one declared
+/// nearest to the statement.
+fn model_of_table(graph: &Graph, schema: &Schema, table: &str, file: FileId) -> Option<ModelId> {
+    let path = |file: FileId| graph.sources.get(file).path.as_str();
+    let shared = |other: &str| path(file).split('/').zip(other.split('/')).take_while(|(a, b)| a == b).count();
+    let fits = schema.models.iter().enumerate().filter(|(_, model)| model.table.eq_ignore_ascii_case(table));
+    let nearest = fits.map(|(at, model)| {
+        let model_is_tracked = is_tracked(schema, ModelId(at));
+        (shared(path(model.span.file)), model_is_tracked, std::cmp::Reverse(at))
+    });
+    let (_, model_is_tracked, std::cmp::Reverse(at)) = nearest.max()?;
+    model_is_tracked.then_some(ModelId(at))
 }
 
-fn statements(schema: &Schema, text: &Text, found: &mut Vec<Candidate>) {
+fn statements(graph: &Graph, schema: &Schema, text: &Text, found: &mut Vec<Candidate>) {
     for statement in &text.sql.statements {
         match statement {
             SqlStatement::Insert { table, span, columns, rows, conflict } => {
-                let Some(model) = model_of_table(schema, table) else { continue };
-                if !is_tracked(schema, model) {
-                    continue;
-                }
+                let Some(model) = model_of_table(graph, schema, table, span.file) else { continue };
                 let names: Vec<(String, Span)> = if columns.is_empty() {
                     schema.models[model.0].properties.iter().map(|p| (p.column.clone(), *span)).collect()
                 } else {
@@ -184,7 +214,7 @@ fn statements(schema: &Schema, text: &Text, found: &mut Vec<Candidate>) {
                 }
             }
             SqlStatement::Update { table, span, sets } => {
-                let Some(model) = model_of_table(schema, table) else { continue };
+                let Some(model) = model_of_table(graph, schema, table, span.file) else { continue };
                 let row = text.sets(table, sets, None, *span);
                 found.push(text.candidate(model, *span, Operation::Update, row));
             }
@@ -211,6 +241,7 @@ impl Text<'_> {
             by_column: true,
             undefined: Undefined::Null,
             wrapper: None,
+            whole: false,
             guards: self.guards.clone(),
             certain: true,
         }

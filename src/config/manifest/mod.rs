@@ -10,6 +10,7 @@
 //! `api/src` and the candidate `api/src/db/*`. `lib/package.json` with `"main": "dist/index.js"`, never built, gives
 //! `lib/src/index.ts` where that is there.
 
+mod cargo;
 mod json;
 mod known;
 mod package;
@@ -21,7 +22,7 @@ use crate::source::{Gap, ModuleMap, Package, TsConfig};
 
 use known::Known;
 
-/// The text of a `package.json`, a `tsconfig*.json`, a `jsconfig.json`, or of a file that one of them extends.
+/// The text of a `package.json`, a `Cargo.toml`, a `tsconfig*.json`, a `jsconfig.json`, or of a file that one of them extends.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     /// Relative to a folder at or above the audited root (the same for all), separated by `/`.
@@ -61,7 +62,8 @@ pub fn module_map(manifests: &[Manifest], root: &str, files: &[&str]) -> (Module
     }
     tsconfigs.sort_by_key(|config| (std::cmp::Reverse(known::depth(&config.folder)), config.folder.clone()));
     gaps.sort();
-    (ModuleMap { tsconfigs, packages }, gaps)
+    let crates = cargo::crates(manifests, known);
+    (ModuleMap { tsconfigs, packages, crates }, gaps)
 }
 
 /// The files that `extends` may mean and that are not among `manifests`, as paths like theirs; most are not there.
@@ -75,7 +77,7 @@ type Parsed = BTreeMap<String, serde_json::Value>;
 
 fn parse<'m>(manifests: &'m [Manifest], mut broken: impl FnMut(&'m Manifest, json::Broken)) -> Parsed {
     let mut parsed = Parsed::new();
-    for manifest in manifests {
+    for manifest in manifests.iter().filter(|manifest| !cargo::is_manifest(&manifest.path)) {
         match json::parse(&manifest.text) {
             Ok(value) => _ = parsed.insert(manifest.path.clone(), value),
             Err(why) => broken(manifest, why),

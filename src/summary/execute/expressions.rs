@@ -234,7 +234,17 @@ impl Execution<'_> {
                 | ValueKind::After { .. }
                 | ValueKind::Param(..)
                 | ValueKind::Element(_)
-        );
+        ) || (self.module.lends
+            && matches!(
+                before.kind,
+                ValueKind::Cond { .. }
+                    | ValueKind::Either(_)
+                    | ValueKind::Field(..)
+                    | ValueKind::Fallback { .. }
+                    | ValueKind::And(..)
+                    | ValueKind::Array(_)
+                    | ValueKind::Text(_)
+            ));
         if !can_change {
             return;
         }

@@ -1,0 +1,148 @@
+//! Attributes as decorators: positional arguments first, then one object of the named ones.
+
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, Meta, Token};
+
+use crate::frontend::rust::paths::plain;
+use crate::frontend::rust::{Decorators, Lowering};
+use crate::ir::{Binding, Decorator, Entry, ExprId, ExprKind, Item};
+use crate::source::Span;
+
+/// Attributes of the language itself, which say nothing of a program's meaning.
+const PLAIN: [&str; 12] = [
+    "doc",
+    "cfg",
+    "cfg_attr",
+    "allow",
+    "warn",
+    "deny",
+    "expect",
+    "inline",
+    "must_use",
+    "non_exhaustive",
+    "repr",
+    "path",
+];
+
+/// `#[cfg(test)]`, `#[test]`, `#[tokio::test]`.
+pub(super) fn is_for_tests(attrs: &[Attribute]) -> bool {
+    attrs.iter().any(|attr| match &attr.meta {
+        Meta::List(list) if list.path.is_ident("cfg") => list
+            .tokens
+            .clone()
+            .into_iter()
+            .any(|token| matches!(token, proc_macro2::TokenTree::Ident(i) if i == "test")),
+        meta => meta.path().segments.last().is_some_and(|segment| segment.ident == "test" || segment.ident == "rstest"),
+    })
+}
+
+impl Lowering<'_> {
+    pub(super) fn attributes(&mut self, attrs: &[Attribute]) -> Decorators {
+        let mut found: Decorators = Vec::new();
+        for attr in attrs {
+            let path = attr.path();
+            let names: Vec<String> = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
+            let Some(first) = names.first() else { continue };
+            if names.len() == 1 && PLAIN.contains(&first.as_str()) {
+                continue;
+            }
+            let span = self.at_span(attr.pound_token.span);
+            if first == "derive" {
+                let list = attr.parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated);
+                for path in list.into_iter().flatten() {
+                    let steps = self.steps(&path);
+                    let decorator = self.decorator(&steps, Vec::new(), span);
+                    found.push(decorator);
+                }
+                continue;
+            }
+            let (args, named) = self.arguments(attr);
+            let steps = self.steps(path);
+            let decorator = self.decorator(&steps, args, span);
+            let known = found.iter_mut().find(|known| known.name == decorator.name && !named.is_empty());
+            match known.and_then(|known| known.args.last().copied()) {
+                Some(object) => {
+                    if let Some(ExprKind::Object(entries)) = self.module.exprs.get_mut(object.at()).map(|e| &mut e.kind)
+                    {
+                        entries.extend(named);
+                    }
+                }
+                None => {
+                    let mut decorator = decorator;
+                    if !named.is_empty() {
+                        let object = self.add(ExprKind::Object(named), span);
+                        decorator.args.push(object);
+                    }
+                    found.push(decorator);
+                }
+            }
+        }
+        found
+    }
+
+    fn decorator(&mut self, steps: &[(String, Span)], args: Vec<ExprId>, span: Span) -> Decorator {
+        let name = steps.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".");
+        let (binding, name) = match steps {
+            [(only, _)] => match self.type_named(only) {
+                Some(crate::frontend::rust::paths::TypeName::Is(binding)) => (binding, name),
+                _ => (Binding::Global(only.clone()), name),
+            },
+            _ => {
+                let (binding, taken) = self.root(steps);
+                let rest: Vec<&str> =
+                    steps.iter().skip(taken.saturating_sub(1)).map(|(name, _)| name.as_str()).collect();
+                (binding, rest.join("."))
+            }
+        };
+        Decorator { name, binding, args, span }
+    }
+
+    fn arguments(&mut self, attr: &Attribute) -> (Vec<ExprId>, Vec<Entry>) {
+        let (mut args, mut named) = (Vec::new(), Vec::new());
+        if !matches!(attr.meta, Meta::List(_)) {
+            return (args, named);
+        }
+        let list = attr.parse_args_with(Punctuated::<Expr, Token![,]>::parse_terminated);
+        for argument in list.into_iter().flatten() {
+            let span = self.expr_span(&argument);
+            let name_of = |expr: &Expr| match expr {
+                Expr::Path(path) => path.path.get_ident().map(plain),
+                _ => None,
+            };
+            match &argument {
+                Expr::Assign(pair) if name_of(&pair.left).is_some() => {
+                    let value = self.attribute_value(&pair.right);
+                    named.push(Entry::Named { key: name_of(&pair.left).unwrap_or_default(), key_span: span, value });
+                }
+                Expr::Call(call) if name_of(&call.func).is_some() => {
+                    let items = call.args.iter().map(|arg| Item::One(self.attribute_value(arg))).collect();
+                    let value = self.add(ExprKind::Array(items), span);
+                    named.push(Entry::Named { key: name_of(&call.func).unwrap_or_default(), key_span: span, value });
+                }
+                Expr::Path(path) => {
+                    let value = self.add(ExprKind::Bool(true), span);
+                    let key = path.path.segments.last().map_or_else(String::new, |segment| plain(&segment.ident));
+                    named.push(Entry::Named { key, key_span: span, value });
+                }
+                other => args.push(self.attribute_value(other)),
+            }
+        }
+        (args, named)
+    }
+
+    /// A path is text: `table_name = crate::schema::users` is `users`.
+    fn attribute_value(&mut self, value: &Expr) -> ExprId {
+        match value {
+            Expr::Path(path) => {
+                let span = self.expr_span(value);
+                let name = path.path.segments.last().map_or_else(String::new, |segment| plain(&segment.ident));
+                self.add(ExprKind::Text(name), span)
+            }
+            Expr::Lit(literal) => self.literal(&literal.lit),
+            other => {
+                let span = self.expr_span(other);
+                self.opaque("an attribute's argument", Vec::new(), span)
+            }
+        }
+    }
+}

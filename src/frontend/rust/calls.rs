@@ -1,0 +1,105 @@
+//! Calls of functions; those that only wrap a value are the value.
+
+use syn::{Expr, ExprCall, GenericArgument, PathArguments};
+
+use crate::frontend::rust::Lowering;
+use crate::frontend::rust::statements::is_error;
+use crate::ir::{Arg, Call, Entry, ExprId, ExprKind, TypeRef};
+use crate::source::Span;
+
+/// Types of the standard library whose constructors hold what they are given.
+const HOLDERS: [&str; 21] = [
+    "Box",
+    "Arc",
+    "Rc",
+    "Pin",
+    "Cow",
+    "String",
+    "Some",
+    "Cell",
+    "RefCell",
+    "Mutex",
+    "RwLock",
+    "Wrapping",
+    "PathBuf",
+    "Reverse",
+    "OsString",
+    "Weak",
+    "Option",
+    "Result",
+    "Vec",
+    "Cursor",
+    "ControlFlow",
+];
+const MAKERS: [&str; 9] = ["new", "from", "pin", "Owned", "Borrowed", "clone", "Some", "Ok", "Continue"];
+
+impl Lowering<'_> {
+    pub(super) fn call(&mut self, call: &ExprCall, span: Span) -> ExprId {
+        if is_error(call) {
+            let args = self.all(&call.args);
+            return self.opaque("an error", args, span);
+        }
+        let Expr::Path(path) = &*call.func else {
+            let callee = self.expr(&call.func);
+            let args = self.all(&call.args);
+            return self.call_of(callee, args, Vec::new(), span);
+        };
+        let steps = self.steps(&path.path);
+        let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
+        match (names.as_slice(), call.args.first()) {
+            (["Some" | "Ok"], Some(only)) => return self.expr(only),
+            ([.., holder, maker], Some(only))
+                if call.args.len() == 1 && HOLDERS.contains(holder) && MAKERS.contains(maker) =>
+            {
+                return self.expr(only);
+            }
+            (["String", "new"], None) => return self.add(ExprKind::Text(String::new()), span),
+            (["Vec", "new"], None) => return self.add(ExprKind::Array(Vec::new()), span),
+            ([.., "mem", "take" | "replace"], Some(only)) => return self.expr(only),
+            // `LazyLock::new(|| value)` is what the closure makes.
+            ([.., "LazyLock" | "Lazy" | "LazyCell", "new"], Some(only)) if call.args.len() == 1 => {
+                let callee = self.expr(only);
+                return self.call_of(callee, Vec::new(), Vec::new(), span);
+            }
+            _ => {}
+        }
+        let callee = self.expr(&call.func);
+        let type_args = path.path.segments.last().map_or_else(Vec::new, |last| self.type_arguments(&last.arguments));
+        let args = self.all(&call.args);
+        let makes = names.last().and_then(|name| name.chars().next()).is_some_and(char::is_uppercase);
+        if !makes || names.last().is_some_and(|name| *name == name.to_uppercase() && name.len() > 1) {
+            return self.call_of(callee, args, type_args, span);
+        }
+        // A tuple struct or variant.
+        let args = if args.len() == 1 {
+            args
+        } else {
+            let entry = |(at, value)| Entry::Named { key: usize::to_string(&at), key_span: span, value };
+            let entries = args.into_iter().enumerate().map(entry).collect();
+            return self.add(ExprKind::Object(entries), span);
+        };
+        let args = args.into_iter().map(|value| Arg { value, spread: false }).collect();
+        self.add(ExprKind::Call(Call { callee, args, is_new: true, type_args }), span)
+    }
+
+    pub(super) fn call_of(&mut self, callee: ExprId, args: Vec<ExprId>, type_args: Vec<TypeRef>, span: Span) -> ExprId {
+        let args = args.into_iter().map(|value| Arg { value, spread: false }).collect();
+        self.add(ExprKind::Call(Call { callee, args, is_new: false, type_args }), span)
+    }
+
+    pub(super) fn type_arguments(&mut self, arguments: &PathArguments) -> Vec<TypeRef> {
+        let PathArguments::AngleBracketed(arguments) = arguments else { return Vec::new() };
+        self.types_of(arguments)
+    }
+
+    pub(super) fn types_of(&mut self, arguments: &syn::AngleBracketedGenericArguments) -> Vec<TypeRef> {
+        arguments
+            .args
+            .iter()
+            .filter_map(|arg| match arg {
+                GenericArgument::Type(ty) => self.ty(ty),
+                _ => None,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,224 @@
+//! Method calls. Those of the standard library that hand the value on, or choose between values, say so in the program.
+
+use syn::{Expr, ExprMethodCall};
+
+use crate::frontend::rust::Lowering;
+use crate::ir::{Binding, ExprId, ExprKind, Item, Missing};
+use crate::source::Span;
+
+/// Without arguments, the receiver itself: borrows, copies, conversions, what is inside, an iterator over it.
+const SAME: [&str; 48] = [
+    "clone",
+    "cloned",
+    "copied",
+    "to_string",
+    "to_owned",
+    "into",
+    "try_into",
+    "as_ref",
+    "as_mut",
+    "as_deref",
+    "as_deref_mut",
+    "as_str",
+    "as_bytes",
+    "as_slice",
+    "as_mut_slice",
+    "unwrap",
+    "ok",
+    "borrow",
+    "borrow_mut",
+    "lock",
+    "read",
+    "write",
+    "to_vec",
+    "into_inner",
+    "into_string",
+    "into_boxed_str",
+    "deref",
+    "deref_mut",
+    "into_owned",
+    "to_str",
+    "as_mut_str",
+    "into_bytes",
+    "collect",
+    "iter",
+    "iter_mut",
+    "into_iter",
+    "flatten",
+    "unwrap_unchecked",
+    "boxed",
+    "into_future",
+    "fuse",
+    "peekable",
+    "rev",
+    "take",
+    "shrink_to_fit",
+    "to_string_lossy",
+    "by_ref",
+    "as_mut_ref",
+];
+/// With arguments that only speak of failure or of logging.
+const SAME_BUT: [&str; 12] = [
+    "expect",
+    "context",
+    "with_context",
+    "map_err",
+    "ok_or",
+    "ok_or_else",
+    "inspect",
+    "inspect_err",
+    "wrap_err",
+    "wrap_err_with",
+    "or_raise",
+    "unwrap_or_log",
+];
+/// What starts or continues an iterator, so that `map` maps elements.
+const ITERATES: [&str; 16] = [
+    "iter",
+    "iter_mut",
+    "into_iter",
+    "drain",
+    "chars",
+    "bytes",
+    "keys",
+    "values",
+    "lines",
+    "split",
+    "enumerate",
+    "filter",
+    "rev",
+    "skip",
+    "chain",
+    "zip",
+];
+
+impl Lowering<'_> {
+    pub(super) fn method_call(&mut self, call: &ExprMethodCall, span: Span) -> ExprId {
+        let name = call.method.to_string();
+        let receiver = self.expr(&call.receiver);
+        if let Some(value) = self.known_method(call, &name, receiver, span) {
+            return value;
+        }
+        let name_span = self.at_span(call.method.span());
+        let callee_span = Span { start: span.start, ..name_span };
+        let name = name.strip_prefix("r#").unwrap_or(&name).to_owned();
+        let callee = self.add(ExprKind::Field { base: receiver, name, name_span }, callee_span);
+        let type_args = call.turbofish.as_ref().map_or_else(Vec::new, |types| self.types_of(types));
+        let args = self.all(&call.args);
+        self.call_of(callee, args, type_args, span)
+    }
+
+    fn known_method(&mut self, call: &ExprMethodCall, name: &str, receiver: ExprId, span: Span) -> Option<ExprId> {
+        let args: Vec<&Expr> = call.args.iter().collect();
+        match (name, args.as_slice()) {
+            (name, []) if SAME.contains(&name) => Some(receiver),
+            (name, args) if SAME_BUT.contains(&name) && !args.is_empty() => {
+                for arg in args {
+                    // Runs on failure only, and is no part of the value.
+                    let value = self.expr(arg);
+                    self.out.push(crate::ir::Stmt::Expr(value));
+                }
+                Some(receiver)
+            }
+            ("unwrap_or" | "or" | "get_or_insert", [other]) => {
+                let right = self.expr(other);
+                Some(self.add(ExprKind::Fallback { left: receiver, right, when: Missing::Nullish }, span))
+            }
+            ("unwrap_or_else" | "or_else" | "get_or_insert_with", [other]) => {
+                let right = self.made_by(other, &[], span);
+                Some(self.add(ExprKind::Fallback { left: receiver, right, when: Missing::Nullish }, span))
+            }
+            ("unwrap_or_default", []) => {
+                let right = self.add(ExprKind::Text(String::new()), span);
+                Some(self.add(ExprKind::Fallback { left: receiver, right, when: Missing::Nullish }, span))
+            }
+            ("is_some", []) => Some(receiver),
+            ("is_none" | "is_empty", []) => Some(self.add(ExprKind::Not(receiver), span)),
+            ("is_ok" | "is_err", []) => {
+                self.out.push(crate::ir::Stmt::Expr(receiver));
+                Some(self.opaque("whether it succeeded", Vec::new(), span))
+            }
+            ("map" | "and_then", [function]) if !iterates(&call.receiver) => {
+                let left = self.stable(receiver);
+                let right = self.made_by(function, &[left], span);
+                Some(self.add(ExprKind::And { left, right }, span))
+            }
+            ("map" | "filter_map" | "flat_map" | "then", [function]) if iterates(&call.receiver) => {
+                let list = self.stable(receiver);
+                let element = self.add(ExprKind::Element(list), span);
+                let each = self.made_by(function, &[element], span);
+                Some(self.add(ExprKind::Array(vec![Item::Each(each)]), span))
+            }
+            ("for_each", [function]) => {
+                let list = self.stable(receiver);
+                let element = self.add(ExprKind::Element(list), span);
+                let each = self.made_by(function, &[element], span);
+                Some(self.opaque("nothing", vec![each], span))
+            }
+            ("filter", [function]) if matches!(function, Expr::Closure(_)) => {
+                let value = self.expr(function);
+                self.out.push(crate::ir::Stmt::Expr(value));
+                Some(receiver)
+            }
+            ("then", [function]) if matches!(function, Expr::Closure(_)) => {
+                let then = self.made_by(function, &[], span);
+                let otherwise = self.add(ExprKind::Null, span);
+                Some(self.add(ExprKind::Cond { cond: receiver, then, otherwise }, span))
+            }
+            ("then_some", [value]) => {
+                let then = self.expr(value);
+                let otherwise = self.add(ExprKind::Null, span);
+                Some(self.add(ExprKind::Cond { cond: receiver, then, otherwise }, span))
+            }
+            ("map_or", [default, function]) => {
+                let cond = self.stable(receiver);
+                let otherwise = self.expr(default);
+                let then = self.made_by(function, &[cond], span);
+                Some(self.add(ExprKind::Cond { cond, then, otherwise }, span))
+            }
+            ("map_or_else", [default, function]) => {
+                let cond = self.stable(receiver);
+                let otherwise = self.made_by(default, &[], span);
+                let then = self.made_by(function, &[cond], span);
+                Some(self.add(ExprKind::Cond { cond, then, otherwise }, span))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a function makes of values: a call of it; a variant or wrapper is its argument.
+    fn made_by(&mut self, function: &Expr, args: &[ExprId], span: Span) -> ExprId {
+        if let Expr::Path(path) = function
+            && let Some(last) = path.path.segments.last()
+        {
+            let holds = ["Some", "Ok", "from", "into", "to_string", "to_owned", "clone", "as_ref", "as_str", "String"];
+            if let (true, [only]) = (holds.contains(&last.ident.to_string().as_str()), args) {
+                return *only;
+            }
+        }
+        let callee = self.expr(function);
+        if let (ExprKind::Name(Binding::Class(_)), [only]) = (self.kind(callee), args) {
+            return *only;
+        }
+        self.call_of(callee, args.to_vec(), Vec::new(), span)
+    }
+}
+
+/// Whether a chain walks over elements.
+fn iterates(mut expr: &Expr) -> bool {
+    loop {
+        match expr {
+            Expr::MethodCall(call) => {
+                if ITERATES.contains(&call.method.to_string().as_str()) {
+                    return true;
+                }
+                expr = &call.receiver;
+            }
+            Expr::Await(inner) => expr = &inner.base,
+            Expr::Try(inner) => expr = &inner.expr,
+            Expr::Paren(inner) => expr = &inner.expr,
+            Expr::Range(_) => return true,
+            _ => return false,
+        }
+    }
+}

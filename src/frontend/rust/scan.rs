@@ -1,0 +1,124 @@
+//! A look at the text before the parser sees it: the parser recurses, and its stack is finite.
+
+/// Deeper than this no person writes.
+const DEEPEST: usize = 400;
+
+/// Where a text nests too deeply to be parsed, if it does. Strings, characters and comments do not count.
+pub(super) fn too_deep(text: &str) -> Option<u32> {
+    let bytes = text.as_bytes();
+    let (mut at, mut brackets, mut angles, mut prefixes) = (0, 0_usize, 0_usize, 0_usize);
+    while let Some(byte) = bytes.get(at).copied() {
+        let start = at;
+        at += 1;
+        let mut is_prefix = false;
+        match byte {
+            b'(' | b'[' | b'{' => {
+                brackets += 1;
+                angles = 0;
+            }
+            b')' | b']' | b'}' => {
+                brackets = brackets.saturating_sub(1);
+                angles = 0;
+            }
+            b';' => angles = 0,
+            b'<' => angles += 1,
+            b'>' => angles = angles.saturating_sub(1),
+            b'!' | b'-' | b'*' | b'&' | b'|' => {
+                prefixes += 1;
+                is_prefix = true;
+            }
+            b' ' | b'\t' | b'\n' | b'\r' => is_prefix = true,
+            b'/' if bytes.get(at) == Some(&b'/') => {
+                at = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end);
+                is_prefix = true;
+            }
+            b'/' if bytes.get(at) == Some(&b'*') => {
+                at = after_comment(bytes, at + 1);
+                is_prefix = true;
+            }
+            b'"' => at = after_string(bytes, at, raw_marks(bytes, start)),
+            b'\'' => at = after_character(bytes, at),
+            _ => {}
+        }
+        if !is_prefix {
+            prefixes = 0;
+        }
+        if brackets.max(angles).max(prefixes) > DEEPEST {
+            return u32::try_from(start).ok();
+        }
+    }
+    None
+}
+
+fn after_comment(bytes: &[u8], mut at: usize) -> usize {
+    let mut depth = 1_usize;
+    while depth > 0 && at < bytes.len() {
+        match (bytes[at], bytes.get(at + 1)) {
+            (b'*', Some(b'/')) => {
+                depth -= 1;
+                at += 2;
+            }
+            (b'/', Some(b'*')) => {
+                depth += 1;
+                at += 2;
+            }
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+/// How many `#` stand before the quote of a raw string; `None` where it is an ordinary one.
+fn raw_marks(bytes: &[u8], quote: usize) -> Option<usize> {
+    let before = bytes.get(..quote)?;
+    let marks = before.iter().rev().take_while(|byte| **byte == b'#').count();
+    let prefix = before.len().checked_sub(marks + 1)?;
+    (before[prefix] == b'r').then_some(marks)
+}
+
+fn after_string(bytes: &[u8], mut at: usize, raw: Option<usize>) -> usize {
+    while let Some(byte) = bytes.get(at).copied() {
+        at += 1;
+        match (byte, raw) {
+            (b'\\', None) => at += 1,
+            (b'"', None) => return at,
+            (b'"', Some(marks)) if bytes.get(at..at + marks).is_some_and(|b| b.iter().all(|b| *b == b'#')) => {
+                return at + marks;
+            }
+            _ => {}
+        }
+    }
+    at
+}
+
+/// Behind a character literal; a lifetime has no second quote.
+fn after_character(bytes: &[u8], at: usize) -> usize {
+    if bytes.get(at) == Some(&b'\\') {
+        return memchr::memchr(b'\'', bytes.get(at + 2..).unwrap_or_default()).map_or(at, |end| at + 2 + end + 1);
+    }
+    let close = (1..=4).find(|width| bytes.get(at + width) == Some(&b'\''));
+    match close {
+        Some(width) if width == 1 || bytes.get(at).is_some_and(|first| *first >= 0x80) => at + width + 1,
+        _ => at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::too_deep;
+
+    #[test]
+    fn brackets_in_strings_and_comments_do_not_nest() {
+        let open = "(".repeat(1_000);
+        let text =
+            format!("// {open}\n/* {open} */ const A: &str = \"{open}\\\"\"; const B: &str = r#\"\"{open}\"#; '('; 'a");
+        assert_eq!(too_deep(&text), None);
+    }
+
+    #[test]
+    fn nesting_of_any_kind_is_found() {
+        for text in ["(".repeat(500), "!".repeat(500), "Box<".repeat(500), "& ".repeat(500)] {
+            assert!(too_deep(&format!("fn a() {{ {text}")).is_some(), "{}", &text[..8]);
+        }
+    }
+}
