@@ -51,8 +51,12 @@ impl Judge<'_, '_> {
         }
         let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
         if inserts {
-            if state.absent || state.stored {
+            if state.absent {
                 state.chains.push(vec![self.absent(row)]);
+            }
+            if state.stored {
+                let copied = atom(Origin::Preserved, row.span, "copied with a row that was read".to_owned());
+                state.chains.push(vec![copied]);
             }
             for (why, at) in state.unknown {
                 state.chains.push(vec![atom(Origin::Unknown, at, why)]);

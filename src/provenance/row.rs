@@ -51,6 +51,16 @@ impl Lookup<'_, '_> {
         };
         match &row.kind {
             ValueKind::Object { base, entries } => self.entries(base.as_ref(), entries, fuel),
+            ValueKind::Cond { cond, then, otherwise } if self.constant(cond).is_some() => {
+                self.at(if self.constant(cond) == Some(true) { then } else { otherwise }, fuel)
+            }
+            ValueKind::And(left, right) if self.constant(left).is_some() => {
+                if self.constant(left) == Some(true) {
+                    self.at(right, fuel)
+                } else {
+                    Cell::Absent
+                }
+            }
             ValueKind::Cond { cond, then, otherwise } => {
                 let then = self.at(then, fuel).under(cond, true);
                 Cell::Either(vec![then, self.at(otherwise, fuel).under(cond, false)]).flat()
@@ -161,6 +171,18 @@ impl Lookup<'_, '_> {
                 }
                 Cell::Over(Box::new(first), Box::new(self.entries(base, before, fuel)))
             }
+        }
+    }
+
+    /// Whether a condition that is a constant holds.
+    fn constant(&self, cond: &Shared) -> Option<bool> {
+        match &self.graph.resolved(cond).kind {
+            ValueKind::Bool(value) => Some(*value),
+            ValueKind::Null | ValueKind::Undefined => Some(false),
+            ValueKind::Text(text) => Some(!text.is_empty()),
+            ValueKind::Number(text) => Some(text != "0"),
+            ValueKind::Not(inner) => self.constant(inner).map(|value| !value),
+            _ => None,
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::contract::{Change, Expected, Finding, Level, Prediction, PredictionOutcome, Verdict};
 use crate::probe::{Counts, Outcome};
 use crate::provenance::{EntryPoint, MissingWrite, Origin, Path, ReadSite, Step, WriteSite};
+use crate::report::mask::shown_default;
 use crate::report::{ColumnView, Report, column_name, form_word, operation_word};
 use crate::source::{Gap, Tally};
 
@@ -36,7 +37,7 @@ struct ColumnOut<'a> {
     contract: Option<&'static str>,
     model: Option<ModelOut<'a>>,
     nullable: Option<bool>,
-    default: Option<&'a str>,
+    default: Option<String>,
     write_sites: Vec<SiteOut<'a>>,
     missing_writes: Vec<MissingOut<'a>>,
     read_sites: Vec<ReadOut<'a>>,
@@ -252,7 +253,7 @@ fn column<'a>(report: &Report<'a>, view: &ColumnView<'a>) -> ColumnOut<'a> {
         contract: configured.and_then(|column| column.contract).map(crate::config::Contract::word),
         model,
         nullable: tracked.nullable,
-        default: tracked.default.as_deref(),
+        default: tracked.default.as_deref().map(shown_default),
         write_sites: view.trace.map_or(&[][..], |trace| &trace.sites).iter().map(|at| site(report, at)).collect(),
         missing_writes: view
             .trace

@@ -15,6 +15,11 @@ const SHORT: usize = 8;
 const SQL_VERBS: &[&str] =
     &["select", "insert", "update", "delete", "with", "merge", "replace", "create", "alter", "set", "values", "where"];
 
+/// A column's default as it may be shown: a literal could be a token that every row starts with.
+pub(crate) fn shown_default(default: &str) -> String {
+    mask(default, &BTreeSet::new(), usize::MAX).text
+}
+
 /// A line as it may be shown, and where its parts went.
 #[derive(Debug)]
 pub(crate) struct Masked {

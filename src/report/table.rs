@@ -10,6 +10,7 @@ use crate::provenance::{ColumnTrace, Confidence, EntryPoint, MissingWrite, Origi
 use crate::report::excerpt::excerpt;
 use crate::report::lines::{Style, clean, count};
 use crate::report::live;
+use crate::report::mask::shown_default;
 use crate::report::{ColumnView, Report, column_name, form_word, operation_word};
 use crate::source::{Scope, Span};
 
@@ -96,7 +97,7 @@ fn stored(view: &ColumnView) -> String {
         None => "nullability not declared",
     };
     match &view.tracked.default {
-        Some(default) => format!("{nullable}, default {default}"),
+        Some(default) => format!("{nullable}, default {}", shown_default(default)),
         None => format!("{nullable}, no default"),
     }
 }

@@ -158,7 +158,8 @@ impl<'t> Lowering<'t> {
         while let Some(node) = open.pop() {
             if node.is_error() || node.is_missing() {
                 let near = self.slice(node).split_whitespace().take(6).collect::<Vec<_>>().join(" ");
-                let near: String = near.chars().take(40).collect();
+                // What stands in quotes may be a secret, and it is unknown where they end.
+                let near: String = near.chars().take_while(|c| !"'\"`".contains(*c)).take(40).collect();
                 let near = if near.is_empty() { node.kind().to_owned() } else { near };
                 self.gap(node, format!("could not be parsed near `{near}`"));
             } else if node.has_error() {
