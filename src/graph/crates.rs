@@ -24,9 +24,9 @@ impl Graph<'_> {
         let mut is_first = true;
         for step in steps {
             match step {
-                "crate" if is_first => modules.clear(),
                 "self" => {}
                 "super" => _ = modules.pop()?,
+                // `crate`, or the name of a crate: its root.
                 _ if is_first => modules.clear(),
                 step => modules.push(step.to_owned()),
             }

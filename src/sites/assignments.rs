@@ -14,8 +14,7 @@ pub(super) fn assignments(graph: &Graph, row: &Shared, method: &str, fuel: u8) -
         ValueKind::Call(call) if call.method() == Some(method) => {
             let column = call.receiver()?;
             let key = match (&column.kind, &graph.resolved(column).kind) {
-                (_, ValueKind::Text(name)) => name.clone(),
-                (ValueKind::Field(_, name) | ValueKind::Global(name), _) => name.clone(),
+                (_, ValueKind::Text(name)) | (ValueKind::Field(_, name) | ValueKind::Global(name), _) => name.clone(),
                 _ => return None,
             };
             let value = Arc::clone(&call.args.first()?.value);

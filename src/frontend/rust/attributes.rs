@@ -56,25 +56,20 @@ impl Lowering<'_> {
                 }
                 continue;
             }
-            let (args, named) = self.arguments(attr);
+            let (args, keyed) = self.arguments(attr);
             let steps = self.steps(path);
-            let decorator = self.decorator(&steps, args, span);
-            let known = found.iter_mut().find(|known| known.name == decorator.name && !named.is_empty());
-            match known.and_then(|known| known.args.last().copied()) {
-                Some(object) => {
-                    if let Some(ExprKind::Object(entries)) = self.module.exprs.get_mut(object.at()).map(|e| &mut e.kind)
-                    {
-                        entries.extend(named);
-                    }
+            let mut made = self.decorator(&steps, args, span);
+            let known = found.iter_mut().find(|known| known.name == made.name && !keyed.is_empty());
+            if let Some(object) = known.and_then(|known| known.args.last().copied()) {
+                if let Some(ExprKind::Object(entries)) = self.module.exprs.get_mut(object.at()).map(|e| &mut e.kind) {
+                    entries.extend(keyed);
                 }
-                None => {
-                    let mut decorator = decorator;
-                    if !named.is_empty() {
-                        let object = self.add(ExprKind::Object(named), span);
-                        decorator.args.push(object);
-                    }
-                    found.push(decorator);
+            } else {
+                if !keyed.is_empty() {
+                    let object = self.add(ExprKind::Object(keyed), span);
+                    made.args.push(object);
                 }
+                found.push(made);
             }
         }
         found
@@ -82,17 +77,16 @@ impl Lowering<'_> {
 
     fn decorator(&mut self, steps: &[(String, Span)], args: Vec<ExprId>, span: Span) -> Decorator {
         let name = steps.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".");
-        let (binding, name) = match steps {
-            [(only, _)] => match self.type_named(only) {
-                Some(crate::frontend::rust::paths::TypeName::Is(binding)) => (binding, name),
-                _ => (Binding::Global(only.clone()), name),
-            },
-            _ => {
-                let (binding, taken) = self.root(steps);
-                let rest: Vec<&str> =
-                    steps.iter().skip(taken.saturating_sub(1)).map(|(name, _)| name.as_str()).collect();
-                (binding, rest.join("."))
-            }
+        let (binding, name) = if let [(only, _)] = steps {
+            let known = self.type_named(only);
+            let Some(crate::frontend::rust::paths::TypeName::Is(binding)) = known else {
+                return Decorator { name, binding: Binding::Global(only.clone()), args, span };
+            };
+            (binding, name)
+        } else {
+            let (binding, taken) = self.root(steps);
+            let rest: Vec<&str> = steps.iter().skip(taken.saturating_sub(1)).map(|(name, _)| name.as_str()).collect();
+            (binding, rest.join("."))
         };
         Decorator { name, binding, args, span }
     }

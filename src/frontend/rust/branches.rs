@@ -128,7 +128,7 @@ impl Lowering<'_> {
             Pat::Ident(ident) => match &ident.subpat {
                 Some((_, inner)) => self.test(inner, value),
                 None if ident.ident == "None" => Some(self.add(ExprKind::Not(value), span)),
-                None if self.is_constant(&ident.ident) => {
+                None if Self::is_constant(&ident.ident) => {
                     let at = self.at_span(ident.ident.span());
                     let right = self.path(&[(ident.ident.to_string(), at)]);
                     Some(self.add(ExprKind::Compare { left: value, right, equal: true }, span))

@@ -47,7 +47,6 @@ impl Lowering<'_> {
         let steps = self.steps(&path.path);
         let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
         match (names.as_slice(), call.args.first()) {
-            (["Some" | "Ok"], Some(only)) => return self.expr(only),
             ([.., holder, maker], Some(only))
                 if call.args.len() == 1 && HOLDERS.contains(holder) && MAKERS.contains(maker) =>
             {
@@ -55,7 +54,7 @@ impl Lowering<'_> {
             }
             (["String", "new"], None) => return self.add(ExprKind::Text(String::new()), span),
             (["Vec", "new"], None) => return self.add(ExprKind::Array(Vec::new()), span),
-            ([.., "mem", "take" | "replace"], Some(only)) => return self.expr(only),
+            (["Some" | "Ok"] | [.., "mem", "take" | "replace"], Some(only)) => return self.expr(only),
             // `LazyLock::new(|| value)` is what the closure makes.
             ([.., "LazyLock" | "Lazy" | "LazyCell", "new"], Some(only)) if call.args.len() == 1 => {
                 let callee = self.expr(only);

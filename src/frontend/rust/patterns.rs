@@ -11,7 +11,7 @@ impl Lowering<'_> {
     /// The name of a pattern that is nothing but one.
     pub(super) fn plain_pattern(&self, pattern: &Pat) -> Option<(String, Span)> {
         match pattern {
-            Pat::Ident(ident) if ident.subpat.is_none() && !self.is_constant(&ident.ident) => {
+            Pat::Ident(ident) if ident.subpat.is_none() && !Self::is_constant(&ident.ident) => {
                 Some((plain(&ident.ident), self.at_span(ident.ident.span())))
             }
             Pat::Paren(inner) => self.plain_pattern(&inner.pat),
@@ -22,7 +22,7 @@ impl Lowering<'_> {
     }
 
     /// A name in a pattern that is a constant or a unit variant: by its spelling, as the compiler's lints demand.
-    pub(super) fn is_constant(&self, ident: &proc_macro2::Ident) -> bool {
+    pub(super) fn is_constant(ident: &proc_macro2::Ident) -> bool {
         ident.to_string().chars().next().is_some_and(char::is_uppercase)
     }
 
@@ -48,7 +48,7 @@ impl Lowering<'_> {
                 if let Some((_, inner)) = &ident.subpat {
                     self.destructure(inner, value);
                 }
-                if !self.is_constant(&ident.ident) {
+                if !Self::is_constant(&ident.ident) {
                     let span = self.at_span(ident.ident.span());
                     let local = self.declare(&plain(&ident.ident), span);
                     self.assign(local, value, span);

@@ -10,7 +10,7 @@ use crate::ir::{ExprId, ExprKind, Stmt};
 impl Lowering<'_> {
     /// A function's body: its last expression is returned.
     pub(super) fn body(&mut self, block: &Block) {
-        self.in_block(block, |this, last| this.return_expr(last));
+        self.in_block(block, Self::return_expr);
     }
 
     /// A block whose value goes into `sink`.
@@ -118,14 +118,14 @@ impl Lowering<'_> {
     /// Puts the value of an expression into `sink`; branches do so each.
     pub(super) fn into(&mut self, expr: &Expr, sink: Sink) {
         let span = self.expr_span(expr);
-        let done = self.deeper(span, |this| this.into_at(expr, sink));
+        let done = self.deeper(span, |this| this.put_at(expr, sink));
         if done.is_none() {
             let value = self.opaque("nested too deeply", Vec::new(), span);
             self.put(value, sink, span);
         }
     }
 
-    fn into_at(&mut self, expr: &Expr, sink: Sink) {
+    fn put_at(&mut self, expr: &Expr, sink: Sink) {
         let span = self.expr_span(expr);
         match expr {
             Expr::Paren(inner) => self.into(&inner.expr, sink),
