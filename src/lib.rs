@@ -107,7 +107,9 @@ const STACK: usize = 16 * 1024 * 1024;
 /// # Errors
 /// Where there is nothing to audit or a configured column is unknown. What could not be read or told is a [`Gap`], no error.
 pub fn audit(request: Request) -> Result<Audit, Error> {
-    let jobs = request.jobs.unwrap_or(0);
+    // More threads than a few for each processor only cost time.
+    let most = std::thread::available_parallelism().map_or(8, |cores| cores.get().saturating_mul(4));
+    let jobs = request.jobs.unwrap_or(0).min(most);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK).build();
     let pool = pool.map_err(|error| Error::Threads { jobs, why: error.to_string() })?;
     pool.install(|| run(request))

@@ -103,6 +103,7 @@ pub struct Graph<'a> {
     specifiers: RefCell<BTreeMap<(FileId, String), Option<FileId>>>,
     /// Steps that the question under way may still take.
     fuel: Cell<u32>,
+    taken: Cell<u64>,
     types: Memo<Type>,
     reached: Memo<Vec<Target>>,
     results: Memo<Option<Shared>>,
@@ -132,6 +133,7 @@ impl<'a> Graph<'a> {
             hidden: Cell::default(),
             specifiers: RefCell::default(),
             fuel: Cell::new(FUEL),
+            taken: Cell::default(),
             types: Memo::default(),
             reached: Memo::default(),
             results: Memo::default(),
@@ -212,7 +214,14 @@ impl<'a> Graph<'a> {
 
     /// Starts a new question, with its own budget; whether the last one ran out of it.
     pub fn refuel(&self) -> bool {
-        self.fuel.replace(FUEL) == 0
+        let left = self.fuel.replace(FUEL);
+        self.taken.set(self.taken.get().saturating_add(u64::from(FUEL - left.min(FUEL))));
+        left == 0
+    }
+
+    /// Steps that all questions so far have taken.
+    pub fn steps_taken(&self) -> u64 {
+        self.taken.get()
     }
 
     /// Takes a step; false when the budget of the question is used up.

@@ -60,6 +60,8 @@ pub(super) struct Walk<'g, 'a> {
 /// More states than this for one site end the walk.
 const BUDGET: usize = 3_000;
 const LONGEST: usize = 30;
+/// So do more steps of looking behind names and calls, over all states.
+const STEPS: u64 = 600_000;
 
 /// All ways to a write, and whether the budget cut some off.
 pub(super) struct Ways {
@@ -72,10 +74,11 @@ impl Walk<'_, '_> {
         let mut open = vec![State::start(candidate)];
         let mut ways = Vec::new();
         let mut spent = 0;
+        let start = self.graph.steps_taken();
         while let Some(state) = open.pop() {
             spent += 1;
             self.graph.refuel();
-            if spent > BUDGET {
+            if spent > BUDGET || self.graph.steps_taken() - start > STEPS {
                 return Ways { ways, cut: true };
             }
             if !self.lookup.of(&state.row).is_open()
