@@ -133,6 +133,11 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
         for name in names_towards_routes(graph, *function) {
             wanted.extend(graph.sources.mentions(&[name.as_str()]).into_iter().flatten());
         }
+        // A router is mounted where its file is imported.
+        if declared.class.is_none() && !graph.entries(*function).is_empty() {
+            let mounting = graph.sources.mentions(&[stem(graph.sources.get(function.file).path.as_str())]);
+            wanted.extend(mounting.into_iter().filter(|files| files.len() <= COMMON).flatten());
+        }
         let name = match declared.kind {
             FunctionKind::Module => continue,
             FunctionKind::Constructor => class.and_then(|class| graph.class(class)).map_or("", |class| &class.name),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
+use crate::graph::mounts::Mounts;
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind};
 use crate::rules::{ArgPath, Entry as EntryRow, EntryKind};
@@ -26,6 +27,7 @@ pub struct Entry {
 pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
     let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let rows: Vec<&EntryRow> = graph.rules.entry().collect();
+    let mounts = Mounts::find(graph);
     let by_place: Vec<(&EntryRow, GlobSet)> = rows
         .iter()
         .filter(|row| row.kind == EntryKind::File)
@@ -46,7 +48,7 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
             }
             for event in &summary.calls {
                 graph.refuel();
-                registered(graph, &rows, &event.call, &mut found);
+                registered(graph, &rows, &mounts, &event.call, &mut found);
             }
         }
         for at in 0..unit.module.classes.len() {
@@ -146,12 +148,18 @@ fn text(graph: &Graph, value: &Shared) -> Option<String> {
     }
 }
 
-fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<String> {
+pub(super) fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<String> {
     graph.argument(call, path).iter().find_map(|value| text(graph, value))
 }
 
 /// `app.post('/login', limiter, handler)`.
-fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+fn registered(
+    graph: &Graph,
+    rows: &[&EntryRow],
+    mounts: &Mounts,
+    call: &CallValue,
+    found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
+) {
     // Most calls hand over no function at all.
     if !call.args.iter().any(|arg| may_run(&arg.value, 3)) {
         return;
@@ -183,6 +191,11 @@ fn registered(graph: &Graph, rows: &[&EntryRow], call: &CallValue, found: &mut B
         {
             continue;
         }
+        let before = mounts.before(graph, call);
+        let own = match (before.is_empty(), own) {
+            (true, own) => own,
+            (false, own) => Some(slashed(&before.into_iter().chain(own).collect::<Vec<_>>())),
+        };
         let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let Some(handler) = &row.handler else { continue };
         for value in graph.argument(call, handler) {

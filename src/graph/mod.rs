@@ -16,6 +16,7 @@ mod entries;
 mod expand;
 mod exports;
 mod modules;
+mod mounts;
 mod names;
 mod substitution;
 mod types;

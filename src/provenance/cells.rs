@@ -262,5 +262,5 @@ struct Alternatives {
 fn atom(origin: Origin, span: Span, reason: String) -> Atom {
     let form = (origin == Origin::Unknown).then_some(Form::Unknown);
     let trail = vec![Hop { span, what: reason.clone() }];
-    Atom { origin, form, definite: false, inferred: false, reason, trail, mint: None }
+    Atom { origin, form, definite: false, inferred: origin == Origin::Unknown, reason, trail, mint: None }
 }

@@ -40,7 +40,7 @@ pub(super) fn one(origin: Origin, value: &Shared, reason: impl Into<String>) -> 
 /// A value that cannot be told, and why.
 pub(super) fn unknown(value: &Shared, why: impl Into<String>) -> Vec<Chain> {
     let mut chains = one(Origin::Unknown, value, why);
-    chains[0][0].form = Some(Form::Unknown);
+    (chains[0][0].form, chains[0][0].inferred) = (Some(Form::Unknown), true);
     chains
 }
 

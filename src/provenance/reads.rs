@@ -42,23 +42,24 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                 }
             }
             for event in &summary.calls {
-                graph.refuel();
-                let model = sites::model_read(graph, schema, &event.call);
-                let property = model.and_then(|model| {
-                    let bound = tracked.bindings.iter().find(|(id, _)| *id == model)?;
-                    Some(schema.models[model.0].properties[bound.1].name.as_str())
+                // By its shape first: hardly any call compares the column, and telling its model costs more.
+                let compared = tracked.bindings.iter().find_map(|(model, property)| {
+                    let property = schema.models[model.0].properties[*property].name.as_str();
+                    let method = event.call.method();
+                    let is_row = |at: usize| {
+                        let rows =
+                            graph.rules.write().filter(|row| row.call.last().is_some_and(|last| method == Some(last)));
+                        rows.map(|row| &row.row).any(|path| {
+                            path.keys.is_empty() && u32::try_from(at).is_ok_and(|at| path.base == ArgBase::Nth(at))
+                        })
+                    };
+                    let mut args = event.call.args.iter().enumerate();
+                    let (at, span) = args.find_map(|(at, arg)| Some((at, condition_on(&arg.value, property, 8)?)))?;
+                    (!is_row(at)).then_some((*model, span))
                 });
-                let Some(property) = property else { continue };
-                let method = event.call.method();
-                let is_row = |at: usize| {
-                    let rows =
-                        graph.rules.write().filter(|row| row.call.last().is_some_and(|last| method == Some(last)));
-                    rows.map(|row| &row.row).any(|path| {
-                        path.keys.is_empty() && u32::try_from(at).is_ok_and(|at| path.base == ArgBase::Nth(at))
-                    })
-                };
-                let conditions = event.call.args.iter().enumerate().filter(|(at, _)| !is_row(*at));
-                if let Some(span) = conditions.map(|(_, arg)| arg).find_map(|arg| condition_on(&arg.value, property, 8))
+                graph.refuel();
+                if let Some((model, span)) = compared
+                    && sites::model_read(graph, schema, &event.call) == Some(model)
                 {
                     add(span, query_kind(graph, function));
                 }

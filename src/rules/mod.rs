@@ -46,7 +46,7 @@ macro_rules! rows {
 
 rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
-    receiver: Receiver, entry: Entry, edge: Edge, callback: Callback,
+    receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount,
 }
 
 /// One file of rules.
@@ -81,6 +81,8 @@ pub struct Pack {
     pub edge: Vec<Edge>,
     #[serde(default)]
     pub callback: Vec<Callback>,
+    #[serde(default)]
+    pub mount: Vec<Mount>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -386,6 +388,18 @@ pub struct Edge {
     /// The name where it is not written: module of the first argument -> name.
     #[serde(default)]
     pub names: std::collections::BTreeMap<String, String>,
+}
+
+/// A call that puts routes below a path: `app.use('/v1', router)`, `router.route('/users').get(list)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Mount {
+    pub call: CallPattern,
+    /// Where the path stands.
+    pub prefix: ArgPath,
+    /// Where the routers stand; absent: what is registered on the call's result.
+    #[serde(default)]
+    pub router: Option<ArgPath>,
 }
 
 /// What a library call hands to a function it is given: `$transaction(async (tx) => ..)` hands the receiver as parameter 0.
