@@ -82,7 +82,7 @@ fn trace(bencher: Bencher) {
     let (units, schema) = demanded(&sources, &rules);
     bencher.counter(ItemsCount::new(units.len())).bench(|| {
         let graph = Graph::new(&sources, &rules, &units);
-        provenance::trace(&graph, &schema)
+        provenance::survey(&graph, &schema).finish()
     });
 }
 
@@ -111,9 +111,9 @@ fn demanded(sources: &SourceSet, rules: &Rules) -> (BTreeMap<FileId, Unit>, Sche
     units.extend(lower(demand::writers(sources, rules, &schema)));
     loop {
         let graph = Graph::new(sources, rules, &units);
-        let reached = provenance::trace(&graph, &schema).reached;
+        let survey = provenance::survey(&graph, &schema);
         let mut wanted = graph.wants();
-        wanted.extend(demand::callers(&graph, &reached));
+        wanted.extend(demand::callers(&graph, survey.reached()));
         wanted.retain(|id| !units.contains_key(id));
         if wanted.is_empty() {
             return (units, schema);

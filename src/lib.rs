@@ -131,12 +131,17 @@ fn run(request: Request) -> Result<Audit, Error> {
 
     let traces = loop {
         let graph = Graph::new(&sources, &rules, &lowering.units);
-        let trace = provenance::trace(&graph, &schema);
+        let survey = provenance::survey(&graph, &schema);
         let mut wanted = graph.wants();
-        wanted.extend(demand::callers(&graph, &trace.reached));
-        if !lowering.add(wanted) {
-            break trace.columns;
+        wanted.extend(demand::callers(&graph, survey.reached()));
+        if lowering.has_all(&wanted) {
+            let traces = survey.finish();
+            wanted = graph.wants();
+            if lowering.has_all(&wanted) {
+                break traces;
+            }
         }
+        lowering.add(wanted);
     };
     clock.lap("trace");
 
@@ -189,8 +194,12 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    /// Lowers what is not lowered yet, in parallel; whether there was any.
-    fn add(&mut self, wanted: BTreeSet<FileId>) -> bool {
+    fn has_all(&self, wanted: &BTreeSet<FileId>) -> bool {
+        wanted.iter().all(|file| self.units.contains_key(file))
+    }
+
+    /// Lowers what is not lowered yet, in parallel.
+    fn add(&mut self, wanted: BTreeSet<FileId>) {
         let missing: Vec<FileId> = wanted.into_iter().filter(|file| !self.units.contains_key(file)).collect();
         let lowered: Vec<(FileId, Unit)> = missing
             .par_iter()
@@ -200,9 +209,7 @@ impl Lowering<'_> {
                 (*file, Unit { module, summary })
             })
             .collect();
-        let any = !lowered.is_empty();
         self.units.extend(lowered);
-        any
     }
 
     /// Binds the columns.

@@ -3,7 +3,7 @@
 //! Linking is lazy. A call can only reach a function whose name it mentions, so calls are indexed by that name once, and resolved
 //! when the callers of a function of that name are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,17 +19,17 @@ pub(super) type At = (FunctionRef, usize);
 /// Calls by what they mention.
 #[derive(Debug, Default)]
 pub(super) struct CallIndex<'a> {
-    by_name: BTreeMap<&'a str, Vec<At>>,
+    by_name: HashMap<&'a str, Vec<At>>,
     /// The called function stands there itself.
-    direct: BTreeMap<FunctionRef, Vec<At>>,
+    direct: HashMap<FunctionRef, Vec<At>>,
     /// Functions handed over as arguments, with the argument's place.
-    handed: BTreeMap<FunctionRef, Vec<(At, usize)>>,
+    handed: HashMap<FunctionRef, Vec<(At, usize)>>,
     /// Callees without a name of their own: variables, results of calls, elements.
     nameless: Vec<At>,
     /// Functions that stand in an object beside a constant that names it: `{ id: 'mail.send', handler }`.
-    labelled: BTreeMap<FunctionRef, Vec<&'a str>>,
+    labelled: HashMap<FunctionRef, Vec<&'a str>>,
     /// Calls that mention such a constant.
-    by_label: BTreeMap<&'a str, Vec<At>>,
+    by_label: HashMap<&'a str, Vec<At>>,
 }
 
 impl<'a> CallIndex<'a> {

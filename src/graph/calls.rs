@@ -275,9 +275,8 @@ impl Graph<'_> {
 
     fn handed(&self, call: &CallValue, closure: FunctionRef, at: u32) -> Option<Given> {
         let method = call.method();
-        let row = self.rules.callback().find(|row| {
-            row.call.last().is_none_or(|last| method.is_none_or(|method| method == last))
-                && self.callee_path(call).is_some_and(|path| row.call.matches(&path))
+        let row = self.rules.callbacks_named(method).find(|row| {
+            self.callee_path(call).is_some_and(|path| row.call.matches(&path))
                 && self
                     .argument(call, &row.function)
                     .iter()

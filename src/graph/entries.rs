@@ -1,6 +1,6 @@
 //! Entry points and the calls that frameworks make by name, as rule rows describe them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -8,7 +8,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use crate::graph::mounts::Mounts;
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind};
-use crate::rules::{ArgPath, Entry as EntryRow, EntryKind};
+use crate::rules::{ArgPath, CallPattern, Entry as EntryRow, EntryKind};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Slot, ValueKind};
 
@@ -27,6 +27,10 @@ pub struct Entry {
 pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
     let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let rows: Vec<&EntryRow> = graph.rules.entry().collect();
+    let mut registrations: HashMap<Option<&str>, Vec<&EntryRow>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.kind == EntryKind::Call) {
+        registrations.entry(row.path.as_ref().and_then(CallPattern::last)).or_default().push(*row);
+    }
     let mounts = Mounts::find(graph);
     let by_place: Vec<(&EntryRow, GlobSet)> = rows
         .iter()
@@ -48,7 +52,7 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
             }
             for event in &summary.calls {
                 graph.refuel();
-                registered(graph, &rows, &mounts, &event.call, &mut found);
+                registered(graph, &registrations, &mounts, &event.call, &mut found);
             }
         }
         for at in 0..unit.module.classes.len() {
@@ -155,27 +159,20 @@ pub(super) fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option
 /// `app.post('/login', limiter, handler)`.
 fn registered(
     graph: &Graph,
-    rows: &[&EntryRow],
+    rows: &HashMap<Option<&str>, Vec<&EntryRow>>,
     mounts: &Mounts,
     call: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
 ) {
-    // Most calls hand over no function at all.
-    if !call.args.iter().any(|arg| may_run(&arg.value, 3)) {
+    // Most calls have the name of no registration, and most of the others hand over no function.
+    let any_named = |name: &str| rows.contains_key(&Some(name)) || rows.contains_key(&None);
+    if !call.method().is_none_or(any_named) || !call.args.iter().any(|arg| may_run(&arg.value, 3)) {
         return;
     }
-    let name = call.method();
-    let mut path = None;
-    for row in rows.iter().filter(|row| row.kind == EntryKind::Call) {
-        let Some(pattern) = &row.path else { continue };
-        if pattern.last().is_some_and(|last| name.is_some_and(|name| name != last)) {
-            continue;
-        }
-        let path =
-            path.get_or_insert_with(|| if graph.targets(call).is_empty() { graph.callee_path(call) } else { None });
-        if !path.as_ref().is_some_and(|path| pattern.matches(path)) {
-            continue;
-        }
+    let Some(path) = graph.library_path(call) else { return };
+    let last = path.rsplit(['.', '#']).next();
+    let named = rows.get(&last).into_iter().chain(rows.get(&None)).flatten();
+    for row in named.filter(|row| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path))) {
         let own = row.route.iter().find_map(|at| text_at(graph, call, at));
         if row.verb.as_deref() == Some("$handler") {
             let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));

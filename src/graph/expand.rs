@@ -298,11 +298,7 @@ impl Graph<'_> {
     /// What a library call that runs a function returns of it: `$transaction(async (tx) => x)` is `x`.
     fn given_back(&self, call: &CallValue) -> Option<Shared> {
         let method = call.method();
-        let mut rows = self
-            .rules
-            .callback()
-            .filter(|row| row.returns && row.call.last().is_none_or(|last| method.is_none_or(|method| method == last)))
-            .peekable();
+        let mut rows = self.rules.callbacks_named(method).filter(|row| row.returns).peekable();
         rows.peek()?;
         let path = self.library_path(call)?;
         let row = rows.find(|row| row.call.matches(&path))?;
@@ -325,11 +321,8 @@ impl Graph<'_> {
         let at = arg.map_or(ArgBase::Receiver, ArgBase::Nth);
         let fills = |into: &Option<crate::rules::ArgPath>| into.as_ref().is_some_and(|into| into.base == at);
         let method = call.method();
-        let fits = |pattern: &crate::rules::CallPattern| {
-            pattern.last().is_none_or(|last| method.is_none_or(|method| method == last))
-        };
-        let mut mints = self.rules.mint().filter(|row| fills(&row.into) && fits(&row.call)).peekable();
-        let mut passes = self.rules.pass().filter(|row| fills(&row.into) && fits(&row.call)).peekable();
+        let mut mints = self.rules.mints_named(method).filter(|row| fills(&row.into)).peekable();
+        let mut passes = self.rules.passes_named(method).filter(|row| fills(&row.into)).peekable();
         if mints.peek().is_none() && passes.peek().is_none() {
             return None;
         }

@@ -111,8 +111,8 @@ pub struct Graph<'a> {
     paths: Memo<Option<String>>,
     lineages: RefCell<BTreeMap<ClassRef, Rc<Vec<ClassRef>>>>,
     /// Methods and functions by name.
-    by_name: BTreeMap<&'a str, Vec<FunctionRef>>,
-    classes: BTreeMap<&'a str, Vec<ClassRef>>,
+    by_name: HashMap<&'a str, Vec<FunctionRef>>,
+    classes: HashMap<&'a str, Vec<ClassRef>>,
     /// Class -> classes that extend or implement it.
     heirs: BTreeMap<ClassRef, Vec<ClassRef>>,
     index: callers::CallIndex<'a>,
@@ -140,8 +140,8 @@ impl<'a> Graph<'a> {
             results: Memo::default(),
             paths: Memo::default(),
             lineages: RefCell::default(),
-            by_name: BTreeMap::new(),
-            classes: BTreeMap::new(),
+            by_name: HashMap::new(),
+            classes: HashMap::new(),
             heirs: BTreeMap::new(),
             index: callers::CallIndex::new(units),
             callers: RefCell::default(),

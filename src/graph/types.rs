@@ -214,23 +214,17 @@ impl Graph<'_> {
 
     /// What a receiver row says of a member of a library class.
     fn external_member(&self, path: &str, args: &[Type]) -> Type {
-        let row = self.rules.receiver().find(|row| row.call.matches(path));
+        let row = self.rules.receivers_matching(path).next();
         row.map_or(Type::Unknown, |row| Self::written_type(&row.gives, &|_| Type::Unknown, args))
     }
 
     /// What a receiver row says of a call's result.
     fn given_type(&self, call: &CallValue) -> Option<Type> {
         let method = call.method();
-        let mut path = None;
-        for row in self.rules.receiver() {
-            if row.call.last().is_some_and(|last| method.is_some_and(|method| method != last)) {
-                continue;
-            }
-            let path =
-                path.get_or_insert_with(|| if self.targets(call).is_empty() { self.callee_path(call) } else { None });
-            if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
-                continue;
-            }
+        let mut rows = self.rules.receivers_named(method).peekable();
+        rows.peek()?;
+        let path = self.library_path(call)?;
+        for row in rows.filter(|row| row.call.matches(&path)) {
             let receiver = call.receiver().map_or(Type::Unknown, |receiver| self.type_of(receiver));
             if row.gives == "$receiver" {
                 return Some(match receiver {

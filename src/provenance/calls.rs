@@ -97,7 +97,7 @@ impl Evaluator<'_, '_> {
 
     fn passed(&self, value: &Shared, call: &CallValue, path: Option<&str>, fuel: u8) -> Option<Vec<Chain>> {
         let path = path?;
-        let row = self.graph.rules.pass().find(|row| row.call.matches(path))?;
+        let row = self.graph.rules.passes_matching(path).next()?;
         let parts: Vec<Shared> = row.from.iter().flat_map(|path| self.graph.argument(call, path)).collect();
         if parts.is_empty() && !row.from.is_empty() {
             return None;
@@ -201,13 +201,9 @@ pub(super) fn mint_of<'a>(graph: &Graph<'a>, call: &CallValue) -> Option<&'a Min
         ValueKind::Field(_, name) => Some(name.as_str()),
         _ => None,
     };
-    let mut path = None;
-    graph.rules.mint().find(|row| {
-        if row.call.last().is_some_and(|last| name.is_some_and(|name| name != last)) {
-            return false;
-        }
-        let path =
-            path.get_or_insert_with(|| if graph.targets(call).is_empty() { graph.callee_path(call) } else { None });
-        path.as_ref().is_some_and(|path| row.call.matches(path))
-    })
+    let mut rows = graph.rules.mints_named(name).peekable();
+    // Hardly any call has the name of one, and telling its path costs more.
+    rows.peek()?;
+    let path = graph.library_path(call)?;
+    rows.find(|row| row.call.matches(&path))
 }

@@ -229,7 +229,7 @@ impl Judge<'_, '_> {
                         return false;
                     }
                     let made = self.graph.callee_path(call).and_then(|path| {
-                        let row = self.graph.rules.pass().find(|row| row.key.is_none() && row.call.matches(&path))?;
+                        let row = self.graph.rules.passes_matching(&path).find(|row| row.key.is_none())?;
                         row.from.iter().flat_map(|path| self.graph.argument(call, path)).next()
                     });
                     created |= made.is_some() && call.method() == Some("create");

@@ -37,11 +37,13 @@ impl Evidence {
     }
 }
 
+#[derive(Debug)]
 pub(super) struct Issuing<'g, 'a> {
     graph: &'g Graph<'a>,
     minting: Rc<BTreeSet<FileId>>,
     own: RefCell<BTreeMap<FunctionRef, Rc<Vec<Minting>>>>,
-    below: RefCell<BTreeMap<FunctionRef, BTreeSet<FunctionRef>>>,
+    below: RefCell<BTreeMap<FunctionRef, Rc<BTreeSet<FunctionRef>>>>,
+    minted_below: RefCell<BTreeMap<FunctionRef, Rc<BTreeSet<Minting>>>>,
 }
 
 /// More functions than these below one are not looked through.
@@ -52,7 +54,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
         let names: Vec<&str> =
             graph.rules.mint().filter(|row| row.credential).filter_map(|row| row.call.last()).collect();
         let minting = Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect());
-        Self { graph, minting, own: RefCell::default(), below: RefCell::default() }
+        Self { graph, minting, own: RefCell::default(), below: RefCell::default(), minted_below: RefCell::default() }
     }
 
     /// The mints that a function runs itself.
@@ -72,9 +74,9 @@ impl<'g, 'a> Issuing<'g, 'a> {
     }
 
     /// The function and all that it calls in the tree, closures included.
-    fn below(&self, function: FunctionRef) -> BTreeSet<FunctionRef> {
+    fn below(&self, function: FunctionRef) -> Rc<BTreeSet<FunctionRef>> {
         if let Some(known) = self.below.borrow().get(&function) {
-            return known.clone();
+            return Rc::clone(known);
         }
         let mut seen = BTreeSet::from([function]);
         let mut open = vec![function];
@@ -91,14 +93,25 @@ impl<'g, 'a> Issuing<'g, 'a> {
             let next: Vec<FunctionRef> = called.map(|target| target.function).chain(closures).collect();
             open.extend(next.into_iter().filter(|function| seen.insert(*function)));
         }
-        self.below.borrow_mut().insert(function, seen.clone());
+        let seen = Rc::new(seen);
+        self.below.borrow_mut().insert(function, Rc::clone(&seen));
         seen
+    }
+
+    /// The mints of a function and of all that it calls.
+    fn minted_below(&self, function: FunctionRef) -> Rc<BTreeSet<Minting>> {
+        if let Some(known) = self.minted_below.borrow().get(&function) {
+            return Rc::clone(known);
+        }
+        let below = self.below(function);
+        let found = Rc::new(below.iter().flat_map(|function| self.own(*function).as_ref().clone()).collect());
+        self.minted_below.borrow_mut().insert(function, Rc::clone(&found));
+        found
     }
 
     /// The mints on a path: those of its functions and of what the functions call.
     pub(super) fn on(&self, functions: &[FunctionRef]) -> BTreeSet<Minting> {
-        let below: BTreeSet<FunctionRef> = functions.iter().flat_map(|function| self.below(*function)).collect();
-        below.iter().flat_map(|function| self.own(*function).as_ref().clone()).collect()
+        functions.iter().flat_map(|function| self.minted_below(*function).as_ref().clone()).collect()
     }
 
     /// What makes a path an issuing one, told from the mints whose value reaches the column on any path.

@@ -1,7 +1,7 @@
 //! What is written to a tracked column, per code path.
 //!
-//! Input: the call graph, the schema, the candidates of `sites`. Output: a [`Trace`]: one [`ColumnTrace`] a column, and what must
-//! still be lowered to complete it.
+//! Input: the call graph, the schema, the candidates of `sites`. Output: a [`Survey`], which says what must still be lowered; when
+//! nothing must, it is finished into one [`ColumnTrace`] a column.
 //!
 //! Invariants: an origin that cannot be told is `unknown` with a reason; an update that does not mention the column is no site; a
 //! path whose constant arguments contradict a condition on it does not exist; results are sorted.
@@ -45,24 +45,42 @@ use crate::sites::{self, Candidate};
 use crate::source::{Gap, Scope, Span};
 use crate::summary::{CallSite, FunctionRef};
 
-/// The traced columns, and the functions whose callers must be known for the trace to be complete.
-#[derive(Debug, Default)]
-pub struct Trace {
+/// Every way to every write, before it is known which of them issue tokens.
+#[derive(Debug)]
+pub struct Survey<'g, 'a> {
+    graph: &'g Graph<'a>,
+    schema: &'g Schema,
+    issuing: Issuing<'g, 'a>,
     /// In the order of [`Schema::columns`].
-    pub columns: Vec<ColumnTrace>,
-    pub reached: BTreeSet<FunctionRef>,
+    columns: Vec<Surveyed>,
+    reached: BTreeSet<FunctionRef>,
 }
 
-/// Traces every tracked column.
-pub fn trace(graph: &Graph, schema: &Schema) -> Trace {
+/// Follows the writes of every tracked column.
+pub fn survey<'g, 'a>(graph: &'g Graph<'a>, schema: &'g Schema) -> Survey<'g, 'a> {
     let candidates = sites::find(graph, schema);
-    let issuing = Issuing::new(graph);
-    let mut trace = Trace::default();
+    let mut survey =
+        Survey { graph, schema, issuing: Issuing::new(graph), columns: Vec::new(), reached: BTreeSet::new() };
     for at in 0..schema.columns.len() {
-        let column = ColumnTracer { graph, schema, issuing: &issuing, column: ColumnId(at) };
-        trace.columns.push(column.trace(&candidates, &mut trace.reached));
+        let column = ColumnTracer { graph, schema, issuing: &survey.issuing, column: ColumnId(at) };
+        survey.columns.push(column.survey(&candidates, &mut survey.reached));
     }
-    trace
+    survey
+}
+
+impl Survey<'_, '_> {
+    /// The functions whose callers must be known for the survey to be complete.
+    pub fn reached(&self) -> &BTreeSet<FunctionRef> {
+        &self.reached
+    }
+
+    /// Tells which paths issue tokens, which entry points should write and do not, and who reads: what a survey that is to be
+    /// made again need not say. In the order of [`Schema::columns`].
+    pub fn finish(self) -> Vec<ColumnTrace> {
+        let Self { graph, schema, issuing, columns, .. } = self;
+        let column = |at| ColumnTracer { graph, schema, issuing: &issuing, column: ColumnId(at) };
+        columns.into_iter().enumerate().map(|(at, surveyed)| column(at).finish(surveyed)).collect()
+    }
 }
 
 struct ColumnTracer<'g, 'a> {
@@ -72,12 +90,25 @@ struct ColumnTracer<'g, 'a> {
     column: ColumnId,
 }
 
+/// What a survey knows of one column.
+#[derive(Debug, Default)]
+struct Surveyed {
+    drafts: Vec<DraftSite>,
+    /// The mints whose value reaches the column.
+    minted: BTreeSet<CallSite>,
+    /// The functions that hand such a value to their callers.
+    issuers: BTreeSet<FunctionRef>,
+    gaps: BTreeSet<Gap>,
+}
+
 /// A path before it is known which mints make a path an issuing one.
+#[derive(Debug)]
 struct Draft {
     path: Path,
     functions: Vec<FunctionRef>,
 }
 
+#[derive(Debug)]
 struct DraftSite {
     span: Span,
     value: Span,
@@ -87,10 +118,8 @@ struct DraftSite {
 }
 
 impl ColumnTracer<'_, '_> {
-    fn trace(&self, candidates: &[Candidate], reached: &mut BTreeSet<FunctionRef>) -> ColumnTrace {
-        let mut gaps: BTreeSet<Gap> = BTreeSet::new();
-        let mut minted: BTreeSet<CallSite> = BTreeSet::new();
-        let mut drafts: Vec<DraftSite> = Vec::new();
+    fn survey(&self, candidates: &[Candidate], reached: &mut BTreeSet<FunctionRef>) -> Surveyed {
+        let Surveyed { mut drafts, mut minted, mut gaps, .. } = Surveyed::default();
         for candidate in candidates {
             if let Some(site) = self.site(candidate, reached, &mut minted, &mut gaps) {
                 match drafts.iter_mut().find(|known| {
@@ -102,10 +131,15 @@ impl ColumnTracer<'_, '_> {
                 }
             }
         }
-        let writing: BTreeSet<FunctionRef> = drafts.iter().map(|site| site.candidate.function).collect();
         let issuers = self.issuing.issuers(&minted);
         reached.extend(issuers.iter().copied());
         self.above(&issuers, reached);
+        Surveyed { drafts, minted, issuers, gaps }
+    }
+
+    fn finish(&self, surveyed: Surveyed) -> ColumnTrace {
+        let Surveyed { drafts, minted, issuers, gaps } = surveyed;
+        let writing: BTreeSet<FunctionRef> = drafts.iter().map(|site| site.candidate.function).collect();
         let missing = self.issuing.missing(&issuers, &writing);
         let any_fresh = drafts
             .iter()

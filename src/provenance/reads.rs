@@ -47,8 +47,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                     let property = schema.models[model.0].properties[*property].name.as_str();
                     let method = event.call.method();
                     let is_row = |at: usize| {
-                        let rows =
-                            graph.rules.write().filter(|row| row.call.last().is_some_and(|last| method == Some(last)));
+                        let rows = graph.rules.writes_named(Some(method.unwrap_or_default()));
                         rows.map(|row| &row.row).any(|path| {
                             path.keys.is_empty() && u32::try_from(at).is_ok_and(|at| path.base == ArgBase::Nth(at))
                         })

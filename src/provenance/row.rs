@@ -218,7 +218,7 @@ impl Lookup<'_, '_> {
                 .unwrap_or_else(|| Cell::Unknown { why: "a function that returns nothing".into(), at: row.span });
         }
         if let Some(path) = self.graph.callee_path(call) {
-            for pass in self.graph.rules.pass().filter(|pass| pass.key.is_none() && pass.call.matches(&path)) {
+            for pass in self.graph.rules.passes_matching(&path).filter(|pass| pass.key.is_none()) {
                 let cells: Vec<Cell> = pass
                     .from
                     .iter()
@@ -255,7 +255,7 @@ impl Lookup<'_, '_> {
         // A library's class whose constructor takes the row, or a class of the tree that inherits it.
         if self.graph.targets(call).is_empty()
             && let Some(path) = self.graph.callee_path(call)
-            && let Some(pass) = self.graph.rules.pass().find(|pass| pass.into.is_none() && pass.call.matches(&path))
+            && let Some(pass) = self.graph.rules.passes_matching(&path).find(|pass| pass.into.is_none())
         {
             let row = pass.from.iter().flat_map(|path| self.graph.argument(call, path)).next();
             return row.map_or(Cell::Absent, |row| self.at(&row, fuel));

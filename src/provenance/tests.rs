@@ -1,7 +1,7 @@
 //! What small programs write to `users.token`.
 
 use crate::graph::bench::Tree;
-use crate::provenance::{Path, trace};
+use crate::provenance::{Path, survey};
 
 fn label(path: &Path) -> String {
     let chain =
@@ -12,8 +12,8 @@ fn label(path: &Path) -> String {
 /// `entry: chains` of every path to every write, sorted.
 fn paths(tree: &Tree) -> Vec<String> {
     let graph = tree.graph();
-    let trace = trace(&graph, &tree.schema);
-    let sites = trace.columns.iter().flat_map(|column| &column.sites);
+    let traces = survey(&graph, &tree.schema).finish();
+    let sites = traces.iter().flat_map(|column| &column.sites);
     let mut all: Vec<String> =
         sites.flat_map(|site| &site.paths).map(|path| format!("{}: {}", path.entry.name, label(path))).collect();
     all.sort();

@@ -95,7 +95,7 @@ pub fn load(folders: &[PathBuf]) -> Result<Rules, PackError> {
             packs.push(read(&file, &name, &text, &packs)?);
         }
     }
-    Ok(Rules { packs })
+    Ok(Rules::new(packs))
 }
 
 fn pack_files(folder: &Path) -> Result<Vec<PathBuf>, PackError> {

@@ -21,6 +21,7 @@
 //! argument.
 
 mod declare;
+mod index;
 mod load;
 mod path;
 
@@ -33,7 +34,15 @@ use serde::Deserialize;
 /// All rows of all packs, in pack order.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    pub packs: Vec<Pack>,
+    packs: Vec<Pack>,
+    index: index::Index,
+}
+
+impl Rules {
+    pub fn new(packs: Vec<Pack>) -> Self {
+        let index = index::Index::new(&packs);
+        Self { packs, index }
+    }
 }
 
 macro_rules! rows {

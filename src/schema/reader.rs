@@ -25,10 +25,26 @@ fn classes_by_name<'a>(modules: &[&'a Module]) -> BTreeMap<&'a str, Option<(&'a 
     found
 }
 
+/// The first variable of each name that is a module's own.
+fn variables_by_name<'a>(modules: &[&'a Module]) -> BTreeMap<&'a str, Vec<(&'a Module, LocalId)>> {
+    let mut found: BTreeMap<&str, Vec<(&Module, LocalId)>> = BTreeMap::new();
+    for module in modules {
+        for (at, local) in module.locals.iter().enumerate().filter(|(_, local)| local.function.at() == 0) {
+            let all = found.entry(local.name.as_str()).or_default();
+            if all.last().is_none_or(|(known, _)| known.file != module.file) {
+                all.push((*module, LocalId::of(at)));
+            }
+        }
+    }
+    found
+}
+
 pub(crate) struct Reader<'a> {
     pub(crate) modules: &'a [&'a Module],
     pub(crate) sources: &'a SourceSet,
     classes: BTreeMap<&'a str, Option<(&'a Module, &'a Class)>>,
+    /// The variables of modules by their name.
+    variables: BTreeMap<&'a str, Vec<(&'a Module, LocalId)>>,
 }
 
 /// An expression and the module it stands in.
@@ -40,7 +56,7 @@ pub(crate) struct Written<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(modules: &'a [&'a Module], sources: &'a SourceSet) -> Self {
-        Self { modules, sources, classes: classes_by_name(modules) }
+        Self { modules, sources, classes: classes_by_name(modules), variables: variables_by_name(modules) }
     }
 
     /// The class a type stands for: of the same file, or the only one of that name.
@@ -171,10 +187,10 @@ impl<'a> Reader<'a> {
             ExprKind::Name(Binding::Local(local)) => constant(module, *local).map(|expr| Written { module, expr }),
             ExprKind::Name(Binding::Import(id)) => match &module.imports.get(id.at())?.what {
                 Imported::Named(name) => {
-                    let mut found = self
-                        .modules
+                    let variables = self.variables.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+                    let mut found = variables
                         .iter()
-                        .filter_map(|module| Some(Written { module, expr: constant_named(module, name)? }));
+                        .filter_map(|(module, local)| Some(Written { module, expr: constant(module, *local)? }));
                     let first = found.next();
                     if found.next().is_some() { None } else { first }
                 }
@@ -295,11 +311,6 @@ fn constant(module: &Module, local: LocalId) -> Option<ExprId> {
     });
     let value = values.next()?;
     if values.next().is_some() { None } else { Some(value) }
-}
-
-fn constant_named(module: &Module, name: &str) -> Option<ExprId> {
-    let is_it = |local: &crate::ir::Local| local.name == name && local.function.at() == 0;
-    constant(module, LocalId::of(module.locals.iter().position(is_it)?))
 }
 
 /// The exported name behind a local one.

@@ -59,7 +59,7 @@ fn rules() -> Rules {
         }],
     }))
     .unwrap();
-    Rules { packs: vec![pack] }
+    Rules::new(vec![pack])
 }
 
 /// A module made by hand, as the front ends make them.

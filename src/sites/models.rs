@@ -44,8 +44,8 @@ pub(super) fn model_behind(graph: &Graph, schema: &Schema, value: &Shared) -> Op
             schema.models.iter().position(is_it).map(ModelId).or_else(|| {
                 // `User.scope('active')`
                 let path = graph.callee_path(call)?;
-                let same = |row: &crate::rules::Receiver| row.gives == "$receiver" && row.call.matches(&path);
-                let receiver = call.receiver().filter(|_| graph.rules.receiver().any(same))?;
+                let same = |row: &crate::rules::Receiver| row.gives == "$receiver";
+                let receiver = call.receiver().filter(|_| graph.rules.receivers_matching(&path).any(same))?;
                 model_behind(graph, schema, receiver)
             })
         }
@@ -135,7 +135,7 @@ pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Opt
 /// `User.build(row)`, `em.create(User, row)`: an object of an entity that is not stored yet.
 fn made_by(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
     let path = graph.callee_path(call)?;
-    graph.rules.pass().find(|row| row.into.is_none() && !row.from.is_empty() && row.call.matches(&path))?;
+    graph.rules.passes_matching(&path).find(|row| row.into.is_none() && !row.from.is_empty())?;
     let receiver = call.receiver().and_then(|receiver| model_behind(graph, schema, receiver));
     receiver.or_else(|| model_behind(graph, schema, &call.args.first()?.value))
 }

@@ -17,13 +17,12 @@ use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, Value,
 pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut turned: BTreeSet<Span> = BTreeSet::new();
-    let rows: Vec<&Write> = graph.rules.write().collect();
     for (file, unit) in graph.units() {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {
                 graph.refuel();
-                written(graph, schema, &rows, function, event, &mut found, &mut turned);
+                written(graph, schema, function, event, &mut found, &mut turned);
             }
         }
     }
@@ -38,7 +37,6 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
 fn written(
     graph: &Graph,
     schema: &Schema,
-    rows: &[&Write],
     function: FunctionRef,
     event: &Event,
     found: &mut Vec<Candidate>,
@@ -47,10 +45,7 @@ fn written(
     let call = &event.call;
     let Some(method) = call.method() else { return };
     let mut path = None;
-    for row in rows {
-        if row.call.last().is_some_and(|last| last != method) {
-            continue;
-        }
+    for row in graph.rules.writes_named(Some(method)) {
         let path = path.get_or_insert_with(|| library_path(graph, call));
         if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
             continue;
@@ -384,15 +379,10 @@ impl<'r> Named<'r> {
 
 pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
     let method = call.method()?;
-    let mut path = None;
-    graph.rules.read().find_map(|row| {
-        if row.call.last().is_some_and(|last| last != method) {
-            return None;
-        }
-        let path = path.get_or_insert_with(|| library_path(graph, call)).as_ref()?;
-        if !row.call.matches(path) {
-            return None;
-        }
+    let mut rows = graph.rules.reads_named(Some(method)).peekable();
+    rows.peek()?;
+    let path = library_path(graph, call)?;
+    rows.filter(|row| row.call.matches(&path)).find_map(|row| {
         let named = Named::of_read(row);
         named.model(graph, schema, call).map(|(model, _)| model)
     })
