@@ -115,6 +115,13 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
                 search(&model.table, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
             }
         }
+        // A receiver that nothing types: then the row itself names the property.
+        let rows = methods(model.source == ModelSource::Prisma);
+        let bound = schema.columns.iter().flat_map(|column| &column.bindings).filter(|(id, _)| id.0 == *at);
+        for (_, property) in bound {
+            let name = &model.properties[*property].name;
+            search(name, &format!(r"\.\s*({rows})\s*(<[^>]*>)?\([^;]{{0,300}}?\b{}\b", regex::escape(name)));
+        }
         let table = regex::escape(&model.table);
         search(
             &model.table,

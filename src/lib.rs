@@ -164,6 +164,7 @@ fn run(request: Request) -> Result<Audit, Error> {
         let why = "a function too large to follow: what it writes behind this is not known".to_owned();
         Some(Gap { path: at.path, line: at.line, why })
     }));
+    gaps.extend(judgement.gaps.iter().cloned());
     gaps.extend(traces.iter().flat_map(|trace| trace.gaps.iter().cloned()));
     let files_lowered = lowering.units.len();
     Ok(Audit {

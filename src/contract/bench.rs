@@ -151,7 +151,7 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
     };
     Bench {
         sources: SourceSet::new(files, ModuleMap::default(), Vec::new(), Tally::default()),
-        config: Config { columns: vec![column], ..Config::default() },
+        config: Config { columns: vec![column], shown: Some("tokendrift.toml".to_owned()), ..Config::default() },
         schema: Schema { models: vec![model], columns: vec![tracked] },
         trace: ColumnTrace {
             column: ColumnId(0),

@@ -30,9 +30,15 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 
 /// Every issuing entry point stores the fresh token.
 fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    if case.writes.is_empty() && case.trace.gaps.is_empty() && case.trace.missing.is_empty() {
+    let gives_value = |write: &Write<'_>| {
+        let empty = |origin: &Origin| matches!(origin, Origin::Null | Origin::Omitted);
+        !write.path.meaning.origins().iter().all(empty)
+    };
+    let none_given = !case.writes.iter().any(gives_value);
+    if none_given && case.trace.gaps.is_empty() && case.trace.missing.is_empty() {
         let Some(at) = case.anchor() else { return };
-        let message = format!("{} is to be written consistently, but no production code writes it", case.name);
+        let what = if case.writes.is_empty() { "writes it" } else { "gives it a value" };
+        let message = format!("{} is to be written consistently, but no production code {what}", case.name);
         findings.push(CHECK.finding(case, at, ("", "unwritten"), message, Vec::new()));
         return;
     }

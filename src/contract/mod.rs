@@ -50,7 +50,7 @@ use crate::contract::case::Case;
 use crate::probe::ColumnProbe;
 use crate::provenance::ColumnTrace;
 use crate::schema::{ColumnId, Schema};
-use crate::source::{SourceSet, Span};
+use crate::source::{Gap, SourceSet, Span};
 
 /// All that checks look at.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// One a tracked column, in the order of [`Schema::columns`].
     pub verdicts: Vec<Verdict>,
+    /// What the configuration says of the code and nothing in the code bears out.
+    pub gaps: Vec<Gap>,
 }
 
 /// Whether the paths of a column agree, and what to do where they do not.
@@ -133,6 +135,7 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
             check.run(&case, &mut judgement.findings);
         }
         judgement.verdicts.push(verdict::verdict(&case));
+        judgement.gaps.extend(prediction::unmatched(&case));
     }
     let place = |finding: &Finding| (finding.at.clone(), finding.column.clone());
     judgement.findings.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));

@@ -12,6 +12,7 @@ use crate::contract::{Expected, Prediction, PredictionOutcome};
 use crate::probe::Counts;
 use crate::provenance::{EntryPoint, Origin};
 use crate::rules::Operation;
+use crate::source::Gap;
 
 /// Fewer rows than these contradict nothing.
 const ENOUGH_ROWS: u64 = 5;
@@ -33,6 +34,45 @@ pub(crate) fn predictions(case: &Case<'_>) -> Vec<Prediction> {
         .collect()
 }
 
+/// Cohort values that stand for no entry point which writes or issues the column, though some of these must be meant.
+pub(crate) fn unmatched(case: &Case<'_>) -> Vec<Gap> {
+    let Some(config) = case.config else { return Vec::new() };
+    let Some(file) = &case.facts.config.shown else { return Vec::new() };
+    let values = config.cohorts.iter().flat_map(|cohort| cohort.path.iter().map(move |path| (cohort, path)));
+    let gaps = values.filter_map(|(cohort, (value, parts))| {
+        let practices = &case.practices;
+        let matched = practices.iter().any(|practice| stands_for(parts, practice.entry));
+        if matched || practices.is_empty() || expected(case, cohort, parts) != Expected::Open {
+            return None;
+        }
+        let mut names: Vec<(f64, &str)> = practices
+            .iter()
+            .flat_map(|practice| [practice.entry.route.as_str(), practice.entry.name.as_str()])
+            .filter(|name| !name.is_empty())
+            .map(|name| (parts.iter().map(|part| closeness(part, name)).fold(0.0, f64::max), name))
+            .collect();
+        names.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+        names.dedup();
+        let closest: Vec<String> = names.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
+        let wanted: Vec<String> = parts.iter().map(|part| format!("`{part}`")).collect();
+        let why = format!(
+            "{} `{value}` stands for {}, but no entry point that writes {} or issues its token is named so; closest: {}",
+            cohort.name,
+            wanted.join(", "),
+            case.name,
+            closest.join(", ")
+        );
+        Some(Gap { path: file.clone(), line: cohort.line, why })
+    });
+    gaps.collect()
+}
+
+/// How much a name, or a part of it, is like what was typed.
+fn closeness(typed: &str, name: &str) -> f64 {
+    let parts = name.split(|c: char| !c.is_alphanumeric()).chain([name]);
+    parts.map(|part| strsim::jaro_winkler(&typed.to_lowercase(), &part.to_lowercase())).fold(0.0, f64::max)
+}
+
 fn stands_for(parts: &[String], entry: &EntryPoint) -> bool {
     parts.iter().any(|part| entry.route.contains(part.as_str()) || entry.name.contains(part.as_str()))
 }
@@ -43,7 +83,16 @@ fn expected(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> Expected {
         matches!(practice.stance, Stance::Missing | Stance::Omits | Stance::Clears | Stance::Keeps)
     };
     if own.is_empty() {
-        Expected::Open
+        // Where nothing at all fills the column, it does not matter which entry points the value stands for.
+        let inserts = |write: &crate::contract::practice::Write<'_>| {
+            matches!(write.site.operation, Operation::Insert | Operation::UpsertCreate)
+        };
+        let empty = |origin: Origin| matches!(origin, Origin::Omitted | Origin::Null);
+        let nobody_fills = case.column.default.is_none()
+            && case.trace.gaps.is_empty()
+            && case.writes.iter().any(inserts)
+            && case.writes.iter().flat_map(|write| write.path.meaning.origins()).all(empty);
+        if nobody_fills { Expected::Null } else { Expected::Open }
     } else if own.iter().all(leaves_alone) && starts_empty(case, cohort, parts) {
         Expected::Null
     } else if own.iter().all(|practice| always_fills(practice)) {
@@ -150,6 +199,19 @@ mod tests {
                 ("app".into(), Expected::Filled, PredictionOutcome::NoEvidence),
             ]
         );
+    }
+
+    #[test]
+    fn where_nothing_fills_the_column_every_cohort_must_be_null() {
+        let bench = bench().insert(20, vec![path("register", "omitted")]).cohorts(&[("tv", "/tv", 40, 40)]);
+        assert_eq!(told(&bench), [("tv".into(), Expected::Null, PredictionOutcome::Confirmed)]);
+    }
+
+    #[test]
+    fn a_cohort_that_stands_for_no_entry_point_is_said_with_the_closest() {
+        let gaps = drifted().cohorts(&[("web", "/wbe", 40, 40), ("app", "mobile", 4, 4)]).judge().gaps;
+        let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
+        assert!(gap.why.contains("`/wbe`") && gap.why.contains("closest: `POST /web`"), "{}", gap.why);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind};
 use crate::rules::{ArgPath, CallPattern, Entry as EntryRow, EntryKind};
 use crate::source::{FileId, Span};
-use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Slot, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// Why a function is run from outside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,43 +93,46 @@ fn decorated(
             continue;
         }
         let class = graph.function(function).and_then(|f| f.class);
-        let mut prefix = Vec::new();
+        let mut prefixes = vec![Vec::new()];
         if let Some(wanted) = &row.class {
             let decorators = class
                 .and_then(|id| graph.unit(function.file)?.summary.class_decorators.get(id.at()))
                 .map_or(&[][..], Vec::as_slice);
             let around = decorators.iter().find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)));
             let Some(around) = around else { continue };
-            prefix = around.args.first().map_or_else(Vec::new, |arg| prefix_of(graph, &arg.value));
+            prefixes = around.args.first().map_or(prefixes, |arg| prefixes_of(graph, &arg.value));
         }
-        let own = row.route.iter().find_map(|at| text_at(graph, decorator, at));
+        let own = row.route.iter().map(|at| texts_at(graph, decorator, at)).find(|texts| !texts.is_empty());
+        let own: Vec<Option<String>> = own.map_or_else(|| vec![None], |texts| texts.into_iter().map(Some).collect());
         let name = graph.function(function).map_or("", |f| f.name.as_str());
-        let route = match (&row.verb, &row.class) {
-            (Some(verb), _) if verb.chars().all(char::is_uppercase) => {
-                prefix.extend(own);
-                format!("{verb} {}", slashed(&prefix))
-            }
-            (Some(verb), _) => format!("{verb} {}", own.unwrap_or_else(|| name.to_owned())),
-            (None, _) => own.unwrap_or_default(),
-        };
-        add(graph, row, function, route.trim().to_owned(), found);
+        for (prefix, own) in prefixes.iter().flat_map(|prefix| own.iter().map(move |own| (prefix, own.clone()))) {
+            let route = match (&row.verb, &row.class) {
+                (Some(verb), _) if verb.chars().all(char::is_uppercase) => {
+                    format!("{verb} {}", slashed(&prefix.iter().cloned().chain(own).collect::<Vec<_>>()))
+                }
+                (Some(verb), _) => format!("{verb} {}", own.unwrap_or_else(|| name.to_owned())),
+                (None, _) => own.unwrap_or_default(),
+            };
+            add(graph, row, function, route.trim().to_owned(), found);
+        }
     }
 }
 
 /// `@Controller('auth')`, `@Controller({ path: 'auth', version: '1' })`.
-fn prefix_of(graph: &Graph, value: &Shared) -> Vec<String> {
+fn prefixes_of(graph: &Graph, value: &Shared) -> Vec<Vec<String>> {
     let value = graph.resolved(value);
-    let key = |name: &str| {
-        let inner = crate::summary::Value::field(&value, name, value.span);
-        text(graph, &inner)
+    let key = |name: &str| texts(graph, &crate::summary::Value::field(&value, name, value.span));
+    let (versions, paths) = match &value.kind {
+        ValueKind::Object { .. } => (key("version"), key("path")),
+        _ => (Vec::new(), texts(graph, &value)),
     };
-    match &value.kind {
-        ValueKind::Object { .. } => {
-            let version = key("version").map(|version| format!("v{version}"));
-            version.into_iter().chain(key("path")).collect()
-        }
-        _ => text(graph, &value).into_iter().collect(),
-    }
+    let either = |texts: Vec<String>| if texts.is_empty() { vec![None] } else { texts.into_iter().map(Some).collect() };
+    let paths = either(paths);
+    let below = |version: Option<String>| {
+        let version = version.map(|version| format!("v{version}"));
+        paths.iter().map(move |path| version.iter().cloned().chain(path.clone()).collect()).collect::<Vec<_>>()
+    };
+    either(versions).into_iter().flat_map(below).collect()
 }
 
 fn slashed(parts: &[String]) -> String {
@@ -142,7 +145,7 @@ fn text(graph: &Graph, value: &Shared) -> Option<String> {
     match &value.kind {
         ValueKind::Text(text) | ValueKind::Number(text) => Some(text.clone()),
         ValueKind::Array(members) => members.first().and_then(|member| match member {
-            crate::summary::Member::One(first) => text(graph, first),
+            Member::One(first) => text(graph, first),
             _ => None,
         }),
         ValueKind::Concat(parts) => {
@@ -150,6 +153,10 @@ fn text(graph: &Graph, value: &Shared) -> Option<String> {
         }
         _ => None,
     }
+}
+
+fn texts_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Vec<String> {
+    graph.argument(call, path).iter().flat_map(|value| texts(graph, value)).collect()
 }
 
 pub(super) fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<String> {
@@ -444,12 +451,13 @@ fn provided(
     graph.class_behind(value).and_then(|class| providers.get(&class)).cloned().unwrap_or_default()
 }
 
+/// The texts of a list, or the one text.
 fn texts(graph: &Graph, value: &Shared) -> Vec<String> {
     match &graph.resolved(value).kind {
         ValueKind::Array(members) => members
             .iter()
             .filter_map(|member| match member {
-                crate::summary::Member::One(one) => text(graph, one),
+                Member::One(one) => text(graph, one),
                 _ => None,
             })
             .collect(),

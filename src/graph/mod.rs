@@ -238,6 +238,13 @@ impl<'a> Graph<'a> {
         Limit { limits: &self.limits, before: self.limits.replace(Some(files)) }
     }
 
+    /// The answer, where no [`limit`](Self::limit) kept a file out of the question.
+    pub fn unlimited<T>(&self, question: impl FnOnce() -> T) -> Option<T> {
+        let before = self.hidden.get();
+        let answer = question();
+        (self.hidden.get() == before).then_some(answer)
+    }
+
     fn want(&self, file: FileId) {
         let barrel = || {
             let path = &self.sources.get(file).path;

@@ -237,9 +237,13 @@ impl Graph<'_> {
                 _ => Vec::new(),
             };
             let argument = |at: usize| {
-                call.args.get(at).map_or(Type::Unknown, |arg| match self.type_of(&arg.value) {
-                    Type::Object(class) => Type::Instance(class, Vec::new()),
-                    other => other,
+                call.args.get(at).map_or(Type::Unknown, |arg| match (self.type_of(&arg.value), &arg.value.kind) {
+                    (Type::Object(class), _) => Type::Instance(class, Vec::new()),
+                    // `getRepository<User>('User')`
+                    (Type::Unknown, ValueKind::Text(name)) => {
+                        self.type_args(call).into_iter().next().unwrap_or_else(|| Type::Literal(name.clone()))
+                    }
+                    (other, _) => other,
                 })
             };
             return known(Self::written_type(&row.gives, &argument, &args));

@@ -98,6 +98,8 @@ struct Surveyed {
     minted: BTreeSet<CallSite>,
     /// The functions that hand such a value to their callers.
     issuers: BTreeSet<FunctionRef>,
+    /// What may write, though that cannot be told: such a path misses no write that is known.
+    doubtful: BTreeSet<FunctionRef>,
     gaps: BTreeSet<Gap>,
 }
 
@@ -119,9 +121,16 @@ struct DraftSite {
 
 impl ColumnTracer<'_, '_> {
     fn survey(&self, candidates: &[Candidate], reached: &mut BTreeSet<FunctionRef>) -> Surveyed {
-        let Surveyed { mut drafts, mut minted, mut gaps, .. } = Surveyed::default();
+        let Surveyed { mut drafts, mut minted, mut doubtful, mut gaps, .. } = Surveyed::default();
         for candidate in candidates {
-            if let Some(site) = self.site(candidate, reached, &mut minted, &mut gaps) {
+            if candidate.unresolved.is_some() {
+                if let Some(gap) = self.unresolved(candidate, reached) {
+                    gaps.insert(gap);
+                    doubtful.insert(candidate.function);
+                }
+                continue;
+            }
+            if let Some(site) = self.site(candidate, reached, &mut minted, &mut gaps, &mut doubtful) {
                 match drafts.iter_mut().find(|known| {
                     (known.span, known.operation, known.candidate.model)
                         == (site.span, site.operation, site.candidate.model)
@@ -134,12 +143,13 @@ impl ColumnTracer<'_, '_> {
         let issuers = self.issuing.issuers(&minted);
         reached.extend(issuers.iter().copied());
         self.above(&issuers, reached);
-        Surveyed { drafts, minted, issuers, gaps }
+        Surveyed { drafts, minted, issuers, doubtful, gaps }
     }
 
     fn finish(&self, surveyed: Surveyed) -> ColumnTrace {
-        let Surveyed { drafts, minted, issuers, gaps } = surveyed;
-        let writing: BTreeSet<FunctionRef> = drafts.iter().map(|site| site.candidate.function).collect();
+        let Surveyed { drafts, minted, issuers, doubtful, gaps } = surveyed;
+        let writing: BTreeSet<FunctionRef> =
+            drafts.iter().map(|site| site.candidate.function).chain(doubtful).collect();
         let missing = self.issuing.missing(&issuers, &writing);
         let any_fresh = drafts
             .iter()
@@ -161,12 +171,36 @@ impl ColumnTracer<'_, '_> {
         }
     }
 
+    /// A write on something unknown, where its row has the column.
+    fn unresolved(&self, candidate: &Candidate, reached: &mut BTreeSet<FunctionRef>) -> Option<Gap> {
+        let receiver = candidate.unresolved?;
+        let tracked = &self.schema.columns[self.column.0];
+        let (model, property) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model)?;
+        let key = self.schema.models[model.0].properties[*property].name.as_str();
+        let lookup = Lookup { graph: self.graph, schema: self.schema, key };
+        self.graph.refuel();
+        if lookup.of(&candidate.row).key_span().is_none() {
+            // Only what callers hand in can have it.
+            let (mut minted, mut gaps, mut doubtful) = Default::default();
+            self.site(candidate, reached, &mut minted, &mut gaps, &mut doubtful)?;
+        }
+        reached.insert(candidate.function);
+        let at = self.graph.sources.location(candidate.span);
+        let text = self.graph.sources.text(receiver);
+        // Names alone: no literal of the code goes into a gap.
+        let plain = text.len() <= 60 && text.chars().all(|c| c.is_alphanumeric() || "_$.?!".contains(c));
+        let shown = if plain { format!("`{text}`") } else { "the receiver".to_owned() };
+        let why = format!("may write {}.{}: what {shown} is could not be told", tracked.table, tracked.column);
+        Some(Gap { path: at.path, line: at.line, why })
+    }
+
     fn site(
         &self,
         candidate: &Candidate,
         reached: &mut BTreeSet<FunctionRef>,
         minted: &mut BTreeSet<CallSite>,
         gaps: &mut BTreeSet<Gap>,
+        doubtful: &mut BTreeSet<FunctionRef>,
     ) -> Option<DraftSite> {
         let tracked = &self.schema.columns[self.column.0];
         let (_, property) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model)?;
@@ -225,6 +259,7 @@ impl ColumnTracer<'_, '_> {
                 Written::Nothing => continue,
                 Written::Perhaps(gap) => {
                     gaps.insert(gap);
+                    doubtful.insert(way.top);
                     reached.extend(way.functions.iter().copied());
                     continue;
                 }

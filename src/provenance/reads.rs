@@ -57,6 +57,19 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                     (!is_row(at)).then_some((*model, span))
                 });
                 graph.refuel();
+                for (model, property) in &tracked.bindings {
+                    let property = &schema.models[model.0].properties[*property];
+                    let names = [property.name.as_str(), property.column.as_str()];
+                    // By its shape first here too.
+                    let shape = event.call.args.iter().any(|arg| names_one(&arg.value, names));
+                    if shape {
+                        let conditions = sites::compared(graph, schema, &event.call);
+                        let named = conditions.iter().find(|(of, value)| of == model && names_one(value, names));
+                        if let Some((_, value)) = named {
+                            add(condition_on(value, names[0], 8).unwrap_or(value.span), query_kind(graph, function));
+                        }
+                    }
+                }
                 if let Some((model, span)) = compared
                     && sites::model_read(graph, schema, &event.call) == Some(model)
                 {
@@ -99,6 +112,19 @@ fn condition_on(value: &Shared, property: &str, fuel: u8) -> Option<Span> {
             condition_on(inner, property, fuel)
         }),
         _ => None,
+    }
+}
+
+/// Whether a condition names the property (or, in a text, the column).
+fn names_one(value: &Shared, names: [&str; 2]) -> bool {
+    let in_text = |text: &str| {
+        let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words.any(|word| names.contains(&word))
+    };
+    match &value.kind {
+        ValueKind::Text(text) => in_text(text),
+        ValueKind::Concat(parts) => parts.iter().any(|part| names_one(part, names)),
+        _ => condition_on(value, names[0], 8).is_some(),
     }
 }
 

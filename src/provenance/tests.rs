@@ -267,3 +267,28 @@ fn tracing_twice_gives_the_same() {
     assert_eq!(written(text), written(text));
     assert_eq!(written(text), ["a: null", "b: fresh"]);
 }
+
+#[test]
+fn a_path_that_writes_on_something_unknown_misses_no_write_and_the_write_is_a_gap() {
+    let tree = Tree::one(
+        "const sign = (id: number) => jwt.sign({ id }, 's');
+         export class Users {
+           constructor(private anything: any) {}
+           async store(id: number) { await db.user.update({ where: { id }, data: { token: createToken(id) } }); }
+           async perhaps(id: number) { await this.anything.update({ where: { id }, data: { token: createToken(id) } }); }
+           async handed(data: object) { await this.anything.update({ where: { id: 1 }, data }); }
+           async never(id: number) { return createToken(id); }
+         }
+         function createToken(id: number) { return randomUUID(); }
+         app.post('/store', (q, s) => new Users(q).store(1));
+         app.post('/perhaps', (q, s) => new Users(q).perhaps(1));
+         app.post('/handed', (q, s) => new Users(q).handed({ token: createToken(1) }));
+         app.post('/never', (q, s) => new Users(q).never(1));",
+    );
+    let graph = tree.graph();
+    let found = trace(&graph, &tree.schema).columns.remove(0);
+    let missing: Vec<&str> = found.missing.iter().map(|missing| missing.entry.route.as_str()).collect();
+    assert_eq!(missing, ["POST /never"]);
+    let gaps: Vec<&str> = found.gaps.iter().map(|gap| gap.why.as_str()).collect();
+    assert_eq!(gaps, ["may write users.token: what `this.anything` is could not be told"; 2]);
+}

@@ -287,6 +287,7 @@ fn judgement(sources: &SourceSet) -> Judgement {
     let prediction =
         |value: &str, expected, outcome| Prediction { cohort: "client".into(), value: value.into(), expected, outcome };
     Judgement {
+        gaps: Vec::new(),
         findings: vec![discarded, drift, undeclared],
         verdicts: vec![Verdict {
             agree: false,

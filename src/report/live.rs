@@ -55,7 +55,11 @@ fn predicted(prediction: &Prediction, counts: &Counts) -> String {
     }
     let of = count(rows, "row", "rows");
     let data = match prediction.expected {
-        Expected::Null => format!("{expectation}: {nulls} of {of} {}", if nulls == 1 { "is" } else { "are" }),
+        Expected::Null => {
+            let are = |number: u64| if number == 1 { "is" } else { "are" };
+            let blank = if empty == 0 { String::new() } else { format!(", {empty} {} ''", are(empty)) };
+            format!("{expectation}: {nulls} of {of} {}{blank}", are(nulls))
+        }
         Expected::Filled => {
             let filled = rows.saturating_sub(nulls).saturating_sub(empty);
             format!("{expectation}: {filled} of {of} {}", if filled == 1 { "does" } else { "do" })
@@ -140,6 +144,14 @@ mod tests {
                 "client = 'cli': 1 row, 1 NULL (100 %), 0 empty",
             ]
         );
+    }
+
+    #[test]
+    fn empty_texts_that_count_as_null_are_said() {
+        let web = CohortCounts { empty: 1, ..part("web", 2, 1) };
+        let counts = Counts { rows: 2, nulls: 1, empty: 1, cohorts: vec![web] };
+        let prediction = prediction("web", Expected::Null, PredictionOutcome::Confirmed);
+        assert_eq!(predicted(&prediction, &counts), "web must be NULL: 1 of 2 rows is, 1 is '' (confirmed)");
     }
 
     #[test]

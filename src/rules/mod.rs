@@ -234,7 +234,7 @@ pub struct SqlCall {
     pub bind: Option<String>,
 }
 
-/// A call whose result is a row (or rows) of a table.
+/// A call whose result is a row (or rows) of a table, or that only compares columns.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Read {
@@ -248,6 +248,9 @@ pub struct Read {
     /// As in [`Write`].
     #[serde(default)]
     pub after: Option<String>,
+    /// Where a condition stands (an object, or a text that names columns), of a call that returns no row for it: `delete`, `where`.
+    #[serde(default)]
+    pub condition: Option<ArgPath>,
     #[serde(skip)]
     pub pack: String,
 }

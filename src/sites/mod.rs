@@ -14,6 +14,7 @@ mod models;
 mod nested;
 mod orm;
 mod sql;
+mod unresolved;
 
 use std::rc::Rc;
 
@@ -45,6 +46,8 @@ pub struct Candidate {
     pub guards: Guards,
     /// Whether the model is certain.
     pub certain: bool,
+    /// The receiver, where nothing tells that it stands for the model: such a write is a gap, no site.
+    pub unresolved: Option<Span>,
 }
 
 /// Every write of a model that has a tracked column, sorted by place.
@@ -79,6 +82,11 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
 /// The model whose rows a reading call returns.
 pub fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
     orm::model_read(graph, schema, call)
+}
+
+/// The conditions of a call that only compares (`delete({ token })`, `where('u.token = :token')`), with the model of the rows.
+pub fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
+    orm::compared(graph, schema, call)
 }
 
 /// The model that a class of the tree (or one of its bases) declares.

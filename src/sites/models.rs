@@ -6,7 +6,7 @@ use crate::graph::{Graph, Type};
 use crate::schema::{ModelId, ModelSource, Schema};
 use crate::sites::orm::model_read;
 use crate::sites::{is_tracked, model_of_class};
-use crate::summary::{CallValue, Shared, Value, ValueKind};
+use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
 
 /// The entity that an argument names: its class, what a call declared as a model, or the name of its table or model.
 pub(super) fn entity_of(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
@@ -83,6 +83,12 @@ pub(super) fn model_of_type(graph: &Graph, schema: &Schema, ty: &Type) -> Option
     None
 }
 
+/// The model of that name, or whose table it is.
+pub(super) fn model_named(schema: &Schema, name: &str) -> Option<ModelId> {
+    let fits = |model: &crate::schema::Model| model.name == name || model.table == name;
+    schema.models.iter().position(fits).map(ModelId)
+}
+
 /// The model that a value is a row of: by its type, or as what a call read or made.
 pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
     let mut at = Arc::clone(value);
@@ -111,6 +117,11 @@ pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Opt
                 }
                 graph.expand(&at)
             }
+            // `Object.assign(user, changes)`
+            ValueKind::Object { base: None, entries } => match entries.first() {
+                Some(Slot::Spread(inner)) => Some(Arc::clone(inner)),
+                _ => None,
+            },
             ValueKind::Object { base: Some(base), .. }
             | ValueKind::After { before: base, .. }
             | ValueKind::Element(base)

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::graph::{Graph, Type};
 use crate::ir::FunctionId;
 use crate::rules::{ArgPath, CallPattern, Operation, Read, Target, Write};
-use crate::schema::{ModelId, ModelSource, Schema};
+use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::assignments;
-use crate::sites::models::{by_accessor, chain_calls, entity_of, instance_of, model_behind, model_of_type};
+use crate::sites::models::{
+    by_accessor, chain_calls, entity_of, instance_of, model_behind, model_named, model_of_type,
+};
 use crate::sites::models::{is_called, table_of};
-use crate::sites::{Candidate, is_tracked, model_of_accessor, nested};
+use crate::sites::{Candidate, is_tracked, model_of_accessor, nested, unresolved};
 use crate::source::Span;
 use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -45,6 +47,9 @@ fn written(
     let call = &event.call;
     let Some(method) = call.method() else { return };
     let mut path = None;
+    // Rows that fit but for the model, which nothing told.
+    let mut untold: Vec<&Write> = Vec::new();
+    let mut told = false;
     for row in graph.rules.writes_named(Some(method)) {
         let path = path.get_or_insert_with(|| library_path(graph, call));
         if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
@@ -64,15 +69,19 @@ fn written(
             named.assigned(graph, schema, function)
         } else if row.on == Target::Model && call.receiver().is_some_and(|r| matches!(r.kind, ValueKind::Index(..))) {
             // `prisma[name].update(..)`: any model, told by the tracked property in the row.
-            written_rows(graph, call, row, turned)
+            written_rows(graph, schema, None, call, row, turned)
                 .into_iter()
                 .flat_map(|value| models_told_by(schema, &value).into_iter().map(move |id| (id, false, value.clone())))
                 .collect()
         } else {
-            let Some((model, certain)) = named.model(graph, schema, call) else { continue };
-            let rows = written_rows(graph, call, row, turned);
+            let Some((model, certain)) = named.model(graph, schema, call) else {
+                untold.push(row);
+                continue;
+            };
+            let rows = written_rows(graph, schema, Some(model), call, row, turned);
             rows.into_iter().map(|value| (model, certain, value)).collect()
         };
+        told |= !rows.is_empty();
         for (model, certain, value) in rows {
             let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
             let by_column = assigned.is_some();
@@ -89,12 +98,16 @@ fn written(
                 whole: row.whole,
                 guards: event.guards.clone(),
                 certain,
+                unresolved: None,
             };
             nested::find(graph, schema, &candidate, found);
             if is_tracked(schema, model) {
                 found.push(candidate);
             }
         }
+    }
+    if !told && !untold.is_empty() && graph.targets(call).is_empty() {
+        unresolved::find(graph, schema, &untold, function, event, found);
     }
 }
 
@@ -113,7 +126,14 @@ fn models_told_by(schema: &Schema, row: &Shared) -> Vec<ModelId> {
 }
 
 /// The rows that a call writes, as its rule row describes them.
-fn written_rows(graph: &Graph, call: &CallValue, row: &Write, turned: &mut BTreeSet<Span>) -> Vec<Shared> {
+fn written_rows(
+    graph: &Graph,
+    schema: &Schema,
+    model: Option<ModelId>,
+    call: &CallValue,
+    row: &Write,
+    turned: &mut BTreeSet<Span>,
+) -> Vec<Shared> {
     let mut values = graph.argument(call, &row.row);
     if let Some(method) = &row.turns {
         let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
@@ -122,7 +142,10 @@ fn written_rows(graph: &Graph, call: &CallValue, row: &Write, turned: &mut BTree
         let inserted = insert.args.first().map(|arg| &arg.value);
         values = match (values.as_slice(), inserted) {
             ([], Some(inserted)) => vec![Arc::clone(inserted)],
-            ([only], Some(inserted)) => vec![part(graph, only, inserted)],
+            ([only], Some(inserted)) => {
+                let properties = model.map_or(&[][..], |model| schema.models[model.0].properties.as_slice());
+                vec![part(graph, properties, only, inserted)]
+            }
             _ => values,
         };
     }
@@ -143,13 +166,15 @@ fn written_rows(graph: &Graph, call: &CallValue, row: &Write, turned: &mut BTree
     values
 }
 
-/// `['email']` is that part of what is inserted; anything else is a row of its own.
-fn part(graph: &Graph, row: &Shared, inserted: &Shared) -> Shared {
+/// `['email']`, by the names of properties or columns, is that part of what is inserted; anything else is a row of its own.
+fn part(graph: &Graph, properties: &[Property], row: &Shared, inserted: &Shared) -> Shared {
     let resolved = graph.resolved(row);
     let ValueKind::Array(members) = &resolved.kind else { return Arc::clone(row) };
     let entries = members.iter().filter_map(|member| match member {
         Member::One(name) => match &name.kind {
             ValueKind::Text(key) => {
+                let named = properties.iter().find(|known| known.name == *key || known.column == *key);
+                let key = named.map_or(key, |known| &known.name);
                 let value = Value::field(&Value::element_or_self(inserted), key, name.span);
                 Some(Slot::Named { key: key.clone(), key_span: name.span, value })
             }
@@ -321,7 +346,11 @@ impl<'r> Named<'r> {
             }),
             _ => None,
         };
-        model_of_type(graph, schema, &entity?)
+        match entity? {
+            // `getRepository('users')`
+            Type::Literal(name) => model_named(schema, &name),
+            entity => model_of_type(graph, schema, &entity),
+        }
     }
 
     /// The model on the other side of a relation of the receiver, by the relation's name in the singular or plural.
@@ -379,11 +408,31 @@ impl<'r> Named<'r> {
 
 pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
     let method = call.method()?;
-    let mut rows = graph.rules.reads_named(Some(method)).peekable();
+    let mut rows = graph.rules.reads_named(Some(method)).filter(|row| row.condition.is_none()).peekable();
     rows.peek()?;
     let path = library_path(graph, call)?;
     rows.filter(|row| row.call.matches(&path)).find_map(|row| {
         let named = Named::of_read(row);
         named.model(graph, schema, call).map(|(model, _)| model)
     })
+}
+
+/// What a call that only compares compares, and the model whose rows it does that to.
+pub(super) fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
+    let Some(method) = call.method() else { return Vec::new() };
+    let mut path = None;
+    let mut found = Vec::new();
+    for row in graph.rules.read() {
+        let Some(condition) = &row.condition else { continue };
+        if row.call.last().is_some_and(|last| last != method) {
+            continue;
+        }
+        let path = path.get_or_insert_with(|| library_path(graph, call)).as_ref();
+        if path.is_some_and(|path| row.call.matches(path))
+            && let Some((model, _)) = Named::of_read(row).model(graph, schema, call)
+        {
+            found.extend(graph.argument(call, condition).into_iter().map(|value| (model, value)));
+        }
+    }
+    found
 }

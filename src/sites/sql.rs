@@ -244,6 +244,7 @@ impl Text<'_> {
             whole: false,
             guards: self.guards.clone(),
             certain: true,
+            unresolved: None,
         }
     }
 

@@ -86,12 +86,36 @@ impl Value {
         }
     }
 
+    /// Whether it can be an object of a class that is not written out here.
+    fn may_be_instance(&self) -> bool {
+        matches!(
+            self.kind,
+            ValueKind::Param(..)
+                | ValueKind::Call(_)
+                | ValueKind::Captured(..)
+                | ValueKind::After { .. }
+                | ValueKind::Element(_)
+                | ValueKind::Index(..)
+        )
+    }
+
     /// The callee of `base.name(..)`: what an object that is written out holds under the name; else a field, so that what the
     /// method is called on stays visible with all that was assigned to it.
     pub fn method(base: &Shared, name: &str, span: Span) -> Shared {
         let is_held = |slot: &Slot| matches!(slot, Slot::Named { key, .. } if key == name);
+        // `Object.assign(user, changes)` is the user still.
+        let is_changed = |entries: &[Slot]| {
+            let held = |slot: &Slot| match slot {
+                Slot::Spread(inner) => {
+                    matches!(&inner.kind, ValueKind::Object { entries, .. } if entries.iter().any(is_held))
+                }
+                slot => is_held(slot),
+            };
+            let first = matches!(entries.first(), Some(Slot::Spread(inner)) if inner.may_be_instance());
+            first && !entries.iter().any(held)
+        };
         match &base.kind {
-            ValueKind::Object { base: None, .. } => Self::field(base, name, span),
+            ValueKind::Object { base: None, entries } if !is_changed(entries) => Self::field(base, name, span),
             ValueKind::Object { entries, .. } if entries.iter().any(is_held) => Self::field(base, name, span),
             _ => Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span),
         }

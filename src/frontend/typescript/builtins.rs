@@ -59,11 +59,16 @@ impl<'t> Lowering<'t> {
                 self.handler(*f, node);
                 Some(value)
             }
-            ("bind", [this]) if this.kind() == "this" => Some(self.expr(object)),
+            ("bind", [this]) if this.kind() == "this" || self.is_member_of(object, *this) => Some(self.expr(object)),
             ("push", items) if !items.is_empty() => self.push(object, items, node),
             _ if self.is_namespace(object) => None,
             _ => self.array_method(method, object, &args, node),
         }
+    }
+
+    /// `a.b` is a member of `a`.
+    fn is_member_of(&self, member: Node<'t>, of: Node<'t>) -> bool {
+        field(member, "object").is_some_and(|object| self.slice(object) == self.slice(of))
     }
 
     fn promise(&mut self, method: &str, args: &[Node<'t>]) -> Option<ExprId> {
