@@ -164,6 +164,31 @@ fn deeply_nested_source_ends() {
     assert!(sites(&report).contains(&LOGOUT_SITE.to_owned()), "{:?}", sites(&report));
 }
 
+/// The one write of a method whose body assigns `t` and then writes it.
+fn written_after(body: &str) -> serde_json::Value {
+    let text = format!(
+        "import {{ Repository }} from 'typeorm';\nimport {{ User }} from './user.entity';\nexport class Deep {{\n  constructor(private repo: Repository<User>) {{}}\n  async store(id: number, a: number, b: string) {{\n    let t = null;\n{body}\n    await this.repo.update(id, {{ accessToken: t }});\n  }}\n}}\n"
+    );
+    let folder = project(&[("deep.ts", &text)]);
+    let report = audit_json(folder.path(), COLUMN).report();
+    let sites = report["columns"][0]["write_sites"].as_array().cloned().unwrap_or_default();
+    sites.into_iter().find(|site| site["file"] == "deep.ts").expect("the write is found")
+}
+
+#[test]
+fn what_is_assigned_too_deep_is_unknown_and_not_proven() {
+    let site = written_after(&format!("{}t = b;\n{}", "if (a) {\n".repeat(3_000), "}\n".repeat(3_000)));
+    assert!(site["origins"].as_array().is_some_and(|origins| origins.contains(&"unknown".into())), "{site}");
+    assert_eq!(site["confidence"], "inferred");
+}
+
+#[test]
+fn a_switch_of_hundreds_of_cases_that_fall_through_hides_no_write() {
+    let cases: Vec<String> = (0..600).map(|case| format!("case {case}: t = t + b;")).collect();
+    let site = written_after(&format!("switch (a) {{\n{}\n}}", cases.join("\n")));
+    assert!(site["origins"].as_array().is_some_and(|origins| origins.contains(&"unknown".into())), "{site}");
+}
+
 #[test]
 fn a_generated_file_of_200_mb_is_passed_over_and_counted() {
     let folder = project(&[]);

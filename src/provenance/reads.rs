@@ -64,8 +64,8 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                     let shape = event.call.args.iter().any(|arg| names_one(&arg.value, names));
                     if shape {
                         let conditions = sites::compared(graph, schema, &event.call);
-                        let named = conditions.iter().find(|(of, value)| of == model && names_one(value, names));
-                        if let Some((_, value)) = named {
+                        let found = conditions.iter().find(|(of, value)| of == model && names_one(value, names));
+                        if let Some((_, value)) = found {
                             add(condition_on(value, names[0], 8).unwrap_or(value.span), query_kind(graph, function));
                         }
                     }

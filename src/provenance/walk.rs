@@ -63,6 +63,9 @@ const LONGEST: usize = 30;
 /// So do more steps of looking behind names and calls, over all states.
 const STEPS: u64 = 600_000;
 
+/// Where more callers than these are told by an interface alone, implementations that call one another are not followed in every order.
+const WIDE: usize = 8;
+
 /// All ways to a write, and whether the budget cut some off.
 pub(super) struct Ways {
     pub ways: Vec<Way>,
@@ -147,6 +150,9 @@ impl Walk<'_, '_> {
             if state.functions.contains(&edge.caller) {
                 continue;
             }
+            if !edge.certain && callers.len() > WIDE && self.has_gone_around(state, edge.caller) {
+                continue;
+            }
             self.graph.refuel();
             let (row, mut known) = match &edge.kind {
                 EdgeKind::Call(call) => {
@@ -173,6 +179,15 @@ impl Walk<'_, '_> {
             });
         }
         led_on
+    }
+
+    /// Whether the way has been through two methods of the caller's name: `next.handle(..)` in each of many handlers. Whoever calls the
+    /// first of them calls each by the interface, so nothing is left out but the orders.
+    fn has_gone_around(&self, state: &State, caller: FunctionRef) -> bool {
+        let method = |at: FunctionRef| self.graph.function(at).filter(|function| function.class.is_some());
+        let Some(calling) = method(caller) else { return false };
+        let same = |at: &&FunctionRef| method(**at).is_some_and(|function| function.name == calling.name);
+        state.functions.iter().filter(same).count() >= 2
     }
 
     /// A module's own code that hands a function to a library registers it: the library runs it later.

@@ -370,7 +370,7 @@ fn judgement(verdict: &Verdict, declared: Option<Contract>, sites: &[WriteSite])
         (None, false) => "the issuing paths disagree, and no way of writing has a majority".to_owned(),
     };
     let advice = match (declared, verdict.recommendation) {
-        (Some(contract), _) => format!("the declared contract holds: {}", contract.word()),
+        (Some(contract), _) => format!("the declared contract decides: {}", contract.word()),
         (None, Some(contract)) => format!("recommended: {}", contract.word()),
         (None, None) if verdict.agree => "no contract is declared".to_owned(),
         (None, None) => {

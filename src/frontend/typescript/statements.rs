@@ -1,10 +1,12 @@
 //! Statements.
 
+use std::collections::BTreeMap;
+
 use tree_sitter::Node;
 
 use crate::frontend::typescript::assignments::Written;
 use crate::frontend::typescript::{Lowering, children, field, has_token, inner, statements_in};
-use crate::ir::{Binding, ExprId, ExprKind, Missing, Stmt};
+use crate::ir::{Binding, ExprId, ExprKind, Missing, Place, Stmt};
 
 /// How many cases of a `switch` become a chain; beyond that they stand side by side.
 const CHAIN_LIMIT: usize = 64;
@@ -57,6 +59,26 @@ impl<'t> Lowering<'t> {
         if self.deeper(node, |s| s.dispatch_statement(node)).is_none() {
             let id = self.opaque("nested too deeply", Vec::new(), node);
             self.out.push(Stmt::Expr(id));
+            self.forget_assigned(node);
+        }
+    }
+
+    /// What lies too deep gives the variables that it assigns values that nobody knows.
+    fn forget_assigned(&mut self, node: Node<'t>) {
+        let mut assigned: BTreeMap<&'t str, Node<'t>> = BTreeMap::new();
+        let mut open = vec![node];
+        while let Some(at) = open.pop() {
+            let assigns = matches!(at.kind(), "assignment_expression" | "augmented_assignment_expression");
+            if let Some(left) = field(at, "left").filter(|left| assigns && left.kind() == "identifier") {
+                assigned.entry(self.slice(left)).or_insert(left);
+            }
+            open.extend(children(at));
+        }
+        for (name, target) in assigned {
+            if let Binding::Local(local) = self.resolve(name) {
+                let value = self.opaque("nested too deeply", Vec::new(), target);
+                self.assign(Place::Local(local), value, self.span(target));
+            }
         }
     }
 
@@ -316,13 +338,20 @@ impl<'t> Lowering<'t> {
         self.hoist(&declared);
         let is_chain = groups.len() <= CHAIN_LIMIT;
         let mut arms = Vec::new();
+        let mut fell = false;
         for group in &groups {
             let cond = self.any_of(value, &group.tests);
             let body = self.capture(|s| s.sequence(&group.body));
             let cond = cond.filter(|_| !group.is_default);
-            let cond =
-                if cond.is_none() && !is_chain { Some(self.opaque("no case matches", Vec::new(), node)) } else { cond };
-            arms.push(Arm { cond, body, falls_through: group.falls_through });
+            // Conditions that grow from case to case would be worked out again for each.
+            let cond = if !is_chain && (cond.is_none() || fell) {
+                let why = if fell { "a case before falls through" } else { "no case matches" };
+                Some(self.opaque(why, Vec::new(), node))
+            } else {
+                cond
+            };
+            fell = group.falls_through;
+            arms.push(Arm { cond, body, falls_through: group.falls_through && is_chain });
         }
         self.pop_scope();
         let chain = self.chain(arms, is_chain);
