@@ -286,7 +286,7 @@ fn a_path_that_writes_on_something_unknown_misses_no_write_and_the_write_is_a_ga
          app.post('/never', (q, s) => new Users(q).never(1));",
     );
     let graph = tree.graph();
-    let found = trace(&graph, &tree.schema).columns.remove(0);
+    let found = survey(&graph, &tree.schema).finish().remove(0);
     let missing: Vec<&str> = found.missing.iter().map(|missing| missing.entry.route.as_str()).collect();
     assert_eq!(missing, ["POST /never"]);
     let gaps: Vec<&str> = found.gaps.iter().map(|gap| gap.why.as_str()).collect();
