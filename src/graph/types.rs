@@ -224,31 +224,29 @@ impl Graph<'_> {
         let mut rows = self.rules.receivers_named(method).peekable();
         rows.peek()?;
         let path = self.library_path(call)?;
-        for row in rows.filter(|row| row.call.matches(&path)) {
-            let receiver = call.receiver().map_or(Type::Unknown, |receiver| self.type_of(receiver));
-            if row.gives == "$receiver" {
-                return Some(match receiver {
-                    Type::Object(class) => Type::Instance(class, Vec::new()),
-                    other => other,
-                });
-            }
-            let args = match &receiver {
-                Type::External(_, args) => args.clone(),
-                _ => Vec::new(),
-            };
-            let argument = |at: usize| {
-                call.args.get(at).map_or(Type::Unknown, |arg| match (self.type_of(&arg.value), &arg.value.kind) {
-                    (Type::Object(class), _) => Type::Instance(class, Vec::new()),
-                    // `getRepository<User>('User')`
-                    (Type::Unknown, ValueKind::Text(name)) => {
-                        self.type_args(call).into_iter().next().unwrap_or_else(|| Type::Literal(name.clone()))
-                    }
-                    (other, _) => other,
-                })
-            };
-            return known(Self::written_type(&row.gives, &argument, &args));
+        let row = rows.find(|row| row.call.matches(&path))?;
+        let receiver = call.receiver().map_or(Type::Unknown, |receiver| self.type_of(receiver));
+        if row.gives == "$receiver" {
+            return Some(match receiver {
+                Type::Object(class) => Type::Instance(class, Vec::new()),
+                other => other,
+            });
         }
-        None
+        let args = match &receiver {
+            Type::External(_, args) => args.clone(),
+            _ => Vec::new(),
+        };
+        let argument = |at: usize| {
+            call.args.get(at).map_or(Type::Unknown, |arg| match (self.type_of(&arg.value), &arg.value.kind) {
+                (Type::Object(class), _) => Type::Instance(class, Vec::new()),
+                // `getRepository<User>('User')`
+                (Type::Unknown, ValueKind::Text(name)) => {
+                    self.type_args(call).into_iter().next().unwrap_or_else(|| Type::Literal(name.clone()))
+                }
+                (other, _) => other,
+            })
+        };
+        known(Self::written_type(&row.gives, &argument, &args))
     }
 
     /// `typeorm#Repository<$0>` with what the indexes stand for.
