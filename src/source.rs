@@ -124,6 +124,8 @@ pub struct Tally {
     pub unreadable: usize,
     /// `.d.ts` and the like, which hold no code.
     pub declarations: usize,
+    /// Code in a language that is not read: Python, Go, Vue and the like.
+    pub other_languages: usize,
 }
 
 /// How a module specifier that is not relative becomes a path: what `tsconfig.json` and `package.json` files say.

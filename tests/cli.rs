@@ -63,6 +63,15 @@ fn a_usage_error_exits_2_and_says_so_on_stderr() {
 }
 
 #[test]
+fn an_empty_database_url_is_said_and_quiet_outranks_timings() {
+    let clean = clean_project();
+    let run = audit_as("table", clean.path(), &["--database-url", "", "--timings"]);
+    assert!(run.stderr.contains("the database URL given is empty") && run.stderr.contains("trace"), "{}", run.stderr);
+    let run = audit_as("table", clean.path(), &["--timings", "--quiet"]);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
 fn fail_on_moves_the_limit_between_clean_and_findings() {
     assert_eq!(audit_json(&nest_auth("drifted"), &["--fail-on", "note"]).code, 1);
     let report = audit_json(&nest_auth("drifted"), &[]).report();

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     for why in &incomplete {
         streams.warning(&format!("incomplete: {why}"));
     }
-    if args.timings {
+    if args.timings && !args.quiet {
         tell_timings(asked, &audit.timings, started.elapsed().saturating_sub(audited));
     }
     Ok(Ran {
@@ -73,7 +73,10 @@ fn request(args: &AuditArgs, streams: &Streams) -> Result<Request, String> {
     if config.columns.is_empty() {
         return Err(no_column(file.as_deref()));
     }
-    // An empty variable is one that is not set.
+    // What an unset variable or secret leaves behind: nothing to ask, but somebody meant to.
+    if args.database_url.as_ref().is_some_and(|url| url.trim().is_empty()) {
+        streams.warning("no database is asked: the database URL given is empty");
+    }
     let url = args.database_url.clone().or_else(|| configured_url(&config)).filter(|url| !url.trim().is_empty());
     for database in config.databases.iter().filter(|_| url.is_none()) {
         let (name, variable) = (&database.name, &database.url_env);

@@ -54,6 +54,7 @@ impl DiscoverError {
             (tally.binary, "binary"),
             (tally.unreadable, "unreadable"),
             (tally.declarations, "declarations only"),
+            (tally.other_languages, "in a language that is not read"),
         ];
         let counted: Vec<String> =
             counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();

@@ -70,6 +70,7 @@ pub fn discover(root: &Path, inputs: &[PathBuf], exclude: &[String]) -> Result<S
                 }
             }
             walk::What::File(read::Outcome::Declaration) => tally.declarations += 1,
+            walk::What::File(read::Outcome::OtherLanguage) => tally.other_languages += 1,
             walk::What::File(read::Outcome::Manifest { text }) => found.push((path, text)),
             walk::What::File(read::Outcome::Unreadable(why)) | walk::What::Folder(why) => {
                 tally.unreadable += 1;

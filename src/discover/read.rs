@@ -33,8 +33,15 @@ pub(crate) enum Outcome {
         utf16: bool,
     },
     Declaration,
+    OtherLanguage,
     Unreadable(String),
 }
+
+/// Languages that services are written in, or that hold scripts of a front end's language, and that no front end reads.
+const OTHER_LANGUAGES: [&str; 21] = [
+    "py", "go", "java", "kt", "kts", "scala", "rb", "php", "cs", "fs", "vb", "swift", "dart", "ex", "exs", "erl",
+    "clj", "cpp", "vue", "svelte", "astro",
+];
 
 /// What to do with a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +49,8 @@ pub(crate) enum Kind {
     Source(Language),
     Minified,
     Declaration,
+    /// Code in a language that no front end reads.
+    OtherLanguage,
     Manifest,
 }
 
@@ -61,6 +70,7 @@ pub(crate) fn kind(name: &str) -> Option<Kind> {
         "prisma" => Language::Prisma,
         "toml" if name == "Cargo.toml" => return Some(Kind::Manifest),
         "json" if name == "package.json" || is_tsconfig(name) => return Some(Kind::Manifest),
+        _ if OTHER_LANGUAGES.contains(&extension) => return Some(Kind::OtherLanguage),
         _ => return None,
     };
     Some(Kind::Source(language))
@@ -81,6 +91,7 @@ pub(crate) fn read(full: &Path, path: &str, kind: Kind) -> Outcome {
     let language = match kind {
         Kind::Minified => return Outcome::Minified,
         Kind::Declaration => return Outcome::Declaration,
+        Kind::OtherLanguage => return Outcome::OtherLanguage,
         Kind::Manifest => None,
         Kind::Source(language) => Some(language),
     };
@@ -165,6 +176,8 @@ mod tests {
             ("tsconfigs.json", None),
             ("package-lock.json", None),
             ("Makefile", None),
+            ("views.py", Some(Kind::OtherLanguage)),
+            ("Login.vue", Some(Kind::OtherLanguage)),
             ("a.rs", Some(Kind::Source(Language::Rust))),
             ("Cargo.toml", Some(Kind::Manifest)),
         ] {

@@ -210,11 +210,15 @@ fn a_path_that_is_not_there_names_the_closest_one() {
 
 #[test]
 fn a_tree_without_sources_is_an_error_that_says_what_was_there() {
-    let tree = Tree::new(&[("README.md", ""), ("a.d.ts", ""), ("b.min.js", "")]);
+    let tree = Tree::new(&[("README.md", ""), ("a.d.ts", ""), ("b.min.js", ""), ("main.go", "")]);
     let error = discover(&tree.path(""), &[], &[]).unwrap_err();
     assert!(matches!(error, DiscoverError::Nothing { .. }));
     let error = error.to_string();
-    assert!(error.contains("1 minified, 1 declarations only") && error.contains(".prisma"), "{error}");
+    assert!(
+        error.contains("1 minified, 1 declarations only, 1 in a language that is not read")
+            && error.contains(".prisma"),
+        "{error}"
+    );
     let empty = Tree::new(&[]);
     assert!(matches!(discover(&empty.path(""), &[], &[]), Err(DiscoverError::Nothing { .. })));
 }

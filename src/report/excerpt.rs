@@ -37,8 +37,9 @@ pub(crate) fn excerpt(report: &Report, finding: &Finding, style: Style) -> Strin
         let text = format!("and {more} more related places: --format json lists all");
         groups.push(Group::with_title(Level::NOTE.secondary_title(text)));
     }
+    // A cut line comes out one column wider than what is asked for.
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
-    let text = renderer.term_width(style.width).render(&groups);
+    let text = renderer.term_width(style.width.saturating_sub(1)).render(&groups);
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 

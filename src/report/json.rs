@@ -210,6 +210,8 @@ struct Skipped {
     lossy: usize,
     /// `.d.ts` files: they declare, they do not run.
     declarations: usize,
+    /// Code in a language that is not read.
+    other_languages: usize,
 }
 
 #[derive(Serialize)]
@@ -421,12 +423,13 @@ fn gap(gap: &Gap) -> GapOut<'_> {
 }
 
 fn summary(report: &Report) -> Summary {
-    let Tally { files, bytes, oversized, minified, binary, lossy, unreadable, declarations } = report.sources.tally;
+    let Tally { files, bytes, oversized, minified, binary, lossy, unreadable, declarations, other_languages } =
+        report.sources.tally;
     Summary {
         files,
         bytes,
         files_lowered: report.files_lowered,
-        skipped: Skipped { oversized, minified, binary, unreadable, lossy, declarations },
+        skipped: Skipped { oversized, minified, binary, unreadable, lossy, declarations, other_languages },
         findings: Levels {
             error: report.findings_of(Level::Error),
             warning: report.findings_of(Level::Warning),

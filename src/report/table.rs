@@ -413,6 +413,7 @@ fn summary(report: &Report, style: Style) -> String {
     let skipped: Vec<String> = [
         (tally.oversized, "oversized"),
         (tally.minified, "minified"),
+        (tally.other_languages, "in languages that are not read"),
         (tally.binary, "binary"),
         (tally.unreadable, "unreadable"),
     ]
