@@ -65,9 +65,10 @@ fn a_usage_error_exits_2_and_says_so_on_stderr() {
 #[test]
 fn an_empty_database_url_is_said_and_quiet_outranks_timings() {
     let clean = clean_project();
-    let run = audit_as("table", clean.path(), &["--database-url", "", "--timings"]);
+    let audit = |more: &[&str]| tokendrift([&["audit", clean.path().to_str().expect("a UTF-8 path")], more].concat());
+    let run = audit(&["--database-url", "", "--timings"]);
     assert!(run.stderr.contains("the database URL given is empty") && run.stderr.contains("trace"), "{}", run.stderr);
-    let run = audit_as("table", clean.path(), &["--timings", "--quiet"]);
+    let run = audit(&["--timings", "--quiet"]);
     assert_eq!(run.stderr, "");
 }
 
