@@ -114,9 +114,10 @@ impl Graph<'_> {
                 let inner = self.expand(base)?;
                 Some(Value::new(ValueKind::Rest(inner, Arc::clone(except)), span))
             }
-            ValueKind::Call(call) => {
-                self.results.get(value, None, &self.hidden, || self.returned(call).or_else(|| self.given_back(call)))
-            }
+            ValueKind::Call(call) => self.results.get(value, None, &self.hidden, || {
+                let result = self.returned(call).or_else(|| self.given_back(call));
+                result.or_else(|| self.promised(call))
+            }),
             ValueKind::After { call, arg, before } => Some(self.after(call, *arg, before)),
             _ => None,
         }
@@ -349,6 +350,50 @@ impl Graph<'_> {
             others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect()
         };
         Some(Value::new(ValueKind::Object { base: Some(Arc::clone(before)), entries }, call.site.span))
+    }
+
+    /// The objects that a result can be, one for each way through the code that makes it.
+    pub fn ways(&self, value: &Shared) -> Vec<Shared> {
+        let mut found = Vec::new();
+        let mut open = vec![Arc::clone(value)];
+        for _ in 0..200 {
+            let Some(at) = open.pop() else { break };
+            match &at.kind {
+                ValueKind::Either(values) => open.extend(values.iter().rev().cloned()),
+                ValueKind::Cond { then, otherwise, .. } => open.extend([Arc::clone(otherwise), Arc::clone(then)]),
+                ValueKind::Call(_) | ValueKind::Captured(..) | ValueKind::Import(..) => match self.expand(&at) {
+                    Some(inner) if !Arc::ptr_eq(&inner, &at) => open.push(inner),
+                    _ => found.push(at),
+                },
+                _ => found.push(at),
+            }
+        }
+        found.extend(open);
+        found
+    }
+
+    /// What `new Promise((resolve, reject) => ..)` comes to: all that is handed to `resolve`.
+    fn promised(&self, call: &CallValue) -> Option<Shared> {
+        let is_promise = call.is_new && matches!(&call.callee.kind, ValueKind::Global(name) if name == "Promise");
+        let ValueKind::Function(executor) = call.args.first().filter(|_| is_promise)?.value.kind else { return None };
+        let unit = self.unit(executor.file)?;
+        let resolve = unit.module.functions.get(executor.id.at())?.params.first()?.local;
+        let mut values = Vec::new();
+        for (at, summary) in unit.summary.functions.iter().enumerate() {
+            let function = FunctionRef { file: executor.file, id: FunctionId::of(at) };
+            let resolves = |callee: &Shared| match callee.kind {
+                ValueKind::Param(of, 0) => of == executor,
+                ValueKind::Captured(of, local) => of == function && local == resolve,
+                _ => false,
+            };
+            let calls = summary.calls.iter().filter(|event| resolves(&event.call.callee));
+            values.extend(calls.filter_map(|event| event.call.args.first()).map(|arg| Arc::clone(&arg.value)));
+        }
+        match values.len() {
+            0 => None,
+            1 => values.pop(),
+            _ => Some(Value::new(ValueKind::Either(values), call.site.span)),
+        }
     }
 
     /// Behind names and calls until something else stands there.

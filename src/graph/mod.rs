@@ -257,6 +257,13 @@ impl<'a> Graph<'a> {
         self.wants.borrow_mut().insert(file);
     }
 
+    /// Asks for a file that matters to the question under way, whatever its limit.
+    pub fn ask(&self, file: FileId) {
+        if !self.units.contains_key(&file) {
+            self.wants.borrow_mut().insert(file);
+        }
+    }
+
     /// What makes a function an entry point; empty where nothing does.
     pub fn entries(&self, of: FunctionRef) -> &[Entry] {
         self.entries.get(&of).map_or(&[], Vec::as_slice)

@@ -18,7 +18,11 @@ impl Evaluator<'_, '_> {
         for _ in 0..12 {
             match &at.kind {
                 ValueKind::Call(call) if self.graph.targets(call).is_empty() => {
-                    let mint = self.mint(call)?;
+                    let Some(mint) = self.mint(call) else {
+                        // `Schema.parse(await response.json())` has the keys of what it checks.
+                        at = self.same_keys(call)?;
+                        continue;
+                    };
                     keys.reverse();
                     let path = keys.join(".");
                     let below = |key: &String| {
@@ -47,6 +51,17 @@ impl Evaluator<'_, '_> {
             }
         }
         None
+    }
+
+    /// What a library call hands on with the keys that it has.
+    fn same_keys(&self, call: &CallValue) -> Option<Shared> {
+        let path = self.graph.callee_path(call)?;
+        let hands_on = |row: &&crate::rules::Pass| row.key.is_none() && !row.merge && row.form.is_none();
+        let row = self.graph.rules.pass().filter(hands_on).find(|row| row.call.matches(&path))?;
+        match row.from.as_slice() {
+            [only] => self.graph.argument(call, only).into_iter().next(),
+            _ => None,
+        }
     }
 
     pub(super) fn mint(&self, call: &CallValue) -> Option<&Mint> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::provenance::chain::{Atom, Chain};
+use crate::provenance::hooks::{self, Hook};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{Hop, Origin};
 use crate::provenance::row::{Cell, Lookup};
@@ -34,6 +35,11 @@ pub(super) struct Judge<'g, 'a> {
     pub wrapper: Option<&'g str>,
     /// Whether a row that was read is written back with all of its columns.
     pub whole: bool,
+    /// What the library runs on the row before.
+    pub hooks: &'g [Hook],
+    /// The form that the column's transformer gives to every value.
+    pub form: Option<Form>,
+    pub row: Shared,
     pub span: Span,
 }
 
@@ -52,7 +58,7 @@ impl Judge<'_, '_> {
         let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
         if inserts {
             if state.absent {
-                state.chains.push(vec![self.absent(row)]);
+                state.chains.extend(self.supplied_by_hooks(lookup, evaluator, row));
             }
             if state.stored {
                 let copied = atom(Origin::Preserved, row.span, "copied with a row that was read".to_owned());
@@ -79,7 +85,23 @@ impl Judge<'_, '_> {
                 }
             }
         }
+        if let Some(form) = self.form {
+            let plain = state.chains.iter_mut().flatten().filter(|atom| atom.form == Some(Form::Plain));
+            plain.for_each(|atom| atom.form = Some(form));
+        }
         Written::Chains { chains: state.chains, value }
+    }
+
+    /// What an INSERT stores in a column that it leaves out: what a hook puts there, else the default or NULL.
+    fn supplied_by_hooks(&self, lookup: &Lookup, evaluator: &Evaluator, row: &Shared) -> Vec<Chain> {
+        let nothing = Value::new(ValueKind::Undefined, row.span);
+        let left = hooks::applied(self.graph, self.hooks, self.operation, row, lookup.key, &nothing);
+        if matches!(left.kind, ValueKind::Undefined) {
+            return vec![vec![self.absent(row)]];
+        }
+        let undefined = |chain: &Chain| matches!(chain.as_slice(), [only] if only.reason == "undefined");
+        let chains = evaluator.chains(&left).into_iter();
+        chains.map(|chain| if undefined(&chain) { vec![self.absent(row)] } else { chain }).collect()
     }
 
     fn shown(&self) -> String {
@@ -126,7 +148,8 @@ impl Judge<'_, '_> {
             Cell::Stored => out.stored = true,
             Cell::Unknown { why, at } => out.unknown.push((why.clone(), *at)),
             Cell::Value { value, .. } => {
-                let value = &self.unwrapped(value);
+                let value = self.unwrapped(value);
+                let value = &hooks::applied(self.graph, self.hooks, self.operation, &self.row, lookup.key, &value);
                 for chain in evaluator.chains(value) {
                     let undefined = |atom: &Atom| atom.origin == Origin::Null && atom.reason == "undefined";
                     if self.undefined == Undefined::Skip && chain.last().is_some_and(undefined) {

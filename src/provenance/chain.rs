@@ -131,6 +131,14 @@ pub(super) fn drop_missing(chains: &mut Vec<Chain>) {
     chains.retain(|chain| !chain.is_empty());
 }
 
+/// A condition told that the value is missing: what it can be then.
+pub(super) fn keep_missing(chains: &mut Vec<Chain>) {
+    for chain in chains.iter_mut() {
+        chain.retain(|atom| atom.origin == Origin::Null);
+    }
+    chains.retain(|chain| !chain.is_empty());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ir::Missing;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
-use crate::summary::{Shared, ValueKind};
+use crate::summary::{Shared, Value, ValueKind};
 
 impl Evaluator<'_, '_> {
     /// Evaluates under a further condition.
@@ -26,6 +26,51 @@ impl Evaluator<'_, '_> {
             ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_)
         );
         !constant && self.assumed.borrow().iter().any(|(cond, holds)| tells(cond, *holds, value, 12))
+    }
+
+    /// Whether a condition on the way tells that a value is missing: `x ? f(x) : x`.
+    pub(super) fn is_missing(&self, value: &Shared) -> bool {
+        let variable = matches!(value.kind, ValueKind::Param(..) | ValueKind::Captured(..) | ValueKind::Field(..));
+        variable && self.assumed.borrow().iter().any(|(cond, holds)| refutes(cond, *holds, value, 12))
+    }
+
+    /// The ways of a result that the conditions on its other fields leave: `if (result.error) throw ..`. `None` where they leave all.
+    pub(super) fn told_apart(&self, base: &Shared) -> Option<Shared> {
+        let conditions: Vec<(Shared, bool)> =
+            self.assumed.borrow().iter().filter(|(cond, _)| is_about(cond, base, 4)).cloned().collect();
+        if conditions.is_empty() {
+            return None;
+        }
+        let ways = self.graph.ways(base);
+        let left: Vec<Shared> = ways
+            .iter()
+            .filter(|way| {
+                conditions.iter().all(|(cond, holds)| {
+                    let of_way = on_way(cond, base, way, 4);
+                    of_way.and_then(|cond| self.constant(&cond)).is_none_or(|known| known == *holds)
+                })
+            })
+            .cloned()
+            .collect();
+        if left.is_empty() || left.len() == ways.len() {
+            return None;
+        }
+        Some(Value::new(ValueKind::Either(left), base.span))
+    }
+
+    /// Whether a condition holds, where what is written out decides it.
+    fn constant(&self, cond: &Shared) -> Option<bool> {
+        match &cond.kind {
+            ValueKind::Bool(_)
+            | ValueKind::Null
+            | ValueKind::Undefined
+            | ValueKind::Text(_)
+            | ValueKind::Number(_)
+            | ValueKind::Object { .. }
+            | ValueKind::Compare { .. } => self.holds(cond, 4),
+            ValueKind::Not(inner) => self.constant(inner).map(|value| !value),
+            _ => None,
+        }
     }
 
     /// Whether a condition holds, where constants decide it.
@@ -150,6 +195,46 @@ fn tells(cond: &Shared, holds: bool, value: &Shared, fuel: u8) -> bool {
         }
         _ => holds && is_same(cond, value, fuel),
     }
+}
+
+/// Whether `cond` being true (or false) means that `value` is null or empty.
+fn refutes(cond: &Shared, holds: bool, value: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &cond.kind {
+        ValueKind::Not(inner) => refutes(inner, !holds, value, fuel),
+        ValueKind::And(left, right) if holds => refutes(left, true, value, fuel) || refutes(right, true, value, fuel),
+        ValueKind::Fallback { left, right, when: Missing::Falsy } if !holds => {
+            refutes(left, false, value, fuel) || refutes(right, false, value, fuel)
+        }
+        ValueKind::And(..) | ValueKind::Fallback { .. } | ValueKind::Compare { .. } => false,
+        _ => !holds && is_same(cond, value, fuel),
+    }
+}
+
+/// Whether a condition is on a field of `base`.
+fn is_about(cond: &Shared, base: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &cond.kind {
+        ValueKind::Field(of, _) => is_same(of, base, 12),
+        ValueKind::Not(inner) => is_about(inner, base, fuel),
+        ValueKind::Compare { left, right, .. } => is_about(left, base, fuel) || is_about(right, base, fuel),
+        _ => false,
+    }
+}
+
+/// A condition on a field of `base`, where `base` is this way of it.
+fn on_way(cond: &Shared, base: &Shared, way: &Shared, fuel: u8) -> Option<Shared> {
+    let fuel = fuel.checked_sub(1)?;
+    let side = |side: &Shared| on_way(side, base, way, fuel).unwrap_or_else(|| Arc::clone(side));
+    Some(match &cond.kind {
+        ValueKind::Field(of, name) if is_same(of, base, 12) => Value::field(way, name, cond.span),
+        ValueKind::Not(inner) => Value::new(ValueKind::Not(on_way(inner, base, way, fuel)?), cond.span),
+        ValueKind::Compare { left, right, equal } => {
+            let kind = ValueKind::Compare { left: side(left), right: side(right), equal: *equal };
+            Value::new(kind, cond.span)
+        }
+        _ => return None,
+    })
 }
 
 /// Whether two values are the same variable or field.

@@ -1,11 +1,14 @@
 //! A value -> its origins: the chains of what it can be, each with form, reason and the hops back to its sources.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::provenance::chain::{Chain, dedup, drop_missing, fallback, join, one, rank, unknown};
+use crate::provenance::chain::{Atom, Chain, dedup, drop_missing, fallback, join, keep_missing, one, rank, unknown};
 use crate::provenance::path::Origin;
+use crate::rules::Form;
 use crate::schema::{ColumnId, ModelId, Schema};
 use crate::sites;
 use crate::source::Span;
@@ -26,9 +29,22 @@ pub(super) struct Evaluator<'g, 'a> {
     pub top: Option<Top<'g>>,
     /// Conditions that hold (or fail) where the value is used.
     pub assumed: RefCell<Vec<(Shared, bool)>>,
+    pub known: Known,
 }
 
+/// What values came to, by their address (kept alive), their key, and the conditions under which they were taken apart.
+#[derive(Default)]
+pub(super) struct Known {
+    values: RefCell<HashMap<(usize, String, u64), (Shared, Vec<Chain>)>>,
+}
+
+/// More values than this are not kept.
+const MOST_KNOWN: usize = 20_000;
+
 const DEEPEST: u8 = 60;
+
+/// The reason of what was not followed to its end.
+const OUT_OF_STEPS: &str = "budget: too many steps to follow";
 
 impl Evaluator<'_, '_> {
     pub(super) fn chains(&self, value: &Shared) -> Vec<Chain> {
@@ -48,13 +64,50 @@ impl Evaluator<'_, '_> {
 
     pub(super) fn eval(&self, value: &Shared, fuel: u8) -> Vec<Chain> {
         let Some(fuel) = fuel.checked_sub(1).filter(|_| self.graph.step()) else {
-            return unknown(value, "budget: too many steps to follow");
+            return unknown(value, OUT_OF_STEPS);
         };
+        let key = self.known_as(value);
+        if let Some(key) = &key
+            && let Some((_, chains)) = self.known.values.borrow().get(key)
+        {
+            return chains.clone();
+        }
         let mut chains = self.eval_kind(value, fuel);
         if self.is_present(value) {
             drop_missing(&mut chains);
+        } else if self.is_missing(value) {
+            keep_missing(&mut chains);
+        }
+        let is_cut = || chains.iter().flatten().any(|atom| atom.reason.starts_with(OUT_OF_STEPS));
+        if let Some(key) = key
+            && !is_cut()
+        {
+            let mut known = self.known.values.borrow_mut();
+            if known.len() < MOST_KNOWN {
+                let kept = match &value.kind {
+                    ValueKind::Field(base, _) => base,
+                    _ => value,
+                };
+                known.insert(key, (Arc::clone(kept), chains.clone()));
+            }
         }
         chains
+    }
+
+    /// The key of a value that takes many steps; a field goes by what it is a field of.
+    fn known_as(&self, value: &Shared) -> Option<(usize, String, u64)> {
+        let (at, name) = match &value.kind {
+            ValueKind::Field(base, name) => (base, name.as_str()),
+            ValueKind::Call(_) | ValueKind::Cond { .. } | ValueKind::Either(_) | ValueKind::Fallback { .. } => {
+                (value, "")
+            }
+            _ => return None,
+        };
+        let mut under = DefaultHasher::new();
+        for (cond, holds) in self.assumed.borrow().iter() {
+            (Arc::as_ptr(cond).addr(), holds).hash(&mut under);
+        }
+        Some((Arc::as_ptr(at).addr(), name.to_owned(), under.finish()))
     }
 
     fn eval_kind(&self, value: &Shared, fuel: u8) -> Vec<Chain> {
@@ -138,13 +191,16 @@ impl Evaluator<'_, '_> {
                     chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
                     chains
                 }
-                // A number computed from random ones is random.
+                // A number computed from random ones is random; a ciphertext in two parts is one.
                 several if *why != "nested too deeply" => {
-                    let fresh = several
+                    let made = |atom: &Atom| {
+                        atom.origin == Origin::Fresh || matches!(atom.form, Some(Form::Encrypted | Form::Hashed))
+                    };
+                    let decides = several
                         .iter()
                         .map(|operand| self.eval(operand, fuel))
-                        .find(|chains| chains.iter().flatten().any(|atom| atom.origin == Origin::Fresh));
-                    match fresh {
+                        .find(|chains| chains.iter().flatten().any(made));
+                    match decides {
                         Some(mut chains) => {
                             chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
                             chains
@@ -210,6 +266,9 @@ impl Evaluator<'_, '_> {
         }
         if let Some(model) = self.row_model(base) {
             return self.column_of(value, model, name);
+        }
+        if let Some(inner) = self.told_apart(base) {
+            return self.eval(&Value::field(&inner, name, value.span), fuel);
         }
         if let Some(found) = self.minted_key(value, base, name) {
             return found;

@@ -18,6 +18,7 @@ mod calls;
 mod cells;
 mod chain;
 mod conditions;
+mod hooks;
 mod issuing;
 mod meaning;
 mod path;
@@ -31,12 +32,13 @@ pub use path::{
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::provenance::cells::{Judge, Written};
 use crate::provenance::chain::Chain;
 use crate::provenance::issuing::{Evidence, Issuing};
-use crate::provenance::meaning::{Evaluator, Top};
+use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::provenance::row::Lookup;
 use crate::provenance::walk::{Walk, Way};
 use crate::rules::{Form, Operation};
@@ -212,6 +214,7 @@ impl ColumnTracer<'_, '_> {
             column: self.column,
             top,
             assumed: RefCell::default(),
+            known: Known::default(),
         };
         let lookup = || Lookup { graph: self.graph, schema: self.schema, key };
         let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup() };
@@ -225,6 +228,10 @@ impl ColumnTracer<'_, '_> {
             });
         }
         reached.insert(candidate.function);
+        let hooks =
+            if candidate.hooks { hooks::of_model(self.graph, self.schema, candidate.model) } else { Vec::new() };
+        let form =
+            if candidate.by_column { None } else { hooks::form_of(&evaluator(None), candidate.model, &property.name) };
         let mut site: Option<DraftSite> = None;
         for way in found.ways {
             self.graph.refuel();
@@ -237,6 +244,9 @@ impl ColumnTracer<'_, '_> {
                 undefined: candidate.undefined,
                 wrapper: candidate.wrapper.as_deref(),
                 whole: candidate.whole,
+                hooks: &hooks,
+                form,
+                row: Arc::clone(&way.row),
                 span: candidate.span,
             };
             if candidate.operation == Operation::Save {

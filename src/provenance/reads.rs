@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::graph::Graph;
 use crate::ir::{FunctionId, SqlStatement};
-use crate::provenance::meaning::Evaluator;
+use crate::provenance::meaning::{Evaluator, Known};
 use crate::provenance::path::{ReadKind, ReadSite};
 use crate::rules::ArgBase;
 use crate::schema::{ColumnId, Schema};
@@ -19,7 +19,8 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
     let tracked = &schema.columns[column.0];
     let names: Vec<&str> = tracked.bindings.iter().map(|(id, _)| schema.models[id.0].name.as_str()).collect();
     let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
-    let evaluator = Evaluator { graph, schema, column, top: None, assumed: RefCell::default() };
+    let evaluator =
+        Evaluator { graph, schema, column, top: None, assumed: RefCell::default(), known: Known::default() };
     let mut found: BTreeMap<Span, ReadSite> = BTreeMap::new();
     for (file, unit) in graph.units() {
         if graph.sources.get(file).scope != Scope::Production {

@@ -7,7 +7,7 @@ use crate::ir::ClassKind;
 use crate::schema::Schema;
 use crate::sites;
 use crate::source::Span;
-use crate::summary::{Member, Shared, Slot, Value, ValueKind};
+use crate::summary::{ClassRef, Member, Shared, Slot, Value, ValueKind};
 
 /// What a row holds under a key.
 #[derive(Clone, Debug)]
@@ -226,17 +226,17 @@ impl Lookup<'_, '_> {
                     .map(|value| self.at(&value, fuel))
                     .collect();
                 if !cells.is_empty() && !pass.merge {
-                    return Cell::Either(cells).flat();
+                    let given = Cell::Either(cells).flat();
+                    return match self.graph.type_of(row) {
+                        Type::Instance(class, _) if pass.constructs => given.over(self.initial(class)),
+                        _ => given,
+                    };
                 }
                 if !cells.is_empty() {
                     // Later arguments win over earlier ones, as in `Object.assign` and `repository.merge`.
                     let mut cells = cells.into_iter().rev();
                     let last = cells.next().unwrap_or(Cell::Absent);
-                    return cells.fold(last, |over, under| match over {
-                        Cell::Absent => under,
-                        over if over.is_definite() => over,
-                        over => Cell::Over(Box::new(over), Box::new(under)),
-                    });
+                    return cells.fold(last, Cell::over);
                 }
             }
         }
@@ -280,6 +280,11 @@ impl Lookup<'_, '_> {
                 return self.at(&param.value, fuel);
             }
         }
+        self.initial(class)
+    }
+
+    /// What a class puts under the key before its constructor runs.
+    fn initial(&self, class: ClassRef) -> Cell {
         for owner in self.graph.lineage(class).iter().copied() {
             let init = self.graph.unit(owner.file).and_then(|u| u.summary.fields.get(&(owner.id, self.key.to_owned())));
             if let Some(value) = init {
@@ -332,6 +337,16 @@ impl Lookup<'_, '_> {
 }
 
 impl Cell {
+    /// Where this is absent, `under`.
+    fn over(self, under: Self) -> Self {
+        match (self, under) {
+            (Self::Absent, under) => under,
+            (over, Self::Absent) => over,
+            (over, _) if over.is_definite() => over,
+            (over, under) => Self::Over(Box::new(over), Box::new(under)),
+        }
+    }
+
     /// The same where a condition holds (or fails): the value keeps the condition.
     fn under(self, cond: &Shared, holds: bool) -> Self {
         match self {

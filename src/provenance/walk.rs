@@ -143,7 +143,7 @@ impl Walk<'_, '_> {
         let mut led_on = false;
         for edge in callers.iter().rev() {
             // Who registers a handler does not run it.
-            if (registered || self.is_registration(edge)) && matches!(edge.kind, EdgeKind::Callback(_)) {
+            if (registered || self.is_registration(edge, &callers)) && matches!(edge.kind, EdgeKind::Callback(_)) {
                 continue;
             }
             led_on = true;
@@ -190,10 +190,13 @@ impl Walk<'_, '_> {
         state.functions.iter().filter(same).count() >= 2
     }
 
-    /// A module's own code that hands a function to a library registers it: the library runs it later.
-    fn is_registration(&self, edge: &Edge) -> bool {
+    /// A module's own code that hands a function to a library registers it: the library runs it later. Handed to a function of the
+    /// tree, it is wrapped where others call the result: `export default traced(provision)`.
+    fn is_registration(&self, edge: &Edge, callers: &[Edge]) -> bool {
         let at_module = self.graph.function(edge.caller).is_some_and(|f| f.kind == FunctionKind::Module);
-        at_module && edge.to_library
+        let is_called =
+            || callers.iter().any(|other| matches!(other.kind, EdgeKind::Call(_)) && other.caller != edge.caller);
+        at_module && (edge.to_library || is_called())
     }
 
     fn bound(&self, state: &State, bindings: &crate::graph::Bindings) -> (Shared, Vec<(Shared, bool)>) {
@@ -242,8 +245,9 @@ impl Walk<'_, '_> {
             return;
         }
         let registered = !self.graph.entries(state.function).is_empty();
-        for edge in self.graph.callers(state.function).iter() {
-            if (registered || self.is_registration(edge)) && matches!(edge.kind, EdgeKind::Callback(_)) {
+        let callers = self.graph.callers(state.function);
+        for edge in callers.iter() {
+            if (registered || self.is_registration(edge, &callers)) && matches!(edge.kind, EdgeKind::Callback(_)) {
                 continue;
             }
             let mut steps = state.steps.clone();

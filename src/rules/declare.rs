@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::rules::{ArgPath, CallPattern};
+use crate::rules::{ArgPath, CallPattern, Operation};
 
 /// How a class of the tree declares that it is a table. `decorator` and the like are callable paths.
 #[derive(Clone, Debug, Deserialize)]
@@ -119,6 +119,41 @@ pub struct ColumnForm {
     #[serde(default)]
     pub default_by: Vec<String>,
     pub naming: Naming,
+}
+
+/// A method of an entity's class that the library runs on a row before it is written: `@BeforeCreate`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Hook {
+    /// The method's decorator.
+    pub decorator: CallPattern,
+    /// The operations before which it runs.
+    pub before: Vec<Operation>,
+    /// Where it finds the row: an argument; `receiver` is `this`.
+    pub row: ArgPath,
+    /// Whether a plain object is written without it: only an instance of the class has hooks.
+    #[serde(default)]
+    pub instance: bool,
+    #[serde(skip)]
+    pub pack: String,
+}
+
+/// A function through which the value of a column goes when a row is written; what counts of it is the form it gives.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Transform {
+    /// The property's decorator in whose arguments the function stands; absent: the property's setter, which the class declares or a
+    /// decorator of the tree returns.
+    #[serde(default)]
+    pub decorator: Option<CallPattern>,
+    /// Where in the decorator's arguments: `0.transformer.to`.
+    #[serde(default)]
+    pub function: Vec<ArgPath>,
+    /// The call that stores the value in the function, in its second argument: `.setDataValue`; absent: the function returns it.
+    #[serde(default)]
+    pub stores: Option<CallPattern>,
+    #[serde(skip)]
+    pub pack: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

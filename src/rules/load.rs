@@ -134,6 +134,8 @@ fn read(file: &str, name: &str, text: &str, before: &[Pack]) -> Result<Pack, Pac
     pack.nested.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.write.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.read.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.hook.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.transform.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     let writes = pack.write.iter().map(wrong_write).zip(&places.write);
     let entries = pack.entry.iter().map(wrong_entry).zip(&places.entry);
     match writes.chain(entries).find_map(|(wrong, place)| Some((wrong?, place.span().start))) {

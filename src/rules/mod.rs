@@ -25,7 +25,7 @@ mod index;
 mod load;
 mod path;
 
-pub use declare::{ClassOf, ColumnForm, Declaration, Entity, Naming};
+pub use declare::{ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Transform};
 pub use load::{PackError, ids, load, page};
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 
@@ -55,7 +55,7 @@ macro_rules! rows {
 
 rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
-    receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount,
+    receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
 }
 
 /// One file of rules.
@@ -92,6 +92,10 @@ pub struct Pack {
     pub callback: Vec<Callback>,
     #[serde(default)]
     pub mount: Vec<Mount>,
+    #[serde(default)]
+    pub hook: Vec<Hook>,
+    #[serde(default)]
+    pub transform: Vec<Transform>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -184,6 +188,9 @@ pub struct Write {
     /// Whether a row that was read is written back with all of its columns.
     #[serde(default)]
     pub whole: bool,
+    /// Whether the library runs the entity's hooks on the row before.
+    #[serde(default)]
+    pub hooks: bool,
     #[serde(skip)]
     pub pack: String,
 }
@@ -306,6 +313,9 @@ pub struct Pass {
     /// The result has the keys of all of `from`, a later one wins: `Object.assign`. Else it is one of them.
     #[serde(default)]
     pub merge: bool,
+    /// Whether the result is a new instance of its class, with the initial values of the properties that nothing flows into.
+    #[serde(default)]
+    pub constructs: bool,
     /// What becomes the result in place: argument 0 of `Object.assign`.
     #[serde(default)]
     pub into: Option<ArgPath>,

@@ -10,6 +10,7 @@
 //! with the row `data`, and one for `Account` with the row `data.accounts.create`.
 
 mod assignments;
+mod inherited;
 mod models;
 mod nested;
 mod orm;
@@ -43,6 +44,8 @@ pub struct Candidate {
     pub wrapper: Option<String>,
     /// Whether a row that was read is written back with all of its columns.
     pub whole: bool,
+    /// Whether the library runs the entity's hooks on the row before.
+    pub hooks: bool,
     pub guards: Guards,
     /// Whether the model is certain.
     pub certain: bool,

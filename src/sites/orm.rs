@@ -12,7 +12,7 @@ use crate::sites::models::{
     by_accessor, chain_calls, entity_of, instance_of, model_behind, model_named, model_of_type,
 };
 use crate::sites::models::{is_called, table_of};
-use crate::sites::{Candidate, is_tracked, model_of_accessor, nested, unresolved};
+use crate::sites::{Candidate, inherited, is_tracked, model_of_accessor, nested, unresolved};
 use crate::source::Span;
 use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -75,7 +75,11 @@ fn written(
                 .collect()
         } else {
             let Some((model, certain)) = named.model(graph, schema, call) else {
-                untold.push(row);
+                if inherited::find(graph, schema, row, function, event, found) {
+                    told = true;
+                } else {
+                    untold.push(row);
+                }
                 continue;
             };
             let rows = written_rows(graph, schema, Some(model), call, row, turned);
@@ -96,6 +100,7 @@ fn written(
                 undefined: row.undefined,
                 wrapper: row.wrapper.clone(),
                 whole: row.whole,
+                hooks: row.hooks,
                 guards: event.guards.clone(),
                 certain,
                 unresolved: None,

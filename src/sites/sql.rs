@@ -242,6 +242,7 @@ impl Text<'_> {
             undefined: Undefined::Null,
             wrapper: None,
             whole: false,
+            hooks: false,
             guards: self.guards.clone(),
             certain: true,
             unresolved: None,

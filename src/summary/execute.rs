@@ -30,6 +30,10 @@ pub fn summarize(module: &Module) -> ModuleSummary {
                 let value = run.eval(init);
                 result.fields.insert((id, field.name.clone()), value);
             }
+            if !field.decorators.is_empty() {
+                let decorators = run.decorators(&field.decorators);
+                result.field_decorators.insert((id, field.name.clone()), decorators);
+            }
         }
         if let Some(call) = class.extends_call {
             let value = run.eval(call);
@@ -103,7 +107,7 @@ impl<'a> Execution<'a> {
         let ended = self.block(&function.body);
         for (at, param) in function.params.iter().enumerate() {
             if let Some(value) = self.env.get(&param.local)
-                && matches!(value.kind, ValueKind::Object { .. } | ValueKind::After { .. })
+                && is_changed(value)
             {
                 self.out.exits.insert(u32::try_from(at).unwrap_or(u32::MAX), Arc::clone(value));
             }
@@ -359,6 +363,16 @@ impl<'a> Execution<'a> {
             }
             _ => {}
         }
+    }
+}
+
+/// Whether fields of a variable were assigned, on some way at least.
+fn is_changed(value: &Value) -> bool {
+    match &value.kind {
+        ValueKind::Object { base: Some(_), .. } | ValueKind::After { .. } => true,
+        ValueKind::Cond { then, otherwise, .. } => is_changed(then) || is_changed(otherwise),
+        ValueKind::Either(values) => values.iter().any(|value| is_changed(value)),
+        _ => false,
     }
 }
 

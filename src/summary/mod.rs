@@ -30,6 +30,8 @@ pub struct ModuleSummary {
     pub fields: BTreeMap<(ClassId, String), Shared>,
     /// Index: [`ClassId`].
     pub class_decorators: Vec<Vec<Arc<CallValue>>>,
+    /// Of the fields that have any.
+    pub field_decorators: BTreeMap<(ClassId, String), Vec<Arc<CallValue>>>,
     /// `class X extends f(Y)`: the call.
     pub extends_calls: BTreeMap<ClassId, Shared>,
     /// Expressions exported by value.

@@ -196,9 +196,11 @@ impl Execution<'_> {
     /// The method may assign fields of what it is called on.
     fn call_on(&mut self, receiver: ExprId, call: &Arc<CallValue>, span: Span) {
         match self.module.expr(receiver).kind {
-            ExprKind::This if self.own.is_some() => {
+            // What is called `set` changes what it is called on; other methods count once a field was assigned.
+            ExprKind::This if self.own.is_some() || call.method().is_some_and(|name| name.starts_with("set")) => {
                 let kind = |before| ValueKind::After { call: Arc::clone(call), arg: None, before };
-                self.own = self.own.take().map(|before| Value::new(kind(before), span));
+                let before = self.own.take().or_else(|| self.this_value(span));
+                self.own = before.map(|before| Value::new(kind(before), span));
             }
             // `wrap(user).assign(..)`
             ExprKind::Call(ref wrapped) if !wrapped.is_new => {

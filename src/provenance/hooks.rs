@@ -1,0 +1,200 @@
+//! What the library makes of a value before it is stored: the entity's hooks, the column's transformer.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::graph::{Bindings, Graph};
+use crate::provenance::meaning::{Evaluator, Known, Top};
+use crate::rules::{ArgBase, Form, Operation, Transform};
+use crate::schema::{ModelId, Schema};
+use crate::source::Span;
+use crate::summary::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Shared, Slot, Value, ValueKind};
+
+/// What a hook leaves of the row that it is run on.
+#[derive(Clone, Debug)]
+pub(super) struct Hook {
+    function: FunctionRef,
+    /// The parameter that is the row; `None`: `this` is.
+    param: Option<u32>,
+    before: Vec<Operation>,
+    /// Not of plain objects.
+    instance: bool,
+    exit: Shared,
+}
+
+/// The hooks of a model's class and of what it inherits, the base's first.
+pub(super) fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Hook> {
+    let model = &schema.models[model.0];
+    let Some(class) = model.class else { return Vec::new() };
+    if !graph.rules.hook().any(|row| row.pack == model.pack) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for class in graph.lineage(class).iter().rev() {
+        for (decorators, function) in decorated(graph, *class) {
+            for decorator in decorators {
+                let Some(path) = graph.callee_path(decorator) else { continue };
+                let rows = graph.rules.hook().filter(|row| row.pack == model.pack && row.decorator.matches(&path));
+                for row in rows {
+                    let Some(summary) = graph.summary(function) else { continue };
+                    let param = match row.row.base {
+                        ArgBase::Nth(at) => Some(at),
+                        _ => None,
+                    };
+                    let exit = match param {
+                        Some(at) => summary.exits.get(&at),
+                        None => summary.this_exit.as_ref(),
+                    };
+                    if let Some(exit) = exit {
+                        let (before, exit, instance) = (row.before.clone(), Arc::clone(exit), row.instance);
+                        found.push(Hook { function, param, before, instance, exit });
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The methods of a class, and its fields that hold functions, with their decorators.
+fn decorated<'g>(graph: &Graph<'g>, class: ClassRef) -> Vec<(&'g [Arc<CallValue>], FunctionRef)> {
+    let (Some(declared), Some(unit)) = (graph.class(class), graph.unit(class.file)) else { return Vec::new() };
+    let methods = declared.methods.iter().filter_map(|id| {
+        let decorators = unit.summary.functions.get(id.at())?.decorators.as_slice();
+        Some((decorators, FunctionRef { file: class.file, id: *id }))
+    });
+    let fields = unit.summary.field_decorators.iter().filter(|((owner, _), _)| *owner == class.id);
+    let fields = fields.filter_map(|(key, decorators)| match unit.summary.fields.get(key)?.kind {
+        ValueKind::Function(function) => Some((decorators.as_slice(), function)),
+        _ => None,
+    });
+    methods.chain(fields).filter(|(decorators, _)| !decorators.is_empty()).collect()
+}
+
+/// What stands under `key` after the hooks have run on a row that holds `value` there; the value itself where none assigns it.
+pub(super) fn applied(
+    graph: &Graph,
+    hooks: &[Hook],
+    operation: Operation,
+    row: &Shared,
+    key: &str,
+    value: &Shared,
+) -> Shared {
+    let mut at = Arc::clone(value);
+    let plain = matches!(row.kind, ValueKind::Object { base: None, .. });
+    for hook in hooks.iter().filter(|hook| hook.before.contains(&operation) && !(plain && hook.instance)) {
+        let span = value.span;
+        let held = Slot::Named { key: key.to_owned(), key_span: span, value: Arc::clone(&at) };
+        let row = Value::new(ValueKind::Object { base: Some(Arc::clone(row)), entries: vec![held] }, span);
+        let count = graph.function(hook.function).map_or(0, |function| function.params.len());
+        let library =
+            || Value::new(ValueKind::Opaque("a parameter that the called library hands in", Vec::new()), span);
+        let mut params: Vec<Shared> = (0..count).map(|_| library()).collect();
+        let mut this = None;
+        match hook.param {
+            Some(nth) => {
+                if let Some(slot) = params.get_mut(nth as usize) {
+                    *slot = row;
+                }
+            }
+            None => this = Some(row),
+        }
+        let exit = graph.substitute(&hook.exit, &Bindings { function: hook.function, params, this });
+        at = Value::field(&exit, key, span);
+        for _ in 0..8 {
+            match &at.kind {
+                // What was assigned on one of several ways.
+                ValueKind::Field(base, _)
+                    if matches!(base.kind, ValueKind::Cond { .. } | ValueKind::Either(_) | ValueKind::After { .. }) =>
+                {
+                    match graph.expand(&at) {
+                        Some(inner) if !Arc::ptr_eq(&inner, &at) => at = inner,
+                        _ => break,
+                    }
+                }
+                _ => break,
+            }
+        }
+    }
+    at
+}
+
+/// The form that the transformer or the setter of a property gives to what is written through the library.
+pub(super) fn form_of(evaluator: &Evaluator, model: ModelId, property: &str) -> Option<Form> {
+    let (graph, schema) = (evaluator.graph, evaluator.schema);
+    let model = &schema.models[model.0];
+    let rows: Vec<&Transform> = graph.rules.transform().filter(|row| row.pack == model.pack).collect();
+    let class = model.class.filter(|_| !rows.is_empty())?;
+    let class = *graph.lineage(class).iter().find(|class| {
+        graph.class(**class).is_some_and(|declared| declared.fields.iter().any(|field| field.name == property))
+    })?;
+    let decorators = graph.unit(class.file)?.summary.field_decorators.get(&(class.id, property.to_owned()));
+    let decorators = decorators.map_or(&[][..], Vec::as_slice);
+    rows.iter().find_map(|row| match &row.decorator {
+        Some(pattern) => decorators
+            .iter()
+            .filter(|decorator| graph.callee_path(decorator).is_some_and(|path| pattern.matches(&path)))
+            .flat_map(|decorator| row.function.iter().flat_map(|path| graph.argument(decorator, path)))
+            .find_map(|function| form_given(evaluator, row, &function)),
+        None => {
+            let setters = graph.method(class, property).map(|function| {
+                let span =
+                    graph.function(function).map_or(Span { file: class.file, start: 0, end: 0 }, |f| f.name_span);
+                Value::new(ValueKind::Function(function), span)
+            });
+            let made = decorators.iter().filter_map(|decorator| {
+                let target = graph.targets(decorator).into_iter().next()?;
+                let returns = graph.summary(target.function)?.returns.as_ref()?;
+                Some(Value::field(&graph.resolved(returns), "set", returns.span))
+            });
+            setters.into_iter().chain(made).find_map(|function| form_given(evaluator, row, &function))
+        }
+    })
+}
+
+/// The form of what a function returns, or hands to the call that stores it.
+fn form_given(evaluator: &Evaluator, row: &Transform, function: &Shared) -> Option<Form> {
+    let graph = evaluator.graph;
+    let place = FunctionRef { file: function.span.file, id: crate::ir::FunctionId(0) };
+    let site = CallSite { function: place, expr: crate::ir::ExprId(u32::MAX), span: function.span };
+    let given = Value::new(ValueKind::Text("x".to_owned()), function.span);
+    let call = CallValue {
+        site,
+        callee: Arc::clone(function),
+        args: vec![Argument { value: given, spread: false }],
+        is_new: false,
+        type_args: Vec::new(),
+    };
+    let Some(target) = graph.targets(&call).into_iter().next() else {
+        let result = Value::new(ValueKind::Call(Arc::new(call)), function.span);
+        return changed(evaluator, &result);
+    };
+    let top = Some(Top { function: target.function, fresh: &[] });
+    let column = evaluator.column;
+    let evaluator = Evaluator {
+        graph,
+        schema: evaluator.schema,
+        column,
+        top,
+        assumed: RefCell::default(),
+        known: Known::default(),
+    };
+    let summary = graph.summary(target.function)?;
+    match &row.stores {
+        None => changed(&evaluator, summary.returns.as_ref()?),
+        Some(stores) => summary
+            .calls
+            .iter()
+            .map(|event| &event.call)
+            .filter(|call| graph.callee_path(call).is_some_and(|path| stores.matches(&path)))
+            .filter_map(|call| call.args.get(1))
+            .find_map(|stored| changed(&evaluator, &stored.value)),
+    }
+}
+
+/// Hashed or encrypted, where a value can be.
+fn changed(evaluator: &Evaluator, value: &Shared) -> Option<Form> {
+    let chains = evaluator.chains(value);
+    let forms = || chains.iter().flatten().filter_map(|atom| atom.form);
+    forms().find(|form| matches!(form, Form::Encrypted | Form::Hashed))
+}
