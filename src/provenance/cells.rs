@@ -10,6 +10,7 @@ use crate::provenance::path::{Hop, Origin};
 use crate::provenance::row::{Cell, Lookup};
 use crate::rules::{Form, Operation, Undefined};
 use crate::schema::{ColumnId, ModelId, Schema};
+use crate::sites;
 use crate::source::{Gap, Span};
 use crate::summary::{Shared, Slot, Value, ValueKind};
 
@@ -37,6 +38,8 @@ pub(super) struct Judge<'g, 'a> {
     pub whole: bool,
     /// What the library runs on the row before.
     pub hooks: &'g [Hook],
+    /// Whether the row is an object that was read or made before.
+    pub instance: bool,
     /// The form that the column's transformer gives to every value.
     pub form: Option<Form>,
     pub row: Shared,
@@ -63,6 +66,11 @@ impl Judge<'_, '_> {
             if state.stored {
                 let copied = atom(Origin::Preserved, row.span, "copied with a row that was read".to_owned());
                 state.chains.push(vec![copied]);
+            }
+            let overridden = self.overridden(lookup, evaluator, row).filter(|_| !state.unknown.is_empty());
+            if let Some(chains) = overridden {
+                state.chains.extend(chains);
+                state.unknown.clear();
             }
             for (why, at) in state.unknown {
                 state.chains.push(vec![atom(Origin::Unknown, at, why)]);
@@ -102,6 +110,15 @@ impl Judge<'_, '_> {
         let undefined = |chain: &Chain| matches!(chain.as_slice(), [only] if only.reason == "undefined");
         let chains = evaluator.chains(&left).into_iter();
         chains.map(|chain| if undefined(&chain) { vec![self.absent(row)] } else { chain }).collect()
+    }
+
+    /// What the hooks put into the column whatever the row holds there.
+    fn overridden(&self, lookup: &Lookup, evaluator: &Evaluator, row: &Shared) -> Option<Vec<Chain>> {
+        let anything = Value::new(ValueKind::Opaque("what the row holds", Vec::new()), row.span);
+        let left = hooks::applied(self.graph, self.hooks, self.operation, row, lookup.key, &anything);
+        let chains = evaluator.chains(&left);
+        let is_told = chains.iter().flatten().all(|atom| atom.origin != Origin::Unknown);
+        is_told.then_some(chains)
     }
 
     fn shown(&self) -> String {
@@ -221,7 +238,10 @@ impl Judge<'_, '_> {
 
     /// An object that comes from outside: by its declared type.
     fn open(&self, lookup: &Lookup, value: &Shared) -> Option<Cell> {
-        if let Type::Instance(..) = self.graph.type_of(value) {
+        if let Type::Instance(class, _) = self.graph.type_of(value) {
+            if self.instance && sites::model_of_class(self.graph, self.schema, class).is_some() {
+                return Some(Cell::Stored);
+            }
             return lookup.shaped(value).filter(|cell| !matches!(cell, Cell::Open(_)));
         }
         None
@@ -248,7 +268,7 @@ impl Judge<'_, '_> {
                 }
                 ValueKind::Call(call) if call.is_new => return true,
                 ValueKind::Call(call) => {
-                    if crate::sites::model_read(self.graph, self.schema, call).is_some() {
+                    if sites::model_read(self.graph, self.schema, call).is_some() {
                         return false;
                     }
                     let made = self.graph.callee_path(call).and_then(|path| {

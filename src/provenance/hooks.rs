@@ -130,25 +130,24 @@ pub(super) fn form_of(evaluator: &Evaluator, model: ModelId, property: &str) -> 
     })?;
     let decorators = graph.unit(class.file)?.summary.field_decorators.get(&(class.id, property.to_owned()));
     let decorators = decorators.map_or(&[][..], Vec::as_slice);
-    rows.iter().find_map(|row| match &row.decorator {
-        Some(pattern) => decorators
-            .iter()
-            .filter(|decorator| graph.callee_path(decorator).is_some_and(|path| pattern.matches(&path)))
-            .flat_map(|decorator| row.function.iter().flat_map(|path| graph.argument(decorator, path)))
-            .find_map(|function| form_given(evaluator, row, &function)),
-        None => {
-            let setters = graph.method(class, property).map(|function| {
-                let span =
-                    graph.function(function).map_or(Span { file: class.file, start: 0, end: 0 }, |f| f.name_span);
-                Value::new(ValueKind::Function(function), span)
-            });
-            let made = decorators.iter().filter_map(|decorator| {
-                let target = graph.targets(decorator).into_iter().next()?;
-                let returns = graph.summary(target.function)?.returns.as_ref()?;
-                Some(Value::field(&graph.resolved(returns), "set", returns.span))
-            });
-            setters.into_iter().chain(made).find_map(|function| form_given(evaluator, row, &function))
+    rows.iter().find_map(|row| {
+        if let Some(pattern) = &row.decorator {
+            return decorators
+                .iter()
+                .filter(|decorator| graph.callee_path(decorator).is_some_and(|path| pattern.matches(&path)))
+                .flat_map(|decorator| row.function.iter().flat_map(|path| graph.argument(decorator, path)))
+                .find_map(|function| form_given(evaluator, row, &function));
         }
+        let setters = graph.method(class, property).map(|function| {
+            let span = graph.function(function).map_or(Span { file: class.file, start: 0, end: 0 }, |f| f.name_span);
+            Value::new(ValueKind::Function(function), span)
+        });
+        let made = decorators.iter().filter_map(|decorator| {
+            let target = graph.targets(decorator).into_iter().next()?;
+            let returns = graph.summary(target.function)?.returns.as_ref()?;
+            Some(Value::field(&graph.resolved(returns), "set", returns.span))
+        });
+        setters.into_iter().chain(made).find_map(|function| form_given(evaluator, row, &function))
     })
 }
 

@@ -35,8 +35,11 @@ pub(super) struct Evaluator<'g, 'a> {
 /// What values came to, by their address (kept alive), their key, and the conditions under which they were taken apart.
 #[derive(Default)]
 pub(super) struct Known {
-    values: RefCell<HashMap<(usize, String, u64), (Shared, Vec<Chain>)>>,
+    values: RefCell<HashMap<KnownAs, (Shared, Vec<Chain>)>>,
 }
+
+/// Address, key, conditions.
+type KnownAs = (usize, String, u64);
 
 /// More values than this are not kept.
 const MOST_KNOWN: usize = 20_000;
@@ -95,7 +98,7 @@ impl Evaluator<'_, '_> {
     }
 
     /// The key of a value that takes many steps; a field goes by what it is a field of.
-    fn known_as(&self, value: &Shared) -> Option<(usize, String, u64)> {
+    fn known_as(&self, value: &Shared) -> Option<KnownAs> {
         let (at, name) = match &value.kind {
             ValueKind::Field(base, name) => (base, name.as_str()),
             ValueKind::Call(_) | ValueKind::Cond { .. } | ValueKind::Either(_) | ValueKind::Fallback { .. } => {

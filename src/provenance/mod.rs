@@ -245,6 +245,7 @@ impl ColumnTracer<'_, '_> {
                 wrapper: candidate.wrapper.as_deref(),
                 whole: candidate.whole,
                 hooks: &hooks,
+                instance: candidate.instance,
                 form,
                 row: Arc::clone(&way.row),
                 span: candidate.span,

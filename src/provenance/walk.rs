@@ -9,7 +9,7 @@ use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, Step};
 use crate::provenance::row::Lookup;
 use crate::sites::Candidate;
-use crate::source::Span;
+use crate::source::{Scope, Span};
 use crate::summary::{FunctionRef, Guards, Shared, ValueKind};
 
 /// The top of one way to a write.
@@ -92,7 +92,7 @@ impl Walk<'_, '_> {
             }
             let ended = self.arrive(&state, &mut ways);
             let led_on = self.up(&state, &mut open);
-            if !led_on && !ended {
+            if !ended && (!led_on || self.is_tested_alone(state.function)) {
                 self.emit(&state, &mut ways);
             }
         }
@@ -101,6 +101,13 @@ impl Walk<'_, '_> {
             self.emit(&State::start(candidate), &mut ways);
         }
         Ways { ways, cut: false }
+    }
+
+    /// Whether only tests call a function of production code: who runs it is not in the tree.
+    fn is_tested_alone(&self, function: FunctionRef) -> bool {
+        let is_test = |function| self.graph.scope(function) == Scope::Test;
+        let callers = self.graph.callers(function);
+        !callers.is_empty() && !is_test(function) && callers.iter().all(|edge| is_test(edge.caller))
     }
 
     /// Emits the entry points that a function is; whether it is one of its own right.
@@ -226,7 +233,7 @@ impl Walk<'_, '_> {
                 let ended = self.arrive(at, ways);
                 let mut above = Vec::new();
                 self.up_settled(at, &mut above);
-                if above.is_empty() && !ended {
+                if !ended && (above.is_empty() || self.is_tested_alone(at.function)) {
                     self.emit(at, ways);
                 }
                 for state in above {

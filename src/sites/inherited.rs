@@ -24,10 +24,11 @@ pub(super) fn find(
     found: &mut Vec<Candidate>,
 ) -> bool {
     let on_class = row.on == Target::Static;
-    if !on_class && !(row.on == Target::Instance && row.entity.is_empty()) {
+    let on_instance = row.on == Target::Instance && row.entity.is_empty();
+    if !(on_class || on_instance) {
         return false;
     }
-    let Some(class) = event.call.receiver().and_then(|receiver| class_of_this(receiver)) else { return false };
+    let Some(class) = event.call.receiver().and_then(class_of_this) else { return false };
     if !leads_to_tracked(graph, schema, class) {
         return false;
     }
@@ -70,7 +71,7 @@ pub(super) fn find(
             match model_called(graph, schema, call, on_class) {
                 Some(model) => write(graph, schema, row, model, call, edge.certain, below, found),
                 // `super.save(..)`, `this.save(..)` of a class between.
-                None if call.receiver().and_then(|receiver| class_of_this(receiver)).is_some() => open.push(below),
+                None if call.receiver().and_then(class_of_this).is_some() => open.push(below),
                 None => {}
             }
         }
@@ -111,6 +112,7 @@ fn write(
         wrapper: row.wrapper.clone(),
         whole: row.whole,
         hooks: row.hooks,
+        instance: row.on == Target::Instance,
         guards: state.guards,
         certain,
         unresolved: None,

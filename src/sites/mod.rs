@@ -28,6 +28,7 @@ use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
 
 /// A write of rows of one model.
+#[expect(clippy::struct_excessive_bools, reason = "facts of a write that have nothing to do with each other")]
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub model: ModelId,
@@ -46,6 +47,8 @@ pub struct Candidate {
     pub whole: bool,
     /// Whether the library runs the entity's hooks on the row before.
     pub hooks: bool,
+    /// Whether the row is what the write is called on: an object that was read or made before.
+    pub instance: bool,
     pub guards: Guards,
     /// Whether the model is certain.
     pub certain: bool,

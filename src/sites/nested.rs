@@ -34,8 +34,11 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
                 }
                 let mut rows = vec![graph.resolved(&value)];
                 if rule.key.is_empty() {
+                    let listed = lists(&rows);
                     rows = rows.iter().flat_map(|row| members(graph, row)).collect();
-                    rows.retain(|row| matches!(row.kind, ValueKind::Object { .. }));
+                    // What a list is made of here are rows, whoever hands them in.
+                    let open = |row: &Shared| matches!(row.kind, ValueKind::Param(..) | ValueKind::Field(..));
+                    rows.retain(|row| matches!(row.kind, ValueKind::Object { .. }) || (listed && open(row)));
                 }
                 for key in rule.key.split('.').filter(|key| !key.is_empty()) {
                     rows = rows
@@ -58,6 +61,15 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
             }
         }
     }
+}
+
+/// Whether a list is written out, on some way.
+fn lists(rows: &[Shared]) -> bool {
+    rows.iter().any(|row| match &row.kind {
+        ValueKind::Array(items) => items.iter().any(|item| matches!(item, Member::One(_))),
+        ValueKind::Cond { then, otherwise, .. } => lists(&[Arc::clone(then), Arc::clone(otherwise)]),
+        _ => false,
+    })
 }
 
 fn related(schema: &Schema, model: ModelId, property: &str) -> Option<ModelId> {

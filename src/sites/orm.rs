@@ -101,6 +101,7 @@ fn written(
                 wrapper: row.wrapper.clone(),
                 whole: row.whole,
                 hooks: row.hooks,
+                instance: row.on == Target::Instance && row.entity.is_empty(),
                 guards: event.guards.clone(),
                 certain,
                 unresolved: None,

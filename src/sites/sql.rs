@@ -243,6 +243,7 @@ impl Text<'_> {
             wrapper: None,
             whole: false,
             hooks: false,
+            instance: false,
             guards: self.guards.clone(),
             certain: true,
             unresolved: None,

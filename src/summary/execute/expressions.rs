@@ -219,6 +219,12 @@ impl Execution<'_> {
 
     /// The callee may assign fields of a variable that it is given, or that it is called on.
     fn touch(&mut self, arg: ExprId, slot: Option<u32>, call: &Arc<CallValue>, span: Span) {
+        if slot.is_some() && matches!(self.module.expr(arg).kind, ExprKind::This) {
+            let kind = |before| ValueKind::After { call: Arc::clone(call), arg: slot, before };
+            let before = self.own.take().or_else(|| self.this_value(span));
+            self.own = before.map(|before| Value::new(kind(before), span));
+            return;
+        }
         let (local, of_list) = match &self.module.expr(arg).kind {
             ExprKind::Name(Binding::Local(local)) => (*local, false),
             ExprKind::Element(list) => match &self.module.expr(*list).kind {
