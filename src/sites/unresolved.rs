@@ -72,6 +72,8 @@ pub(super) fn find(
                     whole: row.whole,
                     guards: event.guards.clone(),
                     certain: false,
+                    hooks: row.hooks,
+                    instance: false,
                     unresolved: (!certain_name).then_some(receiver.span),
                 });
             }
