@@ -5,8 +5,13 @@
 
 mod args;
 mod audit;
+mod baseline;
 mod explain;
+mod inputs;
+mod interrupt;
 mod output;
+mod reference;
+mod suppressions;
 mod terminal;
 
 use std::process::ExitCode;
@@ -14,7 +19,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
-use output::Sink;
+use output::Output;
 use terminal::Streams;
 
 /// How a run ended. The same for every format.
@@ -37,17 +42,23 @@ impl From<Exit> for ExitCode {
 }
 
 /// What a command leaves behind.
+#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) exit: Exit,
-    /// Goes to `sink` as it is.
-    pub(crate) result: String,
-    pub(crate) sink: Sink,
-    /// Whether to say on stderr where the result went.
-    pub(crate) quiet: bool,
+    /// Written in this order; the first that cannot be written ends the run.
+    pub(crate) outputs: Vec<Output>,
+}
+
+impl Ran {
+    /// A text on stdout.
+    pub(crate) fn text(exit: Exit, text: String) -> Self {
+        Self { exit, outputs: vec![Output::text(text)] }
+    }
 }
 
 /// Runs what the command line says.
 pub(crate) fn main() -> ExitCode {
+    interrupt::watch();
     let streams = Streams::of_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -55,10 +66,12 @@ pub(crate) fn main() -> ExitCode {
     };
     let ran = match cli.command {
         Command::Audit(args) => audit::run(&args, &streams),
+        Command::Baseline(command) => baseline::run(&command, &streams),
+        Command::Suppressions(args) => suppressions::run(&args, &streams),
         Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => Ok(completions(shell)),
     };
-    let written = ran.and_then(|ran| output::write(&ran).map(|()| ran.exit));
+    let written = ran.and_then(|ran| ran.outputs.iter().try_for_each(output::write).map(|()| ran.exit));
     let exit = written.unwrap_or_else(|why| {
         streams.error(&why);
         Exit::CouldNotRun
@@ -81,8 +94,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn completions(shell: clap_complete::Shell) -> Ran {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "tokendrift", &mut script);
-    let result = String::from_utf8_lossy(&script).into_owned();
-    Ran { exit: Exit::Clean, result, sink: Sink::Stdout, quiet: true }
+    Ran::text(Exit::Clean, String::from_utf8_lossy(&script).into_owned())
 }
 
 #[cfg(test)]

@@ -31,8 +31,8 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::config::Config;
-use crate::contract::{Facts, Judgement};
+use crate::config::{Baseline, Config};
+use crate::contract::{Day, Facts, Judgement};
 use crate::graph::{Graph, Unit};
 use crate::probe::{ColumnProbe, Outcome, SecretUrl};
 use crate::provenance::ColumnTrace;
@@ -51,6 +51,10 @@ pub struct Request {
     /// Threads; `None`: as many as the machine has.
     pub jobs: Option<usize>,
     pub database: Option<SecretUrl>,
+    /// Findings to mark as known.
+    pub baseline: Option<Baseline>,
+    /// For suppressions that expire.
+    pub today: Day,
 }
 
 /// The products of all stages.
@@ -65,6 +69,9 @@ pub struct Audit {
     /// Of all stages, sorted, each once.
     pub gaps: Vec<Gap>,
     pub files_lowered: usize,
+    pub has_baseline: bool,
+    /// The root seen from the repository's root, with `/` at its end; empty where they are one.
+    pub below_repository: String,
     /// Stage -> how long it took.
     pub timings: Vec<(&'static str, Duration)>,
 }
@@ -82,6 +89,8 @@ impl Audit {
             gaps: &self.gaps,
             files_lowered: self.files_lowered,
             elapsed_ms,
+            has_baseline: self.has_baseline,
+            below_repository: &self.below_repository,
         }
     }
 }
@@ -116,7 +125,7 @@ pub fn audit(request: Request) -> Result<Audit, Error> {
 }
 
 fn run(request: Request) -> Result<Audit, Error> {
-    let Request { root, inputs, config, database, .. } = request;
+    let Request { root, inputs, config, database, baseline, today, .. } = request;
     let mut clock = Clock::start();
 
     let rules = rules::load(&config.rules)?;
@@ -148,13 +157,17 @@ fn run(request: Request) -> Result<Audit, Error> {
     let probes = database.map_or_else(Vec::new, |url| asked(&url, &config, &schema));
     clock.lap("probe");
 
-    let judgement = contract::judge(&Facts {
+    let mut judgement = contract::judge(&Facts {
         config: &config,
         sources: &sources,
         schema: &schema,
         traces: &traces,
         probes: &probes,
+        today,
     });
+    if let Some(baseline) = &baseline {
+        judgement.hold_against(baseline);
+    }
     clock.lap("judge");
 
     let mut gaps: BTreeSet<Gap> = sources.gaps.iter().cloned().collect();
@@ -175,6 +188,8 @@ fn run(request: Request) -> Result<Audit, Error> {
         judgement,
         gaps: gaps.into_iter().collect(),
         files_lowered,
+        has_baseline: baseline.is_some(),
+        below_repository: discover::below_repository(&root),
         timings: clock.laps,
         sources,
     })

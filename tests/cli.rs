@@ -29,6 +29,8 @@ const CLEAN: &[(&str, &str)] = &[
     ),
 ];
 
+pub(crate) const FORMATS: [&str; 6] = ["table", "json", "sarif", "github", "gitlab", "markdown"];
+
 fn clean_project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_files(folder.path(), CLEAN);
@@ -43,7 +45,7 @@ fn audit_as(format: &str, dir: &Path, args: &[&str]) -> Run {
 #[test]
 fn the_exit_code_tells_clean_findings_and_unable_apart_in_every_format() {
     let clean = clean_project();
-    for format in ["table", "json"] {
+    for format in FORMATS {
         let code = |dir: &Path, args: &[&str]| audit_as(format, dir, args).code;
         assert_eq!(code(clean.path(), &[]), 0, "clean, {format}");
         assert_eq!(code(&nest_auth("drifted"), &[]), 1, "findings, {format}");
@@ -119,7 +121,7 @@ fn reruns_give_the_same_bytes_with_any_number_of_jobs() {
     let tree = tempfile::tempdir().expect("a temporary folder");
     crate::tree::write(tree.path(), 200).expect("the tree can be written");
     for (dir, args) in [(nest_auth("drifted"), &[][..]), (tree.path().into(), &["--column", "accounts.access_token"])] {
-        for format in ["table", "json"] {
+        for format in FORMATS {
             let with = |jobs: &str| audit_as(format, &dir, &[args, &["--jobs", jobs]].concat()).stdout;
             let first = with("1");
             assert!(!first.is_empty());

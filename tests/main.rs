@@ -1,9 +1,13 @@
 //! Every integration test, in one executable.
 
+mod accepted;
 mod architecture;
 mod cli;
 mod command;
+mod endings;
 mod fixtures;
+mod formats;
+mod generated;
 mod inputs;
 mod literate;
 mod probes;

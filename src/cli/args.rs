@@ -19,22 +19,26 @@ const EXIT_CODES: &str = "Exit code: 0 clean, 1 findings, 2 could not run, 3 ran
 pub(crate) enum Command {
     /// Find every write of the tracked columns, by code path; with a database, hold the data against it.
     Audit(Box<AuditArgs>),
+    /// Keep the file of findings that are to be left alone.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
+    /// List every comment that puts findings aside; exit 1 where one is no good.
+    Suppressions(InputArgs),
     /// Print what a check or a rule pack is about.
     Explain(ExplainArgs),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
 
-// No `Debug`: the database's URL must not be printed.
+/// What is audited: common to every command that audits.
 #[derive(Args)]
-#[command(after_help = EXIT_CODES)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(crate) struct AuditArgs {
+pub(crate) struct InputArgs {
     /// Files or folders to audit; reports are relative to the nearest folder above all of them.
     #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// The configuration; without this, the nearest tokendrift.toml from PATH up to the repository's root.
+    /// The configuration; without this, the environment's TOKENDRIFT_CONFIG, else the nearest tokendrift.toml from PATH up to the
+    /// repository's root.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_config")]
     pub(crate) config: Option<PathBuf>,
 
@@ -46,31 +50,9 @@ pub(crate) struct AuditArgs {
     #[arg(long = "column", value_name = "TABLE.COLUMN", value_parser = column_from_flag)]
     pub(crate) columns: Vec<Column>,
 
-    /// A database to hold against the code; it is only read.
-    #[arg(long, value_name = "URL", env = "TOKENDRIFT_DATABASE_URL", hide_env_values = true)]
-    pub(crate) database_url: Option<String>,
-
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
-
-    /// Write the result to this file, all at once, instead of to stdout.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) output: Option<PathBuf>,
-
-    /// The least level of a finding that makes the exit code 1.
-    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = FailOn::Warning)]
-    pub(crate) fail_on: FailOn,
-
-    /// With more code paths than this whose value could not be told, the run counts as incomplete.
-    #[arg(long, value_name = "N")]
-    pub(crate) max_unknown: Option<usize>,
-
     /// Threads; without this, as many as there are cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
-
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
-    pub(crate) color: ColorChoice,
 
     /// Nothing on stderr but errors, and no elapsed time in the result.
     #[arg(long, short, conflicts_with = "verbose")]
@@ -79,10 +61,92 @@ pub(crate) struct AuditArgs {
     /// Say on stderr what is audited, and list what could not be read or told.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+// No `Debug`: the database's URL must not be printed.
+#[derive(Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// A database to hold against the code; it is only read.
+    #[arg(long, value_name = "URL", env = "TOKENDRIFT_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+
+    #[arg(long, value_enum, default_value_t = FormatName::Table)]
+    pub(crate) format: FormatName,
+
+    /// Write the result to this file, all at once, instead of to stdout.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write the report as JSON to this file too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) json_output: Option<PathBuf>,
+
+    /// Write the report as SARIF to this file too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sarif_output: Option<PathBuf>,
+
+    /// Write GitLab's code quality report to this file too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) gitlab_output: Option<PathBuf>,
+
+    /// Write a pull request's comment to this file too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) markdown_output: Option<PathBuf>,
+
+    /// Count no finding that this file has (environment TOKENDRIFT_BASELINE); see `baseline write`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "baseline_ref")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// Count no finding that this git revision has, as in origin/main; its files are audited beside the work tree.
+    #[arg(long, value_name = "REF")]
+    pub(crate) baseline_ref: Option<String>,
+
+    /// The least level of a finding that makes the exit code 1 (environment TOKENDRIFT_FAIL_ON) [default: warning]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) fail_on: Option<FailOn>,
+
+    /// With more code paths than this whose value could not be told, the run counts as incomplete (environment
+    /// TOKENDRIFT_MAX_UNKNOWN).
+    #[arg(long, value_name = "N")]
+    pub(crate) max_unknown: Option<usize>,
+
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
 
     /// Say on stderr how long each part took.
     #[arg(long)]
     pub(crate) timings: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Write every finding of now into the file.
+    Write {
+        #[command(flatten)]
+        args: BaselineArgs,
+        /// Only take away what is gone; with a new finding write nothing and exit 1.
+        #[arg(long)]
+        shrink_only: bool,
+    },
+    /// List what is new and what is gone; exit 1 where anything is.
+    Check(BaselineArgs),
+    /// Take what is gone out of the file.
+    Prune(BaselineArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct BaselineArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// The file; without this, the environment's TOKENDRIFT_BASELINE, the configuration's `baseline`, or tokendrift-baseline.json beside
+    /// the configuration.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) baseline: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -93,11 +157,19 @@ pub(crate) struct ExplainArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum FormatName {
     /// For people.
     Table,
     /// For scripts: stable, with a published schema.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
+    /// A comment on a pull request.
+    Markdown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,117 +1,137 @@
-//! `audit`: the command line -> a request, the report -> text and exit code.
+//! `audit`: the command line -> a request, the report -> outputs and exit code.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokendrift::Request;
-use tokendrift::config::{self, Config};
-use tokendrift::contract::Level;
-use tokendrift::discover::common_root;
+use tokendrift::config::{self, Baseline, Config};
+use tokendrift::contract::{Finding, Level};
 use tokendrift::probe::{Outcome, SecretUrl};
 use tokendrift::provenance::Origin;
-use tokendrift::report::{self, Report};
+use tokendrift::report::{self, Format, Report};
+use tokendrift::{Audit, Request};
 
-use crate::cli::args::{AuditArgs, Format};
-use crate::cli::output::Sink;
+use crate::cli::args::{AuditArgs, FormatName};
+use crate::cli::inputs::{self, setting, variable};
+use crate::cli::output::{Output, Sink};
 use crate::cli::terminal::{Streams, note};
-use crate::cli::{Exit, Ran};
+use crate::cli::{Exit, Ran, reference};
 
 /// Runs the audit. An error is why it could not run, in words for people.
 pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let started = Instant::now();
-    let request = request(args, streams)?;
+    let (quiet, verbose) = (args.input.quiet, args.input.verbose);
+    let sinks = sinks(args)?;
+    let mut request = inputs::request(&args.input)?;
+    request.database = database(args, &request.config, streams)?;
+    let config = &request.config;
+    let fail_on = setting(args.fail_on.map(|level| level.level()), "TOKENDRIFT_FAIL_ON", Level::of, config.fail_on)?;
+    let number = |text: &str| text.parse().ok();
+    let max_unknown = setting(args.max_unknown, "TOKENDRIFT_MAX_UNKNOWN", number, config.max_unknown)?;
+    let progress = streams.progress("auditing", quiet);
+    request.baseline = baseline(args, &request)?;
     let asked = started.elapsed();
-    if args.verbose {
-        tell_request(&request);
-    }
-    let audit = {
-        let _progress = streams.progress("auditing", args.quiet);
-        tokendrift::audit(request).map_err(|error| error.to_string())?
-    };
+    let audit = tokendrift::audit(request).map_err(|error| error.to_string())?;
+    drop(progress);
     let audited = started.elapsed();
 
-    let elapsed_ms = u64::try_from(audited.as_millis()).unwrap_or(u64::MAX);
-    let report = audit.report((!args.quiet).then_some(elapsed_ms));
-    let to_file = args.output.is_some();
-    let result = match args.format {
-        Format::Table => report::table(&report, streams.color(args.color, to_file), streams.width(to_file)),
-        Format::Json => report::json(&report),
-    };
-    if args.verbose {
-        for gap in report.gaps {
+    if verbose {
+        for gap in &audit.gaps {
             note(&format!("{}:{}: {}", gap.path, gap.line, gap.why));
         }
     }
-    let incomplete = incomplete(&report, args.max_unknown);
+    let report = audit.report(None);
+    let incomplete = incomplete(&report, max_unknown);
     for why in &incomplete {
         streams.warning(&format!("incomplete: {why}"));
     }
-    if args.timings && !args.quiet {
-        tell_timings(asked, &audit.timings, started.elapsed().saturating_sub(audited));
+    if args.timings && !quiet {
+        tell_timings(asked, &audit.timings);
     }
-    Ok(Ran {
-        exit: exit(&report, args.fail_on.level(), !incomplete.is_empty()),
-        result,
-        // `-` is standard output, as everywhere.
-        sink: args.output.clone().filter(|path| path.as_os_str() != "-").map_or(Sink::Stdout, Sink::File),
-        quiet: args.quiet,
-    })
+    let exit = exit(&report, fail_on.unwrap_or(Level::Warning), !incomplete.is_empty());
+    let elapsed_ms = u64::try_from(audited.as_millis()).unwrap_or(u64::MAX);
+    let elapsed_ms = (!quiet).then_some(elapsed_ms);
+    let audit = Rc::new(audit);
+    let output = |(format, sink): (FormatName, Sink)| {
+        let to_file = sink != Sink::Stdout;
+        let format = match format {
+            FormatName::Table => {
+                Format::Table { color: streams.color(args.color, to_file), width: streams.width(to_file) }
+            }
+            FormatName::Json => Format::Json,
+            FormatName::Sarif => Format::Sarif,
+            FormatName::Github => Format::Github,
+            FormatName::Gitlab => Format::Gitlab,
+            FormatName::Markdown => Format::Markdown,
+        };
+        let audit: Rc<Audit> = Rc::clone(&audit);
+        Output { sink, quiet, render: Box::new(move |out| report::render(&audit.report(elapsed_ms), format, out)) }
+    };
+    Ok(Ran { exit, outputs: sinks.into_iter().map(output).collect() })
 }
 
-fn request(args: &AuditArgs, streams: &Streams) -> Result<Request, String> {
-    let (root, inputs) = common_root(&args.paths).map_err(|error| error.to_string())?;
-    let file = match &args.config {
-        Some(file) => Some(file.clone()),
-        None if args.no_config => None,
-        None => config::find(&root).map(|file| seen_from_here(&file)),
-    };
-    let mut config = match &file {
-        Some(file) => config::load(file, &root).map_err(|error| error.to_string())?,
-        None => Config::default(),
-    };
-    config.select(args.columns.clone());
-    if config.columns.is_empty() {
-        return Err(no_column(file.as_deref()));
+/// Every format that is asked for, and where it goes; files first, so that a reader of stdout who leaves costs none of them.
+fn sinks(args: &AuditArgs) -> Result<Vec<(FormatName, Sink)>, String> {
+    let more = [
+        (FormatName::Json, &args.json_output),
+        (FormatName::Sarif, &args.sarif_output),
+        (FormatName::Gitlab, &args.gitlab_output),
+        (FormatName::Markdown, &args.markdown_output),
+    ];
+    let more = more.into_iter().filter_map(|(format, path)| Some((format, Sink::of(path.clone()?))));
+    let main = args.output.clone().map_or(Sink::Stdout, Sink::of);
+    let mut sinks: Vec<(FormatName, Sink)> = more.chain([(args.format, main)]).collect();
+    let mut seen = BTreeSet::new();
+    for (_, sink) in &sinks {
+        let place = match sink {
+            Sink::Stdout => PathBuf::from("-"),
+            Sink::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        };
+        if !seen.insert(place) {
+            let place = match sink {
+                Sink::Stdout => "stdout".to_owned(),
+                Sink::File(path) => path.display().to_string(),
+            };
+            return Err(format!("two results would go to {place}: give each a file of its own"));
+        }
     }
+    sinks.sort_by_key(|(_, sink)| *sink == Sink::Stdout);
+    Ok(sinks)
+}
+
+fn database(args: &AuditArgs, config: &Config, streams: &Streams) -> Result<Option<SecretUrl>, String> {
     // What an unset variable or secret leaves behind: nothing to ask, but somebody meant to.
     if args.database_url.as_ref().is_some_and(|url| url.trim().is_empty()) {
         streams.warning("no database is asked: the database URL given is empty");
     }
-    let url = args.database_url.clone().or_else(|| configured_url(&config)).filter(|url| !url.trim().is_empty());
+    let url = args.database_url.clone().filter(|url| !url.trim().is_empty()).or_else(|| configured_url(config));
     for database in config.databases.iter().filter(|_| url.is_none()) {
         let (name, variable) = (&database.name, &database.url_env);
         streams.warning(&format!("database {name} is not asked: the environment variable {variable} is not set"));
     }
-    let database = url.as_deref().map(SecretUrl::parse).transpose().map_err(|error| error.to_string())?;
-    Ok(Request { root, inputs, config, jobs: args.jobs.map(usize::from), database })
+    url.as_deref().map(SecretUrl::parse).transpose().map_err(|error| error.to_string())
 }
 
 /// The URL of the first `[[database]]` whose environment variable is set.
 fn configured_url(config: &Config) -> Option<String> {
-    config.databases.iter().find_map(|database| std::env::var(&database.url_env).ok())
+    config.databases.iter().find_map(|database| variable(&database.url_env))
 }
 
-/// A path as short as people would write it.
-fn seen_from_here(path: &Path) -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).to_owned()
-}
-
-fn no_column(file: Option<&Path>) -> String {
-    let place = match file {
-        Some(file) => format!("{} has no [[column]]", file.display()),
-        None => format!("there is no {} from the audited folder up to the repository's root", config::FILE_NAME),
-    };
-    format!(
-        "no column to audit: {place}. Give --column TABLE.COLUMN with the names of the database, as in --column \
-         users.access_token, or write {}:\n\n[[column]]\ntable = \"users\"\ncolumn = \"access_token\"",
-        config::FILE_NAME
-    )
+/// What is known already: from a file, or from a revision.
+fn baseline(args: &AuditArgs, request: &Request) -> Result<Option<Baseline>, String> {
+    if let Some(reference) = &args.baseline_ref {
+        return reference::baseline(reference, request).map(Some);
+    }
+    let configured = request.config.baseline.clone();
+    let file = setting(args.baseline.clone(), "TOKENDRIFT_BASELINE", |path| Some(PathBuf::from(path)), configured)?;
+    file.map(|file| Baseline::load(&file)).transpose().map_err(|error| error.to_string())
 }
 
 /// Findings that fail outrank what is missing: they hold whatever the rest would have shown.
 fn exit(report: &Report, fail_on: Level, incomplete: bool) -> Exit {
-    if report.judgement.findings.iter().any(|finding| finding.level >= fail_on) {
+    let fails = |finding: &Finding| finding.is_open() && finding.level >= fail_on;
+    if report.judgement.findings.iter().any(fails) {
         Exit::Findings
     } else if incomplete {
         Exit::Incomplete
@@ -140,17 +160,8 @@ fn incomplete(report: &Report, max_unknown: Option<usize>) -> Vec<String> {
     why
 }
 
-fn tell_request(request: &Request) {
-    note(&format!("root: {}", request.root.display()));
-    let file = request.config.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
-    note(&format!("configuration: {file}"));
-    let columns: Vec<String> = request.config.columns.iter().map(config::Column::name).collect();
-    note(&format!("columns: {}", columns.join(", ")));
-}
-
-fn tell_timings(asked: Duration, stages: &[(&str, Duration)], reported: Duration) {
-    let parts = std::iter::once(("configuration", asked)).chain(stages.iter().copied()).chain([("report", reported)]);
-    for (part, took) in parts {
+fn tell_timings(asked: Duration, stages: &[(&str, Duration)]) {
+    for (part, took) in std::iter::once(("configuration", asked)).chain(stages.iter().copied()) {
         note(&format!("{part:<14}{:>10.1} ms", took.as_secs_f64() * 1000.0));
     }
 }

@@ -4,7 +4,6 @@ use tokendrift::config::closest;
 use tokendrift::{contract, rules};
 
 use crate::cli::args::ExplainArgs;
-use crate::cli::output::Sink;
 use crate::cli::{Exit, Ran};
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<Ran, String> {
@@ -20,5 +19,5 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Ran, String> {
             packs.join(", ")
         )
     })?;
-    Ok(Ran { exit: Exit::Clean, result: page.to_owned(), sink: Sink::Stdout, quiet: true })
+    Ok(Ran::text(Exit::Clean, page.to_owned()))
 }

@@ -26,9 +26,20 @@ fn run(args: &[&str]) -> Result<Ran, String> {
 
 fn error(args: &[&str]) -> String {
     match run(args) {
-        Ok(ran) => panic!("{args:?} ran: {}", ran.result),
+        Ok(ran) => panic!("{args:?} ran: {}", text(&ran)),
         Err(error) => error,
     }
+}
+
+/// All that it would write.
+fn text(ran: &Ran) -> String {
+    let mut bytes = Vec::new();
+    ran.outputs.iter().for_each(|output| (output.render)(&mut bytes).unwrap());
+    String::from_utf8(bytes).unwrap()
+}
+
+fn to_file(path: &Path) {
+    output::to_file(path, &Output::text("new".into()).render).unwrap();
 }
 
 struct Tree(tempfile::TempDir);
@@ -61,9 +72,10 @@ fn the_flags_are_consistent() {
 #[test]
 fn commands_and_values_that_do_not_work_are_not_there() {
     for args in [
-        &["audit", "--format", "sarif"][..],
+        &["audit", "--format", "xml"][..],
         &["probe"],
         &["baseline"],
+        &["audit", "--baseline", "x", "--baseline-ref", "main"],
         &["audit", "--jobs", "0"],
         &["audit", "--quiet", "--verbose"],
         &["audit", "--config", "x", "--no-config"],
@@ -72,7 +84,7 @@ fn commands_and_values_that_do_not_work_are_not_there() {
     ] {
         usage_error(args);
     }
-    assert!(usage_error(&["audit", "--format", "sarif"]).contains("[possible values: table, json]"));
+    assert!(usage_error(&["audit", "--format", "xml"]).contains("[possible values: table, json, sarif"));
     assert!(usage_error(&["audit", "--column", "access_token"]).contains("TABLE.COLUMN"));
 }
 
@@ -112,7 +124,7 @@ fn the_nearest_configuration_counts_and_columns_on_the_command_line_narrow_it() 
     let tree = Tree::new(&[("src/a.ts", ""), ("src/users.sql", table), ("tokendrift.toml", toml)]);
     let audited = |args: &[&str]| -> Vec<String> {
         let ran = run(args).unwrap();
-        ran.result.lines().filter(|line| line.starts_with("users.")).map(str::to_owned).collect()
+        text(&ran).lines().filter(|line| line.starts_with("users.")).map(str::to_owned).collect()
     };
     let (src, file, config) = (tree.text("src"), tree.text("src/a.ts"), tree.text("tokendrift.toml"));
     assert_eq!(audited(&[&src]), ["users.a", "users.b"]);
@@ -159,8 +171,8 @@ fn a_result_that_goes_to_no_terminal_has_one_width() {
 #[test]
 fn an_output_file_is_replaced_as_a_whole() {
     let tree = Tree::new(&[("out.json", "old and longer"), ("sub/x", "")]);
-    output::to_file(&tree.path("out.json"), b"new").unwrap();
-    output::to_file(&tree.path("fresh.json"), b"new").unwrap();
+    to_file(&tree.path("out.json"));
+    to_file(&tree.path("fresh.json"));
     assert_eq!(std::fs::read(tree.path("out.json")).unwrap(), b"new");
     assert_eq!(std::fs::read(tree.path("fresh.json")).unwrap(), b"new");
     let mut names: Vec<_> = std::fs::read_dir(tree.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -173,18 +185,18 @@ fn an_output_file_is_replaced_as_a_whole() {
 fn an_output_that_is_a_link_or_a_device_stays_one() {
     let tree = Tree::new(&[("real.json", "old")]);
     std::os::unix::fs::symlink("real.json", tree.path("link.json")).unwrap();
-    output::to_file(&tree.path("link.json"), b"new").unwrap();
+    to_file(&tree.path("link.json"));
     assert!(std::fs::symlink_metadata(tree.path("link.json")).unwrap().is_symlink());
     assert_eq!(std::fs::read(tree.path("real.json")).unwrap(), b"new");
-    output::to_file(Path::new("/dev/null"), b"new").unwrap();
+    to_file(Path::new("/dev/null"));
 }
 
 #[test]
 fn an_output_that_cannot_be_written_says_why() {
     let tree = Tree::new(&[("a.ts", "")]);
     let write = |path: &str| {
-        let ran = Ran { exit: Exit::Clean, result: "x".into(), sink: Sink::File(tree.path(path)), quiet: true };
-        output::write(&ran).unwrap_err()
+        let output = Output { sink: output::Sink::File(tree.path(path)), ..Output::text("x".into()) };
+        output::write(&output).unwrap_err()
     };
     let missing = write("no/out.json");
     assert!(missing.contains("out.json") && missing.contains("its folder does not exist"), "{missing}");
@@ -195,15 +207,15 @@ fn an_output_that_cannot_be_written_says_why() {
 #[test]
 fn explain_prints_a_page_or_the_ids_there_are() {
     let explain = |id: &str| explain::run(&args::ExplainArgs { id: id.into() });
-    assert!(explain("path-drift").is_ok_and(|ran| ran.exit == Exit::Clean && ran.result.contains("path-drift")));
-    let unknown = explain("path-drfit").map(|ran| ran.result).unwrap_err();
+    assert!(explain("path-drift").is_ok_and(|ran| ran.exit == Exit::Clean && text(&ran).contains("path-drift")));
+    let unknown = explain("path-drfit").unwrap_err();
     assert!(unknown.contains("did you mean `path-drift`?") && unknown.contains("typeorm"), "{unknown}");
 }
 
 #[test]
 fn completions_name_the_commands() {
     for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Fish, clap_complete::Shell::Zsh] {
-        let script = completions(shell).result;
+        let script = text(&completions(shell));
         assert!(["audit", "explain", "completions", "max-unknown"].iter().all(|word| script.contains(word)), "{shell}");
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read the configuration {}: {why}", file.display())]
-    Unreadable { file: PathBuf, why: String },
+    #[error("cannot read {what} {}: {why}", file.display())]
+    Unreadable { what: &'static str, file: PathBuf, why: String },
     /// `line` is 1-based.
     #[error("{}:{line}: {message}", file.display())]
     Invalid { file: PathBuf, line: u32, message: String },

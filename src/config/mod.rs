@@ -7,18 +7,24 @@
 //!
 //! Example: `[[column]] table = "users" column = "access_token"` is one [`Column`] without a contract.
 
+mod baseline;
 mod columns;
 mod error;
 mod exclude;
+mod level;
 mod manifest;
 mod raw;
+mod reference;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
+pub use baseline::{BASELINE_SCHEMA, Baseline};
 pub use columns::column_from_flag;
 pub use error::{ConfigError, closest, without_urls};
+pub use level::Level;
 pub use manifest::{Manifest, module_map, unread_bases};
+pub use reference::{Key, Kind, TABLES, Table};
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +33,7 @@ pub const FILE_NAME: &str = "tokendrift.toml";
 
 /// Reads and checks the configuration at `path` for an audit of `root`.
 pub fn load(path: &Path, root: &Path) -> Result<Config, ConfigError> {
-    let unreadable = |why: String| ConfigError::Unreadable { file: path.to_owned(), why };
+    let unreadable = |why: String| ConfigError::Unreadable { what: "the configuration", file: path.to_owned(), why };
     if path.is_dir() {
         return Err(unreadable(format!("it is a folder; name the file, as in {}", path.join(FILE_NAME).display())));
     }
@@ -48,6 +54,7 @@ pub fn load(path: &Path, root: &Path) -> Result<Config, ConfigError> {
     let name = Path::new(path.file_name().unwrap_or_default());
     config.shown = Some(slashed(folder.strip_prefix(&root).map(|below| below.join(name)).as_deref().unwrap_or(name)));
     config.file = Some(path.to_owned());
+    config.text = text;
     Ok(config)
 }
 
@@ -80,12 +87,22 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The same relative to the audited root, with `/`, for reports; the file's name where it lies outside.
     pub shown: Option<String>,
+    /// What stands in the file, comments and all; empty without a file.
+    pub text: String,
     pub exclude: Vec<String>,
     /// Folders of further rule packs.
     pub rules: Vec<PathBuf>,
     /// `max-token-life` in seconds.
     pub max_token_life: Option<u64>,
+    /// The least level of a finding that fails the run.
+    pub fail_on: Option<Level>,
+    /// More code paths than this whose value could not be told leave the run incomplete.
+    pub max_unknown: Option<usize>,
+    /// The baseline's path, as it can be opened.
+    pub baseline: Option<PathBuf>,
     pub columns: Vec<Column>,
+    /// Whether the command line left columns of the file out.
+    pub narrowed: bool,
     pub databases: Vec<Database>,
 }
 
@@ -95,6 +112,32 @@ pub enum Contract {
     DropWrites,
 }
 
+/// The stages of `drop-writes`, in the order in which they are safe to ship; each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// No production code reads the column.
+    ReadsStopped,
+    /// None writes it either, and rows can do without a value.
+    WritesStopped,
+    /// No model maps it any more: only the database has it.
+    ColumnIgnored,
+    /// The database has it no more.
+    ColumnDropped,
+}
+
+impl Stage {
+    pub const ALL: [Self; 4] = [Self::ReadsStopped, Self::WritesStopped, Self::ColumnIgnored, Self::ColumnDropped];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ReadsStopped => "reads-stopped",
+            Self::WritesStopped => "writes-stopped",
+            Self::ColumnIgnored => "column-ignored",
+            Self::ColumnDropped => "column-dropped",
+        }
+    }
+}
+
 impl Config {
     /// Narrows the audit to `columns` (none: no change). A column that the configuration has keeps what is said of it there.
     pub fn select(&mut self, columns: Vec<Column>) {
@@ -102,6 +145,7 @@ impl Config {
             return;
         }
         let configured = std::mem::take(&mut self.columns);
+        self.narrowed = configured.iter().any(|known| columns.iter().all(|column| column.name() != known.name()));
         for column in columns {
             if self.columns.iter().all(|known| known.name() != column.name()) {
                 let known = configured.iter().find(|known| known.name() == column.name());
@@ -148,6 +192,10 @@ pub struct Column {
     pub decision: Option<String>,
     /// Whether that file is there; `None` without a decision.
     pub decision_exists: Option<bool>,
+    /// Whether it names the table and the column; `None` where there is no such file.
+    pub decision_names: Option<bool>,
+    /// How far `drop-writes` is to have come.
+    pub stage: Option<Stage>,
     pub form: Option<StoredForm>,
     pub cohorts: Vec<Cohort>,
     /// 1-based line of `[[column]]` in the configuration; `None` from the command line.
@@ -158,6 +206,11 @@ pub struct Column {
 }
 
 impl Column {
+    /// Whether no declaration of it is to be left.
+    pub fn is_to_be_gone(&self) -> bool {
+        self.contract == Some(Contract::DropWrites) && self.stage == Some(Stage::ColumnDropped)
+    }
+
     /// `users.access_token`
     pub fn name(&self) -> String {
         format!("{}.{}", self.table, self.column)

@@ -25,6 +25,9 @@ pub(crate) struct Audit {
     pub(crate) rules: Vec<Spanned<String>>,
     /// Any value, so that `15` instead of `"15m"` gets an error that says so.
     pub(crate) max_token_life: Option<Spanned<toml::Value>>,
+    pub(crate) fail_on: Option<Spanned<String>>,
+    pub(crate) max_unknown: Option<Spanned<toml::Value>>,
+    pub(crate) baseline: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,6 +37,7 @@ pub(crate) struct Column {
     pub(crate) table: Option<Spanned<String>>,
     pub(crate) column: Option<Spanned<String>>,
     pub(crate) contract: Option<Spanned<String>>,
+    pub(crate) stage: Option<Spanned<String>>,
     pub(crate) decision: Option<Spanned<String>>,
     pub(crate) form: Option<Spanned<String>>,
     #[serde(default)]

@@ -6,7 +6,9 @@ use std::path::Path;
 use toml::{Spanned, Value};
 
 use crate::config::error::{Origin, unknown};
-use crate::config::{Cohort, Column, Config, ConfigError, Contract, Database, StoredForm, columns, exclude, raw};
+use crate::config::{
+    Cohort, Column, Config, ConfigError, Contract, Database, Level, Stage, StoredForm, columns, exclude, raw,
+};
 
 /// For all statements of one database together, where the configuration says nothing.
 const DEFAULT_BUDGET_MS: u64 = 30_000;
@@ -46,6 +48,24 @@ impl Place<'_> {
                 return Err(self.error(life, "max-token-life counts whole seconds: write it like \"15m\" or \"900s\""));
             }
             config.max_token_life = Some(ms / 1000);
+        }
+        if let Some(level) = &file.audit.fail_on {
+            let known = Level::ALL.map(Level::word);
+            config.fail_on = Some(
+                Level::of(level.get_ref())
+                    .ok_or_else(|| self.error(level, unknown("level", level.get_ref(), &known)))?,
+            );
+        }
+        if let Some(number) = &file.audit.max_unknown {
+            let limit = number.get_ref().as_integer().and_then(|limit| usize::try_from(limit).ok());
+            let message = "max-unknown is a whole number, 0 or more, without quotes, as in max-unknown = 5";
+            config.max_unknown = Some(limit.ok_or_else(|| self.error(number, message))?);
+        }
+        if let Some(baseline) = &file.audit.baseline {
+            if baseline.get_ref().trim().is_empty() {
+                return Err(self.error(baseline, "`baseline` is empty: write baseline = \"tokendrift-baseline.json\""));
+            }
+            config.baseline = Some(self.folder.join(baseline.get_ref()));
         }
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
         for column in &file.column {
@@ -101,6 +121,12 @@ impl Place<'_> {
             }
             other => other.as_ref(),
         };
+        let stage = typed.stage.as_ref().map(|word| self.stage(word, contract)).transpose()?;
+        let record = decision.map(|path| self.folder.join(path.get_ref()));
+        let decision_names = record.as_ref().and_then(|record| std::fs::read(record).ok()).map(|text| {
+            let text = String::from_utf8_lossy(&text);
+            names_word(&text, &table) && names_word(&text, column)
+        });
         let mut cohorts = Vec::new();
         let mut names = BTreeSet::new();
         for cohort in &typed.cohort {
@@ -117,7 +143,9 @@ impl Place<'_> {
             column: column.to_owned(),
             contract,
             decision: decision.map(|path| path.get_ref().clone()),
-            decision_exists: decision.map(|path| self.folder.join(path.get_ref()).is_file()),
+            decision_exists: record.map(|record| record.is_file()),
+            decision_names,
+            stage,
             form,
             cohorts,
             line: Some(self.origin.line(whole.span().start)),
@@ -132,6 +160,19 @@ impl Place<'_> {
         all.into_iter()
             .find(|contract| contract.word() == word.get_ref())
             .ok_or_else(|| self.error(word, unknown("contract", word.get_ref(), &known)))
+    }
+
+    fn stage(&self, word: &Spanned<String>, contract: Option<Contract>) -> Result<Stage, ConfigError> {
+        let known = Stage::ALL.map(Stage::word);
+        let stage = Stage::ALL
+            .into_iter()
+            .find(|stage| stage.word() == word.get_ref())
+            .ok_or_else(|| self.error(word, unknown("stage", word.get_ref(), &known)))?;
+        if contract == Some(Contract::DropWrites) {
+            Ok(stage)
+        } else {
+            Err(self.error(word, "only `contract = \"drop-writes\"` has stages: declare it, or leave `stage` out"))
+        }
     }
 
     fn form(&self, word: &Spanned<String>) -> Result<StoredForm, ConfigError> {
@@ -221,6 +262,14 @@ impl Place<'_> {
             )
         })
     }
+}
+
+/// Whether `word` stands in `text` as a word of its own, in any case.
+fn names_word(text: &str, word: &str) -> bool {
+    let (text, word) = (text.to_lowercase(), word.to_lowercase());
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(&word)
+        .any(|(at, found)| !text[..at].ends_with(is_part) && !text[at + found.len()..].starts_with(is_part))
 }
 
 fn is_variable(name: &str) -> bool {

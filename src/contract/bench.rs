@@ -1,7 +1,7 @@
 //! Hand-made facts for the unit tests of checks: entry points, sites and paths on the lines of made-up files.
 
 use crate::config::{Cohort, Column, Config, Contract};
-use crate::contract::{Facts, Finding, Judgement, judge};
+use crate::contract::{Day, Facts, Finding, Judgement, judge};
 use crate::probe::{CohortCounts, ColumnProbe, Counts, Outcome};
 use crate::provenance::{
     ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, ReadKind, ReadSite, Step, WriteSite,
@@ -148,6 +148,7 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         line: Some(3),
         contract_line: None,
         decision_line: None,
+        ..Column::default()
     };
     Bench {
         sources: SourceSet::new(files, ModuleMap::default(), Vec::new(), Tally::default()),
@@ -255,6 +256,7 @@ impl Bench {
             schema: &self.schema,
             traces,
             probes: &self.probes,
+            today: Day::of_unix(1_767_225_600),
         })
     }
 

@@ -2,9 +2,9 @@
 
 use crate::contract::case::Case;
 use crate::contract::{
-    Anchor, Finding, Level, Related, contract_broken, contract_undeclared, decision_missing, discarded_token,
+    Anchor, Finding, Level, Related, Standing, contract_broken, contract_undeclared, decision_missing, discarded_token,
     form_drift, live_contradiction, live_incomplete, missing_write, null_overwrite, path_drift, schema_contract,
-    stale_relogin, unknown_value, unread_column, unwritten_column,
+    stale_relogin, suppression, unknown_value, unread_column, unwritten_column,
 };
 
 /// A rule that findings are reported under.
@@ -16,9 +16,40 @@ pub struct Check {
     pub summary: &'static str,
     /// The level of all its findings.
     pub level: Level,
+    /// How many of its findings are right on code that nobody tuned it to.
+    pub precision: Precision,
+    /// Where its findings are a security matter: how grave, on the scale of CVSS (`"5.9"`).
+    pub security_severity: Option<&'static str>,
     /// Its page in Markdown.
     pub docs: &'static str,
-    pub(crate) run: fn(&Case<'_>, &mut Vec<Finding>),
+    pub(crate) run: Run,
+}
+
+/// When a check runs.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// Once a tracked column.
+    Column(fn(&Case<'_>, &mut Vec<Finding>)),
+    /// Last: the findings of this check are comments that put others aside wrongly.
+    Comments,
+}
+
+/// The words that code scanning sorts rules by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Precision {
+    Medium,
+    High,
+    VeryHigh,
+}
+
+impl Precision {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::VeryHigh => "very-high",
+        }
+    }
 }
 
 /// All checks, in the order of their ids.
@@ -35,6 +66,7 @@ pub static CHECKS: &[Check] = &[
     path_drift::CHECK,
     schema_contract::CHECK,
     stale_relogin::CHECK,
+    suppression::CHECK,
     unknown_value::CHECK,
     unread_column::CHECK,
     unwritten_column::CHECK,
@@ -46,8 +78,12 @@ pub fn page(id: &str) -> Option<&'static str> {
 }
 
 impl Check {
+    /// Runs it on one column.
     pub(crate) fn run(&self, case: &Case<'_>, findings: &mut Vec<Finding>) {
-        (self.run)(case, findings);
+        match self.run {
+            Run::Column(run) => run(case, findings),
+            Run::Comments => {}
+        }
     }
 
     /// A finding of this check. `signature` names functions, never lines.
@@ -67,6 +103,8 @@ impl Check {
             at,
             identity: format!("{}|{}|{signature}|{semantics}", self.id, case.name),
             related,
+            flow: Vec::new(),
+            standing: Standing::Open,
         }
     }
 }
@@ -124,7 +162,11 @@ mod tests {
     fn every_runnable_example_expects_its_check_and_shows_it_fixed() {
         for check in CHECKS.iter().filter(|check| check.docs.contains(" file=")) {
             let (broken, fixed) = check.docs.split_once("<!-- fixed -->").expect(check.id);
-            let expects = |text: &str| text.lines().any(|line| line.ends_with(&format!("~ finding {}", check.id)));
+            let states = |line: &str| {
+                let said = line.split_once('~').map(|(_, said)| said.trim_start_matches('^').trim());
+                said == Some(&format!("finding {}", check.id))
+            };
+            let expects = |text: &str| text.lines().any(states);
             assert!(broken.contains("<!-- column: ") && expects(broken), "{}", check.id);
             assert!(fixed.contains(" file=") && !expects(fixed), "{}", check.id);
         }

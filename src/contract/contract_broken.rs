@@ -1,28 +1,37 @@
 //! Code or schema against the declared contract.
 
-use crate::config::Contract;
+use crate::config::{Contract, Stage};
 use crate::contract::case::{Case, related_path};
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{clause, entry_point, list, signature};
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
+use crate::schema::ModelSource;
 
 pub(crate) const CHECK: Check = Check {
     id: "contract-broken",
     summary: "code or schema breaks the contract that the configuration declares",
     level: Level::Error,
+    precision: Precision::High,
+    security_severity: None,
     docs: include_str!("../../docs/checks/contract-broken.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     match case.contract() {
         Some(Contract::WriteConsistently) => write_consistently(case, findings),
         Some(Contract::DropWrites) => {
+            let stage = case.config.and_then(|config| config.stage).unwrap_or(Stage::WritesStopped);
             still_read(case, findings);
-            still_written(case, findings);
-            still_needed(case, findings);
+            if stage >= Stage::WritesStopped {
+                still_written(case, findings);
+                still_needed(case, findings);
+            }
+            if stage >= Stage::ColumnIgnored {
+                still_declared(case, stage, findings);
+            }
         }
         None => {}
     }
@@ -61,7 +70,9 @@ fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
                 message: format!("`{}` calls on towards the mint", step.function),
             });
             let at = Anchor::Code(missing.span);
-            findings.push(CHECK.finding(case, at, (&signature, "missing"), message, related.collect()));
+            findings.push(
+                CHECK.finding(case, at, (&signature, "missing"), message, related.collect()).along_missing(missing),
+            );
         }
         writes.extend(&practice.writes);
     }
@@ -70,7 +81,7 @@ fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let message = format!("{} is to be written consistently, but {}", case.name, clause(&entries, stance));
         let signature = signature(&entries, &write.site.function);
         let at = Anchor::Code(write.site.value);
-        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related_path(write)));
+        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related_path(write)).along(write));
     }
 }
 
@@ -95,7 +106,7 @@ fn still_written(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         let signature = signature(&entries, &write.site.function);
         let at = Anchor::Code(write.site.value);
-        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, Vec::new()));
+        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, Vec::new()).along(write));
     }
 }
 
@@ -130,6 +141,24 @@ fn still_needed(case: &Case<'_>, findings: &mut Vec<Finding>) {
             message,
             Vec::new(),
         ));
+    }
+}
+
+/// First no model maps the column, then the database has it no more.
+fn still_declared(case: &Case<'_>, stage: Stage, findings: &mut Vec<Finding>) {
+    let models = &case.facts.schema.models;
+    for model in case.column.bindings.iter().filter_map(|(model, _)| models.get(model.0)) {
+        let property =
+            case.declarations().find(|property| model.properties.iter().any(|own| own.span == property.span));
+        let Some(property) = property else { continue };
+        let (what, semantics) = match (model.source, stage) {
+            (ModelSource::Sql, Stage::ColumnDropped) => ("no migration drops it", "kept"),
+            (ModelSource::Sql, _) => continue,
+            _ => ("this model still maps it", "mapped"),
+        };
+        let message = format!("{} has come to the stage `{}` of drop-writes, but {what}", case.name, stage.word());
+        let at = Anchor::Code(property.span);
+        findings.push(CHECK.finding(case, at, (&model.name, semantics), message, Vec::new()));
     }
 }
 
@@ -174,6 +203,30 @@ mod tests {
             .read(0, 150, ReadKind::Guard);
         bench.schema.models[0].properties[0].nullable = Some(false);
         assert_eq!(bench.lines(BROKEN), [11, 21, 150, 190]);
+    }
+
+    #[test]
+    fn each_stage_of_drop_writes_asks_for_what_comes_before_it() {
+        let at = |stage| {
+            let mut bench = bench().contract(Contract::DropWrites).update(10, vec![path("a", "fresh")]).read(
+                0,
+                150,
+                ReadKind::Guard,
+            );
+            bench.column().stage = Some(stage);
+            bench
+        };
+        assert_eq!(at(Stage::ReadsStopped).lines(BROKEN), [150]);
+        assert_eq!(at(Stage::WritesStopped).lines(BROKEN), [11, 150]);
+        assert_eq!(at(Stage::ColumnIgnored).lines(BROKEN), [11, 150, 190]);
+        let unmapped = |stage| {
+            let mut bench = bench().contract(Contract::DropWrites);
+            bench.column().stage = Some(stage);
+            bench.schema.models[0].source = ModelSource::Sql;
+            bench.lines(BROKEN)
+        };
+        assert_eq!(unmapped(Stage::ColumnIgnored), NOWHERE);
+        assert_eq!(unmapped(Stage::ColumnDropped), [190]);
     }
 
     #[test]

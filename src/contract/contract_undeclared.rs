@@ -1,15 +1,17 @@
 //! A column of the configuration file without a contract.
 
 use crate::contract::case::Case;
-use crate::contract::check::Check;
-use crate::contract::{Anchor, Finding, Level};
+use crate::contract::check::{Check, Run};
+use crate::contract::{Anchor, Finding, Level, Precision};
 
 pub(crate) const CHECK: Check = Check {
     id: "contract-undeclared",
     summary: "the configuration does not say what is to become of the column",
     level: Level::Warning,
+    precision: Precision::VeryHigh,
+    security_severity: None,
     docs: include_str!("../../docs/checks/contract-undeclared.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {

@@ -1,22 +1,31 @@
-//! The decision record that the configuration names is not there.
+//! The decision record that the configuration names is not there, or is about something else.
 
 use crate::contract::case::Case;
-use crate::contract::check::Check;
-use crate::contract::{Finding, Level};
+use crate::contract::check::{Check, Run};
+use crate::contract::{Finding, Level, Precision};
 
 pub(crate) const CHECK: Check = Check {
     id: "decision-missing",
-    summary: "the decision record that the configuration names does not exist",
+    summary: "the decision record that the configuration names does not exist, or does not name the column",
     level: Level::Warning,
+    precision: Precision::VeryHigh,
+    security_severity: None,
     docs: include_str!("../../docs/checks/decision-missing.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    let Some(config) = case.config.filter(|config| config.decision_exists == Some(false)) else { return };
-    let (Some(decision), Some(at)) = (&config.decision, case.anchor()) else { return };
-    let message = format!("the decision about {} is said to stand in `{decision}`, which does not exist", case.name);
-    findings.push(CHECK.finding(case, at, (decision, "absent"), message, Vec::new()));
+    let Some((config, decision)) = case.config.and_then(|config| Some((config, config.decision.as_ref()?))) else {
+        return;
+    };
+    let (what, semantics) = match (config.decision_exists, config.decision_names) {
+        (Some(false), _) => ("which does not exist", "absent"),
+        (_, Some(false)) => ("which does not name both the table and the column", "silent"),
+        _ => return,
+    };
+    let Some(at) = case.anchor() else { return };
+    let message = format!("the decision about {} is said to stand in `{decision}`, {what}", case.name);
+    findings.push(CHECK.finding(case, at, (decision, semantics), message, Vec::new()));
 }
 
 #[cfg(test)]
@@ -33,7 +42,11 @@ mod tests {
         assert_eq!(bench.lines(DECISION), [3]);
         assert!(bench.findings(DECISION)[0].message.contains("`docs/adr/7.md`"));
         bench.column().decision_exists = Some(true);
+        bench.column().decision_names = Some(true);
         assert_eq!(bench.lines(DECISION), NOWHERE);
+        bench.column().decision_names = Some(false);
+        assert_eq!(bench.lines(DECISION), [3]);
+        assert!(bench.findings(DECISION)[0].message.contains("does not name both"));
     }
 
     #[test]

@@ -2,18 +2,20 @@
 
 use crate::config::Contract;
 use crate::contract::case::{Case, related_mints};
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::helper::{Helper, Token};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{list, signature};
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 
 pub(crate) const CHECK: Check = Check {
     id: "discarded-token",
     summary: "a path mints a fresh token and writes the stored value back",
     level: Level::Warning,
+    precision: Precision::High,
+    security_severity: None,
     docs: include_str!("../../docs/checks/discarded-token.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -37,7 +39,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let signature = signature(&entries, if function == write.site.function { function } else { &through });
         let semantics = write.path.meaning.semantics();
         let related = related(write, &helper);
-        findings.push(CHECK.finding(case, Anchor::Code(write.site.value), (&signature, &semantics), message, related));
+        let at = Anchor::Code(write.site.value);
+        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related).along(write));
     }
 }
 

@@ -1,23 +1,10 @@
 //! What a check reports.
 
+use crate::contract::Level;
+use crate::contract::practice::Write;
+use crate::contract::wording::entry_point;
+use crate::provenance::{EntryPoint, MissingWrite, Step};
 use crate::source::Span;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    Note,
-    Warning,
-    Error,
-}
-
-impl Level {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// Where a finding or a related place is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +22,27 @@ pub struct Related {
     pub message: String,
 }
 
+/// What was decided about a finding before this run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Nothing: it counts.
+    Open,
+    /// The baseline has it.
+    Baselined,
+    /// A comment above its line puts it aside, for this reason.
+    Suppressed { reason: String },
+}
+
+impl Standing {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Baselined => "baselined",
+            Self::Suppressed { .. } => "suppressed",
+        }
+    }
+}
+
 /// One result of one check. The message holds no live number, so that it stays the same between runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
@@ -47,4 +55,35 @@ pub struct Finding {
     pub identity: String,
     /// The counter-example, the mint, the helper: in the order in which they explain the finding.
     pub related: Vec<Related>,
+    /// The code path in the order in which it runs: entry point, calls, the place itself. Empty where no path is the point.
+    pub flow: Vec<Related>,
+    pub standing: Standing,
+}
+
+impl Finding {
+    pub fn is_open(&self) -> bool {
+        self.standing == Standing::Open
+    }
+
+    /// Shows how the code gets to this write.
+    pub(crate) fn along(mut self, write: Write<'_>) -> Self {
+        let end = (write.site.value, format!("`{}` writes here", write.site.function));
+        self.flow = flow(&write.path.entry, &write.path.steps, end);
+        self
+    }
+
+    /// Shows how the code gets to a mint without a write.
+    pub(crate) fn along_missing(mut self, missing: &MissingWrite) -> Self {
+        let end = (missing.span, format!("`{}` mints here, and nothing on this path writes", missing.function));
+        self.flow = flow(&missing.entry, &missing.steps, end);
+        self
+    }
+}
+
+fn flow(entry: &EntryPoint, steps: &[Step], (end, message): (Span, String)) -> Vec<Related> {
+    let place = |span, message| Related { at: Anchor::Code(span), message };
+    let mut flow = vec![place(entry.span, format!("{} starts here", entry_point(entry)))];
+    flow.extend(steps.iter().map(|step| place(step.span, format!("`{}` calls on", step.function))));
+    flow.push(place(end, message));
+    flow
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::config::StoredForm;
 use crate::contract::case::Case;
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::practice::{Write, entry_points, group};
 use crate::contract::wording::{list, signature};
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
 use crate::rules::Form;
 
@@ -15,8 +15,10 @@ pub(crate) const CHECK: Check = Check {
     id: "form-drift",
     summary: "paths store the token in different forms: plain, hashed or encrypted",
     level: Level::Warning,
+    precision: Precision::High,
+    security_severity: Some("5.9"),
     docs: include_str!("../../docs/checks/form-drift.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -54,13 +56,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
                 write.path.trail.iter().map(|hop| Related { at: Anchor::Code(hop.span), message: hop.what.clone() }),
             );
             let signature = signature(&entries, &write.site.function);
-            findings.push(CHECK.finding(
-                case,
-                Anchor::Code(write.site.value),
-                (&signature, word(*form)),
-                message,
-                related,
-            ));
+            let at = Anchor::Code(write.site.value);
+            findings.push(CHECK.finding(case, at, (&signature, word(*form)), message, related).along(write));
         }
     }
 }

@@ -1,16 +1,18 @@
 //! The data of a cohort is not what its paths must leave.
 
 use crate::contract::case::Case;
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::prediction::predictions;
-use crate::contract::{Expected, Finding, Level, PredictionOutcome};
+use crate::contract::{Expected, Finding, Level, Precision, PredictionOutcome};
 
 pub(crate) const CHECK: Check = Check {
     id: "live-contradiction",
     summary: "a cohort's rows are not what the paths it stands for must leave",
     level: Level::Warning,
+    precision: Precision::High,
+    security_severity: None,
     docs: include_str!("../../docs/checks/live-contradiction.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {

@@ -1,16 +1,18 @@
 //! The database was asked and gave no counts.
 
 use crate::contract::case::Case;
-use crate::contract::check::Check;
-use crate::contract::{Finding, Level};
+use crate::contract::check::{Check, Run};
+use crate::contract::{Finding, Level, Precision};
 use crate::probe::Outcome;
 
 pub(crate) const CHECK: Check = Check {
     id: "live-incomplete",
     summary: "the database was asked about the column and gave no counts",
     level: Level::Note,
+    precision: Precision::VeryHigh,
+    security_severity: None,
     docs: include_str!("../../docs/checks/live-incomplete.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {

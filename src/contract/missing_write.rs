@@ -1,17 +1,19 @@
 //! A path mints the token and never writes the column.
 
 use crate::contract::case::Case;
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::practice::is_production;
 use crate::contract::wording::{entry_point, signature};
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 
 pub(crate) const CHECK: Check = Check {
     id: "missing-write",
     summary: "a path mints the token and never writes the column",
     level: Level::Warning,
+    precision: Precision::Medium,
+    security_severity: None,
     docs: include_str!("../../docs/checks/missing-write.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -42,7 +44,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             message: format!("counter-example: {} writes {} here", entry_point(practice.entry), case.name),
         }));
         let signature = signature(&[&missing.entry], &missing.function);
-        findings.push(CHECK.finding(case, Anchor::Code(missing.span), (&signature, "missing"), message, related));
+        let at = Anchor::Code(missing.span);
+        findings.push(CHECK.finding(case, at, (&signature, "missing"), message, related).along_missing(missing));
     }
 }
 

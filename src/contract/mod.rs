@@ -17,6 +17,7 @@ mod bench;
 mod case;
 mod changes;
 mod check;
+mod day;
 mod finding;
 mod helper;
 mod practice;
@@ -36,16 +37,21 @@ mod null_overwrite;
 mod path_drift;
 mod schema_contract;
 mod stale_relogin;
+mod suppression;
 mod unknown_value;
 mod unread_column;
 mod unwritten_column;
 
-pub use check::{CHECKS, Check, page};
-pub use finding::{Anchor, Finding, Level, Related};
+pub use check::{CHECKS, Check, Precision, page};
+pub use day::Day;
+pub use finding::{Anchor, Finding, Related, Standing};
+pub use suppression::Suppression;
+
+pub use crate::config::Level;
 
 use std::collections::BTreeMap;
 
-use crate::config::{Config, Contract};
+use crate::config::{Baseline, Config, Contract};
 use crate::contract::case::Case;
 use crate::probe::ColumnProbe;
 use crate::provenance::ColumnTrace;
@@ -62,6 +68,8 @@ pub struct Facts<'a> {
     pub traces: &'a [ColumnTrace],
     /// Empty without a database.
     pub probes: &'a [ColumnProbe],
+    /// For suppressions that expire.
+    pub today: Day,
 }
 
 /// What came of it.
@@ -72,6 +80,8 @@ pub struct Judgement {
     pub verdicts: Vec<Verdict>,
     /// What the configuration says of the code and nothing in the code bears out.
     pub gaps: Vec<Gap>,
+    /// The comments that put findings aside, by place.
+    pub suppressions: Vec<Suppression>,
 }
 
 /// Whether the paths of a column agree, and what to do where they do not.
@@ -137,11 +147,23 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
         judgement.verdicts.push(verdict::verdict(&case));
         judgement.gaps.extend(prediction::unmatched(&case));
     }
+    judgement.suppressions = suppression::apply(facts, &mut judgement.findings);
     let place = |finding: &Finding| (finding.at.clone(), finding.column.clone());
     judgement.findings.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
     judgement.findings.dedup();
     tell_apart(&mut judgement.findings);
     judgement
+}
+
+impl Judgement {
+    /// Marks what the baseline has.
+    pub fn hold_against(&mut self, baseline: &Baseline) {
+        for finding in self.findings.iter_mut().filter(|finding| finding.is_open()) {
+            if baseline.identities.contains(&finding.identity) {
+                finding.standing = Standing::Baselined;
+            }
+        }
+    }
 }
 
 /// Two findings of one identity (two writes in one function, say) are numbered in the order of their places.

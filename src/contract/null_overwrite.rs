@@ -2,10 +2,10 @@
 
 use crate::config::Contract;
 use crate::contract::case::{Case, related_mints};
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{list, signature};
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
 use crate::rules::Operation;
 
@@ -13,8 +13,10 @@ pub(crate) const CHECK: Check = Check {
     id: "null-overwrite",
     summary: "a path that issues or refreshes can replace a stored token by NULL",
     level: Level::Warning,
+    precision: Precision::Medium,
+    security_severity: None,
     docs: include_str!("../../docs/checks/null-overwrite.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -40,7 +42,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             write.path.trail.iter().map(|hop| Related { at: Anchor::Code(hop.span), message: hop.what.clone() }),
         );
         let signature = signature(&entries, &write.site.function);
-        findings.push(CHECK.finding(case, Anchor::Code(write.site.value), (&signature, &semantics), message, related));
+        let at = Anchor::Code(write.site.value);
+        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related).along(write));
     }
 }
 

@@ -2,19 +2,21 @@
 
 use crate::config::Contract;
 use crate::contract::case::{Case, related_path};
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::practice::{Practice, Stance, group};
 use crate::contract::verdict::Votes;
 use crate::contract::wording::{clause, signature};
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::EntryPoint;
 
 pub(crate) const CHECK: Check = Check {
     id: "path-drift",
     summary: "entry points that issue the token disagree about storing it",
     level: Level::Warning,
+    precision: Precision::High,
+    security_severity: None,
     docs: include_str!("../../docs/checks/path-drift.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -49,7 +51,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         related.extend(related_path(write));
         let signature = signature(&entries, &write.site.function);
         let at = Anchor::Code(write.site.value);
-        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related));
+        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related).along(write));
     }
 }
 

@@ -2,18 +2,20 @@
 
 use crate::config::Contract;
 use crate::contract::case::Case;
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::practice::Write;
 use crate::contract::wording::entry_point;
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
     id: "schema-contract",
     summary: "the column's nullability or default goes against its contract",
     level: Level::Warning,
+    precision: Precision::High,
+    security_severity: None,
     docs: include_str!("../../docs/checks/schema-contract.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {

@@ -2,18 +2,20 @@
 
 use crate::config::Contract;
 use crate::contract::case::Case;
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{list, signature};
-use crate::contract::{Anchor, Finding, Level};
+use crate::contract::{Anchor, Finding, Level, Precision};
 use crate::rules::Operation;
 
 pub(crate) const CHECK: Check = Check {
     id: "stale-relogin",
     summary: "the token is stored at sign-up or linking and never again at later sign-ins",
     level: Level::Note,
+    precision: Precision::Medium,
+    security_severity: None,
     docs: include_str!("../../docs/checks/stale-relogin.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -36,7 +38,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             case.name
         );
         let signature = signature(&entries, &write.site.function);
-        findings.push(CHECK.finding(case, Anchor::Code(write.site.value), (&signature, "fresh"), message, Vec::new()));
+        let at = Anchor::Code(write.site.value);
+        findings.push(CHECK.finding(case, at, (&signature, "fresh"), message, Vec::new()).along(write));
     }
 }
 

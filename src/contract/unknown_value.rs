@@ -1,18 +1,20 @@
 //! What a production path writes could not be told.
 
 use crate::contract::case::Case;
-use crate::contract::check::Check;
+use crate::contract::check::{Check, Run};
 use crate::contract::practice::{Write, group};
 use crate::contract::wording::{list, signature};
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
     id: "unknown-value",
     summary: "what a path writes to the column could not be told",
     level: Level::Note,
+    precision: Precision::High,
+    security_severity: None,
     docs: include_str!("../../docs/checks/unknown-value.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -29,13 +31,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             write.path.trail.iter().map(|hop| Related { at: Anchor::Code(hop.span), message: hop.what.clone() });
         let signature = signature(&entries, &write.site.function);
         let semantics = write.path.meaning.semantics();
-        findings.push(CHECK.finding(
-            case,
-            Anchor::Code(write.site.value),
-            (&signature, &semantics),
-            message,
-            related.collect(),
-        ));
+        let at = Anchor::Code(write.site.value);
+        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related.collect()).along(write));
     }
 }
 

@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 
 use crate::contract::case::Case;
-use crate::contract::check::Check;
-use crate::contract::{Finding, Level};
+use crate::contract::check::{Check, Run};
+use crate::contract::{Finding, Level, Precision};
 use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
     id: "unread-column",
     summary: "production code writes the column and never reads it",
     level: Level::Note,
+    precision: Precision::Medium,
+    security_severity: None,
     docs: include_str!("../../docs/checks/unread-column.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {

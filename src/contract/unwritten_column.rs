@@ -2,16 +2,18 @@
 
 use crate::config::Contract;
 use crate::contract::case::Case;
-use crate::contract::check::Check;
-use crate::contract::{Anchor, Finding, Level, Related};
+use crate::contract::check::{Check, Run};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
     id: "unwritten-column",
     summary: "no production code gives the column a value",
     level: Level::Note,
+    precision: Precision::Medium,
+    security_severity: None,
     docs: include_str!("../../docs/checks/unwritten-column.md"),
-    run,
+    run: Run::Column(run),
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {

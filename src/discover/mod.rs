@@ -106,6 +106,14 @@ pub fn common_root(paths: &[PathBuf]) -> Result<(PathBuf, Vec<PathBuf>), Discove
     Ok((root, paths))
 }
 
+/// The root seen from the root of its repository (the nearest folder with `.git`), with `/` at its end: `packages/api/`. Empty where
+/// they are one, or where there is no repository.
+pub fn below_repository(root: &Path) -> String {
+    let repository = root.ancestors().find(|folder| folder.join(".git").exists());
+    let below = repository.and_then(|repository| root.strip_prefix(repository).ok());
+    below.map_or_else(String::new, |below| below.iter().map(|part| format!("{}/", part.to_string_lossy())).collect())
+}
+
 /// `1.4 MB`, in powers of ten.
 fn size(bytes: u64) -> String {
     let tenths = bytes / 100_000;

@@ -63,6 +63,7 @@ impl Tree {
             line: None,
             contract_line: None,
             decision_line: None,
+            ..Column::default()
         };
         let config = Config { columns: vec![column], ..Config::default() };
         let modules: Vec<_> = units.values().map(|unit| &unit.module).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::{Cohort, Column, Config};
 use crate::contract::{
-    Anchor, Change, Expected, Finding, Judgement, Level, Prediction, PredictionOutcome, Related, Verdict,
+    Anchor, Change, Expected, Finding, Judgement, Level, Prediction, PredictionOutcome, Related, Standing, Verdict,
 };
 use crate::probe::{CohortCounts, ColumnProbe, Counts, Outcome};
 use crate::provenance::{
@@ -115,6 +115,8 @@ impl Example {
             gaps: &self.gaps,
             files_lowered: 5,
             elapsed_ms: self.elapsed_ms,
+            has_baseline: false,
+            below_repository: "",
         }
     }
 
@@ -257,6 +259,12 @@ fn judgement(sources: &SourceSet) -> Judgement {
             related(code("auth.service.ts", "this.users.generateRefreshToken(user.id)"), "and is not handed on here"),
             related(code("users.service.ts", "this.users.update(userId, {\n"), "this write stores what it was given"),
         ],
+        flow: vec![
+            related(code("auth.controller.ts", "loginWeb(@"), "`POST /v1/web/login` (AuthController.loginWeb) starts here"),
+            related(code("auth.service.ts", "this.users.generateRefreshToken(user.id)"), "`AuthService.loginWeb` calls on"),
+            related(code("users.service.ts", "user.accessToken"), "`UsersService.updateToken` writes here"),
+        ],
+        standing: Standing::Open,
     };
     let drift = Finding {
         check: "path-drift",
@@ -271,6 +279,8 @@ fn judgement(sources: &SourceSet) -> Judgement {
             code("auth.service.ts", "this.users.updateToken(user.id, accessToken"),
             "POST /v1/mobile/login stores the fresh token",
         )],
+        flow: Vec::new(),
+        standing: Standing::Open,
     };
     let undeclared = Finding {
         check: "contract-undeclared",
@@ -283,11 +293,14 @@ fn judgement(sources: &SourceSet) -> Judgement {
         at: Anchor::Config { line: 4 },
         identity: "contract-undeclared users.access_token".into(),
         related: Vec::new(),
+        flow: Vec::new(),
+        standing: Standing::Open,
     };
     let prediction =
         |value: &str, expected, outcome| Prediction { cohort: "client".into(), value: value.into(), expected, outcome };
     Judgement {
         gaps: Vec::new(),
+        suppressions: Vec::new(),
         findings: vec![discarded, drift, undeclared],
         verdicts: vec![Verdict {
             agree: false,
@@ -363,6 +376,7 @@ fn config() -> Config {
         line: Some(4),
         contract_line: None,
         decision_line: None,
+        ..Column::default()
     };
     Config { shown: Some("tokendrift.toml".into()), columns: vec![column], ..Config::default() }
 }

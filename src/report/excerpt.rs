@@ -13,8 +13,7 @@ use crate::report::mask::mask;
 const RELATED: usize = 8;
 
 /// The finding, without a newline at its end.
-pub(crate) fn excerpt(report: &Report, finding: &Finding, style: Style) -> String {
-    let names = known_names(report);
+pub(crate) fn excerpt(report: &Report, finding: &Finding, names: &BTreeSet<&str>, style: Style) -> String {
     let level = match finding.level {
         contract::Level::Error => Level::ERROR,
         contract::Level::Warning => Level::WARNING,
@@ -28,10 +27,10 @@ pub(crate) fn excerpt(report: &Report, finding: &Finding, style: Style) -> Strin
     };
     let label = finding.level.word().len() + finding.check.len() + "[]: ".len();
     let title = level.primary_title(wrapped(&message, label, style)).id(finding.check);
-    let mut groups = vec![place(report, &finding.at, Group::with_title(title), AnnotationKind::Primary, &names)];
+    let mut groups = vec![place(report, &finding.at, Group::with_title(title), AnnotationKind::Primary, names)];
     for related in finding.related.iter().take(RELATED) {
         let title = Level::NOTE.secondary_title(wrapped(&related.message, "note: ".len(), style));
-        groups.push(place(report, &related.at, Group::with_title(title), AnnotationKind::Context, &names));
+        groups.push(place(report, &related.at, Group::with_title(title), AnnotationKind::Context, names));
     }
     if let Some(more) = finding.related.len().checked_sub(RELATED).filter(|more| *more > 0) {
         let text = format!("and {more} more related places: --format json lists all");
@@ -76,7 +75,7 @@ fn place<'a>(
 }
 
 /// Names that are in the report anyway, so a literal that is one of them hides nothing.
-fn known_names<'a>(report: &Report<'a>) -> BTreeSet<&'a str> {
+pub(crate) fn known_names<'a>(report: &Report<'a>) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
     for model in &report.schema.models {
         names.extend([model.name.as_str(), model.table.as_str()]);

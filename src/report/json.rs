@@ -1,27 +1,29 @@
 //! `--format json`: what scripts read. The shape is published as `docs/report.schema.json`.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::contract::{Change, Expected, Finding, Level, Prediction, PredictionOutcome, Verdict};
+use crate::contract::{Change, Expected, Finding, Level, Prediction, PredictionOutcome, Related, Standing, Verdict};
 use crate::probe::{Counts, Outcome};
 use crate::provenance::{EntryPoint, MissingWrite, Origin, Path, ReadSite, Step, WriteSite};
 use crate::report::mask::shown_default;
+use crate::report::stream::{Each, pretty};
 use crate::report::{ColumnView, Report, column_name, form_word, operation_word};
 use crate::source::{Gap, Tally};
 
 const SCHEMA: &str = "tokendrift-report/1";
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document<Columns, Findings, Gaps> {
     schema: &'static str,
     tool: Tool,
-    columns: Vec<ColumnOut<'a>>,
+    columns: Columns,
     /// No guard is looked at yet.
     guards: [(); 0],
-    findings: Vec<FindingOut<'a>>,
-    gaps: Vec<GapOut<'a>>,
+    findings: Findings,
+    gaps: Gaps,
     summary: Summary,
 }
 
@@ -172,7 +174,12 @@ struct FindingOut<'a> {
     file: &'a str,
     line: u32,
     identity: &'a str,
+    standing: &'static str,
+    /// Why it is suppressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     related: Vec<RelatedOut<'a>>,
+    path: Vec<RelatedOut<'a>>,
 }
 
 #[derive(Serialize)]
@@ -196,6 +203,8 @@ struct Summary {
     files_lowered: usize,
     skipped: Skipped,
     findings: Levels,
+    baselined: usize,
+    suppressed: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     elapsed_ms: Option<u64>,
 }
@@ -221,21 +230,18 @@ struct Levels {
     note: usize,
 }
 
-/// The report as a JSON document of schema `tokendrift-report/1`, indented, with a newline at its end.
-pub fn json(report: &Report) -> String {
+/// The report as a JSON document of schema `tokendrift-report/1`, indented.
+pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         schema: SCHEMA,
         tool: Tool { name: "tokendrift", version: env!("CARGO_PKG_VERSION") },
-        columns: report.columns().map(|view| column(report, &view)).collect(),
+        columns: Each(|| report.columns().map(|view| column(report, &view))),
         guards: [],
-        findings: report.judgement.findings.iter().map(|found| finding(report, found)).collect(),
-        gaps: report.gaps.iter().map(gap).collect(),
+        findings: Each(|| report.judgement.findings.iter().map(|found| finding(report, found))),
+        gaps: Each(|| report.gaps.iter().map(gap)),
         summary: summary(report),
     };
-    // Only maps with keys that are not text, and writers, can make this fail: the document has neither.
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    text.push('\n');
-    text
+    pretty(&document, out)
 }
 
 fn column<'a>(report: &Report<'a>, view: &ColumnView<'a>) -> ColumnOut<'a> {
@@ -402,10 +408,10 @@ fn verdict<'a>(report: &Report<'a>, verdict: Option<&'a Verdict>) -> VerdictOut<
 
 fn finding<'a>(report: &Report<'a>, finding: &'a Finding) -> FindingOut<'a> {
     let (file, line) = report.anchor(&finding.at);
-    let related = finding.related.iter().map(|related| {
+    let place = |related: &'a Related| {
         let (file, line) = report.anchor(&related.at);
         RelatedOut { file, line, message: &related.message }
-    });
+    };
     FindingOut {
         check: finding.check,
         level: finding.level.word(),
@@ -414,7 +420,13 @@ fn finding<'a>(report: &Report<'a>, finding: &'a Finding) -> FindingOut<'a> {
         file,
         line,
         identity: &finding.identity,
-        related: related.collect(),
+        standing: finding.standing.word(),
+        reason: match &finding.standing {
+            Standing::Suppressed { reason } => Some(reason),
+            Standing::Open | Standing::Baselined => None,
+        },
+        related: finding.related.iter().map(place).collect(),
+        path: finding.flow.iter().map(place).collect(),
     }
 }
 
@@ -435,6 +447,8 @@ fn summary(report: &Report) -> Summary {
             warning: report.findings_of(Level::Warning),
             note: report.findings_of(Level::Note),
         },
+        baselined: report.aside(|standing| *standing == Standing::Baselined),
+        suppressed: report.aside(|standing| matches!(standing, Standing::Suppressed { .. })),
         elapsed_ms: report.elapsed_ms,
     }
 }

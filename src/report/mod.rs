@@ -1,30 +1,72 @@
 //! Everything -> bytes: one file a format, each with its own output structs.
 //!
-//! Input: a [`Report`]. Output: the bytes of one format.
+//! Input: a [`Report`]. Output: the bytes of one [`Format`], handed on piece by piece: no renderer holds more than one finding or one
+//! column of its output.
 //!
 //! Invariants: renderers are pure; the same report gives the same bytes; no string literal of the audited source that stands on a
-//! tracked column's line is copied into an output; nothing is left out without a word that says how much.
+//! tracked column's line is copied into an output; nothing is left out without a word that says how much. Formats that a forge
+//! reads name files from the repository's root, the others from the audited root.
 //!
 //! Worked example: a column with one production site, written `fresh` from the mobile login and `preserved` from the web login, is
-//! one element of `columns` with one `write_sites` element of two `paths` in [`json()`], and a table of two rows in [`table()`].
+//! one element of `columns` with one `write_sites` element of two `paths` in [`Format::Json`], and a table of two rows in
+//! [`Format::Table`].
 
+mod accepted;
 mod excerpt;
+mod github;
+mod gitlab;
 mod json;
 mod lines;
 mod live;
+mod markdown;
 mod mask;
+mod sarif;
+mod stream;
 mod table;
 
-pub use json::json;
-pub use table::table;
+pub use accepted::{baseline, suppressions};
+
+use std::io;
 
 use crate::config::Config;
-use crate::contract::{Anchor, Judgement, Level, Verdict};
+use crate::contract::{Anchor, Finding, Judgement, Level, Standing, Verdict};
 use crate::probe::{ColumnProbe, Outcome};
 use crate::provenance::ColumnTrace;
 use crate::rules::{Form, Operation};
 use crate::schema::{Model, Property, Schema, TrackedColumn};
 use crate::source::{Gap, SourceSet, Span};
+
+/// What to render.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// For people: `width` columns of a terminal (40 at least), with ANSI colours where `color` says so.
+    Table { color: bool, width: usize },
+    /// For scripts: schema `tokendrift-report/1`, published as `docs/report.schema.json`.
+    Json,
+    /// SARIF 2.1.0, within the limits of GitHub code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions: annotations on the lines of a pull request.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
+    /// A comment on a pull request.
+    Markdown,
+}
+
+/// Writes `report` as `format`, with a newline at its end.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn render(report: &Report, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+    match format {
+        Format::Table { color, width } => table::write(report, color, width, out),
+        Format::Json => json::write(report, out),
+        Format::Sarif => sarif::write(report, out),
+        Format::Github => github::write(report, out),
+        Format::Gitlab => gitlab::write(report, out),
+        Format::Markdown => markdown::write(report, out),
+    }
+}
 
 /// The products of all stages.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +82,10 @@ pub struct Report<'a> {
     pub files_lowered: usize,
     /// `None` leaves it out.
     pub elapsed_ms: Option<u64>,
+    /// Whether the findings were held against a baseline.
+    pub has_baseline: bool,
+    /// The audited root seen from the repository's root, with `/` at its end; empty where they are one.
+    pub below_repository: &'a str,
 }
 
 /// All that a report says of one tracked column, found by its rank.
@@ -86,9 +132,50 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn findings_of(&self, level: Level) -> usize {
-        self.judgement.findings.iter().filter(|finding| finding.level == level).count()
+    /// File and line as a forge knows them: from the repository's root.
+    fn in_repository(&self, at: &Anchor) -> (String, u32) {
+        let (path, line) = self.anchor(at);
+        (format!("{}{path}", self.below_repository), line)
     }
+
+    /// The findings that nothing put aside.
+    fn open(&self) -> impl Iterator<Item = &'a Finding> {
+        self.judgement.findings.iter().filter(|finding| finding.is_open())
+    }
+
+    fn findings_of(&self, level: Level) -> usize {
+        self.open().filter(|finding| finding.level == level).count()
+    }
+
+    fn aside(&self, wanted: fn(&Standing) -> bool) -> usize {
+        self.judgement.findings.iter().filter(|finding| wanted(&finding.standing)).count()
+    }
+
+    /// `2 errors, 1 warning, 0 notes`, and what was put aside.
+    fn counts(&self) -> String {
+        let found = [
+            (Level::Error, "error", "errors"),
+            (Level::Warning, "warning", "warnings"),
+            (Level::Note, "note", "notes"),
+        ]
+        .map(|(level, one, many)| count(self.findings_of(level), one, many))
+        .join(", ");
+        let found = if self.open().next().is_none() { "No findings".to_owned() } else { found };
+        let put_aside: Vec<String> = [
+            (self.aside(|standing| *standing == Standing::Baselined), "in the baseline"),
+            (self.aside(|standing| matches!(standing, Standing::Suppressed { .. })), "suppressed"),
+        ]
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+        if put_aside.is_empty() { found } else { format!("{found} ({})", put_aside.join(", ")) }
+    }
+}
+
+/// `1 row`, `40 rows`
+fn count(number: usize, one: &str, many: &str) -> String {
+    lines::count(u64::try_from(number).unwrap_or(u64::MAX), one, many)
 }
 
 /// `users.access_token`

@@ -1,13 +1,14 @@
 //! `--format table`: what people read in a terminal.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use crate::config::Contract;
-use crate::contract::{Change, Level, Verdict};
+use crate::contract::{Change, Verdict};
 use crate::provenance::{ColumnTrace, Confidence, EntryPoint, MissingWrite, Origin, Path, Step, WriteSite};
-use crate::report::excerpt::excerpt;
+use crate::report::excerpt::{excerpt, known_names};
 use crate::report::lines::{Style, clean, count};
 use crate::report::live;
 use crate::report::mask::shown_default;
@@ -26,20 +27,17 @@ const STEPS: usize = 3;
 const ARROW: &str = " → ";
 
 /// The report for a terminal of `width` columns (40 at least), with ANSI colours where `color` says so.
-pub fn table(report: &Report, color: bool, width: usize) -> String {
+pub(crate) fn write(report: &Report, color: bool, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let style = Style::new(color, width);
-    let mut out = String::new();
     for view in report.columns() {
-        out.push_str(&column(report, &view, style));
-        out.push('\n');
+        writeln!(out, "{}", column(report, &view, style))?;
     }
-    for finding in &report.judgement.findings {
-        out.push_str(&excerpt(report, finding, style));
-        out.push_str("\n\n");
+    let names = known_names(report);
+    for finding in report.open() {
+        writeln!(out, "{}\n", excerpt(report, finding, &names, style))?;
     }
-    out.push_str(&gaps(report, style));
-    out.push_str(&summary(report, style));
-    out
+    out.write_all(gaps(report, style).as_bytes())?;
+    out.write_all(summary(report, style).as_bytes())
 }
 
 fn column(report: &Report, view: &ColumnView, style: Style) -> String {
@@ -424,11 +422,7 @@ fn summary(report: &Report, style: Style) -> String {
     let skipped =
         if skipped.is_empty() { "none skipped".to_owned() } else { format!("skipped: {}", skipped.join(", ")) };
     let lossy = if tally.lossy > 0 { format!(" {} not valid UTF-8.", tally.lossy) } else { String::new() };
-    let found =
-        [(Level::Error, "error", "errors"), (Level::Warning, "warning", "warnings"), (Level::Note, "note", "notes")]
-            .map(|(level, one, many)| count(report.findings_of(level) as u64, one, many))
-            .join(", ");
-    let found = if report.judgement.findings.is_empty() { "No findings".to_owned() } else { found };
+    let found = report.counts();
     let files = count(tally.files as u64, "file", "files");
     let elapsed = report.elapsed_ms.map(|elapsed| format!(" {}.", seconds(elapsed))).unwrap_or_default();
     let lowered = report.files_lowered;

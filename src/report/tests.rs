@@ -1,15 +1,29 @@
 use serde_json::{Value, json};
 
-use crate::contract::{Anchor, Expected, Judgement, PredictionOutcome, Verdict};
+use crate::contract::{Anchor, Expected, Finding, Judgement, Level, PredictionOutcome, Standing, Verdict};
 use crate::probe::Outcome;
 use crate::provenance::{Confidence, EntryPoint, Origin};
 use crate::report::example::{Example, example, path};
-use crate::report::{json as to_json, table};
+use crate::report::{Format, Report, render};
 use crate::source::{Gap, Span};
 
 fn schema() -> jsonschema::Validator {
     let text = include_str!("../../docs/report.schema.json");
     jsonschema::validator_for(&serde_json::from_str::<Value>(text).unwrap()).unwrap()
+}
+
+fn rendered(report: &Report, format: Format) -> String {
+    let mut bytes = Vec::new();
+    render(report, format, &mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn to_json(report: &Report) -> String {
+    rendered(report, Format::Json)
+}
+
+fn table(report: &Report, color: bool, width: usize) -> String {
+    rendered(report, Format::Table { color, width })
 }
 
 /// What the published schema has against a document.
@@ -184,4 +198,104 @@ fn a_column_nobody_writes_has_a_report_too() {
     example.judgement =
         Judgement { verdicts: vec![Verdict { agree: true, ..Verdict::default() }], ..Judgement::default() };
     insta::assert_snapshot!(table(&example.report(), false, 80));
+}
+
+/// Every format, as wide as a terminal where that matters.
+const FORMATS: [Format; 6] = [
+    Format::Table { color: false, width: 80 },
+    Format::Json,
+    Format::Sarif,
+    Format::Github,
+    Format::Gitlab,
+    Format::Markdown,
+];
+
+fn many(number: usize) -> Example {
+    let mut example = example();
+    let drift = example.judgement.findings[0].clone();
+    example.judgement.findings =
+        (0..number).map(|at| Finding { identity: format!("{} #{at}", drift.identity), ..drift.clone() }).collect();
+    example
+}
+
+/// Counts what it is handed and keeps nothing of it.
+#[derive(Default)]
+struct Counter {
+    bytes: usize,
+    largest: usize,
+}
+
+impl std::io::Write for Counter {
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        self.bytes += piece.len();
+        self.largest = self.largest.max(piece.len());
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn ten_thousand_findings_are_handed_on_piece_by_piece_in_time_that_grows_with_their_number() {
+    let (some, more) = (many(1_000), many(10_000));
+    let measured = |example: &Example, format| {
+        let (mut counter, start) = (Counter::default(), std::time::Instant::now());
+        render(&example.report(), format, &mut counter).unwrap();
+        (counter, start.elapsed())
+    };
+    for format in FORMATS {
+        let (few, took_few) = measured(&some, format);
+        let (all, took_all) = measured(&more, format);
+        assert!(all.largest <= few.largest.max(16_000), "{format:?}: a piece of {} bytes", all.largest);
+        assert!(format == Format::Markdown || all.bytes > 9 * few.bytes, "{format:?}: {} bytes", all.bytes);
+        // Ten times as many take ten times as long, with room for a busy machine; a release build takes under a second.
+        assert!(
+            took_all < took_few * 30 + std::time::Duration::from_millis(200),
+            "{format:?}: {took_few:?}, {took_all:?}"
+        );
+    }
+}
+
+#[test]
+fn a_comment_stays_below_the_longest_that_a_forge_takes_and_counts_the_rest() {
+    let text = rendered(&many(10_000).report(), Format::Markdown);
+    assert!(text.chars().count() < 65_536, "{}", text.len());
+    let shown = text.matches("- **warning**").count();
+    assert!(text.contains(&format!("{} findings fit in this comment no more", 10_000 - shown)), "{shown}");
+}
+
+#[test]
+fn more_results_than_code_scanning_takes_are_counted_and_the_gravest_kept() {
+    let mut example = many(25_010);
+    example.judgement.findings[25_009].level = Level::Error;
+    let log: Value = serde_json::from_str(&rendered(&example.report(), Format::Sarif)).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), 25_000);
+    assert_eq!(results[24_999]["level"], "error");
+    assert!(log["runs"][0]["invocations"][0].to_string().contains("10 more findings are left out"));
+}
+
+#[test]
+fn what_was_put_aside_is_counted_for_people_and_marked_for_machines() {
+    let mut example = example();
+    example.judgement.findings[0].standing = Standing::Suppressed { reason: "known".into() };
+    example.judgement.findings[1].standing = Standing::Baselined;
+    let report = Report { has_baseline: true, ..example.report() };
+    let text = rendered(&report, FORMATS[0]);
+    assert!(text.contains("0 errors, 0 warnings, 1 note (1 in the baseline, 1 suppressed)"), "{text}");
+    assert!(!text.contains("discarded-token"), "{text}");
+    let log: Value = serde_json::from_str(&rendered(&report, Format::Sarif)).unwrap();
+    let result = |at: usize| &log["runs"][0]["results"][at];
+    assert_eq!(result(0)["suppressions"][0], json!({"kind": "inSource", "justification": "known"}));
+    assert_eq!((&result(1)["baselineState"], &result(2)["baselineState"]), (&json!("unchanged"), &json!("new")));
+    assert_eq!(rendered(&report, Format::Github).lines().filter(|line| line.starts_with("::")).count(), 1);
+}
+
+#[test]
+fn no_literal_of_a_tracked_line_reaches_any_format() {
+    for format in FORMATS {
+        assert!(!rendered(&example().report(), format).contains("do-not-copy-this-literal"), "{format:?}");
+    }
 }

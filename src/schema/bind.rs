@@ -55,7 +55,21 @@ impl Binder<'_> {
             let column = column.column.clone();
             return Ok(TrackedColumn { table: name, column, config, bindings, nullable: None, default: None });
         }
+        if let Some(found) = self.bind_unmapped(column, config, table) {
+            return Ok(found);
+        }
         Err(self.unknown(column, !candidates.is_empty()))
+    }
+
+    /// A column that the database has and no model of its table maps.
+    fn bind_unmapped(&mut self, column: &Column, config: usize, table: &str) -> Option<TrackedColumn> {
+        let of_table = |model: &&Model| ANY_CASE(&model.table, table);
+        let has = |property: &Property| ANY_CASE(&property.column, &column.column);
+        let model = self.migrated.iter().filter(of_table).find(|model| model.properties.iter().any(has))?.clone();
+        let at = model.properties.iter().position(has)?;
+        let id = ModelId(self.models.len());
+        self.models.push(model);
+        Some(self.tracked(column, config, vec![(id, at)], id, at))
     }
 
     /// The models of a table: by the table's name, else by the model's, each more loosely in turn.

@@ -153,6 +153,8 @@ pub fn bind(
     for (at, column) in config.columns.iter().enumerate() {
         match binder.bind(column, at) {
             Ok(bound) => columns.push(bound),
+            // What is to be gone, and is.
+            Err(_) if column.is_to_be_gone() => {}
             Err(error) => unknown.push(error),
         }
     }

@@ -36,6 +36,7 @@ fn config(columns: &[&str]) -> Config {
             line: Some(4),
             contract_line: None,
             decision_line: None,
+            ..Column::default()
         }
     };
     Config { columns: columns.iter().map(column).collect(), ..Config::default() }

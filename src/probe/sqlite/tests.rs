@@ -53,6 +53,7 @@ fn config(columns: &[Asked]) -> (Config, Schema) {
             line: None,
             contract_line: None,
             decision_line: None,
+            ..Column::default()
         });
         schema.columns.push(TrackedColumn {
             table: (*table).into(),

@@ -1,0 +1,83 @@
+//! What every command that audits takes: flags, then the environment, then the configuration -> a request.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tokendrift::Request;
+use tokendrift::config::{self, Config};
+use tokendrift::contract::Day;
+use tokendrift::discover::common_root;
+
+use crate::cli::args::InputArgs;
+use crate::cli::terminal::note;
+
+/// The request without a database and without a baseline.
+pub(crate) fn request(args: &InputArgs) -> Result<Request, String> {
+    let (root, inputs) = common_root(&args.paths).map_err(|error| error.to_string())?;
+    let named = || args.config.clone().or_else(|| variable("TOKENDRIFT_CONFIG").map(PathBuf::from));
+    let file =
+        if args.no_config { None } else { named().or_else(|| config::find(&root).map(|file| seen_from_here(&file))) };
+    let mut config = match &file {
+        Some(file) => config::load(file, &root).map_err(|error| error.to_string())?,
+        None => Config::default(),
+    };
+    config.select(args.columns.clone());
+    if config.columns.is_empty() {
+        return Err(no_column(file.as_deref()));
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let jobs = args.jobs.map(usize::from);
+    let request = Request { root, inputs, config, jobs, database: None, baseline: None, today: Day::of_unix(now) };
+    if args.verbose {
+        tell(&request);
+    }
+    Ok(request)
+}
+
+/// A variable of the environment; an empty one is one that is not set.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// The value of the flag, else of the environment, else of the configuration.
+pub(crate) fn setting<T>(
+    flag: Option<T>,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    configured: Option<T>,
+) -> Result<Option<T>, String> {
+    match (flag, variable(name)) {
+        (Some(flag), _) => Ok(Some(flag)),
+        (None, Some(value)) => {
+            let wrong = || format!("the environment variable {name} is `{value}`, which is no value for it");
+            parse(value.trim()).map(Some).ok_or_else(wrong)
+        }
+        (None, None) => Ok(configured),
+    }
+}
+
+/// A path as short as people would write it.
+pub(crate) fn seen_from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_owned()
+}
+
+fn no_column(file: Option<&Path>) -> String {
+    let place = match file {
+        Some(file) => format!("{} has no [[column]]", file.display()),
+        None => format!("there is no {} from the audited folder up to the repository's root", config::FILE_NAME),
+    };
+    format!(
+        "no column to audit: {place}. Give --column TABLE.COLUMN with the names of the database, as in --column \
+         users.access_token, or write {}:\n\n[[column]]\ntable = \"users\"\ncolumn = \"access_token\"",
+        config::FILE_NAME
+    )
+}
+
+fn tell(request: &Request) {
+    note(&format!("root: {}", request.root.display()));
+    let file = request.config.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    note(&format!("configuration: {file}"));
+    let columns: Vec<String> = request.config.columns.iter().map(config::Column::name).collect();
+    note(&format!("columns: {}", columns.join(", ")));
+}
