@@ -7,7 +7,8 @@ use std::fmt;
 pub struct Day {
     year: i64,
     month: u32,
-    day: u32,
+    /// From 1 on.
+    of_month: u32,
 }
 
 impl Day {
@@ -20,7 +21,7 @@ impl Day {
         }
         let (year, month, day): (u16, u32, u32) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
         let year = i64::from(year);
-        (1..=days_of(year, month)?).contains(&day).then_some(Self { year, month, day })
+        (1..=days_of(year, month)?).contains(&day).then_some(Self { year, month, of_month: day })
     }
 
     /// The day in UTC, so many seconds after 1970 began.
@@ -40,13 +41,13 @@ impl Day {
             days -= length;
             month += 1;
         }
-        Self { year, month, day: u32::try_from(days + 1).unwrap_or(31) }
+        Self { year, month, of_month: u32::try_from(days + 1).unwrap_or(31) }
     }
 }
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.of_month)
     }
 }
 

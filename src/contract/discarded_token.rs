@@ -46,7 +46,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 
 fn discards(case: &Case<'_>, write: Write<'_>) -> bool {
     let path = write.path;
-    if !path.issues || path.mints.is_empty() {
+    if !write.issues() || path.mints.is_empty() {
         return false;
     }
     // `user.token ?? mint()` stores what it mints; only a token off the way of the written value is lost.

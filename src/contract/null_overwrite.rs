@@ -3,6 +3,7 @@
 use crate::config::Contract;
 use crate::contract::case::{Case, related_mints};
 use crate::contract::check::{Check, Run};
+use crate::contract::helper::contains;
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{list, signature};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
@@ -51,7 +52,9 @@ fn overwrites(case: &Case<'_>, write: Write<'_>) -> bool {
     let origins = write.path.meaning.origins();
     let updates = matches!(write.site.operation, Operation::Update | Operation::UpsertUpdate | Operation::Save);
     let issues = write.path.issues || origins.contains(&Origin::Fresh);
-    if !updates || !issues || !can_be_null(write) {
+    // The other half of an insert of a row that was made elsewhere: it runs when that very row is there already.
+    let of_new_row = write.site.operation == Operation::UpsertUpdate && !contains(write.site.span, write.site.value);
+    if !updates || !issues || of_new_row || !can_be_null(write) {
         return false;
     }
     // Clearing beside a write of the fresh token is a step of a rotation, or the branch that refuses.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::provenance::{ColumnTrace, EntryPoint, Meaning, MissingWrite, Origin, Path, WriteSite};
+use crate::provenance::{ColumnTrace, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, WriteSite};
 use crate::source::{FileId, Scope, SourceSet, Span};
 
 /// What a path, or all paths of an entry point, do to the column. Of several paths the later variant speaks for the entry point:
@@ -93,7 +93,17 @@ impl Write<'_> {
 
     /// Whether the write names the column; the save of a whole entity does not.
     pub(crate) fn names_column(self) -> bool {
-        self.site.value != self.site.span
+        self.site.value != self.site.span && !self.path.writes_row_back()
+    }
+
+    /// Whether this path issues the token. One that saves the whole row does so only where it makes the token itself: what a helper
+    /// makes further down may be for anything.
+    pub(crate) fn issues(self) -> bool {
+        let on_path = |mint: &Hop| {
+            let calls = self.path.steps.iter().map(|step| step.span.file);
+            calls.chain([self.path.entry.span.file]).any(|file| file == mint.span.file)
+        };
+        self.path.issues && (!self.path.writes_row_back() || self.path.mints.iter().any(on_path))
     }
 }
 
@@ -137,9 +147,10 @@ pub(crate) fn group<'a, Key: Ord>(
     writes: impl IntoIterator<Item = Write<'a>>,
     key: impl Fn(Write<'a>) -> Key,
 ) -> Vec<(Key, Write<'a>, Vec<&'a EntryPoint>)> {
-    let mut groups: BTreeMap<((Span, Span), Key), Vec<Write<'a>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Span, Key), Vec<Write<'a>>> = BTreeMap::new();
     for write in writes {
-        groups.entry((write.place(), key(write))).or_default().push(write);
+        // Statements that share a value (one an SQL dialect, the two halves of an upsert) are one deviation.
+        groups.entry((write.site.value, key(write))).or_default().push(write);
     }
     let one = |((_, key), writes): (_, Vec<Write<'a>>)| Some((key, *writes.first()?, entry_points(&writes)));
     groups.into_iter().filter_map(one).collect()
@@ -148,7 +159,7 @@ pub(crate) fn group<'a, Key: Ord>(
 /// The issuing entry points of production code, sorted.
 pub(crate) fn practices<'a>(sources: &'a SourceSet, trace: &'a ColumnTrace, writes: &[Write<'a>]) -> Vec<Practice<'a>> {
     let mut by_entry: BTreeMap<&EntryPoint, (Vec<Write<'a>>, Option<&'a MissingWrite>)> = BTreeMap::new();
-    for write in writes.iter().filter(|write| write.path.issues) {
+    for write in writes.iter().filter(|write| write.issues()) {
         by_entry.entry(&write.path.entry).or_default().0.push(*write);
     }
     for missing in trace.missing.iter().filter(|missing| is_production(sources, missing.entry.span.file)) {

@@ -3,6 +3,7 @@
 use crate::config::Contract;
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::helper::contains;
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{list, signature};
 use crate::contract::{Anchor, Finding, Level, Precision};
@@ -24,11 +25,11 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     // Where a row cannot be without its token, the row is the token (a session): each sign-in makes a new one. An upsert finds
     // the row of an earlier sign-in in any case.
     let outlives = case.column.nullable == Some(true)
-        || case.writes.iter().any(|write| write.site.operation == Operation::UpsertCreate);
+        || case.writes.iter().any(|write| write.site.operation == Operation::UpsertCreate && !is_born_with_row(*write));
     if case.contract() == Some(Contract::DropWrites) || !only_inserts || !outlives {
         return;
     }
-    let stores = |write: &Write<'_>| write.path.issues && write.stance() == Stance::Stores;
+    let stores = |write: &Write<'_>| write.path.issues && write.stance() == Stance::Stores && !is_born_with_row(*write);
     for ((), write, entries) in group(case.writes.iter().copied().filter(stores), |_| ()) {
         let message = format!(
             "{} {} the fresh token only when the row is inserted: no production code updates {}, so later sign-ins \
@@ -41,6 +42,11 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let at = Anchor::Code(write.site.value);
         findings.push(CHECK.finding(case, at, (&signature, "fresh"), message, Vec::new()).along(write));
     }
+}
+
+/// A value that is made inside the statement is known to nobody else: it names the row and cannot go stale.
+fn is_born_with_row(write: Write<'_>) -> bool {
+    !write.path.mints.is_empty() && write.path.mints.iter().all(|mint| contains(write.site.span, mint.span))
 }
 
 #[cfg(test)]
@@ -71,6 +77,13 @@ mod tests {
         let mut upserted = bench().site(Operation::UpsertCreate, 10, vec![path("login", "fresh")]);
         upserted.schema.columns[0].nullable = Some(false);
         assert_eq!(upserted.lines(STALE), [11]);
+    }
+
+    #[test]
+    fn a_value_that_is_made_in_the_statement_itself_names_the_row() {
+        let mut born = path("create", "fresh");
+        born.mints[0].span = crate::contract::bench::line(0, 10);
+        assert_eq!(bench().insert(10, vec![born]).lines(STALE), NOWHERE);
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn written(text: &str) -> Vec<Written> {
     let number = |at: usize| u32::try_from(at + 1).unwrap_or(u32::MAX);
     let mut all = Vec::new();
     for (at, said) in lines.iter().enumerate().filter_map(|(at, said)| Some((at, (*said)?))) {
-        let next = (at + 1..).find(|next| lines.get(*next).copied().flatten().is_none()).unwrap_or(at + 1);
+        let next = at + lines[at..].iter().take_while(|line| line.is_some()).count();
         let (checks, reason) =
             match said.strip_prefix("-- ").map(|reason| ("", reason)).or_else(|| said.split_once(" -- ")) {
                 Some((checks, reason)) => (checks, reason),

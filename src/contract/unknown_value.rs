@@ -20,7 +20,8 @@ pub(crate) const CHECK: Check = Check {
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let unknown = |write: &Write<'_>| write.path.meaning.origins().contains(&Origin::Unknown);
     let writes = case.writes.iter().copied().filter(unknown);
-    for (reason, write, entries) in group(writes, |write| write.path.reason.as_str()) {
+    for ((), write, entries) in group(writes, |_| ()) {
+        let reason = &write.path.reason;
         let message = format!(
             "what `{}` writes to {} could not be told on the way from {}: {reason}",
             write.site.function,

@@ -111,7 +111,7 @@ pub fn common_root(paths: &[PathBuf]) -> Result<(PathBuf, Vec<PathBuf>), Discove
 pub fn below_repository(root: &Path) -> String {
     let repository = root.ancestors().find(|folder| folder.join(".git").exists());
     let below = repository.and_then(|repository| root.strip_prefix(repository).ok());
-    below.map_or_else(String::new, |below| below.iter().map(|part| format!("{}/", part.to_string_lossy())).collect())
+    below.map_or_else(String::new, |below| below.iter().flat_map(|part| [part.to_string_lossy(), "/".into()]).collect())
 }
 
 /// `1.4 MB`, in powers of ten.

@@ -6,7 +6,7 @@ use crate::graph::{Graph, Type};
 use crate::provenance::chain::{Atom, Chain};
 use crate::provenance::hooks::{self, Hook};
 use crate::provenance::meaning::Evaluator;
-use crate::provenance::path::{Hop, Origin};
+use crate::provenance::path::{Hop, Origin, ROW_WRITTEN_BACK};
 use crate::provenance::row::{Cell, Lookup};
 use crate::rules::{Form, Operation, Undefined};
 use crate::schema::{ColumnId, ModelId, Schema};
@@ -53,7 +53,7 @@ impl Judge<'_, '_> {
         let mut state = Alternatives::default();
         self.alternatives(lookup, evaluator, &cell, &mut state, 0);
         if self.whole && std::mem::take(&mut state.stored) {
-            let reason = format!("the row was read and is written back at {}", self.shown());
+            let reason = format!("{ROW_WRITTEN_BACK} at {}", self.shown());
             let mut kept = atom(Origin::Preserved, row.span, reason);
             kept.form = Some(Form::Plain);
             state.chains.push(vec![kept]);

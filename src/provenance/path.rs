@@ -123,6 +123,16 @@ pub struct Path {
     pub trail: Vec<Hop>,
 }
 
+/// How a hop starts that saves a row as it was read, the tracked column among its others.
+pub(crate) const ROW_WRITTEN_BACK: &str = "the row was read and is written back";
+
+impl Path {
+    /// Whether the stored value reaches the column only because the whole row is saved as it was read.
+    pub fn writes_row_back(&self) -> bool {
+        self.trail.iter().any(|hop| hop.what.starts_with(ROW_WRITTEN_BACK))
+    }
+}
+
 /// A set of chains: branches are members, `??` and the like append to a chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Meaning {

@@ -3,6 +3,7 @@
 //! Escapes: <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>. GitHub renders ten a step and level, so the gravest
 //! come first.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::contract::{Finding, Level};
@@ -28,7 +29,7 @@ fn annotation(report: &Report, finding: &Finding, out: &mut dyn Write) -> io::Re
     let mut message = finding.message.clone();
     for related in &finding.related {
         let (path, line) = report.in_repository(&related.at);
-        message.push_str(&format!("\n{path}:{line}: {}", related.message));
+        _ = write!(message, "\n{path}:{line}: {}", related.message);
     }
     let title = property(&format!("{} ({})", finding.check, finding.column));
     writeln!(out, "::{command} file={},line={line},title={title}::{}", property(&path), data(&message))

@@ -51,7 +51,8 @@ fn issue<'a>(report: &Report, finding: &'a Finding) -> Issue<'a> {
 
 /// Identities are unique in a report, so these are too: the first half of the SHA-256, in hexadecimal digits.
 fn fingerprint(identity: &str) -> String {
-    Sha256::digest(identity.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    Sha256::digest(identity.as_bytes()).iter().take(16).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! It starts with a mark by which a script finds the comment to replace. A forge refuses a comment of more than 65,536 characters, so
 //! findings that no longer fit are counted.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::contract::{Finding, Level};
@@ -57,10 +58,10 @@ fn item(report: &Report, finding: &Finding) -> String {
     text.push_str("  <details><summary>related places</summary>\n\n");
     for related in finding.related.iter().take(RELATED) {
         let (path, line) = report.in_repository(&related.at);
-        text.push_str(&format!("  - {}: {}\n", code(&format!("{path}:{line}")), prose(&related.message)));
+        _ = writeln!(text, "  - {}: {}", code(&format!("{path}:{line}")), prose(&related.message));
     }
     if let Some(more) = finding.related.len().checked_sub(RELATED).filter(|more| *more > 0) {
-        text.push_str(&format!("  - and {more} more\n"));
+        _ = writeln!(text, "  - and {more} more");
     }
     text.push_str("  </details>\n");
     text

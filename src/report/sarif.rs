@@ -5,6 +5,7 @@
 //! not left out: a forge would call a missing one fixed. Limits: <https://docs.github.com/en/code-security/reference/code-scanning/sarif-support-for-code-scanning>.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -144,6 +145,7 @@ struct ResultOut {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of SARIF")]
 struct Location {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<usize>,
@@ -352,10 +354,10 @@ fn message(finding: &Finding, related: &[Related]) -> Text {
     for (related, id) in related.iter().zip(1..=LINKED) {
         text.push_str(if id == 1 { " See: [" } else { "; [" });
         text.push_str(&escaped(&related.message));
-        text.push_str(&format!("]({id})"));
+        _ = write!(text, "]({id})");
     }
     if let Some(more) = related.len().checked_sub(LINKED).filter(|more| *more > 0) {
-        text.push_str(&format!("; and {more} more related places"));
+        _ = write!(text, "; and {more} more related places");
     }
     if !related.is_empty() {
         text.push('.');
@@ -431,7 +433,7 @@ fn uri(path: &str) -> String {
             | b',' => {
                 out.push(char::from(byte));
             }
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => _ = write!(out, "%{byte:02X}"),
         }
     }
     out
