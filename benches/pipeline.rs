@@ -93,7 +93,15 @@ fn whole(bencher: Bencher) {
 }
 
 fn request() -> Request {
-    Request { root: root().to_owned(), inputs: Vec::new(), config: config(), jobs: None, database: None }
+    Request {
+        root: root().to_owned(),
+        inputs: Vec::new(),
+        config: config(),
+        jobs: None,
+        database: None,
+        baseline: None,
+        today: tokendrift::contract::Day::default(),
+    }
 }
 
 fn unit(sources: &SourceSet, id: FileId) -> Unit {
