@@ -37,7 +37,7 @@ pub(crate) struct InputArgs {
     #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// The configuration; without this, the environment's TOKENDRIFT_CONFIG, else the nearest tokendrift.toml from PATH up to the
+    /// The configuration; without this, the environment's `TOKENDRIFT_CONFIG`, else the nearest tokendrift.toml from PATH up to the
     /// repository's root.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_config")]
     pub(crate) config: Option<PathBuf>,
@@ -97,7 +97,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) markdown_output: Option<PathBuf>,
 
-    /// Count no finding that this file has (environment TOKENDRIFT_BASELINE); see `baseline write`.
+    /// Count no finding that this file has (environment `TOKENDRIFT_BASELINE`); see `baseline write`.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "baseline_ref")]
     pub(crate) baseline: Option<PathBuf>,
 
@@ -105,12 +105,12 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "REF")]
     pub(crate) baseline_ref: Option<String>,
 
-    /// The least level of a finding that makes the exit code 1 (environment TOKENDRIFT_FAIL_ON) [default: warning]
+    /// The least level of a finding that makes the exit code 1 (environment `TOKENDRIFT_FAIL_ON`) [default: warning]
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) fail_on: Option<FailOn>,
 
     /// With more code paths than this whose value could not be told, the run counts as incomplete (environment
-    /// TOKENDRIFT_MAX_UNKNOWN).
+    /// `TOKENDRIFT_MAX_UNKNOWN`).
     #[arg(long, value_name = "N")]
     pub(crate) max_unknown: Option<usize>,
 
@@ -143,7 +143,7 @@ pub(crate) struct BaselineArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// The file; without this, the environment's TOKENDRIFT_BASELINE, the configuration's `baseline`, or tokendrift-baseline.json beside
+    /// The file; without this, the environment's `TOKENDRIFT_BASELINE`, the configuration's `baseline`, or tokendrift-baseline.json beside
     /// the configuration.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) baseline: Option<PathBuf>,

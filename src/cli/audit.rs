@@ -12,7 +12,7 @@ use tokendrift::provenance::Origin;
 use tokendrift::report::{self, Format, Report};
 use tokendrift::{Audit, Request};
 
-use crate::cli::args::{AuditArgs, FormatName};
+use crate::cli::args::{AuditArgs, FailOn, FormatName};
 use crate::cli::inputs::{self, setting, variable};
 use crate::cli::output::{Output, Sink};
 use crate::cli::terminal::{Streams, note};
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let mut request = inputs::request(&args.input)?;
     request.database = database(args, &request.config, streams)?;
     let config = &request.config;
-    let fail_on = setting(args.fail_on.map(|level| level.level()), "TOKENDRIFT_FAIL_ON", Level::of, config.fail_on)?;
+    let fail_on = setting(args.fail_on.map(FailOn::level), "TOKENDRIFT_FAIL_ON", Level::of, config.fail_on)?;
     let number = |text: &str| text.parse().ok();
     let max_unknown = setting(args.max_unknown, "TOKENDRIFT_MAX_UNKNOWN", number, config.max_unknown)?;
     let progress = streams.progress("auditing", quiet);

@@ -1,5 +1,6 @@
 //! `baseline write|check|prune`: the file of findings that are to be left alone.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -78,12 +79,12 @@ fn listed(audit: &Audit, new: &[&Finding], gone: &[&String]) -> String {
     };
     let mut text = String::new();
     for finding in new {
-        text.push_str(&format!("new: {}: {}: {}\n", place(finding), finding.check, finding.message));
+        _ = writeln!(text, "new: {}: {}: {}", place(finding), finding.check, finding.message);
     }
     for identity in gone {
-        text.push_str(&format!("gone: {identity}\n"));
+        _ = writeln!(text, "gone: {identity}");
     }
-    text.push_str(&format!("{} new, {} gone\n", new.len(), gone.len()));
+    _ = writeln!(text, "{} new, {} gone", new.len(), gone.len());
     text
 }
 
