@@ -4,18 +4,17 @@
 #[path = "../tests/tree.rs"]
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use tokendrift::config::{Config, column_from_flag};
-use tokendrift::graph::{Graph, Unit};
+use tokendrift::graph::{Graph, Unit, Units};
 use tokendrift::rules::Rules;
 use tokendrift::schema::Schema;
 use tokendrift::source::{FileId, SourceSet};
-use tokendrift::{Request, demand, discover, frontend, provenance, rules, schema, summary};
+use tokendrift::{Request, demand, discover, provenance, rules, schema};
 
 const FILES: usize = 10_000;
 
@@ -80,7 +79,7 @@ fn lower(bencher: Bencher) {
 fn trace(bencher: Bencher) {
     let (sources, rules) = (read(), rules::load(&[]).expect("the rule packs"));
     let (units, schema) = demanded(&sources, &rules);
-    bencher.counter(ItemsCount::new(units.len())).bench(|| {
+    bencher.counter(ItemsCount::new(units.count())).bench(|| {
         let graph = Graph::new(&sources, &rules, &units);
         provenance::survey(&graph, &schema).finish()
     });
@@ -105,27 +104,22 @@ fn request() -> Request {
 }
 
 fn unit(sources: &SourceSet, id: FileId) -> Unit {
-    let module = frontend::lower(id, sources.get(id));
-    let summary = summary::summarize(&module);
-    Unit { module, summary }
+    tokendrift::lowered(id, sources.get(id))
 }
 
 /// All files that the audit lowers, found as it finds them.
-fn demanded(sources: &SourceSet, rules: &Rules) -> (BTreeMap<FileId, Unit>, Schema) {
-    let lower = |wanted: BTreeSet<FileId>| wanted.into_iter().map(|id| (id, unit(sources, id)));
-    let mut units: BTreeMap<FileId, Unit> = lower(demand::first(sources, rules, &config())).collect();
-    let modules: Vec<_> = units.values().map(|unit| &unit.module).collect();
+fn demanded(sources: &SourceSet, rules: &Rules) -> (Units, Schema) {
+    let units = Units::new(sources, tokendrift::lowered);
+    units.lower(sources, demand::first(sources, rules, &config()));
+    let modules: Vec<_> = units.iter().map(|(_, unit)| &unit.module).collect();
     let schema = schema::bind(&modules, sources, rules, &config()).expect("the column is declared");
-    units.extend(lower(demand::writers(sources, rules, &schema)));
+    units.lower(sources, demand::writers(sources, rules, &schema));
     loop {
+        let linked = units.count();
         let graph = Graph::new(sources, rules, &units);
-        let survey = provenance::survey(&graph, &schema);
-        let mut wanted = graph.wants();
-        wanted.extend(demand::callers(&graph, survey.reached()));
-        wanted.retain(|id| !units.contains_key(id));
-        if wanted.is_empty() {
+        units.lower(sources, demand::callers(&graph, provenance::survey(&graph, &schema).reached()));
+        if units.count() == linked {
             return (units, schema);
         }
-        units.extend(lower(wanted));
     }
 }

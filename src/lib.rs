@@ -25,20 +25,18 @@ pub mod probe;
 pub mod contract;
 pub mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
-
 use crate::config::{Baseline, Config};
 use crate::contract::{Day, Facts, Judgement};
-use crate::graph::{Graph, Unit};
+use crate::graph::{Graph, Unit, Units};
 use crate::probe::{ColumnProbe, Outcome, SecretUrl};
 use crate::provenance::ColumnTrace;
 use crate::report::Report;
 use crate::schema::Schema;
-use crate::source::{FileId, Gap, SourceSet};
+use crate::source::{FileId, Gap, SourceFile, SourceSet};
 
 /// What to audit.
 #[derive(Debug)]
@@ -132,25 +130,24 @@ fn run(request: Request) -> Result<Audit, Error> {
     let sources = discover::discover(&root, &inputs, &config.exclude)?;
     clock.lap("discover");
 
-    let mut lowering = Lowering { sources: &sources, units: BTreeMap::new() };
-    lowering.add(demand::first(&sources, &rules, &config));
-    let schema = lowering.schema(&rules, &config).map_err(Error::Columns)?;
-    lowering.add(demand::writers(&sources, &rules, &schema));
+    let units = Units::new(&sources, lowered);
+    units.lower(&sources, demand::first(&sources, &rules, &config));
+    let schema = bound(&units, &sources, &rules, &config).map_err(Error::Columns)?;
+    units.lower(&sources, demand::writers(&sources, &rules, &schema));
     clock.lap("lower");
 
     let traces = loop {
-        let graph = Graph::new(&sources, &rules, &lowering.units);
+        let linked = units.count();
+        let graph = Graph::new(&sources, &rules, &units);
         let survey = provenance::survey(&graph, &schema);
-        let mut wanted = graph.wants();
-        wanted.extend(demand::callers(&graph, survey.reached()));
-        if lowering.has_all(&wanted) {
+        let callers = demand::callers(&graph, survey.reached());
+        if callers.iter().all(|file| units.get(*file).is_some()) {
             let traces = survey.finish();
-            wanted = graph.wants();
-            if lowering.has_all(&wanted) {
+            if units.count() == linked {
                 break traces;
             }
         }
-        lowering.add(wanted);
+        units.lower(&sources, callers);
     };
     clock.lap("trace");
 
@@ -171,15 +168,15 @@ fn run(request: Request) -> Result<Audit, Error> {
     clock.lap("judge");
 
     let mut gaps: BTreeSet<Gap> = sources.gaps.iter().cloned().collect();
-    gaps.extend(lowering.units.values().flat_map(|unit| unit.module.gaps.iter().cloned()));
-    gaps.extend(lowering.units.values().flat_map(|unit| &unit.summary.functions).filter_map(|summary| {
+    gaps.extend(units.iter().flat_map(|(_, unit)| unit.module.gaps.iter().cloned()));
+    gaps.extend(units.iter().flat_map(|(_, unit)| &unit.summary.functions).filter_map(|summary| {
         let at = sources.location(summary.cut?);
         let why = "a function too large to follow: what it writes behind this is not known".to_owned();
         Some(Gap { path: at.path, line: at.line, why })
     }));
     gaps.extend(judgement.gaps.iter().cloned());
     gaps.extend(traces.iter().flat_map(|trace| trace.gaps.iter().cloned()));
-    let files_lowered = lowering.units.len();
+    let files_lowered = units.count();
     Ok(Audit {
         config,
         schema,
@@ -203,45 +200,29 @@ fn asked(url: &SecretUrl, config: &Config, schema: &Schema) -> Vec<ColumnProbe> 
     })
 }
 
-/// The files lowered so far, each once.
-struct Lowering<'a> {
-    sources: &'a SourceSet,
-    units: BTreeMap<FileId, Unit>,
+/// One file's program and the summaries of its functions.
+pub fn lowered(file: FileId, source: &SourceFile) -> Unit {
+    let module = frontend::lower(file, source);
+    let summary = summary::summarize(&module);
+    Unit { module, summary }
 }
 
-impl Lowering<'_> {
-    fn has_all(&self, wanted: &BTreeSet<FileId>) -> bool {
-        wanted.iter().all(|file| self.units.contains_key(file))
-    }
-
-    /// Lowers what is not lowered yet, in parallel.
-    fn add(&mut self, wanted: BTreeSet<FileId>) {
-        let missing: Vec<FileId> = wanted.into_iter().filter(|file| !self.units.contains_key(file)).collect();
-        let lowered: Vec<(FileId, Unit)> = missing
-            .par_iter()
-            .map(|file| {
-                let module = frontend::lower(*file, self.sources.get(*file));
-                let summary = summary::summarize(&module);
-                (*file, Unit { module, summary })
-            })
-            .collect();
-        self.units.extend(lowered);
-    }
-
-    /// Binds the columns.
-    fn schema(&mut self, rules: &rules::Rules, config: &Config) -> Result<Schema, Vec<schema::UnknownColumn>> {
-        if let Ok(schema) = self.bound(rules, config) {
-            return Ok(schema);
-        }
+/// Binds the columns.
+fn bound(
+    units: &Units,
+    sources: &SourceSet,
+    rules: &rules::Rules,
+    config: &Config,
+) -> Result<Schema, Vec<schema::UnknownColumn>> {
+    let bind = || {
+        let modules: Vec<&ir::Module> = units.iter().map(|(_, unit)| &unit.module).collect();
+        schema::bind(&modules, sources, rules, config)
+    };
+    bind().or_else(|_| {
         // A misspelt table is mentioned nowhere: the closest names are those of all that is declared.
-        self.add(demand::declaring(self.sources, rules));
-        self.bound(rules, config)
-    }
-
-    fn bound(&self, rules: &rules::Rules, config: &Config) -> Result<Schema, Vec<schema::UnknownColumn>> {
-        let modules: Vec<&ir::Module> = self.units.values().map(|unit| &unit.module).collect();
-        schema::bind(&modules, self.sources, rules, config)
-    }
+        units.lower(sources, demand::declaring(sources, rules));
+        bind()
+    })
 }
 
 struct Clock {

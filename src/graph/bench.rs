@@ -1,12 +1,10 @@
 //! Small trees for unit tests, lowered by the real front ends under the built-in rule packs.
 
-use std::collections::BTreeMap;
-
 use crate::config::{Column, Config};
-use crate::graph::{Graph, Unit};
+use crate::graph::{Graph, Units};
 use crate::rules::{self, Rules};
 use crate::schema::{self, Schema};
-use crate::source::{FileId, Language, ModuleMap, Scope, SourceFile, SourceSet, Tally, TsConfig};
+use crate::source::{Language, ModuleMap, Scope, SourceFile, SourceSet, Tally, TsConfig};
 use crate::summary::FunctionRef;
 
 /// `User` is the table `users` with `token` among its columns.
@@ -20,7 +18,7 @@ pub(crate) const PRELUDE: &str = "import { randomUUID } from 'node:crypto'; impo
 pub(crate) struct Tree {
     pub(crate) sources: SourceSet,
     pub(crate) rules: Rules,
-    pub(crate) units: BTreeMap<FileId, Unit>,
+    pub(crate) units: Units,
     pub(crate) config: Config,
     pub(crate) schema: Schema,
 }
@@ -43,14 +41,8 @@ impl Tree {
         let tsconfig = TsConfig { paths: vec![("@app/*".to_owned(), vec!["src/*".to_owned()])], ..TsConfig::default() };
         let modules = ModuleMap { tsconfigs: vec![tsconfig], ..ModuleMap::default() };
         let sources = SourceSet::new(files.iter().map(file).collect(), modules, Vec::new(), Tally::default());
-        let units: BTreeMap<FileId, Unit> = sources
-            .iter()
-            .map(|(id, file)| {
-                let module = crate::frontend::lower(id, file);
-                let summary = crate::summary::summarize(&module);
-                (id, Unit { module, summary })
-            })
-            .collect();
+        let units = Units::new(&sources, crate::lowered);
+        units.lower(&sources, sources.iter().map(|(id, _)| id));
         let rules = rules::load(&[]).unwrap();
         let column = Column {
             table: "users".to_owned(),
@@ -66,7 +58,7 @@ impl Tree {
             ..Column::default()
         };
         let config = Config { columns: vec![column], ..Config::default() };
-        let modules: Vec<_> = units.values().map(|unit| &unit.module).collect();
+        let modules: Vec<_> = units.iter().map(|(_, unit)| &unit.module).collect();
         let schema = schema::bind(&modules, &sources, &rules, &config).unwrap();
         Self { sources, rules, units, config, schema }
     }
@@ -78,7 +70,7 @@ impl Tree {
     /// The only function of this name: `login`, `UsersService.save`.
     pub(crate) fn function(&self, graph: &Graph, name: &str) -> FunctionRef {
         let all = self.units.iter().flat_map(|(file, unit)| {
-            (0..unit.module.functions.len()).map(|at| FunctionRef { file: *file, id: crate::ir::FunctionId::of(at) })
+            (0..unit.module.functions.len()).map(move |at| FunctionRef { file, id: crate::ir::FunctionId::of(at) })
         });
         let named: Vec<FunctionRef> = all.filter(|at| graph.name(*at) == name).collect();
         assert_eq!(named.len(), 1, "functions called {name}");

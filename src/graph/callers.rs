@@ -33,7 +33,7 @@ pub(super) struct CallIndex<'a> {
 }
 
 impl<'a> CallIndex<'a> {
-    pub(super) fn new(units: &'a BTreeMap<FileId, Unit>) -> Self {
+    pub(super) fn new(units: &[(FileId, &'a Unit)]) -> Self {
         let mut index = Self::default();
         for (file, unit) in units {
             for (at, summary) in unit.summary.functions.iter().enumerate() {

@@ -68,10 +68,7 @@ impl Graph<'_> {
         if depth > LONGEST_CHAIN {
             return Resolved::Missing;
         }
-        let Some(unit) = self.unit(file) else {
-            self.want(file);
-            return Resolved::Missing;
-        };
+        let Some(unit) = self.wanted(file) else { return Resolved::Missing };
         let start = Span { file, start: 0, end: 0 };
         let mut reexported = Vec::new();
         for export in &unit.module.exports {

@@ -3,7 +3,7 @@
 //! Input: lowered and summarised modules, the rule packs. Output: a [`Graph`] that answers on demand.
 //!
 //! Invariants: an answer never depends on the order in which files were lowered; what lies in a file that was not lowered
-//! yet is asked for ([`Graph::wants`]) and answered in the next round; a step that was taken by a name or that has several
+//! yet is lowered when a question leads there, and linked in the next round; a step that was taken by a name or that has several
 //! candidates says so ([`Target::certain`]).
 //!
 //! Worked example: in `constructor(private users: UsersService) {} login() { this.users.updateToken(id, t) }` the receiver's type is the
@@ -20,12 +20,14 @@ mod mounts;
 mod names;
 mod substitution;
 mod types;
+mod units;
 
 pub use calls::{Edge, EdgeKind, Target};
 pub use entries::{Entry, names_towards_routes};
 pub use expand::Bindings;
 pub use exports::Resolved;
 pub use types::Type;
+pub use units::{Unit, Units};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -35,14 +37,7 @@ use std::sync::Arc;
 use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module};
 use crate::rules::Rules;
 use crate::source::{FileId, Scope, SourceSet, Span};
-use crate::summary::{ClassRef, FunctionRef, ModuleSummary, Shared, Summary, Value};
-
-/// A lowered file and its summaries.
-#[derive(Clone, Debug)]
-pub struct Unit {
-    pub module: Module,
-    pub summary: ModuleSummary,
-}
+use crate::summary::{ClassRef, FunctionRef, Shared, Summary, Value};
 
 /// Steps that one question may take: looking behind a name or a call, working out a type. Code that needs more is generated, or
 /// refers to itself in circles.
@@ -97,8 +92,11 @@ impl Drop for Limit<'_> {
 pub struct Graph<'a> {
     pub sources: &'a SourceSet,
     pub rules: &'a Rules,
-    units: &'a BTreeMap<FileId, Unit>,
-    wants: RefCell<BTreeSet<FileId>>,
+    units: &'a Units,
+    /// What was lowered when the graph was linked. What is lowered since is followed through imports, and linked in the next round.
+    linked: Vec<(FileId, &'a Unit)>,
+    /// While linking, nothing more is lowered.
+    is_linking: bool,
     limits: RefCell<Option<Rc<BTreeSet<FileId>>>>,
     hidden: Cell<u32>,
     specifiers: RefCell<BTreeMap<(FileId, String), Option<FileId>>>,
@@ -124,12 +122,13 @@ pub struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     /// Links the units. `exported` functions that nobody calls are entry points.
-    pub fn new(sources: &'a SourceSet, rules: &'a Rules, units: &'a BTreeMap<FileId, Unit>) -> Self {
+    pub fn new(sources: &'a SourceSet, rules: &'a Rules, units: &'a Units) -> Self {
+        let linked: Vec<(FileId, &Unit)> = units.iter().collect();
         let mut graph = Self {
             sources,
             rules,
             units,
-            wants: RefCell::default(),
+            is_linking: true,
             limits: RefCell::default(),
             hidden: Cell::default(),
             specifiers: RefCell::default(),
@@ -143,13 +142,14 @@ impl<'a> Graph<'a> {
             by_name: HashMap::new(),
             classes: HashMap::new(),
             heirs: BTreeMap::new(),
-            index: callers::CallIndex::new(units),
+            index: callers::CallIndex::new(&linked),
+            linked,
             callers: RefCell::default(),
             nameless: OnceCell::new(),
             framework_edges: OnceCell::new(),
             entries: BTreeMap::new(),
         };
-        for (file, unit) in units {
+        for (file, unit) in &graph.linked {
             for (at, function) in unit.module.functions.iter().enumerate().skip(1) {
                 let named = FunctionRef { file: *file, id: FunctionId::of(at) };
                 graph.by_name.entry(&function.name).or_default().push(named);
@@ -163,21 +163,22 @@ impl<'a> Graph<'a> {
         }
         graph.heirs = graph.find_heirs();
         graph.entries = entries::find(&graph);
-        // What linking itself could not see in this round is asked for only on the way to a site.
+        // What linking itself could not see is lowered only on the way to a site.
+        graph.is_linking = false;
         graph.forget();
         graph
     }
 
     pub fn units(&self) -> impl Iterator<Item = (FileId, &'a Unit)> {
-        self.units.iter().map(|(file, unit)| (*file, unit))
+        self.linked.iter().copied()
     }
 
     pub fn unit(&self, file: FileId) -> Option<&'a Unit> {
-        self.units.get(&file)
+        self.units.get(file)
     }
 
     pub fn module(&self, file: FileId) -> Option<&'a Module> {
-        self.units.get(&file).map(|unit| &unit.module)
+        self.units.get(file).map(|unit| &unit.module)
     }
 
     pub fn function(&self, at: FunctionRef) -> Option<&'a Function> {
@@ -185,16 +186,11 @@ impl<'a> Graph<'a> {
     }
 
     pub fn summary(&self, at: FunctionRef) -> Option<&'a Summary> {
-        self.units.get(&at.file)?.summary.functions.get(at.id.at())
+        self.units.get(at.file)?.summary.functions.get(at.id.at())
     }
 
     pub fn class(&self, at: ClassRef) -> Option<&'a crate::ir::Class> {
         self.module(at.file)?.classes.get(at.id.at())
-    }
-
-    /// Files that must be lowered before the answers given since the last call are complete.
-    pub fn wants(&self) -> BTreeSet<FileId> {
-        std::mem::take(&mut self.wants.borrow_mut())
     }
 
     /// What a function is for: that of its file, or tests where it stands among those of a file that is not.
@@ -205,7 +201,6 @@ impl<'a> Graph<'a> {
 
     /// Drops what was worked out while callers and entry points were not known yet.
     fn forget(&mut self) {
-        self.wants = RefCell::default();
         self.types = Memo::default();
         self.reached = Memo::default();
         self.results = Memo::default();
@@ -245,23 +240,26 @@ impl<'a> Graph<'a> {
         (self.hidden.get() == before).then_some(answer)
     }
 
-    fn want(&self, file: FileId) {
+    /// The unit of a file that the question under way leads to, lowered now where it was not yet and the limit allows.
+    fn wanted(&self, file: FileId) -> Option<&'a Unit> {
+        let known = self.unit(file);
+        if known.is_some() || self.is_linking {
+            return known;
+        }
         let barrel = || {
             let path = &self.sources.get(file).path;
             path.rsplit('/').next().is_some_and(|name| name.starts_with("index."))
         };
         if self.limits.borrow().as_ref().is_some_and(|only| !only.contains(&file) && !barrel()) {
             self.hidden.set(self.hidden.get().wrapping_add(1));
-            return;
+            return None;
         }
-        self.wants.borrow_mut().insert(file);
+        self.units.lowered(self.sources, file)
     }
 
-    /// Asks for a file that matters to the question under way, whatever its limit.
+    /// Lowers a file that matters to the question under way, whatever its limit.
     pub fn ask(&self, file: FileId) {
-        if !self.units.contains_key(&file) {
-            self.wants.borrow_mut().insert(file);
-        }
+        self.units.lowered(self.sources, file);
     }
 
     /// What makes a function an entry point; empty where nothing does.
@@ -354,7 +352,7 @@ impl<'a> Graph<'a> {
 
     fn find_heirs(&self) -> BTreeMap<ClassRef, Vec<ClassRef>> {
         let mut heirs: BTreeMap<ClassRef, Vec<ClassRef>> = BTreeMap::new();
-        for (file, unit) in self.units {
+        for (file, unit) in &self.linked {
             for (at, class) in unit.module.classes.iter().enumerate() {
                 let heir = ClassRef { file: *file, id: crate::ir::ClassId::of(at) };
                 if class.kind == ClassKind::Alias {
