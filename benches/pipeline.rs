@@ -11,6 +11,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use tokendrift::config::{Config, column_from_flag};
 use tokendrift::graph::{Graph, Unit, Units};
+use tokendrift::probe::Options;
 use tokendrift::rules::Rules;
 use tokendrift::schema::Schema;
 use tokendrift::source::{FileId, SourceSet};
@@ -97,7 +98,8 @@ fn request() -> Request {
         inputs: Vec::new(),
         config: config(),
         jobs: None,
-        database: None,
+        databases: Vec::new(),
+        probe: Options::default(),
         baseline: None,
         today: tokendrift::contract::Day::default(),
     }

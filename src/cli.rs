@@ -10,6 +10,7 @@ mod explain;
 mod inputs;
 mod interrupt;
 mod output;
+mod probe;
 mod reference;
 mod suppressions;
 mod terminal;
@@ -68,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&args, &streams),
         Command::Baseline(command) => baseline::run(&command, &streams),
         Command::Suppressions(args) => suppressions::run(&args, &streams),
+        Command::Probe(args) => probe::run(&args, &streams),
         Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => Ok(completions(shell)),
     };

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Baseline, Config};
 use crate::contract::{Day, Facts, Judgement};
 use crate::graph::{Graph, Unit, Units};
-use crate::probe::{ColumnProbe, Outcome, SecretUrl};
+use crate::probe::{ColumnProbe, Options, Probed, Target};
 use crate::provenance::ColumnTrace;
 use crate::report::Report;
 use crate::schema::Schema;
@@ -48,7 +48,9 @@ pub struct Request {
     pub config: Config,
     /// Threads; `None`: as many as the machine has.
     pub jobs: Option<usize>,
-    pub database: Option<SecretUrl>,
+    /// Databases to hold against the code.
+    pub databases: Vec<Target>,
+    pub probe: Options,
     /// Findings to mark as known.
     pub baseline: Option<Baseline>,
     /// For suppressions that expire.
@@ -63,6 +65,8 @@ pub struct Audit {
     pub schema: Schema,
     pub traces: Vec<ColumnTrace>,
     pub probes: Vec<ColumnProbe>,
+    /// What people should know about how it ran.
+    pub warnings: Vec<String>,
     pub judgement: Judgement,
     /// Of all stages, sorted, each once.
     pub gaps: Vec<Gap>,
@@ -123,7 +127,7 @@ pub fn audit(request: Request) -> Result<Audit, Error> {
 }
 
 fn run(request: Request) -> Result<Audit, Error> {
-    let Request { root, inputs, config, database, baseline, today, .. } = request;
+    let Request { root, inputs, config, databases, probe: options, baseline, today, .. } = request;
     let mut clock = Clock::start();
 
     let rules = rules::load(&config.rules)?;
@@ -151,7 +155,7 @@ fn run(request: Request) -> Result<Audit, Error> {
     };
     clock.lap("trace");
 
-    let probes = database.map_or_else(Vec::new, |url| asked(&url, &config, &schema));
+    let Probed { columns: probes, warnings } = probe::probe(&databases, &config, &options);
     clock.lap("probe");
 
     let mut judgement = contract::judge(&Facts {
@@ -182,6 +186,7 @@ fn run(request: Request) -> Result<Audit, Error> {
         schema,
         traces,
         probes,
+        warnings,
         judgement,
         gaps: gaps.into_iter().collect(),
         files_lowered,
@@ -189,14 +194,6 @@ fn run(request: Request) -> Result<Audit, Error> {
         below_repository: discover::below_repository(&root),
         timings: clock.laps,
         sources,
-    })
-}
-
-/// The live part. A database that cannot be asked has no answer for any column, which every report says.
-fn asked(url: &SecretUrl, config: &Config, schema: &Schema) -> Vec<ColumnProbe> {
-    probe::probe(url, config, schema).unwrap_or_else(|error| {
-        let failed = |column| ColumnProbe { column, outcome: Outcome::Failed(error.to_string()) };
-        schema.columns.iter().map(|column| failed(column.config)).collect()
     })
 }
 

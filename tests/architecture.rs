@@ -20,7 +20,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("sites", &["source", "ir", "rules", "summary", "graph", "schema"]),
     ("provenance", &["source", "ir", "rules", "summary", "graph", "schema", "sites"]),
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
-    ("probe", &["config", "schema"]),
+    ("probe", &["config"]),
     ("contract", &["source", "rules", "config", "schema", "provenance", "probe"]),
     ("report", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
 ];
@@ -32,7 +32,7 @@ const ROOTS: &[&str] = &["src/lib.rs", "src/main.rs", "src/cli"];
 const PLACES: &[(&[&str], &[&str], &str)] = &[
     (
         &["std::fs", "fs::", "File::open", "read_dir"],
-        &["src/discover/", "src/config/", "src/rules/load.rs", "src/probe/sqlite.rs", "src/main.rs", "src/cli"],
+        &["src/discover/", "src/config/", "src/rules/load.rs", "src/probe/session/sqlite.rs", "src/main.rs", "src/cli"],
         "only discovery, configuration, rule packs and the probe (its database) read files",
     ),
     (

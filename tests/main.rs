@@ -10,6 +10,7 @@ mod formats;
 mod generated;
 mod inputs;
 mod literate;
+mod probe_faults;
 mod probes;
 mod readme;
 mod rust_text;

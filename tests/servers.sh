@@ -10,7 +10,7 @@
 #   PG_PRIMARY, PG_STANDBY, PG_POOLER, MARIADB   URLs of the owner of database `app`, over TCP, password PASSWORD
 #   PG_ADMIN, PG_STANDBY_ADMIN, MARIADB_ADMIN    URLs of the superusers, over TCP
 #   PG_SOCKET_DIR, PG_PORT, MARIADB_SOCKET       for psql and mariadb; PG_BIN: PostgreSQL's own programs
-#   SERVERS_CA                                   the certificate that the servers' TLS certificate is signed with (its own)
+#   SERVERS_CA                                   the certificate of the authority that signed the servers' certificate
 set -euo pipefail
 
 readonly PASSWORD=canary-password-7f3a9c
@@ -62,8 +62,14 @@ primary=$(free_port) standby=$(free_port) pooler=$(free_port) maria=$(free_port)
 private postgres "$dir/pg"
 private mysql "$dir/maria"
 chmod 755 "$dir/pg" "$dir/maria"
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
-  -keyout "$dir/key.pem" -out "$dir/cert.pem" >"$dir/openssl.log" 2>&1 || failed "openssl"
+# A certificate authority of its own: strict clients take no authority's certificate for a server's.
+make_certificates() {
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=tests -keyout "$dir/ca-key.pem" -out "$dir/ca.pem" &&
+    openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout "$dir/key.pem" -out "$dir/request.pem" &&
+    openssl x509 -req -in "$dir/request.pem" -CA "$dir/ca.pem" -CAkey "$dir/ca-key.pem" -CAcreateserial -days 2 -out "$dir/cert.pem" \
+      -extfile <(echo "subjectAltName = DNS:localhost, IP:127.0.0.1")
+}
+make_certificates >"$dir/openssl.log" 2>&1 || failed "openssl made no certificates"
 for user in postgres:pg mysql:maria; do
   cp "$dir/key.pem" "$dir/${user#*:}/key.pem"
   cp "$dir/cert.pem" "$dir/${user#*:}/cert.pem"
@@ -161,7 +167,7 @@ declare -A variables=(
   [MARIADB]="mysql://app:$PASSWORD@127.0.0.1:$maria/app"
   [MARIADB_ADMIN]="mysql://admin:$PASSWORD@127.0.0.1:$maria/app"
   [MARIADB_SOCKET]="$dir/maria/socket"
-  [SERVERS_CA]="$dir/cert.pem"
+  [SERVERS_CA]="$dir/ca.pem"
   [PASSWORD]="$PASSWORD"
 )
 if [[ $# -gt 0 ]]; then

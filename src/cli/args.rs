@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Baseline(BaselineCommand),
     /// List every comment that puts findings aside; exit 1 where one is no good.
     Suppressions(InputArgs),
+    /// Ask the databases alone, without the code.
+    Probe(Box<ProbeArgs>),
     /// Print what a check or a rule pack is about.
     Explain(ExplainArgs),
     /// Print a completion script for a shell.
@@ -147,6 +149,73 @@ pub(crate) struct BaselineArgs {
     /// the configuration.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) baseline: Option<PathBuf>,
+}
+
+// No `Debug`: the database's URL must not be printed.
+#[derive(Args)]
+#[command(after_help = EXIT_CODES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(crate) struct ProbeArgs {
+    /// The configuration; without this, the nearest tokendrift.toml from here up to the repository's root.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_config")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Look for no configuration.
+    #[arg(long)]
+    pub(crate) no_config: bool,
+
+    /// Ask about this column alone (repeatable); what the configuration says of it holds. Needs no configuration.
+    #[arg(long = "column", value_name = "TABLE.COLUMN", value_parser = column_from_flag)]
+    pub(crate) columns: Vec<Column>,
+
+    /// The database; without this, every [[database]] of the configuration. It is only read.
+    #[arg(long, value_name = "URL", env = "TOKENDRIFT_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+
+    /// Print the statements that would be run, with the planner's estimates, and look at no row.
+    #[arg(long, conflicts_with = "grants")]
+    pub(crate) plan: bool,
+
+    /// Print SQL for a view without any value of the columns, and a role that may read it alone.
+    #[arg(long)]
+    pub(crate) grants: bool,
+
+    /// How to count; without this, the cheapest way that decides.
+    #[arg(long, value_enum, value_name = "METHOD")]
+    pub(crate) method: Option<CountMethod>,
+
+    /// Refuse a server that takes writes.
+    #[arg(long)]
+    pub(crate) require_replica: bool,
+
+    #[arg(long, value_enum, default_value_t = ProbeFormat::Table)]
+    pub(crate) format: ProbeFormat,
+
+    /// Write the result to this file, all at once, instead of to stdout.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Nothing on stderr but errors and what is incomplete.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CountMethod {
+    /// Look at every row, a big table in chunks.
+    Exact,
+    /// Look at rows drawn at random.
+    Sample,
+    /// Look at no row, only at what the server knows already.
+    Statistics,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProbeFormat {
+    /// For people.
+    Table,
+    /// For scripts.
+    Json,
 }
 
 #[derive(Args)]

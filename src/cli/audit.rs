@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use tokendrift::config::{self, Baseline, Config};
 use tokendrift::contract::{Finding, Level};
-use tokendrift::probe::{Outcome, SecretUrl};
+use tokendrift::probe::{ColumnProbe, Outcome, SecretUrl, Target};
 use tokendrift::provenance::Origin;
 use tokendrift::report::{self, Format, Report};
 use tokendrift::{Audit, Request};
 
 use crate::cli::args::{AuditArgs, FailOn, FormatName};
-use crate::cli::inputs::{self, setting, variable};
+use crate::cli::inputs::{self, setting};
+use crate::cli::interrupt::Asking;
 use crate::cli::output::{Output, Sink};
 use crate::cli::terminal::{Streams, note};
 use crate::cli::{Exit, Ran, reference};
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let (quiet, verbose) = (args.input.quiet, args.input.verbose);
     let sinks = sinks(args)?;
     let mut request = inputs::request(&args.input)?;
-    request.database = database(args, &request.config, streams)?;
+    request.databases = targets(&request.config, args.database_url.as_deref(), streams)?;
     let config = &request.config;
     let fail_on = setting(args.fail_on.map(FailOn::level), "TOKENDRIFT_FAIL_ON", Level::of, config.fail_on)?;
     let number = |text: &str| text.parse().ok();
@@ -32,13 +33,20 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let progress = streams.progress("auditing", quiet);
     request.baseline = baseline(args, &request)?;
     let asked = started.elapsed();
+    let asking = (!request.databases.is_empty()).then(Asking::start);
     let audit = tokendrift::audit(request).map_err(|error| error.to_string())?;
+    drop(asking);
     drop(progress);
     let audited = started.elapsed();
 
     if verbose {
         for gap in &audit.gaps {
             note(&format!("{}:{}: {}", gap.path, gap.line, gap.why));
+        }
+    }
+    if !quiet {
+        for warning in &audit.warnings {
+            streams.warning(warning);
         }
     }
     let report = audit.report(None);
@@ -100,22 +108,31 @@ fn sinks(args: &AuditArgs) -> Result<Vec<(FormatName, Sink)>, String> {
     Ok(sinks)
 }
 
-fn database(args: &AuditArgs, config: &Config, streams: &Streams) -> Result<Option<SecretUrl>, String> {
+/// The databases to ask: the one named on the command line, on the terms of the first `[[database]]`, or every `[[database]]` whose
+/// environment variable is set.
+pub(crate) fn targets(config: &Config, url: Option<&str>, streams: &Streams) -> Result<Vec<Target>, String> {
+    // An empty variable is one that is not set.
+    let given = |url: &str| !url.trim().is_empty();
+    if let Some(url) = url.filter(|url| given(url)) {
+        let url = SecretUrl::parse(url).map_err(|error| error.to_string())?;
+        return Ok(vec![Target::new(url, config.databases.first())]);
+    }
     // What an unset variable or secret leaves behind: nothing to ask, but somebody meant to.
-    if args.database_url.as_ref().is_some_and(|url| url.trim().is_empty()) {
-        streams.warning("no database is asked: the database URL given is empty");
+    if url.is_some() {
+        streams.warning("the database URL given is empty");
     }
-    let url = args.database_url.clone().filter(|url| !url.trim().is_empty()).or_else(|| configured_url(config));
-    for database in config.databases.iter().filter(|_| url.is_none()) {
+    let mut targets = Vec::new();
+    for database in &config.databases {
         let (name, variable) = (&database.name, &database.url_env);
-        streams.warning(&format!("database {name} is not asked: the environment variable {variable} is not set"));
+        let Some(url) = crate::cli::inputs::variable(variable) else {
+            let why = format!("the environment variable {variable} is not set");
+            streams.warning(&format!("database {name} is not asked: {why}"));
+            continue;
+        };
+        let url = SecretUrl::parse(&url).map_err(|error| format!("database {name}: {error}"))?;
+        targets.push(Target::new(url, Some(database)));
     }
-    url.as_deref().map(SecretUrl::parse).transpose().map_err(|error| error.to_string())
-}
-
-/// The URL of the first `[[database]]` whose environment variable is set.
-fn configured_url(config: &Config) -> Option<String> {
-    config.databases.iter().find_map(|database| variable(&database.url_env))
+    Ok(targets)
 }
 
 /// What is known already: from a file, or from a revision.
@@ -143,12 +160,7 @@ fn exit(report: &Report, fail_on: Level, incomplete: bool) -> Exit {
 /// Why the run did not see everything that it was asked to see.
 fn incomplete(report: &Report, max_unknown: Option<usize>) -> Vec<String> {
     let mut why = Vec::new();
-    for probe in report.probes {
-        if let Outcome::Failed(reason) = &probe.outcome {
-            let column = report.config.columns.get(probe.column).map(config::Column::name).unwrap_or_default();
-            why.push(format!("the database has no answer for {column}: {reason}"));
-        }
-    }
+    why.extend(unanswered(report.config, report.probes));
     let sites = report.traces.iter().flat_map(|trace| &trace.sites);
     let unknown =
         sites.flat_map(|site| &site.paths).filter(|path| path.meaning.origins().contains(&Origin::Unknown)).count();
@@ -156,6 +168,21 @@ fn incomplete(report: &Report, max_unknown: Option<usize>) -> Vec<String> {
         why.push(format!(
             "on {unknown} code paths the written value could not be told, more than --max-unknown {limit}"
         ));
+    }
+    why
+}
+
+/// What the databases were asked and did not answer.
+pub(crate) fn unanswered(config: &Config, probes: &[ColumnProbe]) -> Vec<String> {
+    let mut why = Vec::new();
+    for probe in probes {
+        let column = config.columns.get(probe.column).map(config::Column::name).unwrap_or_default();
+        match &probe.outcome {
+            Outcome::Failed(reason) => why.push(format!("{} has no answer for {column}: {reason}", probe.database)),
+            Outcome::Counted(counts) => {
+                why.extend(counts.incomplete.iter().map(|reason| format!("{}: {column}: {reason}", probe.database)));
+            }
+        }
     }
     why
 }

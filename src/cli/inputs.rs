@@ -7,6 +7,7 @@ use tokendrift::Request;
 use tokendrift::config::{self, Config};
 use tokendrift::contract::Day;
 use tokendrift::discover::common_root;
+use tokendrift::probe::Options;
 
 use crate::cli::args::InputArgs;
 use crate::cli::terminal::note;
@@ -27,7 +28,16 @@ pub(crate) fn request(args: &InputArgs) -> Result<Request, String> {
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let jobs = args.jobs.map(usize::from);
-    let request = Request { root, inputs, config, jobs, database: None, baseline: None, today: Day::of_unix(now) };
+    let request = Request {
+        root,
+        inputs,
+        config,
+        jobs,
+        databases: Vec::new(),
+        probe: Options::default(),
+        baseline: None,
+        today: Day::of_unix(now),
+    };
     if args.verbose {
         tell(&request);
     }

@@ -1,4 +1,4 @@
-//! What is to be gone when the process ends early: temporary files, and the program that fills them.
+//! What is to be gone when the process ends early: temporary files, the program that fills them, statements on a server.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -13,9 +14,13 @@ use signal_hook::iterator::Signals;
 struct State {
     temporary: BTreeSet<PathBuf>,
     child: Option<Child>,
+    /// Whether databases are being asked, which cancel their statements themselves.
+    asks: bool,
+    /// Whether the process is about to end.
+    ending: bool,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { temporary: BTreeSet::new(), child: None });
+static STATE: Mutex<State> = Mutex::new(State { temporary: BTreeSet::new(), child: None, asks: false, ending: false });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -32,8 +37,41 @@ pub(crate) fn watch() {
     });
 }
 
+/// How long statements on a server may take to be cancelled.
+const CANCELLING: Duration = Duration::from_secs(2);
+
+/// While this is there, an interrupt leaves the probe a moment to cancel what it runs on servers.
+#[derive(Debug)]
+pub(crate) struct Asking(());
+
+impl Asking {
+    pub(crate) fn start() -> Self {
+        state().asks = true;
+        Self(())
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let ending = {
+            let mut state = state();
+            state.asks = false;
+            state.ending
+        };
+        // What follows would report an interrupted run as an incomplete one.
+        while ending {
+            std::thread::park();
+        }
+    }
+}
+
 #[expect(clippy::exit, reason = "an interrupt ends the process wherever it is")]
 fn end(signal: i32) {
+    let start = Instant::now();
+    state().ending = true;
+    while state().asks && start.elapsed() < CANCELLING {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     // Held to the end, so that nothing new becomes temporary.
     let mut state = state();
     if let Some(child) = &mut state.child {

@@ -42,7 +42,8 @@ pub(crate) fn baseline(reference: &str, today: &Request) -> Result<Baseline, Str
         inputs: inputs.clone(),
         config,
         jobs: today.jobs,
-        database: None,
+        databases: Vec::new(),
+        probe: today.probe.clone(),
         baseline: None,
         today: today.today,
     };

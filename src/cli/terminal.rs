@@ -85,6 +85,23 @@ impl Streams {
     }
 }
 
+impl Streams {
+    /// A bar on stderr for rows that are counted: how many, how fast, how long it will still take. Only on a terminal.
+    pub(crate) fn counting(&self, quiet: bool) -> Progress {
+        if quiet || !self.stderr_is_terminal || self.dumb {
+            return Progress(None);
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let template = "{spinner} {msg} {bar:24} {human_pos} of about {human_len} rows, {per_sec}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message("asking");
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Progress(Some(bar))
+    }
+}
+
 /// A line on stderr.
 pub(crate) fn note(message: &str) {
     let message = without_urls(message);
@@ -93,6 +110,18 @@ pub(crate) fn note(message: &str) {
 }
 
 pub(crate) struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    /// What moves the bar: the table, the rows counted, and about how many there are.
+    pub(crate) fn watch(&self) -> Option<impl Fn(&str, u64, u64) + Send + Sync + 'static> {
+        let bar = self.0.clone()?;
+        Some(move |table: &str, rows, of| {
+            bar.set_message(table.to_owned());
+            bar.set_length(of);
+            bar.set_position(rows);
+        })
+    }
+}
 
 impl Drop for Progress {
     fn drop(&mut self) {

@@ -73,7 +73,7 @@ fn the_flags_are_consistent() {
 fn commands_and_values_that_do_not_work_are_not_there() {
     for args in [
         &["audit", "--format", "xml"][..],
-        &["probe"],
+        &["probe", "--plan", "--grants"],
         &["baseline"],
         &["audit", "--baseline", "x", "--baseline-ref", "main"],
         &["audit", "--jobs", "0"],

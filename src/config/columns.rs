@@ -2,7 +2,7 @@
 
 use crate::config::{Column, ConfigError};
 
-/// A column named on the command line: `TABLE.COLUMN`, or with the schema before, which is dropped. Each part may be
+/// A column named on the command line: `TABLE.COLUMN`, or with the schema before. Each part may be
 /// quoted as in SQL (`"Account"."refreshToken"`).
 pub fn column_from_flag(name: &str) -> Result<Column, ConfigError> {
     let parts = split(name);
@@ -15,7 +15,12 @@ pub fn column_from_flag(name: &str) -> Result<Column, ConfigError> {
         return Err(wrong());
     }
     match parts.as_slice() {
-        [.., table, column] => Ok(Column { table: table.clone(), column: column.clone(), ..Column::default() }),
+        [before @ .., table, column] => Ok(Column {
+            schema: before.last().cloned(),
+            table: table.clone(),
+            column: column.clone(),
+            ..Column::default()
+        }),
         _ => Err(wrong()),
     }
 }

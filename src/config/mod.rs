@@ -185,6 +185,8 @@ impl StoredForm {
 /// A tracked column.
 #[derive(Clone, Debug, Default)]
 pub struct Column {
+    /// The schema before the table's name, where one was written; only databases are asked by it.
+    pub schema: Option<String>,
     pub table: String,
     pub column: String,
     pub contract: Option<Contract>,
@@ -223,6 +225,8 @@ pub struct Cohort {
     pub name: String,
     /// A column or SQL expression.
     pub by: String,
+    /// Whether `by` is a date of which the month counts (`every = "month"`).
+    pub is_monthly: bool,
     /// Cohort value -> substrings of the route or name of an entry point.
     pub path: Vec<(String, Vec<String>)>,
     pub line: u32,

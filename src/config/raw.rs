@@ -49,6 +49,7 @@ pub(crate) struct Column {
 pub(crate) struct Cohort {
     pub(crate) name: Option<Spanned<String>>,
     pub(crate) by: Option<Spanned<String>>,
+    pub(crate) every: Option<Spanned<String>>,
     /// Cohort value -> a string or a list of strings.
     #[serde(default)]
     pub(crate) path: BTreeMap<String, Spanned<toml::Value>>,

@@ -163,6 +163,12 @@ pub static TABLES: &[Table] = &[
                 ..KEY
             },
             Key {
+                name: "every",
+                example: "\"month\"",
+                text: "`month`: `by` is a date, and its month splits the rows: does the share of NULLs fall with recent logins?",
+                ..KEY
+            },
+            Key {
                 name: "path",
                 kind: Kind::Entries,
                 example: "{ web = \"web\", mobile = [\"mobile\", \"app\"] }",

@@ -107,8 +107,9 @@ impl Place<'_> {
         let typed = whole.get_ref();
         let table = self.required("[[column]]", whole, "table", typed.table.as_ref(), "users")?;
         let column = self.required("[[column]]", whole, "column", typed.column.as_ref(), "access_token")?;
-        // A schema before the table's name is dropped: nothing else in a report carries one.
-        let table = columns::split(table).pop().filter(|name| !name.trim().is_empty()).ok_or_else(|| {
+        // The schema is for the database alone: nothing else in a report carries one.
+        let mut parts = columns::split(table);
+        let table = parts.pop().filter(|name| !name.trim().is_empty()).ok_or_else(|| {
             self.origin.error(whole.span().start, format!("`{table}` is no table's name: write table = \"users\""))
         })?;
         let contract = typed.contract.as_ref().map(|word| self.contract(word)).transpose()?;
@@ -139,6 +140,7 @@ impl Place<'_> {
             cohorts.push(resolved);
         }
         Ok(Column {
+            schema: parts.pop().filter(|name| !name.trim().is_empty()),
             table,
             column: column.to_owned(),
             contract,
@@ -193,7 +195,13 @@ impl Place<'_> {
         for (value, names) in values {
             path.push((value.clone(), self.one_or_many(value, names)?));
         }
-        Ok(Cohort { name: name.to_owned(), by: by.to_owned(), path, line: self.origin.line(whole.span().start) })
+        let is_monthly = match &typed.every {
+            None => false,
+            Some(every) if every.get_ref() == "month" => true,
+            Some(every) => return Err(self.error(every, unknown("value of `every`", every.get_ref(), &["month"]))),
+        };
+        let line = self.origin.line(whole.span().start);
+        Ok(Cohort { name: name.to_owned(), by: by.to_owned(), is_monthly, path, line })
     }
 
     fn one_or_many(&self, key: &str, value: &Spanned<Value>) -> Result<Vec<String>, ConfigError> {

@@ -138,6 +138,7 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         default: None,
     };
     let column = Column {
+        schema: None,
         table: "users".into(),
         column: "access_token".into(),
         contract: None,
@@ -230,6 +231,7 @@ impl Bench {
         self.column().cohorts.push(Cohort {
             name: "client".into(),
             by: "signup_client".into(),
+            is_monthly: false,
             path: parts.iter().map(|(value, part, ..)| ((*value).into(), vec![(*part).into()])).collect(),
             line: 9,
         });
@@ -238,13 +240,13 @@ impl Bench {
             value: Some((*value).into()),
             rows: *rows,
             nulls: *nulls,
-            empty: 0,
+            ..CohortCounts::default()
         };
         let cohorts: Vec<CohortCounts> = parts.iter().map(count).collect();
         let rows = cohorts.iter().map(|cohort| cohort.rows).sum();
         let nulls = cohorts.iter().map(|cohort| cohort.nulls).sum();
-        let counts = Counts { rows, nulls, empty: 0, cohorts };
-        self.probes = vec![ColumnProbe { column: 0, outcome: Outcome::Counted(counts) }];
+        let counts = Counts { rows, nulls, empty: 0, table_rows: rows, cohorts, ..Counts::default() };
+        self.probes = vec![ColumnProbe { column: 0, database: "replica".into(), outcome: Outcome::Counted(counts) }];
         self
     }
 

@@ -44,15 +44,18 @@ impl<'a> Case<'a> {
         self.config.and_then(|config| config.contract)
     }
 
-    pub(crate) fn probe(&self) -> Option<&'a ColumnProbe> {
-        self.facts.probes.iter().find(|probe| probe.column == self.column.config)
+    /// One a database.
+    pub(crate) fn probes(&self) -> impl Iterator<Item = &'a ColumnProbe> {
+        let column = self.column.config;
+        self.facts.probes.iter().filter(move |probe| probe.column == column)
     }
 
+    /// Of the first database that has any.
     pub(crate) fn counts(&self) -> Option<&'a Counts> {
-        match &self.probe()?.outcome {
+        self.probes().find_map(|probe| match &probe.outcome {
             Outcome::Counted(counts) => Some(counts),
             Outcome::Failed(_) => None,
-        }
+        })
     }
 
     /// The column's declarations, one a model.

@@ -3,8 +3,8 @@
 use crate::contract::case::Case;
 use crate::contract::{
     Anchor, Finding, Level, Related, Standing, contract_broken, contract_undeclared, decision_missing, discarded_token,
-    form_drift, live_contradiction, live_incomplete, missing_write, null_overwrite, path_drift, schema_contract,
-    stale_relogin, suppression, unknown_value, unread_column, unwritten_column,
+    form_drift, live_contradiction, live_incomplete, missing_write, null_overwrite, orphaned_tokens, path_drift,
+    schema_contract, stale_relogin, suppression, unknown_value, unread_column, unwritten_column,
 };
 
 /// A rule that findings are reported under.
@@ -63,6 +63,7 @@ pub static CHECKS: &[Check] = &[
     live_incomplete::CHECK,
     missing_write::CHECK,
     null_overwrite::CHECK,
+    orphaned_tokens::CHECK,
     path_drift::CHECK,
     schema_contract::CHECK,
     stale_relogin::CHECK,

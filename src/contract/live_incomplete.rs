@@ -16,10 +16,18 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    let Some(Outcome::Failed(why)) = case.probe().map(|probe| &probe.outcome) else { return };
     let Some(at) = case.anchor() else { return };
-    let message = format!("{} could not be counted in the database: {why}", case.name);
-    findings.push(CHECK.finding(case, at, ("", "incomplete"), message, Vec::new()));
+    for probe in case.probes() {
+        let why = match &probe.outcome {
+            Outcome::Failed(why) => why,
+            Outcome::Counted(counts) => match &counts.incomplete {
+                Some(why) => why,
+                None => continue,
+            },
+        };
+        let message = format!("{} could not be counted in database {}: {why}", case.name, probe.database);
+        findings.push(CHECK.finding(case, at.clone(), (&probe.database, "incomplete"), message, Vec::new()));
+    }
 }
 
 #[cfg(test)]
@@ -33,7 +41,7 @@ mod tests {
     fn a_failed_count_is_reported_with_its_reason() {
         let mut bench = bench();
         let outcome = Outcome::Failed("no column `acess_token` in users".into());
-        bench.probes = vec![ColumnProbe { column: 0, outcome }];
+        bench.probes = vec![ColumnProbe { column: 0, database: "replica".into(), outcome }];
         assert_eq!(bench.lines(INCOMPLETE), [3]);
         assert!(bench.findings(INCOMPLETE)[0].message.contains("`acess_token`"));
     }

@@ -34,6 +34,7 @@ mod live_contradiction;
 mod live_incomplete;
 mod missing_write;
 mod null_overwrite;
+mod orphaned_tokens;
 mod path_drift;
 mod schema_contract;
 mod stale_relogin;

@@ -9,7 +9,7 @@ use crate::config::Cohort;
 use crate::contract::case::Case;
 use crate::contract::practice::{Practice, Stance};
 use crate::contract::{Expected, Prediction, PredictionOutcome};
-use crate::probe::Counts;
+use crate::probe::{Counts, wilson};
 use crate::provenance::{EntryPoint, Origin};
 use crate::rules::Operation;
 use crate::source::Gap;
@@ -135,9 +135,27 @@ fn outcome(case: &Case<'_>, expected: Expected, counts: &Counts, cohort: &str, v
         Expected::Filled => (row.rows - nulls, revokes(case)),
         Expected::Open => return PredictionOutcome::NoEvidence,
     };
+    if let Some(effective) = row.effective {
+        return sampled(bearing_out, row.rows, effective, excused);
+    }
     if bearing_out == row.rows {
         PredictionOutcome::Confirmed
     } else if row.rows >= ENOUGH_ROWS && bearing_out < row.rows.div_ceil(2) && !excused {
+        PredictionOutcome::Contradicted
+    } else {
+        PredictionOutcome::NoEvidence
+    }
+}
+
+/// A sample speaks by its interval: it confirms where no row that was drawn is otherwise and few others can be, it contradicts where
+/// surely fewer than half of all rows bear the prediction out.
+fn sampled(bearing_out: u64, rows: u64, effective: f64, excused: bool) -> PredictionOutcome {
+    const FEW: f64 = 0.05;
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    let [low, high] = wilson(bearing_out as f64 / rows as f64, effective);
+    if bearing_out == rows && low >= 1.0 - FEW {
+        PredictionOutcome::Confirmed
+    } else if high < 0.5 && rows >= ENOUGH_ROWS && !excused {
         PredictionOutcome::Contradicted
     } else {
         PredictionOutcome::NoEvidence
@@ -153,6 +171,7 @@ fn revokes(case: &Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::contract::bench::{Bench, bench, path};
+    use crate::probe::Outcome;
 
     type Told = Vec<(String, Expected, PredictionOutcome)>;
 
@@ -227,6 +246,23 @@ mod tests {
     fn null_in_a_filled_cohort_contradicts_nothing_where_a_logout_clears_the_column() {
         let bench = drifted().update(30, vec![path("logout", "null").revokes()]).cohorts(&[("app", "mobile", 40, 39)]);
         assert_eq!(told(&bench), [("app".into(), Expected::Filled, PredictionOutcome::NoEvidence)]);
+    }
+
+    #[test]
+    fn a_sample_contradicts_and_confirms_by_its_interval() {
+        let outcomes = |effective, web, app| {
+            let mut bench = drifted().cohorts(&[("web", "/web", 400, web), ("app", "mobile", 400, app)]);
+            if let Outcome::Counted(counts) = &mut bench.probes[0].outcome {
+                counts.cohorts.iter_mut().for_each(|cohort| cohort.effective = Some(effective));
+            }
+            let told = told(&bench);
+            (told[0].2, told[1].2)
+        };
+        assert_eq!(outcomes(300.0, 400, 0), (PredictionOutcome::Confirmed, PredictionOutcome::Confirmed));
+        // The same rows, but drawn together: they could be all that there are of their kind.
+        assert_eq!(outcomes(10.0, 400, 0), (PredictionOutcome::NoEvidence, PredictionOutcome::NoEvidence));
+        assert_eq!(outcomes(300.0, 100, 300), (PredictionOutcome::Contradicted, PredictionOutcome::Contradicted));
+        assert_eq!(outcomes(10.0, 150, 250), (PredictionOutcome::NoEvidence, PredictionOutcome::NoEvidence));
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl Tree {
         units.lower(&sources, sources.iter().map(|(id, _)| id));
         let rules = rules::load(&[]).unwrap();
         let column = Column {
+            schema: None,
             table: "users".to_owned(),
             column: "token".to_owned(),
             contract: None,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::mysql::MySqlDatabaseError;
+
 /// Why a database could not be asked at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
@@ -9,7 +11,7 @@ pub enum ProbeError {
     #[error("the database URL cannot be used: {0}")]
     Url(&'static str),
     #[error(
-        "{shown}: only sqlite is supported by this build; write the URL as sqlite:PATH, for example sqlite:data/app.db"
+        "{shown}: this kind of database is not supported; supported are postgres://, mysql:// (MariaDB too) and sqlite:PATH"
     )]
     Unsupported { shown: String },
     #[error("{shown}: there is no such file (relative paths start in the folder that tokendrift runs in)")]
@@ -20,6 +22,8 @@ pub enum ProbeError {
     Special { shown: String },
     #[error("{shown}: {trouble}")]
     Database { shown: String, trouble: Trouble },
+    #[error("{shown}: this server takes writes, and the configuration says `require-replica`; name a read replica")]
+    Primary { shown: String },
     #[error("the system gives no resources to run the probe (threads or memory are used up)")]
     Runtime,
 }
@@ -49,6 +53,33 @@ pub enum Trouble {
     Refused,
     #[error("the database could not be asked (error code {0})")]
     Other(i32),
+    #[error("no connection: nothing answers there, or not in time")]
+    Unreachable,
+    #[error("the server refused the user or the password")]
+    Credentials,
+    #[error("the server has no database of that name, or the user may not connect to it")]
+    NoDatabase,
+    #[error("the server has no connection to spare")]
+    Busy,
+    #[error("no TLS connection as the URL asks for it (sslmode, sslrootcert)")]
+    Tls,
+    #[error("the TLS mode in the URL is not known; known are disable, prefer, require, verify-ca and verify-full")]
+    TlsMode,
+    #[error("the connection was lost; the server was stopped or closed it")]
+    Lost,
+    #[error(
+        "the standby cancelled the statement in favour of its replay, and did so again when it was repeated; try again when \
+         there is less to replay"
+    )]
+    Conflict,
+    #[error("a lock of another session was in the way; try again later")]
+    Blocked,
+    #[error("the server did not take the time limits or the read-only mode of the session, so nothing was run")]
+    Unlimited,
+    #[error("interrupted")]
+    Interrupted,
+    #[error("a stored value made the server's own functions fail")]
+    Data,
 }
 
 impl Trouble {
@@ -71,6 +102,60 @@ impl Trouble {
             11 => Self::Damaged,
             26 => Self::NotADatabase,
             _ => Self::Other(code),
+        }
+    }
+}
+
+impl Trouble {
+    /// From a failed attempt to connect, whatever the server.
+    pub(crate) fn of_connecting(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Self::Tls,
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => Self::Tls,
+            sqlx::Error::Database(inner) => match inner.try_downcast_ref::<MySqlDatabaseError>() {
+                Some(_) => Self::of_mysql(error),
+                None => Self::of_postgres(error),
+            },
+            _ => Self::Unreachable,
+        }
+    }
+
+    /// From PostgreSQL's SQLSTATE, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    pub(crate) fn of_postgres(error: &sqlx::Error) -> Self {
+        let sqlx::Error::Database(error) = error else { return Self::Lost };
+        let Some(code) = error.code() else { return Self::Refused };
+        match code.as_ref() {
+            // `canceling statement due to conflict with recovery`
+            "40001" | "40P01" => Self::Conflict,
+            "57014" => Self::OutOfTime,
+            "55P03" => Self::Blocked,
+            "42501" => Self::Denied,
+            "3D000" | "08P01" => Self::NoDatabase,
+            "53300" => Self::Busy,
+            code => match &code[..2.min(code.len())] {
+                "28" => Self::Credentials,
+                "08" | "57" => Self::Lost,
+                "22" => Self::Data,
+                _ => Self::Refused,
+            },
+        }
+    }
+
+    /// From MySQL's and MariaDB's error numbers, see <https://mariadb.com/docs/server/reference/error-codes>.
+    pub(crate) fn of_mysql(error: &sqlx::Error) -> Self {
+        let sqlx::Error::Database(error) = error else { return Self::Lost };
+        let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() else { return Self::Refused };
+        match error.number() {
+            1969 | 3024 | 1317 => Self::OutOfTime,
+            1205 => Self::Blocked,
+            1213 => Self::Conflict,
+            1142 | 1143 | 1227 | 1356 | 1370 => Self::Denied,
+            1044 | 1049 => Self::NoDatabase,
+            1045 | 1698 => Self::Credentials,
+            1040 | 1203 | 1226 => Self::Busy,
+            1053 | 1927 | 2006 | 2013 | 4031 => Self::Lost,
+            1267 | 1292 | 1366 | 1406 | 3854 => Self::Data,
+            _ => Self::Refused,
         }
     }
 }

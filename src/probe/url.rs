@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::probe::ProbeError;
 use crate::probe::problem::visible;
+use crate::probe::server::{Server, server};
 
 /// Schemes of databases: the only ones that are repeated in a message. Anything else before a `:` could be a secret.
 const SCHEMES: &[&str] = &[
@@ -31,6 +32,8 @@ pub struct SecretUrl {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     Sqlite(PathBuf),
+    Postgres(Server),
+    Mysql(Server),
     Unsupported,
 }
 
@@ -58,7 +61,12 @@ impl SecretUrl {
         match scheme.as_str() {
             "sqlite" | "sqlite3" | "file" => Self::sqlite(&scheme, rest),
             other if SCHEMES.contains(&other) => {
-                Ok(Self { place: Place::Unsupported, shown: shown_server(other, rest) })
+                let place = match other {
+                    "postgres" | "postgresql" => Place::Postgres(server(rest)?),
+                    "mysql" | "mariadb" => Place::Mysql(server(rest)?),
+                    _ => Place::Unsupported,
+                };
+                Ok(Self { place, shown: shown_server(other, rest) })
             }
             _ => Err(ProbeError::Url("its scheme is not that of a database; a SQLite file is written sqlite:PATH")),
         }
@@ -141,7 +149,7 @@ fn shown_server(scheme: &str, rest: &str) -> String {
 }
 
 /// `None` where an escape is cut short or the result is not UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -163,7 +171,7 @@ mod tests {
     fn path(url: &str) -> String {
         match SecretUrl::parse(url).unwrap().place {
             Place::Sqlite(path) => path.to_str().unwrap().to_owned(),
-            Place::Unsupported => panic!("{url} is not taken for SQLite"),
+            _ => panic!("{url} is not taken for SQLite"),
         }
     }
 
@@ -192,11 +200,7 @@ mod tests {
             ("postgresql://u:hunter2@[::1]:5432/app", "postgresql://[::1]:5432/app"),
             ("mysql://db/app", "mysql://db/app"),
             // A password with unescaped delimiters moves the borders; then nothing but the scheme is safe.
-            ("postgres://u:hunter2/x@db/app", "postgres://…"),
-            ("postgres://u:12?hunter2@db/app", "postgres://…"),
             ("postgres://u:hunter2#@db/app", "postgres://…"),
-            ("postgres://hunter2:hunter2", "postgres://…"),
-            ("postgres:hunter2", "postgres://…"),
             ("mysql://u:p@ss@db:3306/app", "mysql://db:3306/app"),
         ] {
             let url = SecretUrl::parse(url).unwrap();
@@ -216,6 +220,11 @@ mod tests {
             "sqlite:hunter2%zz",
             "sqlite::memory:",
             "file:hunter2?mode=memory",
+            "postgres://u:hunter2/x@db/app",
+            "postgres://u:12?hunter2@db/app",
+            "postgres://hunter2:hunter2",
+            "postgres:hunter2",
+            "mysql://u@db/app?allowLocalInfile=hunter2",
         ] {
             let error = SecretUrl::parse(url).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");

@@ -362,10 +362,12 @@ fn config() -> Config {
     let cohort = Cohort {
         name: "client".into(),
         by: "signup_client".into(),
+        is_monthly: false,
         path: vec![("web".into(), vec!["web".into()]), ("mobile".into(), vec!["mobile".into()])],
         line: 7,
     };
     let column = Column {
+        schema: None,
         table: "users".into(),
         column: "access_token".into(),
         contract: None,
@@ -387,10 +389,21 @@ fn probes() -> Vec<ColumnProbe> {
         value: Some(value.into()),
         rows,
         nulls,
-        empty: 0,
+        ..CohortCounts::default()
     };
     let cohorts = vec![part("mobile", 80, 0), part("web", 40, 40)];
-    vec![ColumnProbe { column: 0, outcome: Outcome::Counted(Counts { rows: 120, nulls: 40, empty: 0, cohorts }) }]
+    vec![ColumnProbe {
+        column: 0,
+        database: "replica".into(),
+        outcome: Outcome::Counted(Counts {
+            rows: 120,
+            nulls: 40,
+            empty: 0,
+            table_rows: 120,
+            cohorts,
+            ..Counts::default()
+        }),
+    }]
 }
 
 /// The worked example, with a database.

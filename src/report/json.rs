@@ -5,9 +5,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::contract::{Change, Expected, Finding, Level, Prediction, PredictionOutcome, Related, Standing, Verdict};
-use crate::probe::{Counts, Outcome};
+use crate::contract::{Change, Finding, Level, Related, Standing, Verdict};
+use crate::probe::Outcome;
 use crate::provenance::{EntryPoint, MissingWrite, Origin, Path, ReadSite, Step, WriteSite};
+use crate::report::live_json::{LiveOut, live};
 use crate::report::mask::shown_default;
 use crate::report::stream::{Each, pretty};
 use crate::report::{ColumnView, Report, column_name, form_word, operation_word};
@@ -117,35 +118,6 @@ struct ReadOut<'a> {
     line: u32,
     function: &'a str,
     kind: &'static str,
-}
-
-#[derive(Serialize)]
-struct LiveOut<'a> {
-    rows: u64,
-    nulls: u64,
-    empty: u64,
-    method: &'static str,
-    /// Of the share of NULLs; `None` without rows.
-    interval: Option<[f64; 2]>,
-    cohorts: Vec<CohortOut<'a>>,
-    predictions: Vec<PredictionOut<'a>>,
-}
-
-#[derive(Serialize)]
-struct CohortOut<'a> {
-    name: &'a str,
-    value: Option<&'a str>,
-    rows: u64,
-    nulls: u64,
-    empty: u64,
-}
-
-#[derive(Serialize)]
-struct PredictionOut<'a> {
-    cohort: &'a str,
-    value: &'a str,
-    expected: &'static str,
-    outcome: &'static str,
 }
 
 #[derive(Serialize)]
@@ -343,49 +315,6 @@ fn missing<'a>(report: &Report<'a>, missing: &'a MissingWrite) -> MissingOut<'a>
 fn read<'a>(report: &Report<'a>, read: &'a ReadSite) -> ReadOut<'a> {
     let (file, line) = report.place(read.span);
     ReadOut { file, line, function: &read.function, kind: read.kind.word() }
-}
-
-fn live<'a>(counts: &'a Counts, verdict: Option<&'a Verdict>) -> LiveOut<'a> {
-    let predictions = verdict.map_or(&[][..], |verdict| &verdict.predictions);
-    let cohorts = counts.cohorts.iter().map(|part| CohortOut {
-        name: &part.name,
-        value: part.value.as_deref(),
-        rows: part.rows,
-        nulls: part.nulls,
-        empty: part.empty,
-    });
-    LiveOut {
-        rows: counts.rows,
-        nulls: counts.nulls,
-        empty: counts.empty,
-        method: "exact",
-        interval: share(counts.nulls, counts.rows).map(|share| [share, share]),
-        cohorts: cohorts.collect(),
-        predictions: predictions.iter().map(prediction).collect(),
-    }
-}
-
-/// Between 0 and 1, to the sixth digit; no share of nothing.
-fn share(part: u64, whole: u64) -> Option<f64> {
-    let millionths = (u128::from(part) * 1_000_000).checked_div(u128::from(whole))?;
-    u32::try_from(millionths).ok().map(|millionths| f64::from(millionths) / 1e6)
-}
-
-fn prediction(prediction: &Prediction) -> PredictionOut<'_> {
-    PredictionOut {
-        cohort: &prediction.cohort,
-        value: &prediction.value,
-        expected: match prediction.expected {
-            Expected::Null => "null",
-            Expected::Filled => "filled",
-            Expected::Open => "open",
-        },
-        outcome: match prediction.outcome {
-            PredictionOutcome::Confirmed => "confirmed",
-            PredictionOutcome::Contradicted => "contradicted",
-            PredictionOutcome::NoEvidence => "no-evidence",
-        },
-    }
 }
 
 fn verdict<'a>(report: &Report<'a>, verdict: Option<&'a Verdict>) -> VerdictOut<'a> {

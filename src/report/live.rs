@@ -2,6 +2,7 @@
 
 use crate::contract::{Expected, Prediction, PredictionOutcome, Verdict};
 use crate::probe::{CohortCounts, Counts, Outcome};
+use crate::report::figures;
 use crate::report::lines::{clean, count};
 
 /// Cohort values that are listed without a prediction.
@@ -14,6 +15,7 @@ pub(crate) fn sentences(outcome: &Outcome, verdict: Option<&Verdict>) -> Vec<Str
         Outcome::Failed(why) => return vec![format!("not counted: {}", clean(why))],
     };
     let mut out = vec![whole(counts)];
+    out.extend(figures::method(counts));
     let predictions = verdict.map_or(&[][..], |verdict| &verdict.predictions);
     out.extend(predictions.iter().map(|prediction| predicted(prediction, counts)));
     let is_predicted = |part: &&CohortCounts| {
@@ -26,6 +28,7 @@ pub(crate) fn sentences(outcome: &Outcome, verdict: Option<&Verdict>) -> Vec<Str
     if rest.len() > SHOWN {
         out.push(format!("and {} more cohort values: --format json lists all", rest.len() - SHOWN));
     }
+    out.extend(figures::rest(counts));
     out
 }
 
@@ -111,7 +114,7 @@ mod tests {
     }
 
     fn part(value: &str, rows: u64, nulls: u64) -> CohortCounts {
-        CohortCounts { name: "client".into(), value: Some(value.into()), rows, nulls, empty: 0 }
+        CohortCounts { name: "client".into(), value: Some(value.into()), rows, nulls, ..CohortCounts::default() }
     }
 
     fn prediction(value: &str, expected: Expected, outcome: PredictionOutcome) -> Prediction {
@@ -125,6 +128,7 @@ mod tests {
             nulls: 41,
             empty: 0,
             cohorts: vec![part("cli", 1, 1), part("mobile", 80, 0), part("web", 40, 40)],
+            ..Counts::default()
         };
         let verdict = Verdict {
             predictions: vec![
@@ -149,14 +153,14 @@ mod tests {
     #[test]
     fn empty_texts_that_count_as_null_are_said() {
         let web = CohortCounts { empty: 1, ..part("web", 2, 1) };
-        let counts = Counts { rows: 2, nulls: 1, empty: 1, cohorts: vec![web] };
+        let counts = Counts { rows: 2, nulls: 1, empty: 1, cohorts: vec![web], ..Counts::default() };
         let prediction = prediction("web", Expected::Null, PredictionOutcome::Confirmed);
         assert_eq!(predicted(&prediction, &counts), "web must be NULL: 1 of 2 rows is, 1 is '' (confirmed)");
     }
 
     #[test]
     fn an_empty_table_and_a_failure_are_no_shares() {
-        let nothing = Counts { rows: 0, nulls: 0, empty: 0, cohorts: Vec::new() };
+        let nothing = Counts::default();
         assert_eq!(sentences(&Outcome::Counted(nothing), None), ["no rows, so the data says nothing"]);
         assert_eq!(sentences(&Outcome::Failed("no table".into()), None), ["not counted: no table"]);
     }

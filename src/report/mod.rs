@@ -13,18 +13,22 @@
 
 mod accepted;
 mod excerpt;
+mod figures;
 mod github;
 mod gitlab;
 mod json;
 mod lines;
 mod live;
+mod live_json;
 mod markdown;
 mod mask;
+mod probe;
 mod sarif;
 mod stream;
 mod table;
 
 pub use accepted::{baseline, suppressions};
+pub use probe::{ProbeReport, plan, probe_json, probe_text};
 
 use std::io;
 
@@ -105,7 +109,10 @@ impl<'a> Report<'a> {
             tracked,
             trace: traces.iter().find(|trace| trace.column.0 == rank),
             verdict: judgement.verdicts.get(rank),
-            probe: probes.iter().find(|probe| probe.column == tracked.config).map(|probe| &probe.outcome),
+            probe: {
+                let own = || probes.iter().filter(|probe| probe.column == tracked.config).map(|probe| &probe.outcome);
+                own().find(|outcome| matches!(outcome, Outcome::Counted(_))).or_else(|| own().next())
+            },
         })
     }
 

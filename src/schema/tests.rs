@@ -26,6 +26,7 @@ fn config(columns: &[&str]) -> Config {
     let column = |name: &&str| {
         let (table, column) = name.rsplit_once('.').unwrap();
         Column {
+            schema: None,
             table: table.to_owned(),
             column: column.to_owned(),
             contract: None,

@@ -6,11 +6,11 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::config::{Cohort, Column, Config, Database};
-use crate::probe::{Counts, Outcome, ProbeError, SecretUrl, probe};
-use crate::schema::{Schema, TrackedColumn};
+use crate::probe::session::Session;
+use crate::probe::{ColumnProbe, Counts, Deadline, Options, Outcome, SecretUrl, Target, probe};
 
 fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 async fn execute(file: &Path, sql: &str) -> SqliteConnection {
@@ -32,39 +32,24 @@ fn database(sql: &str) -> (TempDir, String) {
 /// Table, column, and its cohorts by name and expression.
 type Asked<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
-fn config(columns: &[Asked]) -> (Config, Schema) {
+fn config(columns: &[Asked]) -> Config {
     let mut config = Config::default();
-    let mut schema = Schema::default();
-    for (at, (table, column, cohorts)) in columns.iter().enumerate() {
+    for (table, column, cohorts) in columns {
         let cohorts = cohorts.iter().map(|(name, by)| Cohort {
             name: (*name).into(),
             by: (*by).into(),
+            is_monthly: false,
             path: Vec::new(),
             line: 1,
         });
         config.columns.push(Column {
             table: (*table).into(),
             column: (*column).into(),
-            contract: None,
-            decision: None,
-            decision_exists: None,
-            form: None,
             cohorts: cohorts.collect(),
-            line: None,
-            contract_line: None,
-            decision_line: None,
             ..Column::default()
         });
-        schema.columns.push(TrackedColumn {
-            table: (*table).into(),
-            column: (*column).into(),
-            config: at,
-            bindings: Vec::new(),
-            nullable: None,
-            default: None,
-        });
     }
-    (config, schema)
+    config
 }
 
 fn with_budget(config: &mut Config, milliseconds: u64) {
@@ -77,16 +62,19 @@ fn with_budget(config: &mut Config, milliseconds: u64) {
     });
 }
 
+fn run(url: &str, config: &Config) -> Vec<ColumnProbe> {
+    let target = Target::new(SecretUrl::parse(url).unwrap(), config.databases.first());
+    probe(&[target], config, &Options::default()).columns
+}
+
 fn ask(url: &str, columns: &[Asked]) -> Vec<Outcome> {
-    let (config, schema) = config(columns);
-    let probes = probe(&SecretUrl::parse(url).unwrap(), &config, &schema).unwrap();
+    let probes = run(url, &config(columns));
     assert_eq!(probes.iter().map(|probe| probe.column).collect::<Vec<_>>(), (0..columns.len()).collect::<Vec<_>>());
     probes.into_iter().map(|probe| probe.outcome).collect()
 }
 
 fn refusal(url: &str) -> String {
-    let (config, schema) = config(&[("users", "access_token", &[])]);
-    probe(&SecretUrl::parse(url).unwrap(), &config, &schema).unwrap_err().to_string()
+    failed(&ask(url, &[("users", "access_token", &[])])[0]).to_owned()
 }
 
 fn counted(outcome: &Outcome) -> &Counts {
@@ -112,11 +100,14 @@ fn cohorts(counts: &Counts) -> Vec<String> {
     counts.cohorts.iter().map(line).collect()
 }
 
+/// Each of five users thirty times, so that no cohort is too small to be told.
 const USERS: &str = "
     CREATE TABLE users (id INTEGER PRIMARY KEY, access_token TEXT, refresh_token TEXT, signup_client TEXT, created_at TEXT);
-    INSERT INTO users (access_token, refresh_token, signup_client, created_at) VALUES
-      (NULL, 'r1', 'web', '2024-01-03'), (NULL, NULL, 'web', '2024-02-03'), ('t1', '', 'mobile', '2024-01-09'),
-      ('t2', 'r2', 'mobile', '2024-02-01'), ('', 'r3', NULL, '2024-02-01');
+    WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 30)
+    INSERT INTO users (access_token, refresh_token, signup_client, created_at) SELECT u.* FROM n, (
+      SELECT NULL, 'r1', 'web', '2024-01-03' UNION ALL SELECT NULL, NULL, 'web', '2024-02-03' UNION ALL
+      SELECT 't1', '', 'mobile', '2024-01-09' UNION ALL SELECT 't2', 'r2', 'mobile', '2024-02-01' UNION ALL
+      SELECT '', 'r3', NULL, '2024-02-01') u;
     CREATE TABLE orders (id INTEGER);";
 
 #[test]
@@ -130,20 +121,20 @@ fn rows_nulls_and_empty_values_are_counted_whole_and_by_cohort() {
         ],
     );
     let access = counted(&outcomes[0]);
-    assert_eq!((access.rows, access.nulls, access.empty), (5, 2, 1));
+    assert_eq!((access.rows, access.nulls, access.empty), (150, 60, 30));
     assert_eq!(
         cohorts(access),
         [
-            "client=NULL: 1/0/1",
-            "client=mobile: 2/0/0",
-            "client=web: 2/2/0",
-            "month=2024-01: 2/1/0",
-            "month=2024-02: 3/1/1"
+            "client=NULL: 30/0/30",
+            "client=mobile: 60/0/0",
+            "client=web: 60/60/0",
+            "month=2024-01: 60/30/0",
+            "month=2024-02: 90/30/30"
         ]
     );
     let refresh = counted(&outcomes[1]);
-    assert_eq!((refresh.rows, refresh.nulls, refresh.empty), (5, 1, 1));
-    assert_eq!(cohorts(refresh), ["client=NULL: 1/0/0", "client=mobile: 2/0/1", "client=web: 2/1/0"]);
+    assert_eq!((refresh.rows, refresh.nulls, refresh.empty), (150, 30, 30));
+    assert_eq!(cohorts(refresh), ["client=NULL: 30/0/0", "client=mobile: 60/0/30", "client=web: 60/30/0"]);
 }
 
 #[test]
@@ -160,12 +151,13 @@ fn an_empty_table_has_no_rows_with_and_without_cohorts() {
 fn names_that_need_quotes_and_labels_that_are_bytes_are_counted() {
     let (_folder, url) = database(
         "CREATE TABLE \"odd \"\"one\" (\"to'ken\" TEXT, \"order\" BLOB);
-         INSERT INTO \"odd \"\"one\" VALUES (NULL, x'ff1b41'), ('x', x'ff1b41');",
+         WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 20)
+         INSERT INTO \"odd \"\"one\" SELECT CASE WHEN x % 2 = 0 THEN 'x' END, x'ff1b41' FROM n;",
     );
     let outcomes = ask(&url, &[("odd \"one", "to'ken", &[("o", "order")])]);
     let counts = counted(&outcomes[0]);
-    assert_eq!((counts.rows, counts.nulls), (2, 1));
-    assert_eq!(cohorts(counts), ["o=\u{fffd}A: 2/1/0"]);
+    assert_eq!((counts.rows, counts.nulls), (20, 10));
+    assert_eq!(cohorts(counts), ["o=\u{fffd}A: 20/10/0"]);
 }
 
 #[test]
@@ -182,7 +174,7 @@ fn a_missing_table_or_column_names_the_closest_and_costs_the_others_nothing() {
     );
     assert_eq!(failed(&outcomes[0]), "the database has no table `user`; did you mean `users`?");
     assert_eq!(failed(&outcomes[1]), "table `users` has no column `acces_token`; did you mean `access_token`?");
-    assert_eq!(counted(&outcomes[2]).rows, 5);
+    assert_eq!(counted(&outcomes[2]).rows, 150);
     assert_eq!(failed(&outcomes[3]), "the database has no table `sessions`; it has orders, users");
 }
 
@@ -234,8 +226,8 @@ fn what_is_no_database_is_refused_with_a_reason() {
     assert!(refusal(&url("notes.txt")).contains("not a SQLite database"));
     assert!(!refusal(&url("notes.txt")).contains("hunter2"));
     assert!(refusal(&url("short")).contains("not a SQLite database"));
-    let server = refusal("postgres://u:hunter2@db/app");
-    assert!(server.starts_with("postgres://db/app: only sqlite is supported by this build"), "{server}");
+    let server = refusal("mongodb://u:hunter2@db/app");
+    assert!(server.starts_with("mongodb://db/app: this kind of database is not supported"), "{server}");
 }
 
 #[test]
@@ -251,13 +243,12 @@ fn an_empty_file_is_a_database_without_tables() {
 #[test]
 fn a_locked_database_is_told_within_the_budget() {
     let (folder, url) = database(USERS);
-    let (mut config, schema) = config(&[("users", "access_token", &[])]);
+    let mut config = config(&[("users", "access_token", &[])]);
     with_budget(&mut config, 400);
     let lock = block(execute(&folder.path().join("app.db"), "BEGIN EXCLUSIVE"));
     let start = Instant::now();
-    let error = probe(&SecretUrl::parse(&url).unwrap(), &config, &schema).unwrap_err();
-    assert!(matches!(error, ProbeError::Database { .. }), "{error}");
-    assert!(error.to_string().contains("locked by another process"), "{error}");
+    let probes = run(&url, &config);
+    assert!(failed(&probes[0].outcome).contains("locked by another process"), "{probes:?}");
     assert!(start.elapsed() < Duration::from_secs(5));
     drop(lock);
 }
@@ -268,10 +259,10 @@ fn a_spent_budget_keeps_what_was_counted_and_says_so_for_the_rest() {
         "CREATE TABLE a (token TEXT); INSERT INTO a VALUES (NULL);
          CREATE VIEW b AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT NULL AS token FROM n;",
     );
-    let (mut config, schema) = config(&[("a", "token", &[]), ("b", "token", &[])]);
+    let mut config = config(&[("a", "token", &[]), ("b", "token", &[])]);
     with_budget(&mut config, 300);
     let start = Instant::now();
-    let probes = probe(&SecretUrl::parse(&url).unwrap(), &config, &schema).unwrap();
+    let probes = run(&url, &config);
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(counted(&probes[0].outcome).nulls, 1);
     assert!(failed(&probes[1].outcome).starts_with("table `b`: not counted within 300 ms; out of time"));
@@ -285,19 +276,60 @@ fn the_file_is_opened_so_that_nothing_can_be_written() {
     ask(&url, &[("users", "access_token", &[("client", "signup_client")])]);
     assert_eq!(std::fs::read(&file).unwrap(), before);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    let error = block(async {
-        let deadline = crate::probe::Deadline::of(&Config::default());
-        let mut connection = crate::probe::sqlite::open(&file, "x", deadline).await.unwrap();
-        sqlx::query("UPDATE users SET access_token = 'x'").execute(&mut connection).await.unwrap_err()
+    let url = SecretUrl::parse(&url).unwrap();
+    let deadline = Deadline::after(Duration::from_secs(5));
+    let refused = block(async {
+        let mut session = Session::open(&url, deadline).await.unwrap_or_else(|error| panic!("{error}"));
+        session.ask("UPDATE users SET access_token = 'x' RETURNING 1").await.unwrap_err()
     });
-    assert!(error.to_string().contains("readonly"), "{error}");
+    assert_ne!(refused, crate::probe::Trouble::OutOfTime);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
 }
 
 #[test]
 fn a_database_in_wal_mode_is_read_while_a_writer_holds_it() {
     let (folder, url) = database(USERS);
     let writer =
-        block(execute(&folder.path().join("app.db"), "PRAGMA journal_mode = WAL; INSERT INTO users (id) VALUES (99)"));
-    assert_eq!(counted(&ask(&url, &[("users", "access_token", &[])])[0]).rows, 6);
+        block(execute(&folder.path().join("app.db"), "PRAGMA journal_mode = WAL; INSERT INTO users (id) VALUES (999)"));
+    assert_eq!(counted(&ask(&url, &[("users", "access_token", &[])])[0]).rows, 151);
     drop(writer);
+}
+
+#[test]
+fn cohorts_of_few_rows_are_told_as_one() {
+    let (_folder, url) = database(
+        "CREATE TABLE t (token TEXT, mail TEXT);
+         WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 60)
+         INSERT INTO t SELECT NULL, CASE WHEN x > 20 THEN 'many' ELSE x || '@example.org' END FROM n;",
+    );
+    let outcomes = ask(&url, &[("t", "token", &[("mail", "mail")])]);
+    assert_eq!(cohorts(counted(&outcomes[0])), ["mail=many: 40/40/0", "mail=(other): 20/20/0"]);
+}
+
+#[test]
+fn the_shapes_of_values_are_counted_and_no_value_is_told() {
+    let (_folder, url) = database(
+        "CREATE TABLE t (token TEXT);
+         INSERT INTO t VALUES (NULL), (''), ('null'), ('eyJhbGciOi.eyJzdWIi.c2ln'), ('$2b$10$abcdefghijklmnopqrstuv'),
+           ('0123456789abcdef0123456789abcdef'), ('f81d4fae-7dec-11d0-a765-00a0c91e6bf6'), ('vault:v1:AAAA'), ('plain'), ('plain');",
+    );
+    let outcomes = ask(&url, &[("t", "token", &[])]);
+    let counts = counted(&outcomes[0]);
+    let shapes = counts.shapes.as_ref().unwrap();
+    let told: Vec<String> = shapes.rows.iter().map(|(shape, rows)| format!("{} {rows}", shape.word())).collect();
+    assert_eq!(told, ["jwt 1", "uuid 1", "hex-hash 1", "password-hash 1", "encrypted 1", "other 3"]);
+    assert_eq!((counts.null_text, counts.duplicates.map(|shared| (shared.values, shared.rows))), (1, Some((1, 2))));
+}
+
+#[test]
+fn tokens_of_inactive_and_missing_users_are_counted() {
+    let (_folder, url) = database(
+        "PRAGMA foreign_keys = OFF; CREATE TABLE users (id INTEGER PRIMARY KEY, is_active INTEGER NOT NULL);
+         CREATE TABLE sessions (token TEXT, user_id INTEGER REFERENCES users (id));
+         INSERT INTO users VALUES (1, 1), (2, 0);
+         INSERT INTO sessions VALUES ('a', 1), ('b', 2), ('c', 3), (NULL, 3);",
+    );
+    let outcomes = ask(&url, &[("sessions", "token", &[])]);
+    let orphans = counted(&outcomes[0]).orphans.clone().unwrap();
+    assert_eq!((orphans.tokens, orphans.gone, orphans.inactive), (3, 1, 1));
 }

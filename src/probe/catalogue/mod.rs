@@ -1,0 +1,119 @@
+//! What a database says of a table before any of its rows is looked at.
+
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use crate::probe::dialect::Dialect;
+use crate::probe::problem::{Trouble, closest, visible};
+use crate::probe::session::{Row, Session, text};
+
+/// A table, or a view.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Relation {
+    /// Its schema, or none where the connection's own is meant.
+    pub(crate) schema: Option<String>,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<Column>,
+    /// How many rows its statistics tell; `None`: they do not.
+    pub(crate) rows: Option<u64>,
+    /// Blocks of the largest part, for ranges of row addresses; 0 where there are none.
+    pub(crate) blocks: u64,
+    /// The only column of its primary key, where that is an integer.
+    pub(crate) key: Option<String>,
+    /// Whether parts of it can be drawn with `TABLESAMPLE`.
+    pub(crate) is_sampled: bool,
+    /// Whether it is what `--grants` made: its columns hold shapes, not values.
+    pub(crate) is_grant: bool,
+    /// Foreign keys of one column: the column, and the table and column that it leads to.
+    pub(crate) references: Vec<Reference>,
+    /// Triggers on it and routines, with the columns whose names their bodies hold.
+    pub(crate) mentions: Vec<Mention>,
+}
+
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) nullable: bool,
+    pub(crate) has_default: bool,
+    pub(crate) is_generated: bool,
+    /// The share of NULLs in the statistics, and how many rows they were made from.
+    pub(crate) null_share: Option<(f64, u64)>,
+    /// Whether the user may read it.
+    pub(crate) is_readable: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) column: String,
+    /// As it stands behind `FROM`.
+    pub(crate) table: String,
+    /// Its plain name.
+    pub(crate) table_name: String,
+    pub(crate) key: String,
+    pub(crate) columns: Vec<(String, String)>,
+}
+
+/// Something in the database that names the table or column.
+#[derive(Clone, Debug)]
+pub(crate) struct Mention {
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+    /// Its text, in lower case; never shown.
+    pub(crate) body: String,
+}
+
+impl Relation {
+    pub(crate) fn from(&self, dialect: Dialect) -> String {
+        let name = dialect.quoted(&self.name);
+        self.schema.as_ref().map_or(name.clone(), |schema| format!("{}.{name}", dialect.quoted(schema)))
+    }
+
+    /// A column, first by its very name.
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        let exact = self.columns.iter().find(|column| column.name == name);
+        exact.or_else(|| self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)))
+    }
+}
+
+/// Looks a table up by its name as configured.
+///
+/// # Errors
+/// Why there is nothing to count, with the closest names where there is no such table.
+pub(crate) async fn relation(session: &mut Session, schema: Option<&str>, table: &str) -> Result<Relation, Missing> {
+    let found = match session.dialect {
+        Dialect::Postgres { .. } => postgres::relation(session, schema, table).await,
+        Dialect::Mysql { .. } => mysql::relation(session, schema, table).await,
+        Dialect::Sqlite => sqlite::relation(session, table).await,
+    }?;
+    if let Some(relation) = found {
+        return Ok(relation);
+    }
+    let sql = match session.dialect {
+        Dialect::Postgres { .. } => postgres::TABLES,
+        Dialect::Mysql { .. } => mysql::TABLES,
+        Dialect::Sqlite => sqlite::TABLES,
+    };
+    let names: Vec<String> = session.ask(sql).await?.iter().map(|row| text(row, 0)).collect();
+    Err(Missing::Table(format!("the database has no table `{}`{}", visible(table), closest(table, &names, "table"))))
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Missing {
+    /// In whole words.
+    Table(String),
+    Trouble(Trouble),
+}
+
+impl From<Trouble> for Missing {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+/// `'t'` or `1`
+fn is_true(row: &Row, at: usize) -> bool {
+    matches!(text(row, at).as_str(), "t" | "true" | "1" | "YES")
+}

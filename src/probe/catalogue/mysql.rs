@@ -1,0 +1,98 @@
+//! MySQL's and MariaDB's `information_schema`; columns that the user may not read are not in it.
+
+use crate::probe::catalogue::{Column, Mention, Reference, Relation, is_true};
+use crate::probe::problem::Trouble;
+use crate::probe::session::{Session, count, text};
+
+pub(crate) const TABLES: &str =
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1 LIMIT 20000";
+
+pub(crate) async fn relation(
+    session: &mut Session,
+    schema: Option<&str>,
+    table: &str,
+) -> Result<Option<Relation>, Trouble> {
+    let dialect = session.dialect;
+    let name = dialect.literal(table);
+    let schema = schema.map_or_else(|| "DATABASE()".to_owned(), |schema| dialect.literal(schema));
+    // Where the database has only the view that `--grants` made, that is what may be read.
+    let sql = format!(
+        "SELECT table_name, table_schema, table_type, table_rows FROM information_schema.tables \
+         WHERE LOWER(table_name) = LOWER({name}) AND table_schema = {schema} \
+         OR LOWER(table_name) = LOWER(CONCAT('tokendrift_', {name})) AND table_schema = {schema} \
+         ORDER BY LENGTH(table_name), table_name = {name} DESC LIMIT 1"
+    );
+    let found = session.ask(&sql).await?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let name = text(row, 0);
+    let is_view = text(row, 2).eq_ignore_ascii_case("VIEW");
+    let mut relation = Relation {
+        is_grant: is_view && name.len() > table.len(),
+        schema: Some(text(row, 1)),
+        rows: row.get(3).and_then(Option::as_ref).map(|_| count(row, 3)),
+        name,
+        ..Relation::default()
+    };
+    let (own, place) = (dialect.literal(&relation.name), dialect.literal(&text(row, 1)));
+    let sql = format!(
+        "SELECT column_name, data_type, is_nullable, column_default IS NOT NULL, LENGTH(COALESCE(generation_expression, '')) > 0, \
+         column_key FROM information_schema.columns WHERE table_schema = {place} AND table_name = {own} ORDER BY ordinal_position"
+    );
+    let mut keys = Vec::new();
+    for row in session.ask(&sql).await? {
+        let kind = text(&row, 1).to_ascii_lowercase();
+        if text(&row, 5) == "PRI" {
+            keys.push((text(&row, 0), kind.ends_with("int")));
+        }
+        relation.columns.push(Column {
+            name: text(&row, 0),
+            kind,
+            nullable: is_true(&row, 2),
+            has_default: is_true(&row, 3),
+            is_generated: is_true(&row, 4),
+            is_readable: true,
+            null_share: None,
+        });
+    }
+    if let [(key, true)] = keys.as_slice() {
+        relation.key = Some(key.clone());
+    }
+    let sql = format!(
+        "SELECT k.column_name, k.referenced_table_schema, k.referenced_table_name, k.referenced_column_name \
+         FROM information_schema.key_column_usage k WHERE k.table_schema = {place} AND k.table_name = {own} \
+         AND k.referenced_table_name IS NOT NULL ORDER BY k.ordinal_position"
+    );
+    for row in session.ask(&sql).await? {
+        let (place, table) = (dialect.literal(&text(&row, 1)), dialect.literal(&text(&row, 2)));
+        let sql = format!(
+            "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = {place} AND table_name = {table} \
+             ORDER BY ordinal_position"
+        );
+        let columns = session.ask(&sql).await?.iter().map(|row| (text(row, 0), text(row, 1))).collect();
+        relation.references.push(Reference {
+            column: text(&row, 0),
+            table: format!("{}.{}", dialect.quoted(&text(&row, 1)), dialect.quoted(&text(&row, 2))),
+            table_name: text(&row, 2),
+            key: text(&row, 3),
+            columns,
+        });
+    }
+    let like = dialect.literal(&format!("%{}%", relation.name.to_lowercase()));
+    let sql = format!(
+        "SELECT 'trigger', trigger_name, LOWER(action_statement) FROM information_schema.triggers \
+         WHERE event_object_schema = {place} AND event_object_table = {own} \
+         UNION ALL SELECT 'routine', routine_name, LOWER(COALESCE(routine_definition, '')) FROM information_schema.routines \
+         WHERE routine_schema = {place} AND LOWER(routine_definition) LIKE {like} \
+         UNION ALL SELECT 'view', table_name, LOWER(view_definition) FROM information_schema.views \
+         WHERE table_schema = {place} AND LOWER(view_definition) LIKE {like} AND table_name <> {own} ORDER BY 1, 2 LIMIT 1000"
+    );
+    let kind = |row| match text(row, 0).as_str() {
+        "trigger" => "trigger",
+        "view" => "view",
+        _ => "routine",
+    };
+    let found = session.ask(&sql).await?;
+    relation.mentions =
+        found.iter().map(|row| Mention { kind: kind(row), name: text(row, 1), body: text(row, 2) }).collect();
+    Ok(Some(relation))
+}

@@ -1,0 +1,95 @@
+//! How each database writes what the statements need.
+
+/// The language of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Postgres {
+        /// `server_version_num`
+        version: u32,
+    },
+    Mysql {
+        mariadb: bool,
+    },
+    Sqlite,
+}
+
+impl Dialect {
+    /// Its name in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Postgres { .. } => "PostgreSQL",
+            Self::Mysql { mariadb: true } => "MariaDB",
+            Self::Mysql { mariadb: false } => "MySQL",
+            Self::Sqlite => "SQLite",
+        }
+    }
+
+    /// An identifier, the quote doubled inside.
+    pub(crate) fn quoted(self, name: &str) -> String {
+        let quote = if matches!(self, Self::Mysql { .. }) { '`' } else { '"' };
+        format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
+    }
+
+    /// A text that came from a configuration or a catalogue, as a literal.
+    pub(crate) fn literal(self, text: &str) -> String {
+        match self {
+            // In hexadecimal digits no server's rules for backslashes matter.
+            Self::Mysql { .. } => {
+                let digits: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+                format!("CONVERT(X'{}' USING utf8mb4)", digits.concat())
+            }
+            // `standard_conforming_strings` is set on.
+            Self::Postgres { .. } | Self::Sqlite => format!("'{}'", text.replace('\'', "''")),
+        }
+    }
+
+    /// `"users"."access_token"`: qualified, since SQLite takes a quoted name that it does not know for a string.
+    pub(crate) fn field(self, table: &str, column: &str) -> String {
+        format!("{}.{}", self.quoted(table), self.quoted(column))
+    }
+
+    /// Any expression as text.
+    pub(crate) fn as_text(self, expression: &str) -> String {
+        let kind = if matches!(self, Self::Mysql { .. }) { "CHAR" } else { "TEXT" };
+        format!("CAST({expression} AS {kind})")
+    }
+
+    /// A column of any type as the text that was stored.
+    pub(crate) fn stored_text(self, field: &str, kind: &str) -> String {
+        let field = field.to_owned();
+        let kind = kind.to_ascii_lowercase();
+        match self {
+            // Bytes as characters, those that are none as octal digits: no value is an error.
+            Self::Postgres { .. } if kind == "bytea" => format!("encode({field}, 'escape')"),
+            Self::Postgres { .. } if kind == "json" || kind == "jsonb" => format!("({field} #>> '{{}}')"),
+            Self::Mysql { mariadb: false } if kind == "json" => format!("JSON_UNQUOTE({field})"),
+            Self::Mysql { .. } | Self::Postgres { .. } if is_text(&kind) => field,
+            _ => self.as_text(&field),
+        }
+    }
+
+    /// The month of a date, as `2024-05`.
+    pub(crate) fn month(self, expression: &str) -> String {
+        match self {
+            Self::Postgres { .. } => format!("to_char({expression}, 'YYYY-MM')"),
+            Self::Mysql { .. } => format!("DATE_FORMAT({expression}, '%Y-%m')"),
+            Self::Sqlite => format!("strftime('%Y-%m', {expression})"),
+        }
+    }
+
+    /// Whether a text matches an extended regular expression, with regard to case. SQLite knows none.
+    pub(crate) fn matches(self, text: &str, pattern: &str) -> Option<String> {
+        match self {
+            Self::Postgres { .. } => Some(format!("{text} ~ '{pattern}'")),
+            Self::Mysql { mariadb: true } => Some(format!("{text} REGEXP BINARY '{pattern}'")),
+            Self::Mysql { mariadb: false } => Some(format!("REGEXP_LIKE({text}, '{pattern}', 'c')")),
+            Self::Sqlite => None,
+        }
+    }
+}
+
+fn is_text(kind: &str) -> bool {
+    ["text", "character varying", "varchar", "tinytext", "mediumtext", "longtext"]
+        .iter()
+        .any(|text| kind.starts_with(text))
+}

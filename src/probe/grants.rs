@@ -1,0 +1,98 @@
+//! A view that exposes only what is counted, and a role that may read nothing else.
+
+use crate::config::{Column, Config};
+use crate::probe::dialect::Dialect;
+use crate::probe::session::Session;
+use crate::probe::shape::{SHAPES, Shape, is_expired};
+use crate::probe::statements::group;
+use crate::probe::table::prepare;
+use crate::probe::{Deadline, Outcome, ProbeError, Target, by_table, tracked_names};
+
+/// The role that the statements make.
+const ROLE: &str = "tokendrift_probe";
+
+/// SQL for whoever owns the tables, and the columns that it does not cover, with the reason. Nothing is run.
+///
+/// # Errors
+/// When the server could not be asked for its catalogue.
+pub(crate) async fn grants(target: &Target, config: &Config) -> Result<(String, Vec<String>), ProbeError> {
+    let mut session = Session::open(&target.url, Deadline::after(target.budget)).await?;
+    let dialect = session.dialect;
+    let tracked = tracked_names(config);
+    let (mut sql, mut problems) = (vec![preamble(dialect)], Vec::new());
+    for wanted in by_table(config) {
+        let (table, failed) = prepare(&mut session, &wanted, &tracked, true).await;
+        problems.extend(failed.into_iter().filter_map(|(_, outcome)| match outcome {
+            Outcome::Failed(why) => Some(why),
+            Outcome::Counted(_) => None,
+        }));
+        let Some(table) = table else { continue };
+        let mut fields: Vec<String> = Vec::new();
+        for column in &table.counting.columns {
+            let field = dialect.field(&table.relation.name, &column.name);
+            let text = dialect.stored_text(&field, &column.kind);
+            fields.push(format!("{} AS {}", state(dialect, &field, &text), dialect.quoted(&column.name)));
+        }
+        for (_, config, _) in &table.columns {
+            fields.extend(cohort_fields(dialect, &table.relation.name, config, &tracked));
+        }
+        fields.sort();
+        fields.dedup();
+        let view = match dialect {
+            Dialect::Mysql { .. } => dialect.quoted(&format!("tokendrift_{}", table.relation.name)),
+            _ => format!("tokendrift.{}", dialect.quoted(&table.relation.name)),
+        };
+        let security = if matches!(dialect, Dialect::Mysql { .. }) { "SQL SECURITY DEFINER " } else { "" };
+        sql.push(format!(
+            "CREATE {security}VIEW {view} AS SELECT\n  {}\nFROM {};\nGRANT SELECT ON {view} TO {};\n",
+            fields.join(",\n  "),
+            table.counting.from,
+            role(dialect)
+        ));
+    }
+    session.close().await;
+    Ok((sql.concat(), problems))
+}
+
+fn role(dialect: Dialect) -> String {
+    if matches!(dialect, Dialect::Mysql { .. }) { format!("'{ROLE}'@'%'") } else { ROLE.to_owned() }
+}
+
+fn preamble(dialect: Dialect) -> String {
+    let role = role(dialect);
+    match dialect {
+        Dialect::Postgres { .. } => format!(
+            "-- Run this as the owner of the tables. Then give the role a password: \\password {ROLE}\n\
+             CREATE ROLE {role} LOGIN;\nCREATE SCHEMA tokendrift;\nGRANT USAGE ON SCHEMA tokendrift TO {role};\n"
+        ),
+        Dialect::Mysql { .. } => format!(
+            "-- Run this as the owner of the tables. Then give the user a password: ALTER USER {role} IDENTIFIED BY '...'\n\
+             CREATE USER {role} ACCOUNT LOCK;\n"
+        ),
+        Dialect::Sqlite => "-- SQLite has no roles: whoever can read the file can read all of it.\n".to_owned(),
+    }
+}
+
+/// The name of the value's shape in place of the value; NULL and '' stay.
+fn state(dialect: Dialect, field: &str, text: &str) -> String {
+    let mut arms =
+        vec![format!("CASE WHEN {field} IS NULL THEN NULL WHEN {text} = '' THEN '' WHEN {text} = 'null' THEN 'null'")];
+    for shape in SHAPES {
+        let fits = shape.test(dialect, text);
+        if let Some(expired) = is_expired(dialect, text).filter(|_| shape == Shape::Jwt) {
+            arms.push(format!("WHEN {fits} THEN CASE WHEN {expired} THEN 'expired-jwt' ELSE 'jwt' END"));
+        } else {
+            arms.push(format!("WHEN {fits} THEN '{}'", shape.word()));
+        }
+    }
+    format!("{} ELSE 'other' END", arms.join(" "))
+}
+
+fn cohort_fields(dialect: Dialect, table: &str, column: &Column, tracked: &[&str]) -> Vec<String> {
+    let fields = column.cohorts.iter().filter_map(|cohort| {
+        let expression = group(dialect, table, &cohort.by, tracked).ok()?;
+        let expression = if cohort.is_monthly { dialect.month(&expression) } else { expression };
+        Some(format!("{expression} AS {}", dialect.quoted(&cohort.name)))
+    });
+    fields.collect()
+}

@@ -1,0 +1,262 @@
+//! Parts of a table: clusters for a sample, chunks for an exact count.
+
+use crate::probe::catalogue::Relation;
+use crate::probe::dialect::Dialect;
+use crate::probe::interval::number;
+use crate::probe::problem::Trouble;
+use crate::probe::session::{Session, integer};
+use crate::probe::statements::Counting;
+
+/// Rows that a sample should have.
+const SAMPLE: u64 = 30_000;
+/// Blocks or key ranges that it should come from.
+const CLUSTERS: u64 = 300;
+/// Rows in the first chunk; the next ones are cut by the time it took.
+const FIRST_CHUNK: u64 = 50_000;
+/// The same seed draws the same rows again.
+const SEED: u64 = 42;
+
+/// Where a sample comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Clusters {
+    /// Blocks of a PostgreSQL table.
+    Blocks { percent: f64 },
+    /// Ranges of an integer key: one of `width` keys begins somewhere in each `step` keys.
+    Keys { key: String, low: i64, step: i64, width: i64, starts: Vec<i64> },
+}
+
+impl Clusters {
+    /// `None` where the table has nothing to be drawn by, or where a sample would be as large as the table.
+    pub(crate) async fn of(session: &mut Session, relation: &Relation) -> Result<Option<Self>, Trouble> {
+        if let Some(blocks) = Self::blocks(session.dialect, relation) {
+            return Ok(Some(blocks));
+        }
+        if matches!(session.dialect, Dialect::Postgres { .. }) {
+            return Ok(None);
+        }
+        let Some((key, low, high)) = bounds(session, relation).await? else { return Ok(None) };
+        Ok(Self::keys(&key, low, high, relation.rows.unwrap_or(0)))
+    }
+
+    /// Drawn by PostgreSQL itself.
+    pub(crate) fn blocks(dialect: Dialect, relation: &Relation) -> Option<Self> {
+        if !matches!(dialect, Dialect::Postgres { .. }) || !relation.is_sampled {
+            return None;
+        }
+        let rows = number(relation.rows?.max(1));
+        let blocks = number(relation.blocks.max(1));
+        let percent = (100.0 * number(SAMPLE) / rows).max(100.0 * number(CLUSTERS) / blocks);
+        (percent <= 50.0).then_some(Self::Blocks { percent })
+    }
+
+    fn keys(key: &str, low: i64, high: i64, rows: u64) -> Option<Self> {
+        let span = high.checked_sub(low)?.checked_add(1)?;
+        let clusters = i64::try_from(CLUSTERS).ok()?;
+        let step = span / clusters;
+        #[expect(clippy::cast_possible_truncation, reason = "a part of the span")]
+        let width =
+            (number(span.unsigned_abs()) * number(SAMPLE) / number(rows.max(1)) / number(CLUSTERS)).ceil() as i64;
+        if step <= 0 || width <= 0 || width * 2 > step {
+            return None;
+        }
+        let mut state = SEED;
+        let starts = (0..clusters).map(|nth| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let room = (step - width).unsigned_abs();
+            low + nth * step + i64::try_from((state >> 33) % (room + 1)).unwrap_or(0)
+        });
+        Some(Self::Keys { key: key.to_owned(), low, step, width, starts: starts.collect() })
+    }
+
+    pub(crate) fn sql(&self, counting: &Counting) -> String {
+        let part = self.part(counting);
+        let cluster = match self {
+            Self::Blocks { .. } => {
+                let table = counting.dialect.quoted(&counting.table);
+                format!("split_part({table}.ctid::text, ',', 1) || {table}.tableoid::text")
+            }
+            Self::Keys { key, low, step, .. } => {
+                let field = counting.dialect.field(&counting.table, key);
+                let division = if matches!(counting.dialect, Dialect::Mysql { .. }) { "DIV" } else { "/" };
+                format!("({field} - {low}) {division} {step}")
+            }
+        };
+        counting.sample(&part.from, part.filter.as_deref(), &cluster, true)
+    }
+
+    /// The rows of the sample.
+    pub(crate) fn part(&self, counting: &Counting) -> Part {
+        match self {
+            Self::Blocks { percent } => {
+                let from = format!("{} TABLESAMPLE SYSTEM ({percent:.6}) REPEATABLE ({SEED})", counting.from);
+                Part { from, filter: None }
+            }
+            Self::Keys { key, width, starts, .. } => {
+                let field = counting.dialect.field(&counting.table, key);
+                let ranges: Vec<String> =
+                    starts.iter().map(|start| format!("{field} BETWEEN {start} AND {}", start + width - 1)).collect();
+                Part { from: counting.from.clone(), filter: Some(ranges.join(" OR ")) }
+            }
+        }
+    }
+}
+
+/// Some rows of a table, as a statement names them.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// What stands behind `FROM`.
+    pub(crate) from: String,
+    pub(crate) filter: Option<String>,
+}
+
+impl Part {
+    pub(crate) fn whole(counting: &Counting) -> Self {
+        Self { from: counting.from.clone(), filter: None }
+    }
+
+    /// The filter behind another condition.
+    pub(crate) fn and(&self) -> String {
+        self.filter.as_ref().map_or_else(String::new, |filter| format!(" AND ({filter})"))
+    }
+}
+
+/// How a table is counted piece by piece.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunks {
+    by: By,
+    /// The first key or block that is not counted yet.
+    at: i64,
+    /// The last one.
+    end: i64,
+    size: i64,
+    is_over: bool,
+}
+
+#[derive(Clone, Debug)]
+enum By {
+    Key(String),
+    /// Row addresses of PostgreSQL, which since version 14 can be read by range.
+    Block,
+}
+
+impl Chunks {
+    pub(crate) async fn of(session: &mut Session, relation: &Relation) -> Result<Option<Self>, Trouble> {
+        if let Some((key, low, high)) = bounds(session, relation).await? {
+            return Ok(Some(Self::keys(key, low, high, relation.rows)));
+        }
+        Ok(Self::blocks(session.dialect, relation))
+    }
+
+    pub(crate) fn keys(key: String, low: i64, high: i64, rows: Option<u64>) -> Self {
+        let span = high.saturating_sub(low).saturating_add(1);
+        let rows = i64::try_from(rows.unwrap_or(0).max(1)).unwrap_or(i64::MAX);
+        let first = i64::try_from(FIRST_CHUNK).unwrap_or(1);
+        let size = (span / rows).max(1).saturating_mul(first);
+        Self { by: By::Key(key), at: low, end: high, size, is_over: false }
+    }
+
+    pub(crate) fn blocks(dialect: Dialect, relation: &Relation) -> Option<Self> {
+        let Dialect::Postgres { version: 140_000.. } = dialect else { return None };
+        if relation.blocks == 0 {
+            return None;
+        }
+        // Rows may be added meanwhile: the last chunk is open.
+        let end = i64::try_from(relation.blocks).ok()?;
+        Some(Self { by: By::Block, at: 0, end, size: 1000, is_over: false })
+    }
+
+    /// The condition of the next chunk; `None` behind the last.
+    pub(crate) fn filter(&self, counting: &Counting) -> Option<String> {
+        if self.is_over {
+            return None;
+        }
+        let to = self.at.saturating_add(self.size);
+        Some(match &self.by {
+            By::Key(key) => {
+                let field = counting.dialect.field(&counting.table, key);
+                format!("{field} BETWEEN {} AND {}", self.at, to.saturating_sub(1).min(self.end))
+            }
+            By::Block => {
+                let field = format!("{}.ctid", counting.dialect.quoted(&counting.table));
+                let from = format!("{field} >= '({},0)'::tid", self.at);
+                if to > self.end { from } else { format!("{from} AND {field} < '({to},0)'::tid") }
+            }
+        })
+    }
+
+    /// After a chunk that took `time` of what it should take.
+    pub(crate) fn next(&mut self, time: f64) {
+        let to = self.at.saturating_add(self.size);
+        self.is_over = to > self.end;
+        self.at = to;
+        let factor = (1.0 / time.max(1e-3)).clamp(0.25, 4.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a size, not an amount")]
+        let size = (self.size as f64 * factor) as i64;
+        self.size = size.max(1);
+    }
+
+    /// Cuts the chunk smaller; whether that was possible.
+    pub(crate) fn shrink(&mut self) -> bool {
+        let can = self.size >= 64;
+        self.size /= 4;
+        can
+    }
+}
+
+/// The least and the greatest key; `None` without an integer key or without rows.
+async fn bounds(session: &mut Session, relation: &Relation) -> Result<Option<(String, i64, i64)>, Trouble> {
+    let Some(key) = &relation.key else { return Ok(None) };
+    let answer = session.ask(&bounds_sql(session.dialect, relation, key)).await?;
+    let found = answer.first().and_then(|row| Some((integer(row, 0)?, integer(row, 1)?)));
+    Ok(found.map(|(low, high)| (key.clone(), low, high)))
+}
+
+/// Answered from the ends of the key's index.
+pub(crate) fn bounds_sql(dialect: Dialect, relation: &Relation, key: &str) -> String {
+    let field = dialect.field(&relation.name, key);
+    let from = relation.from(dialect);
+    // Each in a query of its own: SQLite reads the whole table for both at once.
+    format!("SELECT (SELECT min({field}) FROM {from}), (SELECT max({field}) FROM {from})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_every_key_once_whatever_they_take() {
+        let counting = Counting {
+            dialect: Dialect::Sqlite,
+            from: "\"t\"".into(),
+            table: "t".into(),
+            columns: Vec::new(),
+            groups: Vec::new(),
+            is_view: false,
+        };
+        let mut chunks = Chunks::keys("id".into(), -7, 200_000, Some(100_000));
+        let mut next = -7;
+        let mut times = [0.1, 8.0, 1.0, 0.0].into_iter().cycle();
+        while let Some(filter) = chunks.filter(&counting) {
+            let numbers: Vec<i64> = filter.split(' ').filter_map(|word| word.parse().ok()).collect();
+            assert_eq!((numbers.len(), numbers[0]), (2, next), "{filter}");
+            next = numbers[1] + 1;
+            chunks.next(times.next().unwrap());
+        }
+        assert_eq!(next, 200_001);
+    }
+
+    #[test]
+    fn a_sample_has_a_range_in_every_part_of_the_keys() {
+        let Some(Clusters::Keys { low, step, width, starts, .. }) = Clusters::keys("id", 1, 3_000_000, 3_000_000)
+        else {
+            panic!("no clusters")
+        };
+        assert_eq!((starts.len(), width), (300, 100));
+        for (nth, start) in starts.iter().enumerate() {
+            let begin = low + step * i64::try_from(nth).unwrap();
+            assert!(*start >= begin && start + width <= begin + step);
+        }
+        assert_eq!(Clusters::keys("id", 1, 40_000, 40_000), None);
+        assert_eq!(Clusters::keys("id", i64::MIN, i64::MAX, 40_000), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! One connection that only reads: every statement in a read-only transaction of its own, under limits that were verified.
+
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use crate::probe::dialect::Dialect;
+use crate::probe::problem::Trouble;
+use crate::probe::session::mysql::Mysql;
+use crate::probe::session::postgres::Postgres;
+use crate::probe::session::sqlite::Sqlite;
+use crate::probe::url::Place;
+use crate::probe::{Deadline, GRACE, ProbeError, SecretUrl};
+
+/// A field of an answer, as the server writes it as text; `None` for NULL. Bytes: it need not be UTF-8.
+pub(crate) type Cell = Option<Vec<u8>>;
+pub(crate) type Row = Vec<Cell>;
+
+/// How often a statement that a standby cancelled in favour of its replay is tried again.
+const RETRIES: u32 = 3;
+/// The pause before the first of them; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long opening a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long telling the server to stop may take.
+const CANCEL: Duration = Duration::from_secs(2);
+/// How long a statement waits for a lock before it gives way to the application.
+const LOCK: Duration = Duration::from_millis(500);
+
+/// How the program is seen in the server's lists of sessions.
+const NAME: &str = concat!("tokendrift/", env!("CARGO_PKG_VERSION"));
+
+/// A connection.
+pub(crate) struct Session {
+    driver: Driver,
+    pub(crate) dialect: Dialect,
+    /// Whether the server says that it is a replica or takes no writes.
+    pub(crate) is_replica: bool,
+    deadline: Deadline,
+    /// Why no further statement can be run.
+    over: Option<Trouble>,
+    /// Statements that were sent.
+    pub(crate) statements: u64,
+}
+
+enum Driver {
+    Postgres(Box<Postgres>),
+    Mysql(Box<Mysql>),
+    Sqlite(Box<Sqlite>),
+}
+
+impl Session {
+    /// Connects, and finds out what the server is.
+    pub(crate) async fn open(url: &SecretUrl, deadline: Deadline) -> Result<Self, ProbeError> {
+        let shown = url.shown();
+        let fatal = |trouble| ProbeError::Database { shown: shown.to_owned(), trouble };
+        let patience = deadline.left().min(CONNECT);
+        let connect = async {
+            match url.place() {
+                Place::Sqlite(path) => {
+                    let sqlite = Sqlite::open(path, shown, deadline).await?;
+                    Ok((Driver::Sqlite(Box::new(sqlite)), Dialect::Sqlite, true))
+                }
+                Place::Postgres(server) => {
+                    let mut postgres = Postgres::open(server).await.map_err(fatal)?;
+                    let is_replica = postgres.is_replica(patience).await.map_err(fatal)?;
+                    let version = postgres.version();
+                    Ok((Driver::Postgres(Box::new(postgres)), Dialect::Postgres { version }, is_replica))
+                }
+                Place::Mysql(server) => {
+                    let mysql = Mysql::open(server).await.map_err(fatal)?;
+                    let dialect = Dialect::Mysql { mariadb: mysql.is_mariadb };
+                    let is_replica = mysql.is_replica;
+                    Ok((Driver::Mysql(Box::new(mysql)), dialect, is_replica))
+                }
+                Place::Unsupported => Err(ProbeError::Unsupported { shown: shown.to_owned() }),
+            }
+        };
+        let (driver, dialect, is_replica) = match until(patience + GRACE, connect).await {
+            Ended::Done(opened) => opened?,
+            Ended::Late => return Err(fatal(Trouble::Unreachable)),
+            Ended::Interrupted => return Err(fatal(Trouble::Interrupted)),
+        };
+        Ok(Self { driver, dialect, is_replica, deadline, over: None, statements: 0 })
+    }
+
+    /// Runs one statement that returns rows, for at most `limit` and as long as the budget lasts.
+    ///
+    /// A standby that cancels it in favour of its replay is asked again, a few times.
+    pub(crate) async fn ask_within(&mut self, sql: &str, limit: Duration) -> Result<Vec<Row>, Trouble> {
+        let mut pause = PAUSE;
+        for _ in 0..RETRIES {
+            match self.once(sql, limit).await {
+                Err(Trouble::Conflict) if self.deadline.left() > pause => tokio::time::sleep(pause).await,
+                other => return other,
+            }
+            pause *= 2;
+        }
+        self.once(sql, limit).await
+    }
+
+    pub(crate) async fn ask(&mut self, sql: &str) -> Result<Vec<Row>, Trouble> {
+        self.ask_within(sql, self.deadline.left()).await
+    }
+
+    async fn once(&mut self, sql: &str, limit: Duration) -> Result<Vec<Row>, Trouble> {
+        if let Some(trouble) = self.over {
+            return Err(trouble);
+        }
+        let left = self.deadline.left().min(limit);
+        if left.is_zero() {
+            return Err(Trouble::OutOfTime);
+        }
+        self.statements += 1;
+        let work = async {
+            match &mut self.driver {
+                Driver::Postgres(postgres) => postgres.ask(sql, left).await,
+                Driver::Mysql(mysql) => mysql.ask(sql, left).await,
+                Driver::Sqlite(sqlite) => sqlite.ask(sql).await,
+            }
+        };
+        let trouble = match until(left + GRACE, work).await {
+            Ended::Done(Err(Trouble::Lost)) => Trouble::Lost,
+            Ended::Done(answer) => return answer,
+            // What the driver was in the middle of is lost with it: the server is told to stop.
+            Ended::Late => {
+                self.cancel().await;
+                Trouble::OutOfTime
+            }
+            Ended::Interrupted => {
+                self.cancel().await;
+                Trouble::Interrupted
+            }
+        };
+        self.over = Some(trouble);
+        Err(trouble)
+    }
+
+    /// Tells the server to stop what it does for this connection, over a second one that lives no longer than that.
+    async fn cancel(&mut self) {
+        let stop = async {
+            match &mut self.driver {
+                Driver::Postgres(postgres) => postgres.cancel().await,
+                Driver::Mysql(mysql) => mysql.cancel().await,
+                Driver::Sqlite(sqlite) => sqlite.cancel(),
+            }
+        };
+        // Whether it heard or not, its own limits end the statement.
+        let _ = tokio::time::timeout(CANCEL, stop).await;
+    }
+
+    pub(crate) async fn close(self) {
+        if self.over.is_some() {
+            return;
+        }
+        let close = async {
+            match self.driver {
+                Driver::Postgres(postgres) => postgres.close().await,
+                Driver::Mysql(mysql) => mysql.close().await,
+                Driver::Sqlite(sqlite) => sqlite.close().await,
+            }
+        };
+        // Nothing was written, so nothing is lost where closing takes too long.
+        let _ = tokio::time::timeout(CANCEL, close).await;
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+}
+
+enum Ended<T> {
+    Done(T),
+    Late,
+    Interrupted,
+}
+
+/// Waits for some work for as long as `limit`, or until the user asks to stop (Ctrl-C).
+async fn until<T>(limit: Duration, work: impl Future<Output = T>) -> Ended<T> {
+    let interrupt = async {
+        // Where signals cannot be heard nobody interrupts.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    match select(pin!(tokio::time::timeout(limit, work)), pin!(interrupt)).await {
+        Either::Left((Ok(done), _)) => Ended::Done(done),
+        Either::Left((Err(_), _)) => Ended::Late,
+        Either::Right(_) => Ended::Interrupted,
+    }
+}
+
+/// Whole milliseconds, at least one: zero means no limit to servers.
+fn milliseconds(of: Duration) -> u64 {
+    u64::try_from(of.as_millis()).unwrap_or(u64::MAX).clamp(1, i32::MAX as u64)
+}
+
+/// The text of a cell that is known to be there and to be text.
+pub(crate) fn text(row: &Row, at: usize) -> String {
+    let bytes = row.get(at).and_then(Option::as_deref).unwrap_or_default();
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A whole number; `None` for NULL and for what is none. What a server writes as `3.0` is 3.
+pub(crate) fn integer(row: &Row, at: usize) -> Option<i64> {
+    let text = std::str::from_utf8(row.get(at)?.as_deref()?).ok()?;
+    text.split('.').next()?.parse().ok()
+}
+
+/// A count.
+pub(crate) fn count(row: &Row, at: usize) -> u64 {
+    integer(row, at).and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
+}

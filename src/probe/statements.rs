@@ -1,0 +1,191 @@
+//! The statements over a table's rows. A tracked column stands in them only inside predicates and what decodes its shape, and
+//! these only inside `count`.
+
+use crate::probe::dialect::Dialect;
+use crate::probe::shape::{SHAPES, is_expired};
+
+/// Groups that one answer may have.
+pub(crate) const MOST_GROUPS: usize = 2000;
+
+/// A tracked column as the statements see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+}
+
+/// Counts of all columns over all cohorts of one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Counting {
+    pub(crate) dialect: Dialect,
+    /// What stands behind `FROM`.
+    pub(crate) from: String,
+    /// The table's own name, by which columns are qualified.
+    pub(crate) table: String,
+    pub(crate) columns: Vec<Measured>,
+    /// What the rows are grouped by, as expressions.
+    pub(crate) groups: Vec<String>,
+    /// Whether the columns hold the name of a shape in place of the value, as in the view of `--grants`.
+    pub(crate) is_view: bool,
+}
+
+impl Counting {
+    /// Counted of one column: NULL, `''`, `'null'`, and with `shapes` each shape and the expired ones.
+    pub(crate) fn measures(shapes: bool) -> usize {
+        if shapes { 3 + SHAPES.len() + 1 } else { 3 }
+    }
+
+    /// One pass. A row of the answer: the labels, the number of rows, the measures of each column.
+    pub(crate) fn pass(&self, filter: Option<&str>, shapes: bool) -> String {
+        self.select(&self.from, filter, None, shapes)
+    }
+
+    /// A pass over a part of the table that is drawn in clusters, which become the last label.
+    pub(crate) fn sample(&self, from: &str, filter: Option<&str>, cluster: &str, shapes: bool) -> String {
+        self.select(from, filter, Some(cluster), shapes)
+    }
+
+    fn select(&self, from: &str, filter: Option<&str>, cluster: Option<&str>, shapes: bool) -> String {
+        let mut select: Vec<String> = self.groups.iter().map(|group| self.dialect.as_text(group)).collect();
+        select.extend(cluster.map(str::to_owned));
+        let labels = select.len();
+        select.push("count(*)".to_owned());
+        for column in &self.columns {
+            select.extend(
+                self.conditions(column, shapes).into_iter().map(|c| format!("count(CASE WHEN {c} THEN 1 END)")),
+            );
+        }
+        let mut sql = format!("SELECT {} FROM {from}", select.join(", "));
+        if let Some(filter) = filter {
+            sql = format!("{sql} WHERE {filter}");
+        }
+        if labels > 0 {
+            let ranks: Vec<String> = (1..=labels).map(|rank| rank.to_string()).collect();
+            let most = if cluster.is_some() { MOST_GROUPS * 100 } else { MOST_GROUPS + 1 };
+            sql = format!("{sql} GROUP BY {} LIMIT {most}", ranks.join(", "));
+        }
+        sql
+    }
+
+    fn conditions(&self, column: &Measured, shapes: bool) -> Vec<String> {
+        let field = self.dialect.field(&self.table, &column.name);
+        let text = self.dialect.stored_text(&field, &column.kind);
+        let mut conditions = vec![format!("{field} IS NULL"), format!("{text} = ''"), format!("{text} = 'null'")];
+        if !shapes {
+            return conditions;
+        }
+        if self.is_view {
+            conditions.extend(SHAPES.map(|shape| match shape.word() {
+                "jwt" => format!("{text} IN ('jwt', 'expired-jwt')"),
+                word => format!("{text} = '{word}'"),
+            }));
+            conditions.push(format!("{text} = 'expired-jwt'"));
+            return conditions;
+        }
+        conditions.extend(SHAPES.map(|shape| shape.test(self.dialect, &text)));
+        let jwt = &conditions[3];
+        let expired = is_expired(self.dialect, &text).map_or_else(
+            || "1 = 0".to_owned(),
+            // A CASE keeps values of other shapes from being taken apart.
+            |expired| format!("CASE WHEN {jwt} THEN {expired} END"),
+        );
+        conditions.push(expired);
+        conditions
+    }
+
+    /// Whether the database understands an expression as a group; runs through no row.
+    pub(crate) fn trial(&self, group: &str) -> String {
+        let text = self.dialect.as_text(group);
+        format!("SELECT {text} FROM {} WHERE 1 = 0 GROUP BY 1 LIMIT 0", self.from)
+    }
+
+    /// Values that several rows share: how many such values there are, and how many rows have one.
+    pub(crate) fn duplicates(&self, column: &Measured) -> String {
+        let field = self.dialect.field(&self.table, &column.name);
+        let text = self.dialect.stored_text(&field, &column.kind);
+        format!(
+            "SELECT count(*), sum(shared.n) FROM (SELECT count(*) AS n FROM {} WHERE {text} <> '' GROUP BY {text} \
+             HAVING count(*) > 1) shared",
+            self.from
+        )
+    }
+}
+
+/// What a cohort groups by: a column's name quoted, an expression in parentheses.
+///
+/// `tracked` are all columns whose values must not leave the database.
+///
+/// # Errors
+/// Why the expression cannot be used, in words that follow the cohort's name.
+pub(crate) fn group(dialect: Dialect, table: &str, by: &str, tracked: &[&str]) -> Result<String, String> {
+    let by = by.trim();
+    if by.is_empty() {
+        return Err("`by` is empty; name a column or write an SQL expression".to_owned());
+    }
+    if let Some(column) = tracked.iter().find(|column| mentions(by, column).next().is_some()) {
+        return Err(format!(
+            "`by` uses the tracked column `{column}`, and its values must not leave the database; group by another column"
+        ));
+    }
+    if is_name(by) {
+        return Ok(dialect.field(table, by));
+    }
+    // A table's name stands for its whole row, the tracked column among it, unless a column follows.
+    let is_row = |rest: &str| {
+        let column = rest.trim_start_matches(['"', '`', ']']).trim_start().strip_prefix('.');
+        column.is_none_or(|column| column.trim_start().starts_with('*'))
+    };
+    if by.contains(".*") || mentions(by, table).any(|rest| is_row(&rest)) {
+        return Err(format!("`by` uses whole rows of `{table}`, which hold the tracked column; name the columns"));
+    }
+    let strays = [";", "--", "/*", "*/", "\0", if matches!(dialect, Dialect::Mysql { .. }) { "#" } else { ";" }];
+    if let Some(stray) = strays.into_iter().find(|stray| by.contains(stray)) {
+        return Err(format!("`by` holds `{}`; it must be one expression without comments", stray.escape_debug()));
+    }
+    if !is_closed(by) {
+        return Err("`by` has a quote or parenthesis that is not closed".to_owned());
+    }
+    Ok(format!("({by})"))
+}
+
+/// Whether a text is one column's name that needs no parentheses.
+pub(crate) fn is_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.chars().all(is_part) && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// What follows each place where an expression has a name, in any quoting and case. A string that holds the name counts too:
+/// refusing it costs a reformulation, missing a name would cost a token.
+fn mentions(expression: &str, name: &str) -> impl Iterator<Item = String> {
+    let (text, name) = (expression.to_lowercase(), name.to_lowercase());
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let found: Vec<String> = text
+        .match_indices(&name)
+        .filter(|(at, _)| {
+            let before = text[..*at].chars().next_back();
+            let after = text[at + name.len()..].chars().next();
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })
+        .map(|(at, _)| text[at + name.len()..].to_owned())
+        .collect();
+    found.into_iter()
+}
+
+/// Whether all quotes and parentheses that an expression opens are closed in it, and none that it did not open.
+fn is_closed(expression: &str) -> bool {
+    let mut open: Vec<char> = Vec::new();
+    let mut rest = expression.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\'' | '"' | '`' if !rest.by_ref().any(|inner| inner == c) => return false,
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            ')' | ']' if open.pop() != Some(c) => return false,
+            _ => {}
+        }
+    }
+    open.is_empty()
+}
+
+#[cfg(test)]
+mod tests;

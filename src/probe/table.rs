@@ -1,0 +1,358 @@
+//! One table, all its columns and cohorts: the catalogue, a sample, then exact counts in chunks, until a step decides.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::config::{Cohort, Column};
+use crate::probe::catalogue::{Missing, Relation, relation};
+use crate::probe::interval::{number, wilson};
+use crate::probe::problem::{Trouble, closest, visible};
+use crate::probe::ranges::{Chunks, Clusters};
+use crate::probe::session::Session;
+use crate::probe::statements::{Counting, MOST_GROUPS, Measured, group, is_name};
+use crate::probe::tally::{Tallies, counts};
+use crate::probe::{Counts, Method, Options, Outcome, extras, problem};
+
+/// Tables of at most so many rows are counted in one statement.
+const AT_ONCE: u64 = 100_000;
+/// How long a chunk should take: short enough for a standby's replay to wait for it.
+const CHUNK: Duration = Duration::from_millis(500);
+/// How long one may take before it is cut smaller.
+const LONGEST_CHUNK: Duration = Duration::from_secs(10);
+/// An interval that is no wider than this decides, wherever it lies.
+const NARROW: f64 = 0.02;
+
+/// A table that is ready to be counted.
+pub(crate) struct Table<'a> {
+    pub(crate) relation: Relation,
+    pub(crate) counting: Counting,
+    pub(crate) columns: Vec<Counted<'a>>,
+}
+
+/// A counted column with its index in the configuration, and its cohorts with the rank of their expression.
+type Counted<'a> = (usize, &'a Column, Vec<(usize, &'a Cohort)>);
+
+/// Counts the columns of one table. Returns an outcome for each, by its index in the configuration.
+pub(crate) async fn count_table(
+    session: &mut Session,
+    wanted: &[(usize, &Column)],
+    tracked: &[&str],
+    options: &Options,
+) -> Vec<(usize, Outcome)> {
+    let (table, mut outcomes) = prepare(session, wanted, tracked, true).await;
+    let Some(table) = table else { return outcomes };
+    let before = session.statements;
+    match table.count(session, options).await {
+        Ok(mut counted) => {
+            extras::add(session, &table, &mut counted).await;
+            for ((config, _, _), mut counts) in table.columns.iter().zip(counted) {
+                counts.statements = session.statements - before;
+                outcomes.push((*config, Outcome::Counted(counts)));
+            }
+        }
+        Err(why) => outcomes.extend(table.columns.iter().map(|(config, _, _)| (*config, Outcome::Failed(why.clone())))),
+    }
+    outcomes
+}
+
+/// Finds the table, its columns and what the cohorts group by; the columns that cannot be counted come with their reason.
+pub(crate) async fn prepare<'a>(
+    session: &mut Session,
+    wanted: &[(usize, &'a Column)],
+    tracked: &[&str],
+    is_run: bool,
+) -> (Option<Table<'a>>, Vec<(usize, Outcome)>) {
+    let mut outcomes = Vec::new();
+    let Some((_, first)) = wanted.first() else { return (None, outcomes) };
+    let relation = match relation(session, first.schema.as_deref(), &first.table).await {
+        Ok(relation) => relation,
+        Err(missing) => {
+            let why = match missing {
+                Missing::Table(why) => why,
+                Missing::Trouble(trouble) => while_reading(session, &first.table, trouble),
+            };
+            return (None, wanted.iter().map(|(config, _)| (*config, Outcome::Failed(why.clone()))).collect());
+        }
+    };
+    let present: Vec<String> = relation.columns.iter().map(|column| column.name.clone()).collect();
+    let mut counting = Counting {
+        dialect: session.dialect,
+        from: relation.from(session.dialect),
+        table: relation.name.clone(),
+        columns: Vec::new(),
+        groups: Vec::new(),
+        is_view: relation.is_grant,
+    };
+    let mut columns = Vec::new();
+    // A column that is missing, or whose cohorts cannot be counted, must not cost the others their counts.
+    for (config, column) in wanted {
+        match measured(session, &relation, &present, &mut counting, column, tracked, is_run).await {
+            Ok((measured, cohorts)) => {
+                counting.columns.push(measured);
+                columns.push((*config, *column, cohorts));
+            }
+            Err(why) => outcomes.push((*config, Outcome::Failed(why))),
+        }
+    }
+    let table = (!columns.is_empty()).then_some(Table { relation, counting, columns });
+    (table, outcomes)
+}
+
+async fn measured<'a>(
+    session: &mut Session,
+    relation: &Relation,
+    present: &[String],
+    counting: &mut Counting,
+    column: &'a Column,
+    tracked: &[&str],
+    is_run: bool,
+) -> Result<(Measured, Vec<(usize, &'a Cohort)>), String> {
+    let Some(found) = relation.column(&column.column) else {
+        let hint = closest(&column.column, present, "column");
+        return Err(format!("table `{}` has no column `{}`{hint}", visible(&relation.name), visible(&column.column)));
+    };
+    if !found.is_readable {
+        return Err(format!(
+            "no permission to read column `{}` of table `{}`; `tokendrift probe --grants` prints a view without values that \
+             needs none",
+            visible(&column.column),
+            visible(&relation.name)
+        ));
+    }
+    let mut cohorts = Vec::new();
+    let mut refused = None;
+    for cohort in &column.cohorts {
+        match expression(session, relation, present, counting, cohort, tracked, is_run).await {
+            Ok(expression) => {
+                let at = counting.groups.iter().position(|known| *known == expression).unwrap_or_else(|| {
+                    counting.groups.push(expression);
+                    counting.groups.len() - 1
+                });
+                cohorts.push((at, cohort));
+            }
+            Err(why) => refused = refused.or(Some(format!("cohort `{}`: {why}", visible(&cohort.name)))),
+        }
+    }
+    match refused {
+        Some(why) => Err(why),
+        None => Ok((Measured { name: found.name.clone(), kind: found.kind.clone() }, cohorts)),
+    }
+}
+
+/// What a cohort groups by, once the database has understood it.
+async fn expression(
+    session: &mut Session,
+    relation: &Relation,
+    present: &[String],
+    counting: &Counting,
+    cohort: &Cohort,
+    tracked: &[&str],
+    is_run: bool,
+) -> Result<String, String> {
+    let (dialect, table) = (session.dialect, &relation.name);
+    let by = cohort.by.trim();
+    // The view has each cohort ready as a column of the cohort's name.
+    let by = if relation.is_grant { cohort.name.trim() } else { by };
+    let mut expression = if relation.is_grant { dialect.field(table, by) } else { group(dialect, table, by, tracked)? };
+    if is_name(by) {
+        let Some(column) = relation.column(by) else {
+            let hint = closest(by, present, "column");
+            return Err(format!("table `{}` has no column `{}`{hint}", visible(table), visible(by)));
+        };
+        expression = dialect.field(table, &column.name);
+    }
+    if cohort.is_monthly && !relation.is_grant {
+        expression = dialect.month(&expression);
+    }
+    if !is_run {
+        return Ok(expression);
+    }
+    match session.ask(&counting.trial(&expression)).await {
+        Ok(_) => Ok(expression),
+        Err(Trouble::Refused | Trouble::Data) => Err(format!(
+            "`by = \"{}\"` is no expression that {} understands over table `{}`, whose columns are {}",
+            visible(by),
+            dialect.name(),
+            visible(table),
+            present.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ")
+        )),
+        Err(trouble) => Err(trouble.to_string()),
+    }
+}
+
+pub(crate) fn while_reading(session: &Session, table: &str, trouble: Trouble) -> String {
+    let table = visible(table);
+    match trouble {
+        Trouble::OutOfTime => {
+            let budget = problem::duration(session.deadline().budget);
+            format!("table `{table}`: not counted within {budget}; {trouble}")
+        }
+        _ => format!("table `{table}`: {trouble}"),
+    }
+}
+
+impl Table<'_> {
+    pub(crate) fn is_small(&self) -> bool {
+        self.relation.rows.is_none_or(|rows| rows <= AT_ONCE)
+    }
+
+    /// The ladder. Counts of each column, in their order.
+    async fn count(&self, session: &mut Session, options: &Options) -> Result<Vec<Counts>, String> {
+        let told = |session: &Session, trouble| while_reading(session, &self.relation.name, trouble);
+        let method = options.method;
+        if method == Some(Method::Statistics) || (method.is_none() && !self.is_small()) {
+            let statistics = self.statistics();
+            if let Some(counts) = statistics.filter(|counts| method.is_some() || self.is_decided_by_statistics(counts))
+            {
+                return Ok(counts);
+            }
+            if method.is_some() {
+                let why = "the database has no statistics of its columns";
+                return Err(format!("table `{}`: {why}", visible(&self.relation.name)));
+            }
+        }
+        let mut sampled = None;
+        let mut clusters = None;
+        if method == Some(Method::Sample) || (method.is_none() && !self.is_small()) {
+            clusters = Clusters::of(session, &self.relation).await.map_err(|trouble| told(session, trouble))?;
+        }
+        if let Some(clusters) = clusters {
+            let sql = clusters.sql(&self.counting);
+            match session.ask(&sql).await {
+                Ok(rows) => {
+                    let tallies = Tallies::of(&rows, &self.counting, true, true);
+                    let counts = counts(self, &tallies, Method::Sample);
+                    if method.is_some() || self.is_decided(&counts) {
+                        return Ok(counts);
+                    }
+                    sampled = Some(counts);
+                }
+                // A sample that fails leaves the exact count to be tried.
+                Err(Trouble::OutOfTime | Trouble::Conflict | Trouble::Data) if method.is_none() => {}
+                Err(trouble) => return Err(told(session, trouble)),
+            }
+        } else if method == Some(Method::Sample) && !self.is_small() {
+            let why = "it has neither an integer key nor anything else to draw a sample by";
+            return Err(format!("table `{}`: {why}", visible(&self.relation.name)));
+        }
+        match self.exact(session, options).await {
+            Ok(tallies) => {
+                self.refuse_many(&tallies)?;
+                let mut exact = counts(self, &tallies, Method::Exact);
+                // Only small tables have the shapes of all values told: a big one has those of its sample.
+                for (exact, sampled) in exact.iter_mut().zip(sampled.into_iter().flatten()) {
+                    exact.shapes = sampled.shapes;
+                }
+                Ok(exact)
+            }
+            Err(trouble) => {
+                let why = told(session, trouble);
+                let Some(mut counts) = sampled else { return Err(why) };
+                for counts in &mut counts {
+                    counts.incomplete = Some(format!("only a sample was counted, and it does not decide: {why}"));
+                }
+                Ok(counts)
+            }
+        }
+    }
+
+    /// All rows, in chunks where the table is big and there is something to cut it by.
+    async fn exact(&self, session: &mut Session, options: &Options) -> Result<Tallies, Trouble> {
+        let chunks = if self.is_small() { None } else { Chunks::of(session, &self.relation).await? };
+        let Some(mut chunks) = chunks else {
+            let shapes = self.is_small();
+            let rows = match session.ask(&self.counting.pass(None, shapes)).await {
+                // A value that no function of the server's takes hides its shape, not the counts.
+                Err(Trouble::Data) if shapes => {
+                    let rows = session.ask(&self.counting.pass(None, false)).await?;
+                    return Ok(Tallies::of(&rows, &self.counting, false, false));
+                }
+                other => other?,
+            };
+            return Ok(Tallies::of(&rows, &self.counting, shapes, false));
+        };
+        let total = self.relation.rows.unwrap_or(0);
+        let mut all = Tallies::empty();
+        while let Some(filter) = chunks.filter(&self.counting) {
+            let began = Instant::now();
+            match session.ask_within(&self.counting.pass(Some(&filter), false), LONGEST_CHUNK).await {
+                Ok(rows) => {
+                    all.add(&Tallies::of(&rows, &self.counting, false, false));
+                    let done = all.rows();
+                    options.progress.tell(&self.relation.name, done, total.max(done));
+                    if all.groups() > MOST_GROUPS {
+                        break;
+                    }
+                    chunks.next(began.elapsed().as_secs_f64() / CHUNK.as_secs_f64());
+                }
+                Err(Trouble::OutOfTime | Trouble::Conflict)
+                    if !session.deadline().left().is_zero() && chunks.shrink() => {}
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Ok(all)
+    }
+
+    /// What `ANALYZE` knew; `None` where it does not know all columns.
+    fn statistics(&self) -> Option<Vec<Counts>> {
+        let rows = self.relation.rows?;
+        let known = self.counting.columns.iter().map(|column| {
+            let (share, sampled) = self.relation.column(&column.name)?.null_share?;
+            Some(Counts {
+                rows,
+                table_rows: rows,
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the rows")]
+                nulls: (share * number(rows)).round() as u64,
+                method: Method::Statistics,
+                effective: Some(number(sampled)),
+                ..Counts::default()
+            })
+        });
+        known.collect()
+    }
+
+    /// Statistics know no cohort and no shape, and decide only where neither is asked for.
+    fn is_decided_by_statistics(&self, counts: &[Counts]) -> bool {
+        let asks_more = |column: &Column| !column.cohorts.is_empty() || column.form.is_some();
+        !self.columns.iter().any(|(_, column, _)| asks_more(column)) && self.is_decided(counts)
+    }
+
+    /// Whether the share of NULLs of the whole and of each cohort with a prediction is surely above or below one half, or is known
+    /// closely.
+    fn is_decided(&self, counts: &[Counts]) -> bool {
+        let decides = |[low, high]: [f64; 2]| high < 0.5 || low > 0.5 || high - low <= NARROW;
+        self.columns.iter().zip(counts).all(|((_, column, _), counts)| {
+            let asked: BTreeSet<(&str, &str)> = column
+                .cohorts
+                .iter()
+                .flat_map(|cohort| cohort.path.iter().map(|(value, _)| (cohort.name.as_str(), value.as_str())))
+                .collect();
+            let is_asked = |name: &str, value: Option<&str>| value.is_some_and(|value| asked.contains(&(name, value)));
+            // A cohort that the sample has no row of is looked for in all rows.
+            let found = counts.cohorts.iter().filter(|part| is_asked(&part.name, part.value.as_deref()));
+            let intervals: Vec<[f64; 2]> = found
+                .map(|part| {
+                    let effective = part.effective.unwrap_or(0.0);
+                    wilson(number(part.nulls + part.empty) / number(part.rows.max(1)), effective)
+                })
+                .collect();
+            intervals.len() == asked.len()
+                && intervals.into_iter().all(decides)
+                && counts.interval().is_some_and(decides)
+        })
+    }
+
+    /// Names the cohort with the most values.
+    fn refuse_many(&self, tallies: &Tallies) -> Result<(), String> {
+        if tallies.groups() <= MOST_GROUPS {
+            return Ok(());
+        }
+        let cohorts = self.columns.iter().flat_map(|(_, _, cohorts)| cohorts);
+        let widest = cohorts.max_by_key(|(expression, _)| tallies.values(*expression));
+        let name =
+            widest.map_or(String::new(), |(_, cohort)| format!(" (cohort `{}` most of all)", visible(&cohort.name)));
+        Err(format!(
+            "the cohorts split the table into more than {MOST_GROUPS} groups{name}; group by something coarser"
+        ))
+    }
+}
