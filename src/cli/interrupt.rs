@@ -59,8 +59,10 @@ impl Drop for Asking {
             state.ending
         };
         // What follows would report an interrupted run as an incomplete one.
-        while ending {
-            std::thread::park();
+        if ending {
+            loop {
+                std::thread::park();
+            }
         }
     }
 }
