@@ -127,6 +127,7 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         source: ModelSource::Entity,
         open: false,
         pack: String::new(),
+        readable: true,
         properties: vec![property],
     };
     let tracked = TrackedColumn {

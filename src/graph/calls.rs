@@ -165,6 +165,9 @@ impl Graph<'_> {
         if rooted_outside || COMMON.contains(&name) || name.len() < 5 || name.starts_with('$') {
             return Vec::new();
         }
+        if self.is_minted(base) || self.is_builder(base) {
+            return Vec::new();
+        }
         let methods: Vec<FunctionRef> = self
             .functions_named(name)
             .iter()
@@ -177,6 +180,18 @@ impl Graph<'_> {
             [only] => vec![Target { function: *only, certain: false, bindings: None }],
             _ => Vec::new(),
         }
+    }
+
+    /// Whether a library made it, as a mint row says: its methods are the library's.
+    fn is_minted(&self, value: &Shared) -> bool {
+        let resolved = self.resolved(value);
+        let ValueKind::Call(call) = &resolved.kind else { return false };
+        let name = call.method();
+        let mut rows =
+            self.rules.mint().filter(|row| name.is_none_or(|name| row.call.last().is_none_or(|last| last == name)));
+        let Some(first) = rows.next() else { return false };
+        let path = if self.targets(call).is_empty() { self.callee_path(call) } else { None };
+        path.is_some_and(|path| std::iter::once(first).chain(rows).any(|row| row.call.matches(&path)))
     }
 
     /// The method of a class or of what it inherits from; for one without a body, and for one that heirs override, all

@@ -48,7 +48,7 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for decorator in &summary.decorators {
                 graph.refuel();
-                decorated(graph, &rows, function, decorator, &mut found);
+                decorated(graph, &rows, &mounts, function, decorator, &mut found);
             }
             for event in &summary.calls {
                 graph.refuel();
@@ -83,6 +83,7 @@ fn add(
 fn decorated(
     graph: &Graph,
     rows: &[&EntryRow],
+    mounts: &Mounts,
     function: FunctionRef,
     decorator: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
@@ -93,7 +94,8 @@ fn decorated(
             continue;
         }
         let class = graph.function(function).and_then(|f| f.class);
-        let mut prefixes = vec![Vec::new()];
+        let mounted: Vec<String> = mounts.of_function(function).map(str::to_owned).into_iter().collect();
+        let mut prefixes = vec![mounted];
         if let Some(wanted) = &row.class {
             let decorators = class
                 .and_then(|id| graph.unit(function.file)?.summary.class_decorators.get(id.at()))
@@ -183,6 +185,11 @@ fn registered(
         let own = row.route.iter().find_map(|at| text_at(graph, call, at));
         if row.verb.as_deref() == Some("$handler") {
             let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));
+            let before = mounts.before(graph, call);
+            let own = match (before.is_empty(), own) {
+                (true, own) => own,
+                (false, own) => Some(slashed(&before.into_iter().chain(own).collect::<Vec<_>>())),
+            };
             for (verb, function) in values.flat_map(|value| verbs(graph, &value)) {
                 let route = [Some(verb), own.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
                 add(graph, row, function, route, found);
@@ -216,17 +223,28 @@ fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
     let mut at = Arc::clone(value);
     for _ in 0..12 {
         let ValueKind::Call(call) = &at.kind else { break };
-        let name = call
-            .method()
-            .map(str::to_owned)
-            .or_else(|| graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned)));
-        for function in call.args.iter().flat_map(|arg| handlers(graph, &arg.value, 4)) {
-            found.push((name.clone().unwrap_or_default().to_uppercase(), function));
-        }
+        let name = called_as(graph, call);
+        let given: Vec<FunctionRef> = call.args.iter().flat_map(|arg| handlers(graph, &arg.value, 4)).collect();
+        // `post().to(handler)`: the verb stands further left.
+        let maker = match (name.as_deref(), call.receiver()) {
+            (Some("to"), Some(receiver)) => match &receiver.kind {
+                ValueKind::Call(maker) => called_as(graph, maker),
+                _ => None,
+            },
+            _ => None,
+        };
+        let verb = maker.or(name).unwrap_or_default().to_uppercase();
+        found.extend(given.into_iter().map(|function| (verb.clone(), function)));
         let Some(receiver) = call.receiver() else { break };
         at = Arc::clone(receiver);
     }
     found
+}
+
+/// The name of a called method or function.
+fn called_as(graph: &Graph, call: &CallValue) -> Option<String> {
+    let by_path = || graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned));
+    call.method().map(str::to_owned).or_else(by_path)
 }
 
 /// Whether an argument can be a handler, by its shape alone.

@@ -116,7 +116,7 @@ impl Graph<'_> {
             }
             ValueKind::Call(call) => self.results.get(value, None, &self.hidden, || {
                 let result = self.returned(call).or_else(|| self.given_back(call));
-                result.or_else(|| self.promised(call))
+                result.or_else(|| self.made_by_derive(call)).or_else(|| self.promised(call))
             }),
             ValueKind::After { call, arg, before } => Some(self.after(call, *arg, before)),
             _ => None,
@@ -230,6 +230,7 @@ impl Graph<'_> {
         for target in &targets {
             let Some(summary) = self.summary(target.function) else { continue };
             let Some(returns) = &summary.returns else { continue };
+            let returns = &self.run_inside(returns);
             let value = match &target.bindings {
                 Some(bindings) => self.substitute(returns, bindings),
                 None => self.substitute(returns, &self.bind(call, target.function)),
@@ -240,6 +241,22 @@ impl Graph<'_> {
             return Some(Value::new(ValueKind::Either(values), call.site.span));
         }
         values.pop()
+    }
+
+    /// What a function returns that hands a closure of its own to a library to run: what the closure returns, so that the variables it
+    /// captures are looked up on this call.
+    fn run_inside(&self, returns: &Shared) -> Shared {
+        let mut at = Arc::clone(returns);
+        for _ in 0..4 {
+            let ValueKind::Call(call) = &at.kind else { break };
+            let runs = |arg: &crate::summary::Argument| matches!(arg.value.kind, ValueKind::Function(_));
+            if !call.args.iter().any(runs) {
+                break;
+            }
+            let Some(inner) = self.given_back(call) else { break };
+            at = inner;
+        }
+        at
     }
 
     fn after(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Shared {

@@ -15,6 +15,7 @@ mod crates;
 mod entries;
 mod expand;
 mod exports;
+mod makers;
 mod modules;
 mod mounts;
 mod names;
@@ -118,6 +119,8 @@ pub struct Graph<'a> {
     nameless: OnceCell<BTreeMap<FunctionRef, Vec<callers::At>>>,
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     entries: BTreeMap<FunctionRef, Vec<Entry>>,
+    /// Structs with generated constructors or builders.
+    makers: BTreeMap<ClassRef, Vec<&'a crate::rules::Maker>>,
 }
 
 impl<'a> Graph<'a> {
@@ -148,6 +151,7 @@ impl<'a> Graph<'a> {
             nameless: OnceCell::new(),
             framework_edges: OnceCell::new(),
             entries: BTreeMap::new(),
+            makers: BTreeMap::new(),
         };
         for (file, unit) in &graph.linked {
             for (at, function) in unit.module.functions.iter().enumerate().skip(1) {
@@ -162,6 +166,8 @@ impl<'a> Graph<'a> {
             }
         }
         graph.heirs = graph.find_heirs();
+        graph.makers = graph.find_makers();
+        graph.forget();
         graph.entries = entries::find(&graph);
         // What linking itself could not see is lowered only on the way to a site.
         graph.is_linking = false;

@@ -36,7 +36,9 @@ impl Graph<'_> {
             Some(path) => Some(member(&path, name)),
             // A method or field of a class of the tree; a library's method that it inherits is a path of the library.
             None if matches!(self.type_of(base), Type::Instance(..) | Type::Object(_)) => {
-                self.inherited_path(base, name)
+                // A method that a trait of a library gives to a struct of the tree.
+                let given = || self.is_rust(base.span.file).then(|| format!("?.{name}"));
+                self.inherited_path(base, name).or_else(given)
             }
             None => Some(format!("?.{name}")),
         }

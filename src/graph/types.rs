@@ -55,6 +55,8 @@ impl Graph<'_> {
                         _ => None,
                     })
                     .unwrap_or(Type::Unknown),
+                // `Kind::Access` is a `Kind`.
+                Type::Object(class) if self.is_variant(class, name) => Type::Instance(class, Vec::new()),
                 Type::External(path, args) => match self.external_member(&format!("{path}.{name}"), &args) {
                     Type::Unknown if self.is_rust(value.span.file) => self.held_field(&path, &args, name, fuel),
                     found => found,
@@ -86,6 +88,15 @@ impl Graph<'_> {
             ValueKind::Either(values) => self.first_known(values, fuel),
             _ => Type::Unknown,
         }
+    }
+
+    fn is_variant(&self, class: ClassRef, name: &str) -> bool {
+        let is_enum = |declared: &&crate::ir::Class| declared.kind == ClassKind::Enum;
+        self.is_rust(class.file)
+            && self
+                .class(class)
+                .filter(is_enum)
+                .is_some_and(|declared| declared.fields.iter().any(|field| field.name == name))
     }
 
     /// A field of what a tuple or an extractor holds: `State(T)`, whose fields are those of `T`.
@@ -124,6 +135,7 @@ impl Graph<'_> {
                 ValueKind::Class(class) => Type::Instance(*class, self.type_args(call)),
                 _ => match self.type_at(&call.callee, fuel) {
                     Type::Object(class) => Type::Instance(class, self.type_args(call)),
+                    variant @ Type::Instance(..) => variant,
                     _ => self.path(&call.callee).map_or(Type::Unknown, |path| Type::External(path, Vec::new())),
                 },
             };

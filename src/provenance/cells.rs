@@ -168,8 +168,9 @@ impl Judge<'_, '_> {
                 let value = self.unwrapped(value);
                 let value = &hooks::applied(self.graph, self.hooks, self.operation, &self.row, lookup.key, &value);
                 for chain in evaluator.chains(value) {
-                    let undefined = |atom: &Atom| atom.origin == Origin::Null && atom.reason == "undefined";
-                    if self.undefined == Undefined::Skip && chain.last().is_some_and(undefined) {
+                    let leaves = self.undefined == Undefined::Skip
+                        || self.undefined == Undefined::Default && self.absent(value).origin == Origin::Generated;
+                    if leaves && chain.last().is_some_and(Atom::is_undefined) {
                         if chain.len() == 1 {
                             out.absent = true;
                         } else {

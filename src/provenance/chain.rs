@@ -44,6 +44,16 @@ pub(super) fn unknown(value: &Shared, why: impl Into<String>) -> Vec<Chain> {
     chains
 }
 
+/// What is not there at all, rather than there and NULL.
+pub(super) const UNDEFINED: &str = "undefined";
+pub(super) const NONE: &str = "`None`";
+
+impl Atom {
+    pub(super) fn is_undefined(&self) -> bool {
+        self.origin == Origin::Null && (self.reason == UNDEFINED || self.reason == NONE)
+    }
+}
+
 pub(super) fn rank(atom: &Atom) -> u8 {
     match (atom.origin, atom.form) {
         (_, Some(Form::Encrypted)) => 7,
@@ -73,7 +83,7 @@ pub(super) fn fallback(left: Vec<Chain>, when: Missing, right: impl FnOnce() -> 
             all.push(chain);
             continue;
         }
-        let drops = last.origin == Origin::Null && (when != Missing::Undefined || last.reason == "undefined");
+        let drops = last.origin == Origin::Null && (when != Missing::Undefined || last.is_undefined());
         // A default for `undefined` leaves a value that was handed over as it is.
         if when == Missing::Undefined && !drops {
             let handed = last.origin != Origin::Supplied && last.origin != Origin::Unknown;

@@ -6,7 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::provenance::chain::{Atom, Chain, dedup, drop_missing, fallback, join, keep_missing, one, rank, unknown};
+use crate::provenance::chain::{
+    Atom, Chain, NONE, UNDEFINED, dedup, drop_missing, fallback, join, keep_missing, one, rank, unknown,
+};
 use crate::provenance::path::Origin;
 use crate::rules::Form;
 use crate::schema::{ColumnId, ModelId, Schema};
@@ -116,7 +118,8 @@ impl Evaluator<'_, '_> {
     fn eval_kind(&self, value: &Shared, fuel: u8) -> Vec<Chain> {
         match &value.kind {
             ValueKind::Null => one(Origin::Null, value, "a literal null"),
-            ValueKind::Undefined => one(Origin::Null, value, "undefined"),
+            ValueKind::Undefined if self.graph.is_rust(value.span.file) => one(Origin::Null, value, NONE),
+            ValueKind::Undefined => one(Origin::Null, value, UNDEFINED),
             ValueKind::Text(text) if text.is_empty() => one(Origin::Null, value, "an empty string"),
             ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_) => {
                 let mut chains = one(Origin::Supplied, value, "a constant");
@@ -358,7 +361,8 @@ impl Evaluator<'_, '_> {
 
     fn model_of_type(&self, ty: &Type) -> Option<ModelId> {
         match ty {
-            Type::Instance(class, _) => sites::model_of_class(self.graph, self.schema, *class),
+            Type::Instance(class, _) => sites::model_of_class(self.graph, self.schema, *class)
+                .filter(|model| self.schema.models[model.0].readable),
             // The generated type of a Prisma model: `import { User } from '@prisma/client'`.
             Type::External(path, _) => {
                 let (module, name) = path.split_once('#')?;

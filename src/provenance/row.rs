@@ -240,6 +240,11 @@ impl Lookup<'_, '_> {
                 }
             }
         }
+        if self.graph.is_rust(row.span.file)
+            && let Some(inner) = self.graph.expand(row).filter(|inner| !Arc::ptr_eq(inner, row))
+        {
+            return self.at(&inner, fuel);
+        }
         if row.is_open() && call.args.iter().any(|arg| matches!(arg.value.kind, ValueKind::Param(..))) {
             return self.stored_or_shaped(row).unwrap_or_else(|| Cell::Open(Arc::clone(row)));
         }
@@ -297,7 +302,8 @@ impl Lookup<'_, '_> {
     fn stored_or_shaped(&self, row: &Shared) -> Option<Cell> {
         match self.graph.type_of(row) {
             Type::Instance(class, _) => {
-                if sites::model_of_class(self.graph, self.schema, class).is_some()
+                if sites::model_of_class(self.graph, self.schema, class)
+                    .is_some_and(|model| self.schema.models[model.0].readable)
                     && !matches!(row.kind, ValueKind::Param(..))
                 {
                     return Some(Cell::Stored);

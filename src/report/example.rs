@@ -345,6 +345,7 @@ fn schema(sources: &SourceSet) -> Schema {
         source: ModelSource::Entity,
         open: false,
         pack: String::new(),
+        readable: true,
         properties: vec![property],
     };
     let tracked = TrackedColumn {

@@ -17,6 +17,9 @@ pub struct Entity {
     /// With `base`: the static field (or getter) that names the table; a class without it is no table.
     #[serde(default)]
     pub table_field: Option<String>,
+    /// Names of class decorators without which no row is read as the class; empty: each is.
+    #[serde(default)]
+    pub read_by: Vec<String>,
     /// Where in the decorator's arguments the table's name stands; the first that is there counts.
     #[serde(default)]
     pub table: Vec<ArgPath>,

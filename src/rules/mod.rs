@@ -56,6 +56,7 @@ macro_rules! rows {
 rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
+    maker: Maker,
 }
 
 /// One file of rules.
@@ -96,6 +97,8 @@ pub struct Pack {
     pub hook: Vec<Hook>,
     #[serde(default)]
     pub transform: Vec<Transform>,
+    #[serde(default)]
+    pub maker: Vec<Maker>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -175,6 +178,9 @@ pub struct Write {
     /// What an `undefined` value of the row does.
     #[serde(default)]
     pub undefined: Undefined,
+    /// A boolean in a decorator of the row's class that makes an `undefined` value NULL: `treat_none_as_null`.
+    #[serde(default)]
+    pub nulls_by: Option<String>,
     /// An argument path that must be there, to tell look-alikes of an untyped receiver apart.
     #[serde(default)]
     pub requires: Option<ArgPath>,
@@ -185,6 +191,15 @@ pub struct Write {
     /// `set((name.eq(x), token.eq(y)))`.
     #[serde(default)]
     pub assign: Option<String>,
+    /// Where a column's name stands, whose value is `row`: `.value(Users::Token, token)`.
+    #[serde(default)]
+    pub column: Option<ArgPath>,
+    /// A method further left that lists the columns whose values `row` lists: `columns` of `.columns([..]).values([..])`.
+    #[serde(default)]
+    pub columns: Option<String>,
+    /// Whether `row` lists pairs of a column and its value: `.values([(Users::Token, token)])`.
+    #[serde(default)]
+    pub pairs: bool,
     /// Whether a row that was read is written back with all of its columns.
     #[serde(default)]
     pub whole: bool,
@@ -203,6 +218,8 @@ pub enum Undefined {
     Skip,
     /// The column becomes NULL.
     Null,
+    /// An INSERT says `DEFAULT` for it: the column's default, NULL where it has none.
+    Default,
 }
 
 /// Rows written through a relation property of a row: `data.accounts.create`. `key` is a path below the property, which goes
@@ -417,8 +434,9 @@ pub struct Edge {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mount {
     pub call: CallPattern,
-    /// Where the path stands.
-    pub prefix: ArgPath,
+    /// Where the path stands; absent: what the router is mounted on says it.
+    #[serde(default)]
+    pub prefix: Option<ArgPath>,
     /// Where the routers stand; absent: what is registered on the call's result.
     #[serde(default)]
     pub router: Option<ArgPath>,
@@ -436,4 +454,29 @@ pub struct Callback {
     /// Whether the call returns what the function returns.
     #[serde(default)]
     pub returns: bool,
+}
+
+/// A decorator of a struct that generates a constructor or a builder for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Maker {
+    pub decorator: CallPattern,
+    /// The constructor that takes the fields in their order: `new`.
+    #[serde(default)]
+    pub make: Option<String>,
+    /// With `make`: the decorator of a field that the constructor does not take.
+    #[serde(default)]
+    pub own: Option<String>,
+    /// The function of the struct that starts a builder: `builder`.
+    #[serde(default)]
+    pub start: Option<String>,
+    /// What the builder's type adds to the struct's name, where it is started by itself: `UserBuilder::default()`.
+    #[serde(default)]
+    pub suffix: Option<String>,
+    /// The method that ends a builder: `build`.
+    #[serde(default)]
+    pub finish: Option<String>,
+    /// What may stand before a field's name in its setter's: `maybe_`, `with_`.
+    #[serde(default)]
+    pub prefixes: Vec<String>,
 }

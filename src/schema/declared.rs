@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         let table = self.text_at(at.module, &args, &row.table).unwrap_or_else(|| named(row.naming, &name));
         let table = table.rsplit('.').next().unwrap_or(&table).to_owned();
         let (source, pack) = (ModelSource::Call, row.pack.clone());
-        Some(Model { name, table, span: at.span, class, source, properties, open, pack })
+        Some(Model { name, table, span: at.span, class, source, properties, open, pack, readable: true })
     }
 
     /// Reads the columns; false where some cannot be told.

@@ -64,6 +64,8 @@ impl<'a> Reader<'a> {
         self.inherit(module, class, row, &mut properties, 0);
         // A TypeORM table can be given with its schema; the last part is its name.
         let table = table.rsplit('.').next().unwrap_or(&table).to_owned();
+        let reads =
+            |decorator: &Decorator| row.read_by.iter().any(|name| decorator.name.rsplit('.').next() == Some(name));
         Model {
             name: class.name.clone(),
             table,
@@ -73,6 +75,7 @@ impl<'a> Reader<'a> {
             properties,
             open: row.column.is_empty(),
             pack: row.pack.clone(),
+            readable: row.read_by.is_empty() || class.decorators.iter().any(reads),
         }
     }
 

@@ -28,6 +28,7 @@ pub(crate) fn mentioned(modules: &[&Module], rules: &Rules, table: &str, column:
         properties: vec![property],
         open: true,
         pack: String::new(),
+        readable: true,
     })
 }
 

@@ -56,6 +56,8 @@ pub struct Model {
     pub open: bool,
     /// The rule pack that knows the declaration; empty for Prisma and SQL.
     pub pack: String,
+    /// Whether rows are read as this model; else they are only made to be written.
+    pub readable: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -21,6 +21,7 @@ pub(crate) fn prisma(modules: &[&Module]) -> Vec<Model> {
             properties: table.columns.iter().map(|column| property(column, &names)).collect(),
             open: false,
             pack: String::new(),
+            readable: true,
         })
         .collect()
 }
@@ -132,6 +133,7 @@ fn empty(table: &Table) -> Model {
         properties: Vec::new(),
         open: false,
         pack: String::new(),
+        readable: true,
     }
 }
 

@@ -1,9 +1,11 @@
-//! Rows written column by column: diesel's `users::token.eq(value)` and tuples of them.
+//! Rows written column by column: diesel's `users::token.eq(value)` and tuples of them, columns and values side by side.
 
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::summary::{Member, Shared, Slot, Value, ValueKind};
+use crate::rules::Write;
+use crate::sites::models::chain_calls;
+use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 
 /// A row written as calls of a method of its columns, as an object; `None` where it is not.
 pub(super) fn assignments(graph: &Graph, row: &Shared, method: &str, fuel: u8) -> Option<Shared> {
@@ -47,5 +49,47 @@ pub(super) fn assignments(graph: &Graph, row: &Shared, method: &str, fuel: u8) -
             (!rows.is_empty()).then(|| Value::new(ValueKind::Array(rows), row.span))
         }
         _ => None,
+    }
+}
+
+/// A row whose columns stand beside its values, as an object; `None` where the rule row says nothing of the kind.
+pub(super) fn listed(graph: &Graph, call: &CallValue, row: &Write, value: &Shared) -> Option<Shared> {
+    let slot = |column: &Shared, value: &Shared, key_span| match &graph.resolved(column).kind {
+        ValueKind::Text(key) => Some(Slot::Named { key: key.clone(), key_span, value: Arc::clone(value) }),
+        _ => None,
+    };
+    let entries: Vec<Slot> = if let Some(path) = &row.column {
+        graph.argument(call, path).iter().filter_map(|column| slot(column, value, column.span)).collect()
+    } else if let Some(method) = &row.columns {
+        let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
+        let columns = parts(graph, &chain.iter().find(|call| call.method() == Some(method))?.args.first()?.value);
+        columns.iter().zip(&parts(graph, value)).filter_map(|(column, one)| slot(column, one, value.span)).collect()
+    } else if row.pairs {
+        let pairs = parts(graph, value).into_iter().map(|pair| parts(graph, &pair));
+        pairs.filter_map(|pair| slot(pair.first()?, pair.get(1)?, pair.first()?.span)).collect()
+    } else {
+        return None;
+    };
+    Some(Value::new(ValueKind::Object { base: None, entries }, value.span))
+}
+
+/// The elements of an array or a tuple.
+fn parts(graph: &Graph, value: &Shared) -> Vec<Shared> {
+    match &graph.resolved(value).kind {
+        ValueKind::Array(members) => members
+            .iter()
+            .map(|member| {
+                let (Member::One(inner) | Member::Each(inner) | Member::Spread(inner)) = member;
+                Arc::clone(inner)
+            })
+            .collect(),
+        ValueKind::Object { base: None, entries } => entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Slot::Named { value, .. } => Some(Arc::clone(value)),
+                Slot::Computed { .. } | Slot::Spread(_) => None,
+            })
+            .collect(),
+        _ => Vec::new(),
     }
 }

@@ -179,6 +179,13 @@ pub(super) fn table_of(graph: &Graph, schema: &Schema, receiver: &Shared) -> Opt
     }
 }
 
+/// The table that a chain starts from, as an argument: `update(users::table.find(id))`.
+pub(super) fn table_under(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    let chain = chain_calls(graph, value);
+    let start = chain.last()?.receiver()?;
+    table_of(graph, schema, start).and_then(|_| entity_of(graph, schema, start))
+}
+
 /// Whether a call is of a method or a function of that name.
 pub(super) fn is_called(graph: &Graph, call: &CallValue, name: &str) -> bool {
     match call.method() {

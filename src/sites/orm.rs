@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::FunctionId;
-use crate::rules::{ArgPath, CallPattern, Operation, Read, Target, Write};
+use crate::rules::{ArgPath, CallPattern, Operation, Read, Target, Undefined, Write};
 use crate::schema::{ModelId, ModelSource, Property, Schema};
-use crate::sites::assignments::assignments;
+use crate::sites::assignments::{self, assignments};
 use crate::sites::models::{
     by_accessor, chain_calls, entity_of, instance_of, model_behind, model_named, model_of_type,
 };
-use crate::sites::models::{is_called, table_of};
+use crate::sites::models::{is_called, table_of, table_under};
 use crate::sites::{Candidate, inherited, is_tracked, model_of_accessor, nested, unresolved};
 use crate::source::Span;
-use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
+use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
@@ -88,16 +88,17 @@ fn written(
         told |= !rows.is_empty();
         for (model, certain, value) in rows {
             let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
-            let by_column = assigned.is_some();
-            let value = assigned.unwrap_or(value);
+            let listed = assignments::listed(graph, call, row, &value);
+            let by_column = assigned.is_some() || listed.is_some();
+            let value = assigned.or(listed).unwrap_or(value);
             let candidate = Candidate {
                 model,
                 function,
                 span: event.span(),
                 operation: row.operation,
+                undefined: undefined(graph, row, by_column, &value),
                 row: value,
                 by_column,
-                undefined: row.undefined,
                 wrapper: row.wrapper.clone(),
                 whole: row.whole,
                 hooks: row.hooks,
@@ -114,6 +115,27 @@ fn written(
     }
     if !told && !untold.is_empty() && graph.targets(call).is_empty() {
         unresolved::find(graph, schema, &untold, function, event, found);
+    }
+}
+
+/// What an undefined value does: a column that is assigned by itself becomes NULL, and so do those of a class that says so.
+fn undefined(graph: &Graph, row: &Write, by_column: bool, value: &Shared) -> Undefined {
+    let Some(flag) = row.nulls_by.as_deref() else { return row.undefined };
+    let says_so = |class: ClassRef| {
+        let decorators = graph.unit(class.file)?.summary.class_decorators.get(class.id.at())?;
+        let args = decorators.iter().flat_map(|decorator| &decorator.args);
+        args.map(|arg| &arg.value).find_map(|arg| match &arg.kind {
+            ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
+                Slot::Named { key, value, .. } if key == flag => Some(matches!(value.kind, ValueKind::Bool(true))),
+                _ => None,
+            }),
+            _ => None,
+        })
+    };
+    match graph.type_of(value) {
+        _ if by_column => Undefined::Null,
+        Type::Instance(class, _) if says_so(class) == Some(true) => Undefined::Null,
+        _ => row.undefined,
     }
 }
 
@@ -388,9 +410,10 @@ impl<'r> Named<'r> {
         let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
         let named = |call: &CallValue| {
             let arguments = self.entity.iter().flat_map(|path| graph.argument(call, path));
-            arguments
-                .into_iter()
-                .find_map(|value| entity_of(graph, schema, &value).or_else(|| instance_of(graph, schema, &value)))
+            arguments.into_iter().find_map(|value| {
+                let itself = || entity_of(graph, schema, &value).or_else(|| instance_of(graph, schema, &value));
+                itself().or_else(|| table_under(graph, schema, &value))
+            })
         };
         let after = match self.after {
             // The call that the chain starts with: `knex('users')`.

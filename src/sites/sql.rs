@@ -92,6 +92,8 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
 fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Params)> {
     let method = call.method();
     let mut path = None;
+    // What hands over the values says more than what only names the text.
+    let mut bare: Option<Vec<Shared>> = None;
     for row in rows {
         if row.call.last().is_some_and(|last| method.is_some_and(|method| method != last)) {
             continue;
@@ -109,9 +111,13 @@ fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Par
         if found.is_empty() || (row.params.is_some() && matches!(handed(), Params::Unknown)) {
             continue;
         }
+        if row.params.is_none() && row.bind.is_none() {
+            bare.get_or_insert(found);
+            continue;
+        }
         return found.into_iter().map(|text| (text, handed())).collect();
     }
-    Vec::new()
+    bare.unwrap_or_default().into_iter().map(|text| (text, Params::Unknown)).collect()
 }
 
 /// The text that a row points to: in this call, or in the one that prepared the statement.
@@ -159,8 +165,32 @@ fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) -> Params {
     }
     values.into_iter().next().map_or(Params::Unknown, |value| {
         let resolved = graph.resolved(&value);
-        if matches!(resolved.kind, ValueKind::Array(_)) { Params::Array(resolved) } else { Params::Array(value) }
+        match &resolved.kind {
+            ValueKind::Array(_) => Params::Array(resolved),
+            // `(a, b)`
+            ValueKind::Object { base: None, entries } if is_tuple(entries) => {
+                let value = |entry: &Slot| match entry {
+                    Slot::Named { value, .. } => Some(Arc::clone(value)),
+                    Slot::Computed { .. } | Slot::Spread(_) => None,
+                };
+                Params::List(entries.iter().filter_map(value).collect())
+            }
+            // `params![a, b]`
+            ValueKind::Call(call) if is_macro(graph, call) => {
+                Params::List(call.args.iter().map(|arg| Arc::clone(&arg.value)).collect())
+            }
+            _ => Params::Array(value),
+        }
     })
+}
+
+fn is_tuple(entries: &[Slot]) -> bool {
+    let mut entries = entries.iter().enumerate();
+    entries.len() > 0 && entries.all(|(at, entry)| matches!(entry, Slot::Named { key, .. } if *key == at.to_string()))
+}
+
+fn is_macro(graph: &Graph, call: &CallValue) -> bool {
+    graph.callee_path(call).is_some_and(|path| path.ends_with('!'))
 }
 
 /// The values of `.bind(a).bind(b)` between the call that holds the text and this one.

@@ -1,5 +1,6 @@
 //! Attributes as decorators: positional arguments first, then one object of the named ones.
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, Meta, Token};
 
@@ -9,37 +10,55 @@ use crate::ir::{Binding, Decorator, Entry, ExprId, ExprKind, Item};
 use crate::source::Span;
 
 /// Attributes of the language itself, which say nothing of a program's meaning.
-const PLAIN: [&str; 12] = [
-    "doc",
-    "cfg",
-    "cfg_attr",
-    "allow",
-    "warn",
-    "deny",
-    "expect",
-    "inline",
-    "must_use",
-    "non_exhaustive",
-    "repr",
-    "path",
-];
+const PLAIN: [&str; 11] =
+    ["doc", "cfg", "allow", "warn", "deny", "expect", "inline", "must_use", "non_exhaustive", "repr", "path"];
 
 /// `#[cfg(test)]`, `#[test]`, `#[tokio::test]`.
 pub(super) fn is_for_tests(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| match &attr.meta {
-        Meta::List(list) if list.path.is_ident("cfg") => list
-            .tokens
-            .clone()
-            .into_iter()
-            .any(|token| matches!(token, proc_macro2::TokenTree::Ident(i) if i == "test")),
+        Meta::List(list) if list.path.is_ident("cfg") => needs_test(list.tokens.clone()),
         meta => meta.path().segments.last().is_some_and(|segment| segment.ident == "test" || segment.ident == "rstest"),
     })
+}
+
+/// Whether a configuration names `test` other than in `not(..)`.
+fn needs_test(tokens: TokenStream) -> bool {
+    let mut negated = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) if ident == "test" => return true,
+            TokenTree::Ident(ident) => negated = ident == "not",
+            TokenTree::Group(group) => {
+                if !negated && needs_test(group.stream()) {
+                    return true;
+                }
+                negated = false;
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The attributes as they stand where every feature is on: `#[cfg_attr(feature = "x", derive(A), b)]` is `#[derive(A)] #[b]`.
+fn enabled(attrs: &[Attribute]) -> Vec<Attribute> {
+    let mut all = Vec::new();
+    for attr in attrs {
+        if !attr.path().is_ident("cfg_attr") {
+            all.push(attr.clone());
+            continue;
+        }
+        let Ok(metas) = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else { continue };
+        let inner: Vec<Attribute> = metas.into_iter().skip(1).map(|meta| Attribute { meta, ..attr.clone() }).collect();
+        all.extend(inner.into_iter().filter(|attr| !attr.path().is_ident("cfg_attr")));
+    }
+    all
 }
 
 impl Lowering<'_> {
     pub(super) fn attributes(&mut self, attrs: &[Attribute]) -> Decorators {
         let mut found: Decorators = Vec::new();
-        for attr in attrs {
+        for attr in &enabled(attrs) {
             let path = attr.path();
             let names: Vec<String> = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
             let Some(first) = names.first() else { continue };
@@ -133,10 +152,24 @@ impl Lowering<'_> {
                 self.add(ExprKind::Text(name), span)
             }
             Expr::Lit(literal) => self.literal(&literal.lit),
+            Expr::Call(_) | Expr::MethodCall(_) => self.expr(value),
             other => {
                 let span = self.expr_span(other);
                 self.opaque("an attribute's argument", Vec::new(), span)
             }
         }
+    }
+
+    /// `#[builder(default = make())]` on a field: what it holds where nothing is said. A text names a function or holds code.
+    pub(super) fn default_of(&self, decorators: &[Decorator]) -> Option<ExprId> {
+        decorators.iter().flat_map(|decorator| &decorator.args).find_map(|arg| match self.kind(*arg) {
+            ExprKind::Object(entries) => entries.iter().find_map(|entry| match entry {
+                Entry::Named { key, value, .. } if key == "default" => {
+                    matches!(self.kind(*value), ExprKind::Call(_) | ExprKind::Name(_)).then_some(*value)
+                }
+                _ => None,
+            }),
+            _ => None,
+        })
     }
 }

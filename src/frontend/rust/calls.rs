@@ -3,8 +3,9 @@
 use syn::{Expr, ExprCall, GenericArgument, PathArguments};
 
 use crate::frontend::rust::Lowering;
+use crate::frontend::rust::methods::is_repeat;
 use crate::frontend::rust::statements::is_error;
-use crate::ir::{Arg, Call, Entry, ExprId, ExprKind, TypeRef};
+use crate::ir::{Arg, Binding, Call, Entry, ExprId, ExprKind, Item, Missing, Stmt, TypeRef};
 use crate::source::Span;
 
 /// Types of the standard library whose constructors hold what they are given.
@@ -44,15 +45,38 @@ impl Lowering<'_> {
             let args = self.all(&call.args);
             return self.call_of(callee, args, Vec::new(), span);
         };
+        if let (true, Some(function)) = (is_repeat(call), call.args.first()) {
+            let each = self.made_by(function, &[], span);
+            return self.add(ExprKind::Array(vec![Item::Each(each)]), span);
+        }
         let steps = self.steps(&path.path);
         let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
         match (names.as_slice(), call.args.first()) {
+            // What is there and holds nothing: NULL, where a bare `None` leaves a column out.
+            (["Some"], Some(Expr::Path(inner))) if inner.path.is_ident("None") => {
+                return self.add(ExprKind::Null, span);
+            }
             ([.., holder, maker], Some(only))
                 if call.args.len() == 1 && HOLDERS.contains(holder) && MAKERS.contains(maker) =>
             {
                 return self.expr(only);
             }
+            // A stateful value of a row: what is set to nothing is NULL, what is unchanged is not written.
+            (["Set"] | [.., "ActiveValue", "Set" | "set"], Some(only)) if self.is_stateful(&steps) => {
+                let left = self.expr(only);
+                let right = self.add(ExprKind::Null, span);
+                return self.add(ExprKind::Fallback { left, right, when: Missing::Undefined }, span);
+            }
+            (["Unchanged"] | [.., "ActiveValue", "Unchanged" | "unchanged"], Some(only))
+                if self.is_stateful(&steps) =>
+            {
+                let value = self.expr(only);
+                self.out.push(Stmt::Expr(value));
+                return self.add(ExprKind::Undefined, span);
+            }
             (["String", "new"], None) => return self.add(ExprKind::Text(String::new()), span),
+            (["String", "with_capacity"], Some(_)) => return self.add(ExprKind::Text(String::new()), span),
+            (["Vec", "with_capacity"], Some(_)) => return self.add(ExprKind::Array(Vec::new()), span),
             (["Vec", "new"], None) => return self.add(ExprKind::Array(Vec::new()), span),
             (["Some" | "Ok"] | [.., "mem", "take" | "replace"], Some(only)) => return self.expr(only),
             // `LazyLock::new(|| value)` is what the closure makes.
@@ -79,6 +103,19 @@ impl Lowering<'_> {
         };
         let args = args.into_iter().map(|value| Arg { value, spread: false }).collect();
         self.add(ExprKind::Call(Call { callee, args, is_new: true, type_args }), span)
+    }
+
+    /// Whether nothing of the file's own goes by the name: it is SeaORM's, whose `ActiveValue` tells what a statement mentions.
+    pub(super) fn is_stateful(&self, steps: &[crate::frontend::rust::paths::Step]) -> bool {
+        let Some((first, _)) = steps.first() else { return false };
+        match self.type_named(first) {
+            None => true,
+            Some(crate::frontend::rust::paths::TypeName::Is(Binding::Import(id))) => {
+                let import = self.module.imports.get(id.at());
+                import.is_some_and(|import| import.module.starts_with("sea_orm"))
+            }
+            Some(_) => false,
+        }
     }
 
     pub(super) fn call_of(&mut self, callee: ExprId, args: Vec<ExprId>, type_args: Vec<TypeRef>, span: Span) -> ExprId {

@@ -45,7 +45,7 @@ impl Lowering<'_> {
     }
 
     /// Items in function bodies are nobody else's.
-    fn export(&mut self, name: &str, binding: Binding) {
+    pub(super) fn export(&mut self, name: &str, binding: Binding) {
         if self.function == FunctionId(0) {
             let name = self.exported(name);
             self.module.exports.push(Export::Named { name, binding });
@@ -63,7 +63,12 @@ impl Lowering<'_> {
                 self.bind_value(&name, Binding::Function(id));
                 self.export(&name, Binding::Function(id));
             }
-            Item::Struct(item) => self.hoist_class(&item.ident, ClassKind::Class, address(item)),
+            Item::Struct(item) => {
+                self.hoist_class(&item.ident, ClassKind::Class, address(item));
+                if let Some(id) = self.classes.get(&address(item)).copied() {
+                    self.hoist_derived(item, id);
+                }
+            }
             Item::Enum(item) => self.hoist_class(&item.ident, ClassKind::Enum, address(item)),
             Item::Union(item) => self.hoist_class(&item.ident, ClassKind::Class, address(item)),
             Item::Trait(item) => self.hoist_class(&item.ident, ClassKind::Interface, address(item)),
@@ -257,6 +262,7 @@ impl Lowering<'_> {
                     })
                     .collect();
                 self.module.classes[id.at()].fields.extend(fields);
+                self.name_variants(item, id);
             }
             Item::Trait(item) => self.trait_item(item),
             Item::Impl(item) => self.impl_item(item),
@@ -310,13 +316,14 @@ impl Lowering<'_> {
                 Some(ident) => (plain(ident), self.at_span(ident.span())),
                 None => (at.to_string(), self.span(&field.ty)),
             };
+            let decorators = self.attributes(&field.attrs);
             found.push(FieldDecl {
                 name,
                 ty: self.ty(&field.ty),
-                init: None,
+                init: self.default_of(&decorators),
                 is_static: false,
                 optional: false,
-                decorators: self.attributes(&field.attrs),
+                decorators,
                 span,
             });
         }

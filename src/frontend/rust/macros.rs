@@ -209,6 +209,10 @@ impl Lowering<'_> {
                 });
             }
             "json" => return Some(self.json(mac.tokens.clone(), span)),
+            // `{ ":name": value }`, `{ "name" => value }`
+            "named_params" | "params" if mac.delimiter_is_brace() => {
+                return Some(self.named_values(mac.tokens.clone(), span));
+            }
             "matches" => {
                 let Matches(value, pattern, guard) = syn::parse2(mac.tokens.clone()).ok()?;
                 let value = self.expr(&value);
@@ -290,6 +294,22 @@ impl Lowering<'_> {
             },
         });
         done.unwrap_or_else(|| self.opaque("nested too deeply", Vec::new(), span))
+    }
+
+    /// The values of named placeholders, by name.
+    fn named_values(&mut self, tokens: TokenStream, span: Span) -> ExprId {
+        let mut entries = Vec::new();
+        for part in split(tokens, ',') {
+            let [TokenTree::Literal(key), rest @ ..] = part.as_slice() else { continue };
+            let value =
+                rest.iter().skip_while(|t| matches!(t, TokenTree::Punct(p) if matches!(p.as_char(), ':' | '=' | '>')));
+            let Ok(value) = syn::parse2::<Expr>(value.cloned().collect()) else { continue };
+            let key_span = self.at_span(key.span());
+            let value = self.expr(&value);
+            let key = key.to_string().trim_matches('"').trim_start_matches([':', '@', '$']).to_owned();
+            entries.push(Entry::Named { key, key_span, value });
+        }
+        self.add(ExprKind::Object(entries), span)
     }
 
     /// A macro that stands where an item does: the items in its braces count.

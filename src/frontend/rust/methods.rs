@@ -73,7 +73,8 @@ const SAME_BUT: [&str; 12] = [
     "unwrap_or_log",
 ];
 /// What starts or continues an iterator, so that `map` maps elements.
-const ITERATES: [&str; 16] = [
+const ITERATES: [&str; 17] = [
+    "sample_iter",
     "iter",
     "iter_mut",
     "into_iter",
@@ -149,6 +150,8 @@ impl Lowering<'_> {
                 let each = self.made_by(function, &[element], span);
                 Some(self.add(ExprKind::Array(vec![Item::Each(each)]), span))
             }
+            // The first, the last, every nth: still these elements.
+            ("take" | "skip" | "step_by" | "chunks" | "windows" | "skip_while" | "take_while", [_]) => Some(receiver),
             ("for_each", [function]) => {
                 let list = self.stable(receiver);
                 let element = self.add(ExprKind::Element(list), span);
@@ -162,12 +165,12 @@ impl Lowering<'_> {
             }
             ("then", [function]) if matches!(function, Expr::Closure(_)) => {
                 let then = self.made_by(function, &[], span);
-                let otherwise = self.add(ExprKind::Null, span);
+                let otherwise = self.add(ExprKind::Undefined, span);
                 Some(self.add(ExprKind::Cond { cond: receiver, then, otherwise }, span))
             }
             ("then_some", [value]) => {
                 let then = self.expr(value);
-                let otherwise = self.add(ExprKind::Null, span);
+                let otherwise = self.add(ExprKind::Undefined, span);
                 Some(self.add(ExprKind::Cond { cond: receiver, then, otherwise }, span))
             }
             ("map_or", [default, function]) => {
@@ -187,7 +190,7 @@ impl Lowering<'_> {
     }
 
     /// What a function makes of values: a call of it; a variant or wrapper is its argument.
-    fn made_by(&mut self, function: &Expr, args: &[ExprId], span: Span) -> ExprId {
+    pub(super) fn made_by(&mut self, function: &Expr, args: &[ExprId], span: Span) -> ExprId {
         if let Expr::Path(path) = function
             && let Some(last) = path.path.segments.last()
         {
@@ -204,6 +207,12 @@ impl Lowering<'_> {
     }
 }
 
+/// `std::iter::repeat_with(f)`: any number of what the function makes.
+pub(super) fn is_repeat(call: &syn::ExprCall) -> bool {
+    matches!(&*call.func, Expr::Path(path)
+        if path.path.segments.last().is_some_and(|last| last.ident == "repeat_with" || last.ident == "from_fn"))
+}
+
 /// Whether a chain walks over elements.
 fn iterates(mut expr: &Expr) -> bool {
     loop {
@@ -218,6 +227,7 @@ fn iterates(mut expr: &Expr) -> bool {
             Expr::Try(inner) => expr = &inner.expr,
             Expr::Paren(inner) => expr = &inner.expr,
             Expr::Range(_) => return true,
+            Expr::Call(call) => return is_repeat(call),
             _ => return false,
         }
     }

@@ -3,7 +3,7 @@
 //! Input: a file of [`Language::Rust`](crate::source::Language::Rust). Output: its [`Module`].
 //!
 //! Invariants: what only borrows, copies, wraps or unwraps a value (`&`, `*`, `?`, `.await`, `.clone()`, `Some(x)`, `Ok(x)`,
-//! `Arc::new(x)`, `.to_string()`, `.unwrap()`) is the value; `None` is null; every item is exported, those of an inline
+//! `Arc::new(x)`, `.to_string()`, `.unwrap()`) is the value; `None` is undefined and `Some(None)` null; every item is exported, those of an inline
 //! module `m` as `m::item`, because what is private matters to the compiler alone; paths stand in imports as they are
 //! written from the crate's root, and the graph finds their files. A text that could overflow the parser's stack is a gap.
 //!
@@ -16,6 +16,7 @@
 mod attributes;
 mod branches;
 mod calls;
+mod derives;
 mod expressions;
 mod functions;
 mod items;

@@ -63,10 +63,17 @@ impl Lowering<'_> {
         };
         if rest.is_empty() {
             let kind = match first.as_str() {
-                "None" => ExprKind::Null,
+                "None" => ExprKind::Undefined,
+                "NotSet" if self.is_stateful(steps) => ExprKind::Undefined,
                 name => ExprKind::Name(self.value(name, *span)),
             };
             return self.add(kind, *span);
+        }
+        if let [.., (holder, _), (last, _)] = steps
+            && holder == "ActiveValue"
+            && last == "NotSet"
+        {
+            return self.add(ExprKind::Undefined, *span);
         }
         let (binding, taken) = self.root(steps);
         let mut at = self.add(ExprKind::Name(binding), *span);

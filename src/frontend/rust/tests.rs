@@ -31,7 +31,7 @@ fn a_fallback_takes_the_other_value_where_there_is_none() {
         ExprKind::Fallback { right, .. } => Some(right),
         _ => None,
     });
-    assert!(matches!(module.expr(fallback.unwrap()).kind, ExprKind::Null));
+    assert!(matches!(module.expr(fallback.unwrap()).kind, ExprKind::Undefined));
 }
 
 #[test]
