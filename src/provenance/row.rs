@@ -104,10 +104,7 @@ impl Lookup<'_, '_> {
                     && let Some(inner) = self.graph.expand(row)
                     && !Arc::ptr_eq(&inner, row) =>
             {
-                match self.at(&inner, fuel) {
-                    unknown @ Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(unknown),
-                    found => found,
-                }
+                self.told_by_type(row, self.at(&inner, fuel))
             }
             _ => {
                 if let Some(cell) = self.stored_or_shaped(row)
@@ -131,9 +128,20 @@ impl Lookup<'_, '_> {
             _ if row.is_open() => Cell::Open(Arc::clone(row)),
             _ => Cell::Unknown { why: "an object whose keys cannot be told".to_owned(), at: row.span },
         };
-        match found {
+        self.told_by_type(row, found)
+    }
+
+    /// What was found; where that is nothing, or what a library makes of a callback, what the row's type says.
+    fn told_by_type(&self, row: &Shared, found: Cell) -> Cell {
+        match &found {
             Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(found),
-            found => found,
+            Cell::Open(value) if self.graph.is_rust(row.span.file) && !matches!(value.kind, ValueKind::Param(..)) => {
+                match self.stored_or_shaped(row) {
+                    Some(Cell::Stored) => Cell::Stored,
+                    _ => found,
+                }
+            }
+            _ => found,
         }
     }
 
@@ -208,10 +216,7 @@ impl Lookup<'_, '_> {
         }
         if !self.graph.targets(call).is_empty() {
             if let Some(inner) = self.graph.expand(row) {
-                return match self.at(&inner, fuel) {
-                    unknown @ Cell::Unknown { .. } => self.stored_or_shaped(row).unwrap_or(unknown),
-                    found => found,
-                };
+                return self.told_by_type(row, self.at(&inner, fuel));
             }
             return self
                 .stored_or_shaped(row)

@@ -74,10 +74,12 @@ impl Lowering<'_> {
                 self.out.push(Stmt::Expr(value));
                 return self.add(ExprKind::Undefined, span);
             }
-            (["String", "new"], None) => return self.add(ExprKind::Text(String::new()), span),
-            (["String", "with_capacity"], Some(_)) => return self.add(ExprKind::Text(String::new()), span),
-            (["Vec", "with_capacity"], Some(_)) => return self.add(ExprKind::Array(Vec::new()), span),
-            (["Vec", "new"], None) => return self.add(ExprKind::Array(Vec::new()), span),
+            (["String", "new"], None) | (["String", "with_capacity"], Some(_)) => {
+                return self.add(ExprKind::Text(String::new()), span);
+            }
+            (["Vec", "new"], None) | (["Vec", "with_capacity"], Some(_)) => {
+                return self.add(ExprKind::Array(Vec::new()), span);
+            }
             (["Some" | "Ok"] | [.., "mem", "take" | "replace"], Some(only)) => return self.expr(only),
             // `LazyLock::new(|| value)` is what the closure makes.
             ([.., "LazyLock" | "Lazy" | "LazyCell", "new"], Some(only)) if call.args.len() == 1 => {
@@ -105,7 +107,7 @@ impl Lowering<'_> {
         self.add(ExprKind::Call(Call { callee, args, is_new: true, type_args }), span)
     }
 
-    /// Whether nothing of the file's own goes by the name: it is SeaORM's, whose `ActiveValue` tells what a statement mentions.
+    /// Whether nothing of the file's own goes by the name: it is that of `sea_orm`, whose `ActiveValue` tells what a statement mentions.
     pub(super) fn is_stateful(&self, steps: &[crate::frontend::rust::paths::Step]) -> bool {
         let Some((first, _)) = steps.first() else { return false };
         match self.type_named(first) {

@@ -133,7 +133,9 @@ impl Lowering<'_> {
                 let right = self.add(ExprKind::Text(String::new()), span);
                 Some(self.add(ExprKind::Fallback { left: receiver, right, when: Missing::Nullish }, span))
             }
-            ("is_some", []) => Some(receiver),
+            // The first, the last, every nth: still these elements.
+            ("is_some", [])
+            | ("take" | "skip" | "step_by" | "chunks" | "windows" | "skip_while" | "take_while", [_]) => Some(receiver),
             ("is_none" | "is_empty", []) => Some(self.add(ExprKind::Not(receiver), span)),
             ("is_ok" | "is_err", []) => {
                 self.out.push(crate::ir::Stmt::Expr(receiver));
@@ -150,8 +152,6 @@ impl Lowering<'_> {
                 let each = self.made_by(function, &[element], span);
                 Some(self.add(ExprKind::Array(vec![Item::Each(each)]), span))
             }
-            // The first, the last, every nth: still these elements.
-            ("take" | "skip" | "step_by" | "chunks" | "windows" | "skip_while" | "take_while", [_]) => Some(receiver),
             ("for_each", [function]) => {
                 let list = self.stable(receiver);
                 let element = self.add(ExprKind::Element(list), span);
