@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use crate::graph::mounts::Mounts;
+use crate::graph::mounts::{Mounts, called_as, slashed};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind};
 use crate::rules::{ArgPath, CallPattern, Entry as EntryRow, EntryKind};
@@ -137,11 +137,6 @@ fn prefixes_of(graph: &Graph, value: &Shared) -> Vec<Vec<String>> {
     either(versions).into_iter().flat_map(below).collect()
 }
 
-fn slashed(parts: &[String]) -> String {
-    let parts: Vec<&str> = parts.iter().map(|part| part.trim_matches('/')).filter(|part| !part.is_empty()).collect();
-    format!("/{}", parts.join("/"))
-}
-
 fn text(graph: &Graph, value: &Shared) -> Option<String> {
     let value = graph.resolved(value);
     match &value.kind {
@@ -239,12 +234,6 @@ fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
         at = Arc::clone(receiver);
     }
     found
-}
-
-/// The name of a called method or function.
-fn called_as(graph: &Graph, call: &CallValue) -> Option<String> {
-    let by_path = || graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned));
-    call.method().map(str::to_owned).or_else(by_path)
 }
 
 /// Whether an argument can be a handler, by its shape alone.

@@ -157,6 +157,18 @@ fn made_at(graph: &Graph, value: &Shared) -> Option<CallSite> {
     None
 }
 
+/// The parts of a route, joined.
+pub(super) fn slashed(parts: &[String]) -> String {
+    let parts: Vec<&str> = parts.iter().map(|part| part.trim_matches('/')).filter(|part| !part.is_empty()).collect();
+    format!("/{}", parts.join("/"))
+}
+
+/// The name of a called method or function.
+pub(super) fn called_as(graph: &Graph, call: &CallValue) -> Option<String> {
+    let by_path = || graph.callee_path(call).and_then(|path| path.rsplit(['.', '#']).next().map(str::to_owned));
+    call.method().map(str::to_owned).or_else(by_path)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::graph::bench::Tree;
