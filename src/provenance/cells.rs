@@ -107,7 +107,7 @@ impl Judge<'_, '_> {
         if matches!(left.kind, ValueKind::Undefined) {
             return vec![vec![self.absent(row)]];
         }
-        let undefined = |chain: &Chain| matches!(chain.as_slice(), [only] if only.reason == "undefined");
+        let undefined = |chain: &Chain| matches!(chain.as_slice(), [only] if only.is_undefined());
         let chains = evaluator.chains(&left).into_iter();
         chains.map(|chain| if undefined(&chain) { vec![self.absent(row)] } else { chain }).collect()
     }

@@ -54,7 +54,7 @@ const OUT_OF_STEPS: &str = "budget: too many steps to follow";
 impl Evaluator<'_, '_> {
     pub(super) fn chains(&self, value: &Shared) -> Vec<Chain> {
         let chains = dedup(self.eval(value, DEEPEST));
-        if chains.is_empty() { one(Origin::Null, value, "undefined") } else { chains }
+        if chains.is_empty() { one(Origin::Null, value, UNDEFINED) } else { chains }
     }
 
     /// Whether anything at all can come out, under the conditions of the path.
@@ -188,7 +188,7 @@ impl Evaluator<'_, '_> {
                 Some(inner) if !Arc::ptr_eq(&inner, value) => self.eval(&inner, fuel),
                 _ => self.part_of(value, base, fuel),
             },
-            ValueKind::Global(name) if name == "undefined" => one(Origin::Null, value, "undefined"),
+            ValueKind::Global(name) if name == "undefined" => one(Origin::Null, value, UNDEFINED),
             ValueKind::Global(name) => one(Origin::Supplied, value, format!("the global {name}")),
             ValueKind::Opaque(why, operands) => match operands.as_slice() {
                 // Arithmetic and the like on one value: still that value.
