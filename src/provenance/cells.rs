@@ -247,52 +247,6 @@ impl Judge<'_, '_> {
         }
         None
     }
-
-    /// Whether `save(row)` inserts: a new object; an object that was read or carries its key is updated.
-    pub(super) fn save_inserts(&self, row: &Shared) -> bool {
-        let mut at = Arc::clone(row);
-        // `repository.create(x)` makes a new row, whatever `x` turns out to be.
-        let mut created = false;
-        for _ in 0..40 {
-            let next = match &at.kind {
-                ValueKind::Object { base: Some(base), .. } => Some(Arc::clone(base)),
-                ValueKind::Object { base: None, entries } => {
-                    let keyed = entries.iter().any(|entry| matches!(entry, Slot::Named { key, .. } if key == "id"));
-                    let spread = entries.iter().find_map(|entry| match entry {
-                        Slot::Spread(inner) => Some(inner),
-                        _ => None,
-                    });
-                    match spread {
-                        Some(inner) if !keyed => Some(Arc::clone(inner)),
-                        _ => return !keyed,
-                    }
-                }
-                ValueKind::Call(call) if call.is_new => return true,
-                ValueKind::Call(call) => {
-                    if sites::model_read(self.graph, self.schema, call).is_some() {
-                        return false;
-                    }
-                    let made = self.graph.callee_path(call).and_then(|path| {
-                        let row = self.graph.rules.passes_matching(&path).find(|row| row.key.is_none())?;
-                        row.from.iter().flat_map(|path| self.graph.argument(call, path)).next()
-                    });
-                    created |= made.is_some() && call.method() == Some("create");
-                    made.or_else(|| self.graph.expand(&at))
-                }
-                ValueKind::After { before, .. } => Some(Arc::clone(before)),
-                ValueKind::Cond { then, .. } => Some(Arc::clone(then)),
-                ValueKind::Either(values) => values.first().cloned(),
-                ValueKind::Fallback { left, .. } => Some(Arc::clone(left)),
-                ValueKind::Array(_) => Some(Value::element(&at, at.span)),
-                _ => self.graph.expand(&at),
-            };
-            match next {
-                Some(next) if !Arc::ptr_eq(&next, &at) => at = next,
-                _ => return created,
-            }
-        }
-        created
-    }
 }
 
 #[derive(Default)]

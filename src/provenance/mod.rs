@@ -19,6 +19,7 @@ mod cells;
 mod chain;
 mod conditions;
 mod hooks;
+mod inserts;
 mod issuing;
 mod meaning;
 mod path;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::provenance::cells::{Judge, Written};
 use crate::provenance::chain::Chain;
+use crate::provenance::inserts::inserts;
 use crate::provenance::issuing::{Evidence, Issuing};
 use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::provenance::row::Lookup;
@@ -251,8 +253,8 @@ impl ColumnTracer<'_, '_> {
                 span: candidate.span,
             };
             if candidate.operation == Operation::Save {
-                let inserts = judge.save_inserts(&way.row);
-                judge.operation = if inserts { Operation::Insert } else { Operation::Update };
+                let is_new = inserts(self.graph, self.schema, &way.row);
+                judge.operation = if is_new { Operation::Insert } else { Operation::Update };
             }
             let top = Top { function: way.top, fresh: &way.fresh };
             let evaluator =

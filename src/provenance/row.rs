@@ -87,10 +87,30 @@ impl Lookup<'_, '_> {
             }
             ValueKind::Call(call) => self.call(row, call, fuel),
             ValueKind::Opaque(why, _) => unknown(why),
-            ValueKind::After { before, .. } => match self.graph.expand(row) {
-                Some(inner) if !Arc::ptr_eq(&inner, row) => self.at(&inner, fuel),
-                _ => self.at(before, fuel),
-            },
+            ValueKind::After { call, arg, before } => {
+                let left = match self.graph.expand(row) {
+                    Some(inner) if !Arc::ptr_eq(&inner, row) => self.at(&inner, fuel),
+                    _ => self.at(before, fuel),
+                };
+                if left.is_definite() {
+                    return left;
+                }
+                match self.graph.may_change(call, *arg) {
+                    Some(name) => {
+                        let why = format!("{name} is handed the object and is not followed");
+                        Cell::Over(Box::new(Cell::Unknown { why, at: call.site.span }), Box::new(left))
+                    }
+                    None => left,
+                }
+            }
+            // A field of an object that a method ran on: what the method left in it.
+            ValueKind::Field(base, _)
+                if matches!(base.kind, ValueKind::After { .. })
+                    && let Some(inner) = self.graph.expand(row)
+                    && !Arc::ptr_eq(&inner, row) =>
+            {
+                self.at(&inner, fuel)
+            }
             ValueKind::Param(..) => match self.stored_or_shaped(row) {
                 // A caller may hand over a narrower object than the parameter's type says.
                 Some(Cell::Absent) => Cell::Absent,
@@ -230,8 +250,8 @@ impl Lookup<'_, '_> {
                     .flat_map(|path| self.graph.argument(call, path))
                     .map(|value| self.at(&value, fuel))
                     .collect();
-                if !cells.is_empty() && !pass.merge {
-                    let given = Cell::Either(cells).flat();
+                if pass.constructs || !cells.is_empty() && !pass.merge {
+                    let given = if cells.is_empty() { Cell::Absent } else { Cell::Either(cells).flat() };
                     return match self.graph.type_of(row) {
                         Type::Instance(class, _) if pass.constructs => given.over(self.initial(class)),
                         _ => given,

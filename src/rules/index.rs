@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::rules::{CallPattern, Callback, Mint, Pack, Pass, Read, Receiver, Write};
+use crate::rules::{CallPattern, Callback, Leave, Mint, Pack, Pass, Read, Receiver, Write};
 
 /// A row that is about callables.
 pub(super) trait Called {
@@ -88,6 +88,7 @@ named_rows! {
     pass, passes_named, passes_matching: Pass;
     receiver, receivers_named, receivers_matching: Receiver;
     callback, callbacks_named, callbacks_matching: Callback;
+    leave, leaves_named, leaves_matching: Leave;
 }
 
 /// The last name of a concrete path.

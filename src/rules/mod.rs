@@ -56,7 +56,7 @@ macro_rules! rows {
 rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
-    maker: Maker,
+    maker: Maker, leave: Leave,
 }
 
 /// One file of rules.
@@ -99,6 +99,8 @@ pub struct Pack {
     pub transform: Vec<Transform>,
     #[serde(default)]
     pub maker: Vec<Maker>,
+    #[serde(default)]
+    pub leave: Vec<Leave>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -339,6 +341,13 @@ pub struct Pass {
     /// With `into`: where a key can stand whose value is argument 1: `set('key', value)` beside `set({ key: value })`.
     #[serde(default)]
     pub name: Option<ArgPath>,
+}
+
+/// A call that leaves the objects it is handed as they are: `console.log(user)`. So do all calls that other rows describe.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Leave {
+    pub call: CallPattern,
 }
 
 /// A call, or a property (`typeorm#DataSource.manager`), that has a known type.

@@ -1,5 +1,6 @@
 //! The symbolic execution of one function's statements.
 
+mod changes;
 mod expressions;
 
 use std::collections::BTreeSet;
@@ -9,8 +10,8 @@ use crate::ir::Binding;
 use crate::ir::{ClassId, Decorator, Export, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
 use crate::summary::{
-    Argument, CallSite, CallValue, ClassRef, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot, Summary,
-    Value, ValueKind,
+    Argument, CallSite, CallValue, ClassRef, FunctionRef, Guard, Guards, ModuleSummary, Shared, Slot, Summary, Value,
+    ValueKind,
 };
 
 /// More expressions than this in one function make the rest opaque: generated code, not written code.
@@ -183,7 +184,8 @@ impl<'a> Execution<'a> {
             }
             Stmt::Return(value) => {
                 if let Some(value) = value {
-                    let value = self.eval(*value);
+                    // `return this`: with what was assigned to it.
+                    let value = self.whole(*value);
                     self.returns.push((self.guards.clone(), value));
                 }
                 true
@@ -290,80 +292,6 @@ impl<'a> Execution<'a> {
         let own = self.module.locals[local.at()].function == self.function.id;
         Value::new(if own { ValueKind::Undefined } else { ValueKind::Captured(self.function, local) }, span)
     }
-
-    fn assign(&mut self, target: &Place, value: Shared, span: Span) {
-        match target {
-            Place::Local(local) => self.set_local(*local, value),
-            Place::Field { base, name, name_span } => {
-                let slot = Slot::Named { key: name.clone(), key_span: *name_span, value };
-                self.assign_slot(*base, slot, span, 0);
-            }
-            Place::Index { base, index } => {
-                let key = self.eval(*index);
-                self.assign_slot(*base, Slot::Computed { key, value }, span, 0);
-            }
-        }
-    }
-
-    fn set_local(&mut self, local: LocalId, value: Shared) {
-        if self.module.locals[local.at()].function == self.function.id {
-            self.out.assigned.entry(local).or_default().push(Arc::clone(&value));
-        }
-        self.env.insert(local, value);
-    }
-
-    /// An object changed: so did what other variables hold of it, itself or as an element of a list.
-    fn change(&mut self, before: &Shared, after: &Shared, span: Span) {
-        if matches!(before.kind, ValueKind::Null | ValueKind::Undefined) {
-            return;
-        }
-        let list = match &before.kind {
-            ValueKind::Element(list) => Some(list),
-            _ => None,
-        };
-        let mut changed: Vec<(LocalId, Shared)> = Vec::new();
-        for (local, value) in &self.env {
-            if Arc::ptr_eq(value, before) {
-                changed.push((*local, Arc::clone(after)));
-            } else if list.is_some_and(|list| Arc::ptr_eq(value, list)) {
-                let each = vec![Member::Each(Arc::clone(after))];
-                changed.push((*local, Value::new(ValueKind::Array(each), span)));
-            }
-        }
-        for (local, value) in changed {
-            self.set_local(local, value);
-        }
-    }
-
-    /// `base.slot = ..`: the variable at the root of `base` becomes a changed object.
-    fn assign_slot(&mut self, base: ExprId, slot: Slot, span: Span, depth: u8) {
-        if depth > 20 {
-            return;
-        }
-        match &self.module.expr(base).kind {
-            ExprKind::Name(Binding::Local(local)) => {
-                let before = self.local(*local, span);
-                let value = with_slot(&before, slot, span);
-                self.change(&before, &value, span);
-                self.set_local(*local, value);
-            }
-            ExprKind::This => {
-                if let Slot::Named { key, value, .. } = &slot {
-                    self.out.this_fields.push((key.clone(), Arc::clone(value)));
-                    if let Some(before) = self.own.clone().or_else(|| self.this_value(span)) {
-                        self.own = Some(with_slot(&before, slot, span));
-                    }
-                }
-            }
-            ExprKind::Field { base: outer, name, name_span } => {
-                let before = self.eval(base);
-                let value = with_slot(&before, slot, span);
-                let slot = Slot::Named { key: name.clone(), key_span: *name_span, value };
-                self.assign_slot(*outer, slot, span, depth + 1);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Whether fields of a variable were assigned, on some way at least.
@@ -397,18 +325,6 @@ fn assigns(value: &Shared, name: &str) -> bool {
         ValueKind::After { before, .. } => assigns(before, name),
         _ => false,
     }
-}
-
-fn with_slot(before: &Shared, slot: Slot, span: Span) -> Shared {
-    let kind = match &before.kind {
-        ValueKind::Object { base, entries } => {
-            let mut entries = entries.clone();
-            entries.push(slot);
-            ValueKind::Object { base: base.clone(), entries }
-        }
-        _ => ValueKind::Object { base: Some(Arc::clone(before)), entries: vec![slot] },
-    };
-    Value::new(kind, span)
 }
 
 fn conjunction(guards: &Guards) -> Option<Shared> {

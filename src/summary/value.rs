@@ -332,6 +332,14 @@ pub enum Member {
     Each(Shared),
 }
 
+impl Member {
+    /// The element, or the list of elements.
+    pub fn value(&self) -> &Shared {
+        let (Self::One(value) | Self::Spread(value) | Self::Each(value)) = self;
+        value
+    }
+}
+
 /// A call as it is written in one function; substitution of parameters makes new ones of the same `site`.
 #[derive(Clone, Debug)]
 pub struct CallValue {

@@ -188,7 +188,7 @@ impl Execution<'_> {
     }
 
     /// An expression that is handed over or called on: `this` with what was assigned to it so far.
-    fn whole(&mut self, id: ExprId) -> Shared {
+    pub(super) fn whole(&mut self, id: ExprId) -> Shared {
         let is_this = matches!(self.module.expr(id).kind, ExprKind::This);
         self.own.clone().filter(|_| is_this).unwrap_or_else(|| self.eval(id))
     }
@@ -199,8 +199,10 @@ impl Execution<'_> {
             // What is called `set` changes what it is called on; other methods count once a field was assigned.
             ExprKind::This if self.own.is_some() || call.method().is_some_and(|name| name.starts_with("set")) => {
                 let kind = |before| ValueKind::After { call: Arc::clone(call), arg: None, before };
-                let before = self.own.take().or_else(|| self.this_value(span));
-                self.own = before.map(|before| Value::new(kind(before), span));
+                let Some(before) = self.own.take().or_else(|| self.this_value(span)) else { return };
+                let after = Value::new(kind(Arc::clone(&before)), span);
+                self.reread(&before, &after, span);
+                self.own = Some(after);
             }
             // `wrap(user).assign(..)`
             ExprKind::Call(ref wrapped) if !wrapped.is_new => {

@@ -1,0 +1,183 @@
+//! A saved object -> whether saving it inserts: by the key that it carries, and by where it came from.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::provenance::calls::mint_of;
+use crate::schema::Schema;
+use crate::sites;
+use crate::summary::{CallValue, Member, Shared, Slot, ValueKind};
+
+/// What an object says of the row that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    /// It was read from the table, or carries a key.
+    Stored,
+    /// It was made here, or its key was taken away.
+    New,
+    /// It is written out without a key.
+    Keyless,
+    /// It comes from elsewhere.
+    Untold,
+}
+
+/// The property that is the key.
+const KEY: &str = "id";
+
+/// Whether `save(row)` inserts: a new object; an object that was read or carries its key is updated.
+pub(super) fn inserts(graph: &Graph, schema: &Schema, row: &Shared) -> bool {
+    let told = Saved { graph, schema }.told(row, true, 40);
+    matches!(told, Row::New | Row::Keyless)
+}
+
+struct Saved<'g, 'a> {
+    graph: &'g Graph<'a>,
+    schema: &'g Schema,
+}
+
+impl Saved<'_, '_> {
+    /// `always`: not only on one of several ways, so that a key that comes from anywhere counts.
+    fn told(&self, row: &Shared, always: bool, fuel: u8) -> Row {
+        let Some(fuel) = fuel.checked_sub(1).filter(|_| self.graph.step()) else { return Row::Untold };
+        match &row.kind {
+            ValueKind::Object { base, entries } => {
+                let mut told = Row::Keyless;
+                for entry in entries.iter().rev() {
+                    let one = match entry {
+                        Slot::Named { key, value, .. } if key == KEY => self.keyed(value, always, fuel),
+                        Slot::Spread(inner) => self.told(inner, always, fuel),
+                        Slot::Named { .. } | Slot::Computed { .. } => Row::Keyless,
+                    };
+                    told = told.else_of(one);
+                }
+                match base {
+                    Some(base) if !told.is_settled() => told.else_of(self.told(base, always, fuel)),
+                    _ => told,
+                }
+            }
+            ValueKind::Call(call) if call.is_new => Row::New,
+            ValueKind::Call(call) => self.result(row, call, always, fuel),
+            ValueKind::Rest(_, except) if except.iter().any(|key| key == KEY) => Row::New,
+            ValueKind::Rest(base, _) | ValueKind::Subset(base) => self.told(base, always, fuel),
+            ValueKind::Cond { then, otherwise, .. } => {
+                let then = self.told(then, false, fuel);
+                if then.is_settled() { then } else { then.else_of(self.told(otherwise, false, fuel)) }
+            }
+            ValueKind::Fallback { left, right, .. } => {
+                let left = self.told(left, always, fuel);
+                if left.is_settled() { left } else { left.else_of(self.told(right, always, fuel)) }
+            }
+            ValueKind::And(_, right) => self.told(right, always, fuel),
+            ValueKind::Either(values) => self.first(values.iter(), fuel),
+            ValueKind::Array(members) => self.first(members.iter().map(Member::value), fuel),
+            ValueKind::Undefined | ValueKind::Null => Row::Keyless,
+            ValueKind::After { before, .. } => match self.graph.expand(row) {
+                Some(inner) if !Arc::ptr_eq(&inner, row) => self.told(&inner, always, fuel),
+                _ => self.told(before, always, fuel),
+            },
+            _ => match self.graph.expand(row) {
+                Some(inner) if !Arc::ptr_eq(&inner, row) => self.told(&inner, always, fuel),
+                _ => Row::Untold,
+            },
+        }
+    }
+
+    fn first<'v>(&self, values: impl Iterator<Item = &'v Shared>, fuel: u8) -> Row {
+        let mut told = Row::Keyless;
+        for value in values {
+            told = told.else_of(self.told(value, false, fuel));
+            if told.is_settled() {
+                break;
+            }
+        }
+        told
+    }
+
+    fn result(&self, row: &Shared, call: &CallValue, always: bool, fuel: u8) -> Row {
+        if sites::model_read(self.graph, self.schema, call).is_some() {
+            return Row::Stored;
+        }
+        let path = self.graph.callee_path(call);
+        let pass = path.as_ref().and_then(|path| self.graph.rules.passes_matching(path).find(|row| row.key.is_none()));
+        if let Some(pass) = pass {
+            let given: Vec<Shared> = pass.from.iter().flat_map(|path| self.graph.argument(call, path)).collect();
+            // Of what is merged, the last that has a key gives it.
+            let count = if pass.merge { given.len() } else { 1 };
+            let mut told = Row::Keyless;
+            for value in given.iter().take(count).rev() {
+                told = told.else_of(self.told(value, always, fuel));
+                if told.is_settled() {
+                    return told;
+                }
+            }
+            // `repository.create(x)` makes a new row, whatever `x` turns out to be.
+            if pass.constructs || !given.is_empty() && call.method() == Some("create") {
+                return Row::New;
+            }
+            if !given.is_empty() {
+                return told;
+            }
+        }
+        match self.graph.expand(row) {
+            Some(inner) if !Arc::ptr_eq(&inner, row) => self.told(&inner, always, fuel),
+            _ => Row::Untold,
+        }
+    }
+
+    /// What the value of the key says.
+    fn keyed(&self, value: &Shared, always: bool, fuel: u8) -> Row {
+        let Some(fuel) = fuel.checked_sub(1) else { return Row::Stored };
+        let value = self.graph.resolved(value);
+        match &value.kind {
+            ValueKind::Undefined | ValueKind::Null => Row::New,
+            // A key that is made here is of a new row.
+            ValueKind::Call(call) if mint_of(self.graph, call).is_some() => Row::New,
+            ValueKind::Field(base, _) if self.is_read(base) => Row::Stored,
+            ValueKind::Fallback { left, right, .. } => {
+                let sides = (self.keyed(left, false, fuel), self.keyed(right, false, fuel));
+                match sides {
+                    (Row::Stored, _) | (_, Row::Stored) => Row::Stored,
+                    (Row::New, Row::New) => Row::New,
+                    _ if always => Row::Stored,
+                    _ => Row::Keyless,
+                }
+            }
+            _ if always => Row::Stored,
+            _ => Row::Keyless,
+        }
+    }
+
+    fn is_read(&self, value: &Shared) -> bool {
+        let read = |call: &CallValue| sites::model_read(self.graph, self.schema, call).is_some();
+        let mut at = Arc::clone(value);
+        for _ in 0..16 {
+            at = match &at.kind {
+                ValueKind::Call(call) if read(call) => return true,
+                ValueKind::Element(base) | ValueKind::Index(base, _) | ValueKind::Object { base: Some(base), .. } => {
+                    Arc::clone(base)
+                }
+                _ => match self.graph.expand(&at) {
+                    Some(next) if !Arc::ptr_eq(&next, &at) => next,
+                    _ => return false,
+                },
+            };
+        }
+        false
+    }
+}
+
+impl Row {
+    fn is_settled(self) -> bool {
+        matches!(self, Self::Stored | Self::New)
+    }
+
+    /// What stands first settles it; else what stands below.
+    fn else_of(self, below: Self) -> Self {
+        match (self, below) {
+            (told, _) if told.is_settled() => told,
+            (_, below) if below.is_settled() => below,
+            (Self::Untold, _) | (_, Self::Untold) => Self::Untold,
+            _ => Self::Keyless,
+        }
+    }
+}
