@@ -6,7 +6,9 @@
 mod args;
 mod audit;
 mod baseline;
+mod draft;
 mod explain;
+mod init;
 mod inputs;
 mod interrupt;
 mod output;
@@ -70,7 +72,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Baseline(command) => baseline::run(&command, &streams),
         Command::Suppressions(args) => suppressions::run(&args, &streams),
         Command::Probe(args) => probe::run(&args, &streams),
+        Command::Init(args) => init::run(&args, &streams),
         Command::Explain(args) => explain::run(&args),
+        Command::Pin(args) => draft::pin(&args, &streams),
+        Command::Adr(args) => draft::adr(&args, &streams),
         Command::Completions { shell } => Ok(completions(shell)),
     };
     let written = ran.and_then(|ran| ran.outputs.iter().try_for_each(output::write).map(|()| ran.exit));

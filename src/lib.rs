@@ -23,18 +23,21 @@ pub mod demand;
 pub mod probe;
 
 pub mod contract;
+pub mod draft;
 pub mod report;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::config::{Baseline, Config};
+use crate::config::{Baseline, Column, Config};
 use crate::contract::{Day, Facts, Judgement};
+use crate::draft::{Candidate, Proposed};
 use crate::graph::{Graph, Unit, Units};
 use crate::probe::{ColumnProbe, Options, Probed, Target};
 use crate::provenance::ColumnTrace;
 use crate::report::Report;
+use crate::rules::Rules;
 use crate::schema::Schema;
 use crate::source::{FileId, Gap, SourceFile, SourceSet};
 
@@ -72,6 +75,8 @@ pub struct Audit {
     pub gaps: Vec<Gap>,
     pub files_lowered: usize,
     pub has_baseline: bool,
+    /// Against which suppressions expire.
+    pub today: Day,
     /// The root seen from the repository's root, with `/` at its end; empty where they are one.
     pub below_repository: String,
     /// Stage -> how long it took.
@@ -79,6 +84,18 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// What was judged.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            config: &self.config,
+            sources: &self.sources,
+            schema: &self.schema,
+            traces: &self.traces,
+            probes: &self.probes,
+            today: self.today,
+        }
+    }
+
     /// The products as renderers see them; `elapsed_ms` is `None` where it must not stand in the output.
     pub fn report(&self, elapsed_ms: Option<u64>) -> Report<'_> {
         Report {
@@ -118,6 +135,11 @@ const STACK: usize = 16 * 1024 * 1024;
 /// # Errors
 /// Where there is nothing to audit or a configured column is unknown. What could not be read or told is a [`Gap`], no error.
 pub fn audit(request: Request) -> Result<Audit, Error> {
+    pooled(request, run)
+}
+
+/// Runs on as many threads as the request asks for.
+fn pooled<T: Send>(request: Request, run: impl FnOnce(Request) -> Result<T, Error> + Send) -> Result<T, Error> {
     // More threads than a few for each processor only cost time.
     let most = std::thread::available_parallelism().map_or(8, |cores| cores.get().saturating_mul(4));
     let jobs = request.jobs.unwrap_or(0).min(most);
@@ -126,23 +148,54 @@ pub fn audit(request: Request) -> Result<Audit, Error> {
     pool.install(|| run(request))
 }
 
+/// Proposes a configuration for a tree: tracks its token-like columns, audits them, and says what it found. `None` where the tree
+/// declares no such column. Columns of the request's configuration are passed over.
+///
+/// # Errors
+/// As [`audit`].
+pub fn propose(request: Request) -> Result<Option<Proposed>, Error> {
+    pooled(request, |mut request| {
+        let rules = rules::load(&request.config.rules)?;
+        let sources = discover::discover(&request.root, &request.inputs, &request.config.exclude)?;
+        let units = Units::new(&sources, lowered);
+        units.lower(&sources, demand::declaring(&sources, &rules));
+        request.config.columns.clear();
+        let models = bound(&units, &sources, &rules, &request.config).map_err(Error::Columns)?.models;
+        let candidates = draft::candidates(&sources, &models);
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        let column = |candidate: &Candidate| Column {
+            table: candidate.table.clone(),
+            column: candidate.column.clone(),
+            ..Column::default()
+        };
+        request.config.columns = candidates.iter().map(column).collect();
+        let audit = run_on(request, &rules, sources, Clock::start())?;
+        Ok(Some(draft::configuration(&audit.facts(), &audit.judgement, &candidates)))
+    })
+}
+
 fn run(request: Request) -> Result<Audit, Error> {
-    let Request { root, inputs, config, databases, probe: options, baseline, today, .. } = request;
     let mut clock = Clock::start();
-
-    let rules = rules::load(&config.rules)?;
-    let sources = discover::discover(&root, &inputs, &config.exclude)?;
+    let rules = rules::load(&request.config.rules)?;
+    let sources = discover::discover(&request.root, &request.inputs, &request.config.exclude)?;
     clock.lap("discover");
+    run_on(request, &rules, sources, clock)
+}
 
+/// Every stage behind reading.
+fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock) -> Result<Audit, Error> {
+    let Request { root, config, databases, probe: options, baseline, today, .. } = request;
     let units = Units::new(&sources, lowered);
-    units.lower(&sources, demand::first(&sources, &rules, &config));
-    let schema = bound(&units, &sources, &rules, &config).map_err(Error::Columns)?;
-    units.lower(&sources, demand::writers(&sources, &rules, &schema));
+    units.lower(&sources, demand::first(&sources, rules, &config));
+    let schema = bound(&units, &sources, rules, &config).map_err(Error::Columns)?;
+    units.lower(&sources, demand::writers(&sources, rules, &schema));
     clock.lap("lower");
 
     let traces = loop {
         let linked = units.count();
-        let graph = Graph::new(&sources, &rules, &units);
+        let graph = Graph::new(&sources, rules, &units);
         let survey = provenance::survey(&graph, &schema);
         let callers = demand::callers(&graph, survey.reached());
         if callers.iter().all(|file| units.get(*file).is_some()) {
@@ -191,6 +244,7 @@ fn run(request: Request) -> Result<Audit, Error> {
         gaps: gaps.into_iter().collect(),
         files_lowered,
         has_baseline: baseline.is_some(),
+        today,
         below_repository: discover::below_repository(&root),
         timings: clock.laps,
         sources,
@@ -208,7 +262,7 @@ pub fn lowered(file: FileId, source: &SourceFile) -> Unit {
 fn bound(
     units: &Units,
     sources: &SourceSet,
-    rules: &rules::Rules,
+    rules: &Rules,
     config: &Config,
 ) -> Result<Schema, Vec<schema::UnknownColumn>> {
     let bind = || {

@@ -22,6 +22,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
     ("probe", &["config"]),
     ("contract", &["source", "rules", "config", "schema", "provenance", "probe"]),
+    ("draft", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
     ("report", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
 ];
 

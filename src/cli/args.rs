@@ -26,8 +26,14 @@ pub(crate) enum Command {
     Suppressions(InputArgs),
     /// Ask the databases alone, without the code.
     Probe(Box<ProbeArgs>),
+    /// Propose a tokendrift.toml from the token-like columns that a tree declares.
+    Init(InitArgs),
     /// Print what a check or a rule pack is about.
     Explain(ExplainArgs),
+    /// Write the test that fails the day a path breaks a column's contract.
+    Pin(PinArgs),
+    /// Write the draft of the decision record about a column.
+    Adr(AdrArgs),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -219,6 +225,21 @@ pub(crate) enum ProbeFormat {
 }
 
 #[derive(Args)]
+pub(crate) struct InitArgs {
+    /// The tree; tokendrift.toml is written into this folder, and a file that is there is never overwritten.
+    #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) path: PathBuf,
+
+    /// Print the proposal instead of writing it.
+    #[arg(long)]
+    pub(crate) print: bool,
+
+    /// Nothing on stderr but errors.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct ExplainArgs {
     /// The id of a check or of a rule pack, such as path-drift or typeorm.
     #[arg(value_name = "ID")]
@@ -264,4 +285,80 @@ pub(crate) enum ColorChoice {
     Auto,
     Always,
     Never,
+}
+
+/// What is audited for a draft.
+#[derive(Args)]
+pub(crate) struct ProjectArgs {
+    /// The tree.
+    #[arg(long = "in", value_name = "PATH", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) path: PathBuf,
+
+    /// The configuration; without this, the nearest tokendrift.toml from PATH up to the repository's root.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Write the draft to this file, which must not be there yet, instead of to stdout.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Nothing on stderr but errors.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PinArgs {
+    /// The column; without this, the one that the configuration tracks.
+    #[arg(value_name = "TABLE.COLUMN", value_parser = column_from_flag)]
+    pub(crate) column: Option<Column>,
+
+    /// What the test is written for.
+    #[arg(long = "as", value_enum, value_name = "KIND", default_value_t = PinKind::Sql)]
+    pub(crate) kind: PinKind,
+
+    /// The contract to pin, where the configuration declares none.
+    #[arg(long, value_enum, value_name = "CONTRACT")]
+    pub(crate) contract: Option<ContractChoice>,
+
+    /// The rows that must hold a token, as an SQL condition; without this, those with a value that every fresh write sets too.
+    #[arg(long, value_name = "SQL")]
+    pub(crate) rows: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct AdrArgs {
+    /// The column.
+    #[arg(value_name = "TABLE.COLUMN", value_parser = column_from_flag)]
+    pub(crate) column: Column,
+
+    /// A database whose figures go into the record; it is only read.
+    #[arg(long, value_name = "URL", env = "TOKENDRIFT_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) project: ProjectArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PinKind {
+    /// A script for any SQL client that stops at an error.
+    Sql,
+    /// A pgTAP script.
+    Pgtap,
+    /// TypeScript for Jest, with the project's TypeORM or Prisma.
+    Jest,
+    /// TypeScript for Vitest, with the project's TypeORM or Prisma.
+    Vitest,
+    /// Rust, with sqlx.
+    Sqlx,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ContractChoice {
+    WriteConsistently,
+    DropWrites,
 }

@@ -94,12 +94,12 @@ fn sinks(args: &AuditArgs) -> Result<Vec<(FormatName, Sink)>, String> {
     for (_, sink) in &sinks {
         let place = match sink {
             Sink::Stdout => PathBuf::from("-"),
-            Sink::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+            Sink::File(path) | Sink::New(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
         };
         if !seen.insert(place) {
             let place = match sink {
                 Sink::Stdout => "stdout".to_owned(),
-                Sink::File(path) => path.display().to_string(),
+                Sink::File(path) | Sink::New(path) => path.display().to_string(),
             };
             return Err(format!("two results would go to {place}: give each a file of its own"));
         }

@@ -26,7 +26,6 @@ pub(crate) fn request(args: &InputArgs) -> Result<Request, String> {
     if config.columns.is_empty() {
         return Err(no_column(file.as_deref()));
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let jobs = args.jobs.map(usize::from);
     let request = Request {
         root,
@@ -36,12 +35,17 @@ pub(crate) fn request(args: &InputArgs) -> Result<Request, String> {
         databases: Vec::new(),
         probe: Options::default(),
         baseline: None,
-        today: Day::of_unix(now),
+        today: today(),
     };
     if args.verbose {
         tell(&request);
     }
     Ok(request)
+}
+
+/// The day on which it runs.
+pub(crate) fn today() -> Day {
+    Day::of_unix(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 /// A variable of the environment; an empty one is one that is not set.

@@ -12,6 +12,8 @@ use crate::cli::terminal::note;
 pub(crate) enum Sink {
     Stdout,
     File(PathBuf),
+    /// A file that must not be there yet.
+    New(PathBuf),
 }
 
 impl Sink {
@@ -35,7 +37,12 @@ pub(crate) struct Output {
 impl Output {
     /// A text on stdout.
     pub(crate) fn text(text: String) -> Self {
-        Self { sink: Sink::Stdout, quiet: true, render: Box::new(move |out| out.write_all(text.as_bytes())) }
+        Self::text_to(Sink::Stdout, text, true)
+    }
+
+    /// A text, and where it goes.
+    pub(crate) fn text_to(sink: Sink, text: String, quiet: bool) -> Self {
+        Self { sink, quiet, render: Box::new(move |out| out.write_all(text.as_bytes())) }
     }
 }
 
@@ -63,7 +70,27 @@ pub(crate) fn write(output: &Output) -> Result<(), String> {
             }
             Ok(())
         }
+        Sink::New(path) => {
+            to_new_file(path, &output.render).map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => format!("{} is there already and is not overwritten", path.display()),
+                _ => format!("cannot write {}: {error}", path.display()),
+            })?;
+            if !output.quiet {
+                note(&format!("wrote {}", path.display()));
+            }
+            Ok(())
+        }
     }
+}
+
+/// Writes a file that is not there yet, with the folders it needs.
+fn to_new_file(path: &Path, render: &Render) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = File::create_new(path)?;
+    render(&mut file)?;
+    file.sync_all()
 }
 
 /// Whoever reads may stop at any time (`| head`): that is no error.

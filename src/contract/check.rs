@@ -2,9 +2,10 @@
 
 use crate::contract::case::Case;
 use crate::contract::{
-    Anchor, Finding, Level, Related, Standing, contract_broken, contract_undeclared, decision_missing, discarded_token,
-    form_drift, live_contradiction, live_incomplete, missing_write, null_overwrite, orphaned_tokens, path_drift,
-    schema_contract, stale_relogin, suppression, unknown_value, unread_column, unwritten_column,
+    Anchor, Finding, Level, Related, Standing, contract_broken, contract_undeclared, contract_unpinned,
+    decision_missing, discarded_token, form_drift, live_contradiction, live_incomplete, missing_write, null_overwrite,
+    orphaned_tokens, path_drift, schema_contract, stale_relogin, suppression, unknown_value, unread_column,
+    unwritten_column,
 };
 
 /// A rule that findings are reported under.
@@ -56,6 +57,7 @@ impl Precision {
 pub static CHECKS: &[Check] = &[
     contract_broken::CHECK,
     contract_undeclared::CHECK,
+    contract_unpinned::CHECK,
     decision_missing::CHECK,
     discarded_token::CHECK,
     form_drift::CHECK,

@@ -27,6 +27,7 @@ mod wording;
 
 mod contract_broken;
 mod contract_undeclared;
+mod contract_unpinned;
 mod decision_missing;
 mod discarded_token;
 mod form_drift;

@@ -17,7 +17,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use names::names;
+pub use names::{names, words};
 
 use crate::config::Config;
 use crate::ir::Module;

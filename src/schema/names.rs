@@ -2,7 +2,7 @@
 
 /// Words of a name: `accessToken`, `access_token`, `AccessToken` and `access-token` are `access token`. A run of capitals is
 /// one word up to the last, which starts the next: `OAuthToken` is `o auth token`.
-fn words(name: &str) -> Vec<String> {
+pub fn words(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.chars().collect();
     let mut words: Vec<String> = Vec::new();
     let mut is_new = true;

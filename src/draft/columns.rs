@@ -1,0 +1,188 @@
+//! The columns that look as if they held a token, told by the words of their names and by what is declared of them.
+
+use std::collections::BTreeMap;
+
+use crate::schema::{Model, Property, words};
+use crate::source::{Scope, SourceSet, Span};
+
+/// A column that may be worth tracking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    pub table: String,
+    pub column: String,
+    pub model: String,
+    pub property: String,
+    /// The property's declaration.
+    pub at: Span,
+    /// Whether a row may have none; `None` where no declaration says.
+    pub nullable: Option<bool>,
+    /// Other columns of the model, in its order.
+    pub beside: Vec<String>,
+}
+
+impl Candidate {
+    /// `users.access_token`
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.table, self.column)
+    }
+}
+
+/// A name with one of these words is a token's, unless one of [`ABOUT`] makes it a fact about a token.
+const TOKEN: &[&str] = &["token", "jwt"];
+
+/// Names that say it in other words, all of a name taken together.
+const SYNONYMS: &[&str] = &[
+    "hashedrt",
+    "rthash",
+    "refreshhash",
+    "hashedrefresh",
+    "apikey",
+    "apikeyhash",
+    "hashedapikey",
+    "hashedkey",
+    "apisecret",
+    "clientsecret",
+    "webhooksecret",
+    "sessionkey",
+];
+
+/// What is said of a token and is none: when it ends, of which kind it is, how many there are.
+const ABOUT: &[&str] = &[
+    "at",
+    "by",
+    "charged",
+    "cost",
+    "count",
+    "created",
+    "date",
+    "enabled",
+    "endpoint",
+    "expire",
+    "expired",
+    "expires",
+    "expiration",
+    "expiry",
+    "for",
+    "id",
+    "input",
+    "interval",
+    "kind",
+    "last",
+    "lifetime",
+    "limit",
+    "max",
+    "method",
+    "name",
+    "num",
+    "output",
+    "price",
+    "required",
+    "scope",
+    "since",
+    "status",
+    "time",
+    "ttl",
+    "type",
+    "until",
+    "updated",
+    "uri",
+    "url",
+    "usage",
+    "used",
+    "valid",
+    "version",
+];
+
+/// Words of declared types that hold no token: dates, numbers, truths, and what has parts.
+const OTHER_TYPES: &[&str] = &[
+    "Date",
+    "DateTime",
+    "Timestamp",
+    "timestamp",
+    "timestamptz",
+    "datetime",
+    "Int",
+    "int",
+    "integer",
+    "bigint",
+    "BigInt",
+    "Float",
+    "Decimal",
+    "number",
+    "Number",
+    "Boolean",
+    "boolean",
+    "bool",
+    "i32",
+    "i64",
+    "NaiveDateTime",
+    "Json",
+    "json",
+    "jsonb",
+];
+
+/// The token-like columns of `models`, the nullable ones first, then by name.
+pub fn candidates(sources: &SourceSet, models: &[Model]) -> Vec<Candidate> {
+    let mut found: BTreeMap<(bool, String, String), Candidate> = BTreeMap::new();
+    for model in models {
+        let scope = sources.get(model.span.file).scope;
+        if matches!(scope, Scope::Test | Scope::Script) {
+            continue;
+        }
+        for property in model.properties.iter().filter(|property| is_token(sources, property)) {
+            let beside =
+                model.properties.iter().filter(|other| other.relation.is_none() && other.column != property.column);
+            let candidate = Candidate {
+                table: model.table.clone(),
+                column: property.column.clone(),
+                model: model.name.clone(),
+                property: property.name.clone(),
+                at: property.span,
+                nullable: property.nullable,
+                beside: beside.map(|other| other.column.clone()).collect(),
+            };
+            let solid = property.nullable == Some(false);
+            found.entry((solid, model.table.clone(), property.column.clone())).or_insert(candidate);
+        }
+    }
+    // Two models of one table may differ on whether it is nullable; once is enough.
+    let mut seen = std::collections::BTreeSet::new();
+    found.into_values().filter(|candidate| seen.insert(candidate.name().to_lowercase())).collect()
+}
+
+fn is_token(sources: &SourceSet, property: &Property) -> bool {
+    if property.relation.is_some() || !(is_name(&property.column) || is_name(&property.name)) {
+        return false;
+    }
+    let declared = sources.text(property.span);
+    let mut types = declared.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    !types.any(|word| OTHER_TYPES.contains(&word))
+}
+
+fn is_name(name: &str) -> bool {
+    let words = words(name);
+    let about = |word: &String| ABOUT.contains(&word.as_str());
+    if words.iter().any(|word| TOKEN.contains(&word.as_str())) {
+        return !words.iter().any(about);
+    }
+    SYNONYMS.contains(&words.concat().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tokens_are_told_from_names_of_facts_about_them() {
+        for name in
+            ["access_token", "refreshToken", "hashedRefreshToken", "token", "id_token", "hashedRt", "tokenHash", "jwt"]
+        {
+            assert!(is_name(name), "{name}");
+        }
+        for name in
+            ["tokenExpiresAt", "token_type", "maxTokens", "prompt_tokens", "tokenId", "tokenVersion", "password"]
+        {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Node for tests: the packages of `tests/node/package.json`, installed once from the npm registry.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::command::repository;
+
+/// The folder with the installed packages; `None`, said on stderr, where there is no Node or no registry.
+pub(crate) fn project() -> Option<&'static Path> {
+    static PROJECT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    PROJECT.get_or_init(install).as_deref()
+}
+
+/// Says past the capture of the test harness that a test did not run.
+pub(crate) fn skipped(why: &str) {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    writeln!(std::io::stderr(), "SKIPPED {name}: {why}").expect("stderr is there");
+}
+
+fn install() -> Option<PathBuf> {
+    if Command::new("npm").arg("--version").output().is_err() {
+        skipped("npm is not installed");
+        return None;
+    }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("node");
+    std::fs::create_dir_all(&folder).expect("a folder below target/");
+    let source = repository().join("tests/node");
+    let wanted = std::fs::read_to_string(source.join("package.json")).expect("the package file");
+    let done = folder.join("installed.json");
+    for name in ["package.json", "jest.config.js", "vitest.config.mjs", "swc.json"] {
+        std::fs::copy(source.join(name), folder.join(name)).expect("the file can be copied");
+    }
+    if std::fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+        return Some(folder);
+    }
+    let output = Command::new("npm")
+        .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
+        .current_dir(&folder)
+        .output()
+        .expect("npm starts");
+    if !output.status.success() {
+        skipped(&format!("npm install failed: {}", String::from_utf8_lossy(&output.stderr)));
+        return None;
+    }
+    std::fs::write(&done, wanted).expect("the file can be written");
+    Some(folder)
+}
+
+/// A folder of its own below the project, where its packages are found.
+pub(crate) fn workspace(project: &Path) -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("work-").tempdir_in(project).expect("a folder below the project")
+}
+
+/// Runs a program of the packages; whether it ended well, and what it printed.
+pub(crate) fn run(project: &Path, folder: &Path, program: &str, args: &[&str], env: &[(&str, &str)]) -> (bool, String) {
+    let output = Command::new(project.join("node_modules/.bin").join(program))
+        .args(args)
+        .current_dir(folder)
+        .envs(env.iter().copied())
+        .env("NO_COLOR", "1")
+        .env_remove("FORCE_COLOR")
+        .output()
+        .expect("the program starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}

@@ -1,0 +1,3 @@
+const swc = require('./swc.json');
+
+module.exports = { testMatch: ['**/*.pin.spec.ts'], transform: { '^.+\\.ts$': ['@swc/jest', swc] } };
