@@ -161,9 +161,10 @@ fn is_token(sources: &SourceSet, property: &Property) -> bool {
 
 fn is_name(name: &str) -> bool {
     let words = words(name);
-    let about = |word: &String| ABOUT.contains(&word.as_str());
+    // An `id_token` is a token, a `token_id` is none.
+    let about = |(at, word): (usize, &String)| ABOUT.contains(&word.as_str()) && !(at == 0 && word == "id");
     if words.iter().any(|word| TOKEN.contains(&word.as_str())) {
-        return !words.iter().any(about);
+        return !words.iter().enumerate().any(about);
     }
     SYNONYMS.contains(&words.concat().as_str())
 }
