@@ -101,7 +101,7 @@ pub fn pin(facts: &Facts<'_>, asked: &PinRequest<'_>) -> Result<String, PinError
         Runner::Sqlx => {
             let literal = format!("r#\"{select}\"#");
             let more = [("connection", connection(facts)), ("literal", literal.as_str())];
-            with(include_str!("templates/pin/sqlx.rs"), &promise, &select, &more)
+            with(include_str!("templates/pin/sqlx.template"), &promise, &select, &more)
         }
         Runner::Jest | Runner::Vitest => {
             let runner = if asked.runner == Runner::Jest { "@jest/globals" } else { "vitest" };
