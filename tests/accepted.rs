@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{Run, tokendrift, write_files};
+use crate::command::{Run, nest_auth, tokendrift, write_files};
 
 const CONFIG: &str = "[[column]]\ntable = \"users\"\ncolumn = \"access_token\"\ncontract = \"write-consistently\"\n";
 
@@ -140,6 +140,10 @@ fn a_baseline_that_is_none_stops_the_run_with_its_file_and_line() {
 #[test]
 fn a_suppression_with_a_reason_counts_no_finding_and_is_listed() {
     let folder = project("// tokendrift-ignore-next-line contract-broken,discarded-token -- web goes until=2999-01-01");
+    // What is left is that no test pins the contract: this one does.
+    let pin = nest_auth("write-consistently").join("test/users-access-token.pin.sql");
+    let pin = std::fs::read_to_string(pin).expect("the fixture's pin");
+    write_files(folder.path(), &[("test/users.pin.sql", &pin)]);
     let (code, report) = audit(folder.path(), &[]);
     assert_eq!(code, 0, "{report}");
     assert!(standings(&report).iter().all(|(_, standing)| *standing == "suppressed"), "{report}");
