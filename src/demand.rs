@@ -115,6 +115,24 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
                 search(&model.table, &format!(r"\.\s*({})\s*(<[^>]*>)?\(", methods(false)));
             }
         }
+        // Generic code names neither the model nor the property: `class Base<T> { constructor(protected repo: Repository<T>) {} }`.
+        if !model.pack.is_empty() && model.source != ModelSource::Prisma {
+            let own = rules.write().filter(|row| row.pack == model.pack);
+            let types: BTreeSet<&str> = own
+                .flat_map(|row| row.types.iter().chain([&row.call]))
+                .filter_map(|pattern| pattern.text().split_once('#')?.1.split('.').next()?.rsplit('*').next())
+                .filter(|name| !name.is_empty())
+                .collect();
+            for name in types {
+                search(
+                    name,
+                    &format!(
+                        r"(?s)(\bclass\s+\w+\s*<|\b\w+\s*<\s*\w+(\s+extends\b[^()]*)?>\s*\([^)]*\b{name}\b).*\.\s*({})\s*(<[^>]*>)?\(",
+                        methods(false)
+                    ),
+                );
+            }
+        }
         // A receiver that nothing types: then the row itself names the property.
         let rows = methods(model.source == ModelSource::Prisma);
         let bound = schema.columns.iter().flat_map(|column| &column.bindings).filter(|(id, _)| id.0 == *at);
@@ -179,7 +197,9 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
 
 /// What a file that uses a class says: one of its names, or the name of its file.
 fn class_names(graph: &Graph, class: ClassRef) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = graph.names_of_class(class).into_iter().collect();
+    let heirs = graph.heirs(class);
+    let all = heirs.into_iter().chain([class]);
+    let mut names: BTreeSet<String> = all.flat_map(|class| graph.names_of_class(class)).collect();
     names.insert(stem(graph.sources.get(class.file).path.as_str()).to_owned());
     names
 }

@@ -52,8 +52,7 @@ impl Graph<'_> {
                 (None, None) => Value::new(ValueKind::Undefined, span),
             });
         }
-        let this = call.receiver().filter(|receiver| !matches!(receiver.kind, ValueKind::Super(_))).cloned();
-        Bindings { function, params: bound, this }
+        Bindings { function, params: bound, this: self.this_of(call, function) }
     }
 
     /// How many parameters stand before the arguments: the receiver, where a method takes it as one and is not called by its path.

@@ -15,6 +15,7 @@ mod crates;
 mod entries;
 mod expand;
 mod exports;
+mod generics;
 mod handed;
 mod makers;
 mod modules;

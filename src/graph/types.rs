@@ -136,7 +136,10 @@ impl Graph<'_> {
                 _ => match self.type_at(&call.callee, fuel) {
                     Type::Object(class) => Type::Instance(class, self.type_args(call)),
                     variant @ Type::Instance(..) => variant,
-                    _ => self.path(&call.callee).map_or(Type::Unknown, |path| Type::External(path, Vec::new())),
+                    _ => {
+                        let path = self.path(&call.callee);
+                        path.map_or(Type::Unknown, |path| Type::External(path, self.type_args(call)))
+                    }
                 },
             };
         }
@@ -154,7 +157,7 @@ impl Graph<'_> {
             }
         }
         // `Repository<E>` says less than the body does.
-        if declared == Type::Unknown || is_generic(&declared) {
+        if declared == Type::Unknown || declared.is_generic() {
             let inner = self.expand(value).map_or(Type::Unknown, |inner| self.type_at(&inner, fuel));
             if inner != Type::Unknown {
                 return inner;
@@ -181,16 +184,10 @@ impl Graph<'_> {
         for owner in self.lineage(class).iter().copied() {
             let Some(declared) = self.class(owner) else { continue };
             if let Some(field) = declared.fields.iter().find(|field| field.name == name) {
-                if let Some(ty) = &field.ty {
-                    let parameter = declared.type_params.iter().position(|param| *param == ty.name);
-                    if owner == class
-                        && let Some(arg) = parameter.and_then(|at| args.get(at))
-                    {
-                        return arg.clone();
-                    }
-                    if let Some(found) = known(self.resolve_type(owner.file, ty)) {
-                        return found;
-                    }
+                if let Some(ty) = &field.ty
+                    && let Some(found) = known(self.resolve_type(owner.file, ty))
+                {
+                    return self.seen_from(found, owner, class, args);
                 }
                 let init = self.unit(owner.file).and_then(|u| u.summary.fields.get(&(owner.id, name.to_owned())));
                 if let Some(init) = init {
@@ -202,7 +199,7 @@ impl Graph<'_> {
                 let Some(function) = self.function(reference) else { continue };
                 if function.kind == FunctionKind::Getter && function.name == name {
                     if let Some(ty) = &function.returns {
-                        return self.resolve_type(owner.file, ty);
+                        return self.seen_from(self.resolve_type(owner.file, ty), owner, class, args);
                     }
                     if let Some(value) = self.summary(reference).and_then(|summary| summary.returns.as_ref()) {
                         return self.type_at(value, fuel);
@@ -213,7 +210,7 @@ impl Graph<'_> {
                     if field == name
                         && let Some(found) = known(self.type_at(value, fuel))
                     {
-                        return found;
+                        return self.seen_from(found, owner, class, args);
                     }
                 }
             }
@@ -382,35 +379,6 @@ impl Graph<'_> {
         }
         Type::Instance(class, args)
     }
-}
-
-/// Types that every program has; any other name that no file declares is a parameter of a generic.
-const BUILT_IN: [&str; 14] = [
-    "string",
-    "number",
-    "boolean",
-    "bigint",
-    "symbol",
-    "object",
-    "any",
-    "unknown",
-    "void",
-    "never",
-    "Date",
-    "Buffer",
-    "Record",
-    "Uint8Array",
-];
-
-/// Whether a type or its arguments are parameters of a generic function, not types.
-fn is_generic(ty: &Type) -> bool {
-    let open = |arg: &Type| match arg {
-        Type::External(path, _) => {
-            path.strip_prefix("global#").is_some_and(|name| !name.contains('.') && !BUILT_IN.contains(&name))
-        }
-        _ => false,
-    };
-    open(ty) || matches!(ty, Type::External(_, args) | Type::Instance(_, args) if args.iter().any(open))
 }
 
 fn known(ty: Type) -> Option<Type> {

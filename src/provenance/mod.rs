@@ -127,7 +127,7 @@ impl ColumnTracer<'_, '_> {
     fn survey(&self, candidates: &[Candidate], reached: &mut BTreeSet<FunctionRef>) -> Surveyed {
         let Surveyed { mut drafts, mut minted, mut doubtful, mut gaps, .. } = Surveyed::default();
         for candidate in candidates {
-            if candidate.unresolved.is_some() {
+            if candidate.unresolved.is_some() && candidate.told_by.is_none() {
                 if let Some(gap) = self.unresolved(candidate, reached) {
                     gaps.insert(gap);
                     doubtful.insert(candidate.function);
@@ -177,7 +177,6 @@ impl ColumnTracer<'_, '_> {
 
     /// A write on something unknown, where its row has the column.
     fn unresolved(&self, candidate: &Candidate, reached: &mut BTreeSet<FunctionRef>) -> Option<Gap> {
-        let receiver = candidate.unresolved?;
         let tracked = &self.schema.columns[self.column.0];
         let (model, property) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model)?;
         let key = self.schema.models[model.0].properties[*property].name.as_str();
@@ -189,6 +188,13 @@ impl ColumnTracer<'_, '_> {
             self.site(candidate, reached, &mut minted, &mut gaps, &mut doubtful)?;
         }
         reached.insert(candidate.function);
+        self.untold(candidate)
+    }
+
+    /// That what a write is called on could not be told.
+    fn untold(&self, candidate: &Candidate) -> Option<Gap> {
+        let tracked = &self.schema.columns[self.column.0];
+        let receiver = candidate.unresolved?;
         let at = self.graph.sources.location(candidate.span);
         let text = self.graph.sources.text(receiver);
         // Names alone: no literal of the code goes into a gap.
@@ -237,6 +243,8 @@ impl ColumnTracer<'_, '_> {
         let mut site: Option<DraftSite> = None;
         for way in found.ways {
             self.graph.refuel();
+            // A way that says of what model the row is makes a site; another leaves the question open.
+            let is_open = candidate.told_by.is_some() && candidate.unresolved.is_some() && !way.told;
             let mut judge = Judge {
                 graph: self.graph,
                 schema: self.schema,
@@ -279,6 +287,14 @@ impl ColumnTracer<'_, '_> {
                 Written::Chains { chains, value } => (chains, value),
             };
             reached.extend(way.functions.iter().copied());
+            if is_open && chains.iter().flatten().all(|atom| atom.origin == Origin::Omitted) {
+                continue;
+            }
+            if is_open {
+                gaps.extend(self.untold(candidate));
+                doubtful.insert(way.top);
+                continue;
+            }
             minted.extend(chains.iter().flatten().filter_map(|atom| atom.mint));
             let draft = self.draft(candidate, way, &chains);
             let value = value.filter(|value| value.file == candidate.span.file).unwrap_or(candidate.span);
@@ -301,7 +317,9 @@ impl ColumnTracer<'_, '_> {
     fn draft(&self, candidate: &Candidate, way: Way, chains: &[Chain]) -> Draft {
         let meaning = chain::meaning(chains);
         let atoms = || chains.iter().flatten();
-        let inferred = !way.certain || !candidate.certain || atoms().any(|atom| atom.inferred);
+        let inferred = !way.certain
+            || !(candidate.certain || candidate.told_by.is_some() && way.told)
+            || atoms().any(|atom| atom.inferred);
         let forms: BTreeSet<Form> = atoms().filter_map(|atom| atom.form).collect();
         let form = match (forms.len(), forms.first()) {
             (0, _) => None,

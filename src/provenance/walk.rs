@@ -8,7 +8,8 @@ use crate::ir::FunctionKind;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, Step};
 use crate::provenance::row::Lookup;
-use crate::sites::Candidate;
+use crate::schema::ModelId;
+use crate::sites::{self, Candidate};
 use crate::source::{Scope, Span};
 use crate::summary::{FunctionRef, Guards, Shared, ValueKind};
 
@@ -27,6 +28,8 @@ pub(super) struct Way {
     /// What holds (or fails) on this way.
     pub conditions: Vec<(Shared, bool)>,
     pub certain: bool,
+    /// Whether this way tells the model, where only callers can.
+    pub told: bool,
 }
 
 struct State {
@@ -36,6 +39,8 @@ struct State {
     steps: Vec<Step>,
     functions: Vec<FunctionRef>,
     certain: bool,
+    /// What tells the model further up, in terms of `function`.
+    told_by: Option<Shared>,
 }
 
 impl State {
@@ -47,6 +52,7 @@ impl State {
             steps: Vec::new(),
             functions: vec![candidate.function],
             certain: true,
+            told_by: candidate.told_by.clone(),
         }
     }
 }
@@ -84,20 +90,21 @@ impl Walk<'_, '_> {
             if spent > BUDGET || self.graph.steps_taken() - start > STEPS {
                 return Ways { ways, cut: true };
             }
-            if !self.lookup.of(&state.row).is_open()
+            if state.told_by.is_none()
+                && !self.lookup.of(&state.row).is_open()
                 && !state.conditions.iter().any(|(cond, _)| cond.is_open() && decides(cond, 8))
             {
-                self.settled(&state, &mut ways);
+                self.settled(candidate.model, &state, &mut ways);
                 continue;
             }
             let ended = self.arrive(&state, &mut ways);
-            let led_on = self.up(&state, &mut open);
+            let led_on = self.up(candidate.model, &state, &mut open);
             if !ended && (!led_on || self.is_tested_alone(state.function)) {
                 self.emit(&state, &mut ways);
             }
         }
         // In a circle of calls nothing is called from outside; a write without any way to it is reported from its own function.
-        if ways.is_empty() {
+        if ways.is_empty() && candidate.told_by.is_none() {
             self.emit(&State::start(candidate), &mut ways);
         }
         Ways { ways, cut: false }
@@ -123,7 +130,7 @@ impl Walk<'_, '_> {
 
     /// Goes on to the callers; whether there are any. Callers that a condition rules out, or that lie on the way already, are
     /// callers all the same: the function is no entry point for their sake.
-    fn up(&self, state: &State, open: &mut Vec<State>) -> bool {
+    fn up(&self, model: ModelId, state: &State, open: &mut Vec<State>) -> bool {
         let callers = self.graph.callers(state.function);
         if callers.is_empty() || state.functions.len() > LONGEST {
             // A closure that nothing visibly runs is taken to run where it is written.
@@ -141,6 +148,7 @@ impl Walk<'_, '_> {
                     steps: state.steps.clone(),
                     functions: with(&state.functions, parent),
                     certain: state.certain,
+                    told_by: state.told_by.clone(),
                 });
                 return true;
             }
@@ -161,14 +169,20 @@ impl Walk<'_, '_> {
                 continue;
             }
             self.graph.refuel();
-            let (row, mut known) = match &edge.kind {
+            let (row, mut known, mut told_by) = match &edge.kind {
                 EdgeKind::Call(call) => {
                     let bindings = self.graph.bind(call, state.function);
                     self.bound(state, &bindings)
                 }
                 EdgeKind::Callback(bindings) => self.bound(state, bindings),
-                EdgeKind::Framework => (Arc::clone(&state.row), state.conditions.clone()),
+                EdgeKind::Framework => (Arc::clone(&state.row), state.conditions.clone(), state.told_by.clone()),
             };
+            // A caller with an instance of another model does not write this one.
+            match told_by.as_ref().and_then(|value| sites::stands_for(self.graph, self.lookup.schema, value, model)) {
+                Some(false) => continue,
+                Some(true) => told_by = None,
+                None => {}
+            }
             if known.iter().any(|(cond, holds)| self.evaluator.holds(cond, 20).is_some_and(|value| value != *holds)) {
                 continue;
             }
@@ -183,6 +197,7 @@ impl Walk<'_, '_> {
                 steps,
                 functions: with(&state.functions, edge.caller),
                 certain: state.certain && edge.certain,
+                told_by,
             });
         }
         led_on
@@ -206,18 +221,19 @@ impl Walk<'_, '_> {
         at_module && (edge.to_library || is_called())
     }
 
-    fn bound(&self, state: &State, bindings: &crate::graph::Bindings) -> (Shared, Vec<(Shared, bool)>) {
+    fn bound(&self, state: &State, bindings: &crate::graph::Bindings) -> (Shared, Vec<(Shared, bool)>, Option<Shared>) {
         // Together, so that what row and conditions share stays shared.
         let mut values = vec![Arc::clone(&state.row)];
         values.extend(state.conditions.iter().map(|(cond, _)| Arc::clone(cond)));
         let mut values = self.graph.substitute_all(&values, bindings).into_iter();
         let row = values.next().unwrap_or_else(|| Arc::clone(&state.row));
         let conditions = values.zip(&state.conditions).map(|(cond, (_, holds))| (cond, *holds)).collect();
-        (row, conditions)
+        let told_by = state.told_by.as_ref().map(|value| self.graph.substitute(value, bindings));
+        (row, conditions, told_by)
     }
 
     /// What is written depends on nothing further up: one way to each entry point is enough.
-    fn settled(&self, state: &State, ways: &mut Vec<Way>) {
+    fn settled(&self, model: ModelId, state: &State, ways: &mut Vec<Way>) {
         let mut seen: BTreeSet<FunctionRef> = state.functions.iter().copied().collect();
         let mut layer = vec![State {
             function: state.function,
@@ -226,13 +242,14 @@ impl Walk<'_, '_> {
             steps: state.steps.clone(),
             functions: state.functions.clone(),
             certain: state.certain,
+            told_by: None,
         }];
         while !layer.is_empty() {
             let mut next: BTreeMap<FunctionRef, State> = BTreeMap::new();
             for at in &layer {
                 let ended = self.arrive(at, ways);
                 let mut above = Vec::new();
-                self.up_settled(at, &mut above);
+                self.up_settled(model, at, &mut above);
                 if !ended && (above.is_empty() || self.is_tested_alone(at.function)) {
                     self.emit(at, ways);
                 }
@@ -246,9 +263,9 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn up_settled(&self, state: &State, above: &mut Vec<State>) {
+    fn up_settled(&self, model: ModelId, state: &State, above: &mut Vec<State>) {
         if self.graph.callers(state.function).is_empty() {
-            self.up(state, above);
+            self.up(model, state, above);
             return;
         }
         let registered = !self.graph.entries(state.function).is_empty();
@@ -266,6 +283,7 @@ impl Walk<'_, '_> {
                 steps,
                 functions: with(&state.functions, edge.caller),
                 certain: state.certain && edge.certain,
+                told_by: None,
             });
         }
     }
@@ -287,6 +305,7 @@ impl Walk<'_, '_> {
             row: Arc::clone(&state.row),
             conditions: state.conditions.clone(),
             certain: state.certain,
+            told: state.told_by.is_none(),
         };
         if entries.is_empty() {
             ways.push(way(self.entry_point(state.function, String::new()), Vec::new()));

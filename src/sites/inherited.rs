@@ -116,6 +116,7 @@ fn write(
         guards: state.guards,
         certain,
         unresolved: None,
+        told_by: None,
     };
     nested::find(graph, schema, &candidate, found);
     if is_tracked(schema, model) {

@@ -15,6 +15,7 @@ mod models;
 mod nested;
 mod orm;
 mod sql;
+mod told;
 mod unresolved;
 
 use std::rc::Rc;
@@ -54,6 +55,8 @@ pub struct Candidate {
     pub certain: bool,
     /// The receiver, where nothing tells that it stands for the model: such a write is a gap, no site.
     pub unresolved: Option<Span>,
+    /// The handle or entity of which callers tell whether it stands for the model; see [`stands_for`].
+    pub told_by: Option<Shared>,
 }
 
 /// Every write of a model that has a tracked column, sorted by place.
@@ -93,6 +96,11 @@ pub fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<Mo
 /// The conditions of a call that only compares (`delete({ token })`, `where('u.token = :token')`), with the model of the rows.
 pub fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
     orm::compared(graph, schema, call)
+}
+
+/// Whether a value that tells the model of a write stands for this one; `None` where only callers further up can tell.
+pub fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: ModelId) -> Option<bool> {
+    told::stands_for(graph, schema, value, model)
 }
 
 /// The model that a class of the tree (or one of its bases) declares.

@@ -85,6 +85,9 @@ fn written(
             let rows = written_rows(graph, schema, Some(model), call, row, turned);
             rows.into_iter().map(|value| (model, certain, value)).collect()
         };
+        if rows.is_empty() && row.on == Target::Model {
+            untold.push(row);
+        }
         told |= !rows.is_empty();
         for (model, certain, value) in rows {
             let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
@@ -106,6 +109,7 @@ fn written(
                 guards: event.guards.clone(),
                 certain,
                 unresolved: None,
+                told_by: None,
             };
             nested::find(graph, schema, &candidate, found);
             if is_tracked(schema, model) {
@@ -364,13 +368,11 @@ impl<'r> Named<'r> {
             Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(path)) => {
                 args.first().cloned()
             }
-            Type::Instance(class, _) => graph.lineage(*class).iter().copied().find_map(|class| {
-                graph.class(class)?.extends.iter().find_map(|base| match graph.resolve_type(class.file, base) {
-                    Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(&path)) => {
-                        args.into_iter().next()
-                    }
-                    _ => None,
-                })
+            Type::Instance(class, args) => graph.library_bases(*class, args).into_iter().find_map(|base| match base {
+                Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(&path)) => {
+                    args.into_iter().next()
+                }
+                _ => None,
             }),
             _ => None,
         };

@@ -277,6 +277,7 @@ impl Text<'_> {
             guards: self.guards.clone(),
             certain: true,
             unresolved: None,
+            told_by: None,
         }
     }
 

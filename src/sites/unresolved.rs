@@ -1,13 +1,15 @@
-//! Writes on receivers whose type cannot be told: `repository.update(id, { accessToken })` where `repository` is `any`, or typed by
-//! a module that is not in the tree. Where the model is named, the site is inferred; else the write is a gap.
+//! Writes on receivers whose type cannot be told: `repository.update(id, { accessToken })` where `repository` is `any`, is typed by
+//! a module that is not in the tree, or is a `Repository<T>`. Where the model is named or an heir says what `T` is, the site is
+//! inferred; where callers say it, the site has their paths; else the write is a gap.
 
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::rules::{Target, Write};
-use crate::schema::{ModelId, ModelSource, Schema};
+use crate::schema::{Model, ModelId, ModelSource, Schema};
 use crate::sites::Candidate;
-use crate::sites::models::{chain_calls, is_called};
+use crate::sites::models::{chain_calls, is_called, model_of_type};
+use crate::sites::told::an_heir_tells;
 use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// What is known about the model that a call writes.
@@ -16,6 +18,10 @@ enum Told {
     Name(String),
     /// Nothing: any model could be behind the receiver.
     Nothing,
+    /// A type of a module that is not in the tree, and its arguments.
+    Elsewhere(String, Vec<Type>),
+    /// What is handed in: a value typed by a parameter of the class or function, or by nothing.
+    Handed(Shared),
 }
 
 /// The writes that a call may be by its method's name, where no row could tell the model. `rows` are those that fit the method.
@@ -42,17 +48,27 @@ pub(super) fn find(
         let values = graph.argument(call, &row.row);
         for (model, property) in about {
             let known = &schema.models[model.0];
-            let certain_name = match &told {
-                Told::Name(name) => {
-                    if known.name != *name || schema.models.iter().filter(|other| other.name == *name).count() > 1 {
+            let of_that_name = |name: &str| schema.models.iter().filter(|other| other.name == name).count();
+            let (certain_name, told_by) = match &told {
+                Told::Name(name) if known.name == *name && of_that_name(name) == 1 => (true, None),
+                Told::Name(name) if of_that_name(name) > 0 => continue,
+                // An entity that nothing declares; without a handle of the library around it, only one that is called like the model.
+                Told::Name(name) if row.on != Target::Type && !is_named_after(name, known) => continue,
+                Told::Name(_) | Told::Nothing => (false, None),
+                Told::Handed(value) => (an_heir_tells(graph, schema, value, model), Some(value)),
+                Told::Elsewhere(path, args) => {
+                    let of_model = args.iter().any(|arg| model_of_type(graph, schema, arg) == Some(model));
+                    if !of_model && !path.starts_with('.') && !is_named_after(path, known) {
                         continue;
                     }
-                    true
+                    (of_model, None)
                 }
-                Told::Nothing => false,
             };
+            let handed_in = matches!(told, Told::Nothing | Told::Handed(_));
             for value in &values {
-                if !certain_name && !holds(value, &known.properties[property].name, 6) && !is_handed_in(value) {
+                let could_have = holds(value, &known.properties[property].name, 6) || handed_in && is_handed_in(value);
+                let is_told = certain_name && !matches!(told, Told::Elsewhere(..));
+                if !could_have && !is_told {
                     continue;
                 }
                 let same =
@@ -75,6 +91,7 @@ pub(super) fn find(
                     hooks: row.hooks,
                     instance: false,
                     unresolved: (!certain_name).then_some(receiver.span),
+                    told_by: told_by.cloned(),
                 });
             }
         }
@@ -94,12 +111,17 @@ fn is_about(row: &Write, schema: &Schema, model: ModelId) -> bool {
 /// What tells the model; `None` where the call is no write of a model at all.
 fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Option<Told> {
     match row.on {
-        Target::Type => handle(graph, row, receiver).or_else(|| untyped(graph, receiver)),
+        Target::Type => {
+            handle(graph, row, receiver).or_else(|| held(graph, row, receiver)).or_else(|| untyped(graph, receiver))
+        }
         Target::Static => named(graph, receiver).or_else(|| untyped(graph, receiver)),
+        // `prisma[name].update(..)`
+        Target::Model if matches!(receiver.kind, ValueKind::Index(..)) => Some(Told::Nothing),
         Target::Model | Target::Instance => untyped(graph, receiver),
         Target::Argument => {
             let entity = row.entity.iter().flat_map(|path| graph.argument(call, path)).next()?;
             named(graph, &entity)
+                .or_else(|| is_of_library(graph, row, receiver).then(|| handed(graph, &entity)).flatten())
         }
         Target::Chain => {
             let chain = chain_calls(graph, receiver);
@@ -122,10 +144,48 @@ fn handle(graph: &Graph, row: &Write, receiver: &Shared) -> Option<Told> {
         return None;
     }
     match args.first() {
+        Some(ty) if ty.is_parameter() => Some(Told::Handed(receiver.clone())),
         Some(Type::External(path, _)) => Some(name_in(path).map_or(Told::Nothing, Told::Name)),
         None | Some(Type::Unknown) => Some(Told::Nothing),
         Some(_) => None,
     }
+}
+
+/// What a collection gives: `repositories.get(name)` of a `Map<string, Repository<User>>`.
+fn held(graph: &Graph, row: &Write, receiver: &Shared) -> Option<Told> {
+    let ValueKind::Call(call) = &receiver.kind else { return None };
+    let Type::External(path, args) = graph.type_of(call.receiver()?) else { return None };
+    let fits = |ty: &Type| matches!(ty, Type::External(path, _) if row.types.iter().any(|types| types.matches(path)));
+    path.starts_with("global#").then(|| args.into_iter().find(fits).map(|held| Told::Elsewhere(path, vec![held])))?
+}
+
+/// Whether a receiver's type is of the library whose handles the row's pack names: `EntityManager` beside `Repository`.
+fn is_of_library(graph: &Graph, row: &Write, receiver: &Shared) -> bool {
+    let Type::External(path, _) = graph.type_of(receiver) else { return false };
+    let Some((module, _)) = path.split_once('#') else { return false };
+    let own = graph.rules.write().filter(|other| other.pack == row.pack).flat_map(|other| &other.types);
+    own.filter_map(|types| types.text().split_once('#')).any(|(library, _)| {
+        module == library || library.strip_suffix("**").is_some_and(|scope| module.starts_with(scope))
+    })
+}
+
+/// An entity that is handed in, typed by a parameter of the function or not at all.
+fn handed(graph: &Graph, entity: &Shared) -> Option<Told> {
+    let is_handed = matches!(entity.kind, ValueKind::Param(..) | ValueKind::Field(..));
+    let is_open = match graph.type_of(entity) {
+        Type::Unknown => true,
+        Type::External(path, args) => is_any(&path) || args.iter().any(|arg| arg.is_parameter() || is_any_type(arg)),
+        _ => false,
+    };
+    (is_handed && is_open).then(|| Told::Handed(entity.clone()))
+}
+
+fn is_any(path: &str) -> bool {
+    matches!(path, "global#any" | "global#unknown" | "global#object")
+}
+
+fn is_any_type(ty: &Type) -> bool {
+    matches!(ty, Type::External(path, _) if is_any(path))
 }
 
 /// An entity class that was imported from a module that is not in the tree.
@@ -143,6 +203,12 @@ fn name_in(path: &str) -> Option<String> {
     is_class.then(|| name.to_owned())
 }
 
+/// Whether a type is called after a model or its table: `UsersStore` of an unknown package.
+fn is_named_after(path: &str, model: &Model) -> bool {
+    let name = path.rsplit(['#', '.']).next().unwrap_or(path).to_lowercase();
+    name.starts_with(&model.name.to_lowercase()) || name.starts_with(&model.table.to_lowercase())
+}
+
 /// A receiver of which neither the type nor the library is known.
 fn untyped(graph: &Graph, receiver: &Shared) -> Option<Told> {
     let could_be = !matches!(
@@ -151,7 +217,7 @@ fn untyped(graph: &Graph, receiver: &Shared) -> Option<Told> {
     );
     let nothing = |ty: &Type| match ty {
         Type::Unknown => true,
-        Type::External(path, _) => matches!(path.as_str(), "global#any" | "global#unknown" | "global#object"),
+        Type::External(path, _) => is_any(path),
         _ => false,
     };
     // A member of what a library gives is not unknown: no row describes it.
@@ -162,6 +228,13 @@ fn untyped(graph: &Graph, receiver: &Shared) -> Option<Told> {
         _ => false,
     };
     let ty = graph.type_of(receiver);
+    if let Type::External(path, args) = &ty
+        && !path.starts_with("global#")
+        && !nothing(&ty)
+    {
+        let is_known = graph.rules.write().flat_map(|row| &row.types).any(|types| types.matches(path));
+        return (!is_known).then(|| Told::Elsewhere(path.clone(), args.clone()));
+    }
     let is_builtin = || ty == Type::Unknown && graph.path(receiver).is_some_and(|path| path.starts_with("global#"));
     (could_be && nothing(&ty) && !of_library && !is_builtin()).then_some(Told::Nothing)
 }
@@ -221,5 +294,52 @@ mod tests {
         let found = find(&graph, &tree.schema);
         assert_eq!(found.len(), 1);
         assert!(found[0].unresolved.is_some());
+    }
+
+    /// The writes of `users.token` in a file beside the entity: line of the file, and whether it is left open.
+    fn written(text: &str) -> Vec<bool> {
+        let entity = "import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+             @Entity('users') export class User {
+               @PrimaryGeneratedColumn() id: number;
+               @Column({ nullable: true }) token: string; }";
+        let tree = Tree::of(&[("src/user.ts", entity), ("src/app.ts", text)]);
+        let graph = tree.graph();
+        find(&graph, &tree.schema).iter().map(|candidate| candidate.unresolved.is_some()).collect()
+    }
+
+    #[test]
+    fn a_type_of_a_missing_file_leaves_a_write_open() {
+        let of = |import: &str, ty: &str| {
+            written(&format!(
+                "{import} import {{ User }} from './user'; import {{ Repository, EntityManager }} from 'typeorm';
+                 export class S {{ constructor(private readonly r: {ty}) {{}}
+                   a(id: number) {{ return this.r.update(id, {{ token: null }}); }} }}"
+            ))
+        };
+        assert_eq!(of("import { Store } from './missing';", "Store"), [true]);
+        assert_eq!(of("import { Users } from '@other/x';", "Users"), [true]);
+        assert_eq!(of("import { Store } from '@other/x';", "Store"), Vec::<bool>::new());
+        assert_eq!(of("import { Store } from '@other/x';", "Store<User>"), [false]);
+        assert_eq!(of("import { Account } from '@other/x';", "Repository<Account>"), [true]);
+    }
+
+    #[test]
+    fn what_a_map_of_handles_gives_is_a_handle() {
+        let found = written(
+            "import { User } from './user'; import { Repository } from 'typeorm';
+             export class S { private readonly all = new Map<string, Repository<User>>();
+               a(id: number) { return this.all.get('users')!.update(id, { token: null }); } }",
+        );
+        assert_eq!(found, [false]);
+    }
+
+    #[test]
+    fn an_entity_that_is_handed_in_leaves_a_write_open() {
+        let found = written(
+            "import { EntityManager } from 'typeorm';
+             export class S { constructor(private readonly em: EntityManager) {}
+               a(entity: any, id: number) { return this.em.update(entity, id, { token: null }); } }",
+        );
+        assert_eq!(found, [true]);
     }
 }

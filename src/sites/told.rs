@@ -1,0 +1,66 @@
+//! What tells the model of a write in generic code: `this.repo.update(id, row)` with `repo: Repository<T>` writes what the caller's
+//! instance stands for.
+
+use std::collections::BTreeSet;
+
+use crate::graph::{Graph, Type};
+use crate::schema::{ModelId, Schema};
+use crate::sites::models::{entity_of, model_behind, model_of_type};
+use crate::summary::{ClassRef, Shared, ValueKind};
+
+/// Whether a value, a handle (`Repository<User>`) or what names an entity (`User`), stands for a model; `None` where that is not told.
+pub(super) fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: ModelId) -> Option<bool> {
+    let named = entity_of(graph, schema, value).or_else(|| match &value.kind {
+        ValueKind::Class(_) | ValueKind::Import(..) => model_behind(graph, schema, value),
+        _ => None,
+    });
+    if let Some(named) = named {
+        return Some(named == model);
+    }
+    let ty = graph.type_of(value);
+    let about = match &ty {
+        Type::External(_, args) => args.first().cloned(),
+        Type::Instance(class, args) => graph.library_bases(*class, args).into_iter().find_map(|base| match base {
+            Type::External(_, args) => args.into_iter().next(),
+            _ => None,
+        }),
+        Type::Object(_) => Some(ty.clone()),
+        _ => None,
+    }?;
+    match about {
+        ty if ty.is_parameter() => None,
+        Type::Instance(..) | Type::Object(_) => model_of_type(graph, schema, &about).map(|found| found == model),
+        _ => None,
+    }
+}
+
+/// Whether an heir of the class that a value's `this` is makes the value stand for the model.
+pub(super) fn an_heir_tells(graph: &Graph, schema: &Schema, value: &Shared, model: ModelId) -> bool {
+    let Some(class) = class_of_this(value) else { return false };
+    want_heirs(graph, schema, class, model);
+    let tells = |heir: &ClassRef| stands_for(graph, schema, &graph.in_heir(value, *heir), model) == Some(true);
+    graph.heirs(class).iter().any(tells)
+}
+
+/// The class whose `this` a value is a member of.
+fn class_of_this(value: &Shared) -> Option<ClassRef> {
+    let mut at = value;
+    for _ in 0..20 {
+        at = match &at.kind {
+            ValueKind::This(class) => return Some(*class),
+            ValueKind::Field(base, _) | ValueKind::Object { base: Some(base), .. } => base,
+            ValueKind::Call(call) => call.receiver()?,
+            _ => return None,
+        };
+    }
+    None
+}
+
+/// The files that mention both the class and the model have to be lowered.
+fn want_heirs(graph: &Graph, schema: &Schema, class: ClassRef, model: ModelId) {
+    let Some(declared) = graph.class(class).filter(|declared| !declared.name.is_empty()) else { return };
+    let mentioning = |name: &str| -> BTreeSet<_> { graph.sources.mentions(&[name]).into_iter().flatten().collect() };
+    for file in mentioning(&declared.name).intersection(&mentioning(&schema.models[model.0].name)) {
+        graph.ask(*file);
+    }
+}
