@@ -18,7 +18,7 @@ use crate::graph::{Graph, names_towards_routes};
 use crate::ir::FunctionKind;
 use crate::rules::{Rules, Target};
 use crate::schema::{self, ModelSource, Schema};
-use crate::source::{FileId, Language, SourceSet};
+use crate::source::{FileId, Language, Scope, SourceSet};
 use crate::summary::{ClassRef, FunctionRef};
 
 /// A name mentioned by more files than this leads to callers only together with the name of its class.
@@ -147,6 +147,32 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
         );
     }
     wanted
+}
+
+/// The production files that verify tokens, guard by a library's own verification, or keep something in the browser.
+pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let verified = || rules.verify().map(|row| &row.call);
+    let guarded = rules.guard().filter(|row| !row.claims.is_empty()).filter_map(|row| row.path.as_ref());
+    let modules: BTreeSet<&str> = verified().chain(guarded).filter_map(|pattern| pattern.module()).collect();
+    let methods: BTreeSet<&str> =
+        verified().filter(|pattern| pattern.module().is_none()).filter_map(|pattern| pattern.last()).collect();
+    let names: Vec<&str> = modules.iter().chain(&methods).copied().collect();
+    let kept: BTreeSet<&str> = rules.web().map(|row| row.call.first()).collect();
+    let kept: Vec<&str> = kept.into_iter().collect();
+    let of_tokens = |file: &FileId| {
+        let text = &sources.get(*file).text;
+        ["oken", "jwt", "ession"].iter().any(|word| text.contains(word))
+    };
+    let keeping = sources.mentions(&kept).into_iter().flatten().filter(of_tokens);
+    let stores: Vec<&str> = rules.consult().filter_map(|row| row.call.module()).collect();
+    let of_lists = |file: &FileId| {
+        let text = &sources.get(*file).text;
+        ["enylist", "lacklist", "locklist", "evoked"].iter().any(|word| text.contains(word))
+    };
+    let listing = sources.mentions(&stores).into_iter().flatten().filter(of_lists);
+    let keeping = keeping.chain(listing);
+    let all = sources.mentions(&names).into_iter().flatten().chain(keeping);
+    all.filter(|file| sources.get(*file).scope == Scope::Production).collect()
 }
 
 /// The files that may call what was reached.

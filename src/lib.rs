@@ -19,6 +19,8 @@ pub mod sites;
 
 pub mod provenance;
 
+pub mod guards;
+
 pub mod demand;
 pub mod probe;
 
@@ -34,8 +36,9 @@ use crate::config::{Baseline, Column, Config};
 use crate::contract::{Day, Facts, Judgement};
 use crate::draft::{Candidate, Proposed};
 use crate::graph::{Graph, Unit, Units};
+use crate::guards::{Comment, Guards, Place};
 use crate::probe::{ColumnProbe, Options, Probed, Target};
-use crate::provenance::ColumnTrace;
+use crate::provenance::{ColumnTrace, ReadKind};
 use crate::report::Report;
 use crate::rules::Rules;
 use crate::schema::Schema;
@@ -67,6 +70,8 @@ pub struct Audit {
     pub sources: SourceSet,
     pub schema: Schema,
     pub traces: Vec<ColumnTrace>,
+    pub guards: Guards,
+    pub comments: Vec<Comment>,
     pub probes: Vec<ColumnProbe>,
     /// What people should know about how it ran.
     pub warnings: Vec<String>,
@@ -91,6 +96,8 @@ impl Audit {
             sources: &self.sources,
             schema: &self.schema,
             traces: &self.traces,
+            guards: &self.guards,
+            comments: &self.comments,
             probes: &self.probes,
             today: self.today,
         }
@@ -103,6 +110,7 @@ impl Audit {
             sources: &self.sources,
             schema: &self.schema,
             traces: &self.traces,
+            guards: &self.guards,
             probes: &self.probes,
             judgement: &self.judgement,
             gaps: &self.gaps,
@@ -193,19 +201,27 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     units.lower(&sources, demand::writers(&sources, rules, &schema));
     clock.lap("lower");
 
-    let traces = loop {
+    let (mut traces, guards) = loop {
         let linked = units.count();
         let graph = Graph::new(&sources, rules, &units);
         let survey = provenance::survey(&graph, &schema);
         let callers = demand::callers(&graph, survey.reached());
         if callers.iter().all(|file| units.get(*file).is_some()) {
             let traces = survey.finish();
+            let guards = guards::find(&graph, &schema, &traces);
+            units.lower(&sources, demand::callers(&graph, &guards.reached));
             if units.count() == linked {
-                break traces;
+                break (traces, guards);
             }
         }
         units.lower(&sources, callers);
     };
+    for decision in guards.decisions.iter().filter(|decision| decision.place == Place::Guard) {
+        let reads =
+            traces.iter_mut().filter(|trace| trace.column == decision.column).flat_map(|trace| &mut trace.reads);
+        reads.filter(|read| read.span == decision.read).for_each(|read| read.kind = ReadKind::Guard);
+    }
+    let comments = guards::comments(&sources, &rules, &schema);
     clock.lap("trace");
 
     let Probed { columns: probes, warnings } = probe::probe(&databases, &config, &options);
@@ -216,6 +232,8 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         sources: &sources,
         schema: &schema,
         traces: &traces,
+        guards: &guards,
+        comments: &comments,
         probes: &probes,
         today,
     });
@@ -238,6 +256,8 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         config,
         schema,
         traces,
+        guards,
+        comments,
         probes,
         warnings,
         judgement,

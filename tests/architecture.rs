@@ -19,11 +19,12 @@ const MODULES: &[(&str, &[&str])] = &[
     ("schema", &["source", "ir", "rules", "config", "summary"]),
     ("sites", &["source", "ir", "rules", "summary", "graph", "schema"]),
     ("provenance", &["source", "ir", "rules", "summary", "graph", "schema", "sites"]),
+    ("guards", &["source", "ir", "rules", "summary", "graph", "schema", "sites", "provenance"]),
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
     ("probe", &["config"]),
-    ("contract", &["source", "rules", "config", "schema", "provenance", "probe"]),
+    ("contract", &["source", "rules", "config", "schema", "provenance", "guards", "probe"]),
     ("draft", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
-    ("report", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
+    ("report", &["source", "rules", "config", "schema", "provenance", "guards", "probe", "contract"]),
 ];
 
 /// What may name every module (path prefixes): the crate's root, which chains the stages, and the binary.

@@ -100,6 +100,10 @@ pub struct Config {
     pub max_unknown: Option<usize>,
     /// The baseline's path, as it can be opened.
     pub baseline: Option<PathBuf>,
+    /// Who is trusted with the life of users whose tokens are verified with keys of theirs.
+    pub identity_provider: Option<String>,
+    /// `hygiene = false`: nothing is reported of how tokens are kept.
+    pub no_hygiene: bool,
     pub columns: Vec<Column>,
     /// Whether the command line left columns of the file out.
     pub narrowed: bool,

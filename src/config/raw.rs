@@ -28,6 +28,8 @@ pub(crate) struct Audit {
     pub(crate) fail_on: Option<Spanned<String>>,
     pub(crate) max_unknown: Option<Spanned<toml::Value>>,
     pub(crate) baseline: Option<Spanned<String>>,
+    pub(crate) identity_provider: Option<Spanned<String>>,
+    pub(crate) hygiene: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]

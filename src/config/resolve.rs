@@ -67,6 +67,13 @@ impl Place<'_> {
             }
             config.baseline = Some(self.folder.join(baseline.get_ref()));
         }
+        if let Some(provider) = &file.audit.identity_provider {
+            if provider.get_ref().trim().is_empty() {
+                return Err(self.error(provider, "`identity-provider` is empty: name it, or leave the key out"));
+            }
+            config.identity_provider = Some(provider.get_ref().clone());
+        }
+        config.no_hygiene = file.audit.hygiene == Some(false);
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
         for column in &file.column {
             let resolved = self.column(column)?;

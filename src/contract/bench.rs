@@ -2,6 +2,7 @@
 
 use crate::config::{Cohort, Column, Config, Contract};
 use crate::contract::{Day, Facts, Finding, Judgement, judge};
+use crate::guards::{Comment, Guards};
 use crate::probe::{CohortCounts, ColumnProbe, Counts, Outcome};
 use crate::provenance::{
     ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, ReadKind, ReadSite, Step, WriteSite,
@@ -94,6 +95,8 @@ pub(crate) struct Bench {
     pub(crate) schema: Schema,
     pub(crate) trace: ColumnTrace,
     pub(crate) probes: Vec<ColumnProbe>,
+    pub(crate) guards: Guards,
+    pub(crate) comments: Vec<Comment>,
 }
 
 /// `users.access_token`, nullable, of model `User`, configured at line 3 without a contract.
@@ -164,6 +167,8 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
             gaps: Vec::new(),
         },
         probes: Vec::new(),
+        guards: Guards::default(),
+        comments: Vec::new(),
     }
 }
 
@@ -258,6 +263,8 @@ impl Bench {
             sources: &self.sources,
             schema: &self.schema,
             traces,
+            guards: &self.guards,
+            comments: &self.comments,
             probes: &self.probes,
             today: Day::of_unix(1_767_225_600),
         })

@@ -3,6 +3,7 @@
 use crate::config::{self, Contract};
 use crate::contract::practice::{Practice, Write, is_production, practices, production_writes};
 use crate::contract::{Anchor, Facts, Related};
+use crate::guards::Decision;
 use crate::probe::{ColumnProbe, Counts, Outcome};
 use crate::provenance::{ColumnTrace, ReadSite};
 use crate::schema::{ColumnId, ModelId, Property, TrackedColumn};
@@ -81,6 +82,12 @@ impl<'a> Case<'a> {
     pub(crate) fn reads(&self) -> impl Iterator<Item = &'a ReadSite> {
         let sources = self.facts.sources;
         self.trace.reads.iter().filter(move |read| is_production(sources, read.span.file))
+    }
+
+    /// Comparisons by which somebody is let in or not.
+    pub(crate) fn decisions(&self) -> impl Iterator<Item = &'a Decision> {
+        let column = self.trace.column;
+        self.facts.guards.decisions.iter().filter(move |decision| decision.column == column)
     }
 
     /// `src/auth.ts:12`

@@ -2,10 +2,11 @@
 
 use crate::contract::case::Case;
 use crate::contract::{
-    Anchor, Finding, Level, Related, Standing, contract_broken, contract_undeclared, contract_unpinned,
-    decision_missing, discarded_token, form_drift, live_contradiction, live_incomplete, missing_write, null_overwrite,
-    orphaned_tokens, path_drift, schema_contract, stale_relogin, suppression, unknown_value, unread_column,
-    unwritten_column,
+    Anchor, Facts, Finding, Level, Related, Standing, contract_broken, contract_undeclared, contract_unpinned,
+    decision_missing, denylist_by_hash, discarded_token, form_drift, insecure_cookie, live_contradiction,
+    live_incomplete, misleading_comment, missing_write, null_overwrite, orphaned_tokens, path_drift, reader_at_risk,
+    schema_contract, stale_relogin, stateful_guard, suppression, token_in_storage, unbounded_token, unchecked_status,
+    unchecked_user, unknown_value, unread_column, unwritten_column,
 };
 
 /// A rule that findings are reported under.
@@ -15,7 +16,7 @@ pub struct Check {
     pub id: &'static str,
     /// One line for people.
     pub summary: &'static str,
-    /// The level of all its findings.
+    /// The level of its findings; some checks change it where the code bounds or widens the harm.
     pub level: Level,
     /// How many of its findings are right on code that nobody tuned it to.
     pub precision: Precision,
@@ -31,6 +32,8 @@ pub struct Check {
 pub(crate) enum Run {
     /// Once a tracked column.
     Column(fn(&Case<'_>, &mut Vec<Finding>)),
+    /// Once, on the tree as a whole.
+    Tree(fn(&Facts<'_>, &mut Vec<Finding>)),
     /// Last: the findings of this check are comments that put others aside wrongly.
     Comments,
 }
@@ -59,17 +62,26 @@ pub static CHECKS: &[Check] = &[
     contract_undeclared::CHECK,
     contract_unpinned::CHECK,
     decision_missing::CHECK,
+    denylist_by_hash::CHECK,
     discarded_token::CHECK,
     form_drift::CHECK,
+    insecure_cookie::CHECK,
     live_contradiction::CHECK,
     live_incomplete::CHECK,
+    misleading_comment::CHECK,
     missing_write::CHECK,
     null_overwrite::CHECK,
     orphaned_tokens::CHECK,
     path_drift::CHECK,
+    reader_at_risk::CHECK,
     schema_contract::CHECK,
     stale_relogin::CHECK,
+    stateful_guard::CHECK,
     suppression::CHECK,
+    token_in_storage::CHECK,
+    unbounded_token::CHECK,
+    unchecked_status::CHECK,
+    unchecked_user::CHECK,
     unknown_value::CHECK,
     unread_column::CHECK,
     unwritten_column::CHECK,
@@ -85,7 +97,36 @@ impl Check {
     pub(crate) fn run(&self, case: &Case<'_>, findings: &mut Vec<Finding>) {
         match self.run {
             Run::Column(run) => run(case, findings),
-            Run::Comments => {}
+            Run::Tree(_) | Run::Comments => {}
+        }
+    }
+
+    /// Runs it on the tree.
+    pub(crate) fn run_on_tree(&self, facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+        if let Run::Tree(run) = self.run {
+            run(facts, findings);
+        }
+    }
+
+    /// A finding about the tree, which belongs to no column. `signature` names functions, never lines.
+    pub(crate) fn tree_finding(
+        &self,
+        at: Anchor,
+        level: Level,
+        signature: &str,
+        message: String,
+        related: Vec<Related>,
+    ) -> Finding {
+        Finding {
+            check: self.id,
+            level,
+            column: String::new(),
+            message,
+            at,
+            identity: format!("{}||{signature}|", self.id),
+            related,
+            flow: Vec::new(),
+            standing: Standing::Open,
         }
     }
 

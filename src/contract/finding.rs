@@ -48,6 +48,7 @@ impl Standing {
 pub struct Finding {
     pub check: &'static str,
     pub level: Level,
+    /// Empty where it is about the tree as a whole.
     pub column: String,
     pub message: String,
     pub at: Anchor,

@@ -29,17 +29,26 @@ mod contract_broken;
 mod contract_undeclared;
 mod contract_unpinned;
 mod decision_missing;
+mod denylist_by_hash;
 mod discarded_token;
 mod form_drift;
+mod insecure_cookie;
 mod live_contradiction;
 mod live_incomplete;
+mod misleading_comment;
 mod missing_write;
 mod null_overwrite;
 mod orphaned_tokens;
 mod path_drift;
+mod reader_at_risk;
 mod schema_contract;
 mod stale_relogin;
+mod stateful_guard;
 mod suppression;
+mod token_in_storage;
+mod unbounded_token;
+mod unchecked_status;
+mod unchecked_user;
 mod unknown_value;
 mod unread_column;
 mod unwritten_column;
@@ -55,6 +64,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{Baseline, Config, Contract};
 use crate::contract::case::Case;
+use crate::guards::{Comment, Guards, Place};
 use crate::probe::ColumnProbe;
 use crate::provenance::ColumnTrace;
 use crate::schema::{ColumnId, Schema};
@@ -68,6 +78,8 @@ pub struct Facts<'a> {
     pub schema: &'a Schema,
     /// One a tracked column, in the order of [`Schema::columns`].
     pub traces: &'a [ColumnTrace],
+    pub guards: &'a Guards,
+    pub comments: &'a [Comment],
     /// Empty without a database.
     pub probes: &'a [ColumnProbe],
     /// For suppressions that expire.
@@ -146,8 +158,14 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
         for check in CHECKS {
             check.run(&case, &mut judgement.findings);
         }
+        if case.decisions().any(|decision| decision.place == Place::Guard) {
+            raise(&case.name, &mut judgement.findings);
+        }
         judgement.verdicts.push(verdict::verdict(&case));
         judgement.gaps.extend(prediction::unmatched(&case));
+    }
+    for check in CHECKS {
+        check.run_on_tree(facts, &mut judgement.findings);
     }
     judgement.suppressions = suppression::apply(facts, &mut judgement.findings);
     let place = |finding: &Finding| (finding.at.clone(), finding.column.clone());
@@ -165,6 +183,14 @@ impl Judgement {
                 finding.standing = Standing::Baselined;
             }
         }
+    }
+}
+
+/// Where a guard lets in by the column, drift locks people out.
+fn raise(column: &str, findings: &mut [Finding]) {
+    let raised = |finding: &&mut Finding| finding.column == column && stateful_guard::RAISED.contains(&finding.check);
+    for finding in findings.iter_mut().filter(raised) {
+        finding.level = finding.level.max(Level::Error);
     }
 }
 

@@ -6,6 +6,7 @@ use crate::config::{Cohort, Column, Config};
 use crate::contract::{
     Anchor, Change, Expected, Finding, Judgement, Level, Prediction, PredictionOutcome, Related, Standing, Verdict,
 };
+use crate::guards::Guards;
 use crate::probe::{CohortCounts, ColumnProbe, Counts, Outcome};
 use crate::provenance::{
     ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, ReadKind, ReadSite, Step, WriteSite,
@@ -97,6 +98,7 @@ pub(crate) struct Example {
     pub(crate) config: Config,
     pub(crate) schema: Schema,
     pub(crate) traces: Vec<ColumnTrace>,
+    pub(crate) guards: Guards,
     pub(crate) probes: Vec<ColumnProbe>,
     pub(crate) judgement: Judgement,
     pub(crate) gaps: Vec<Gap>,
@@ -110,6 +112,7 @@ impl Example {
             sources: &self.sources,
             schema: &self.schema,
             traces: &self.traces,
+            guards: &self.guards,
             probes: &self.probes,
             judgement: &self.judgement,
             gaps: &self.gaps,
@@ -415,6 +418,7 @@ pub(crate) fn example() -> Example {
         config: config(),
         schema: schema(&sources),
         traces: traces(&sources),
+        guards: Guards::default(),
         probes: probes(),
         judgement: judgement(&sources),
         gaps: vec![

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::contract::{Change, Finding, Level, Related, Standing, Verdict};
 use crate::probe::Outcome;
 use crate::provenance::{EntryPoint, MissingWrite, Origin, Path, ReadSite, Step, WriteSite};
+use crate::report::guards::{TriageOut, guards, triage};
 use crate::report::live_json::{LiveOut, live};
 use crate::report::mask::shown_default;
 use crate::report::stream::{Each, pretty};
@@ -17,12 +18,11 @@ use crate::source::{Gap, Tally};
 const SCHEMA: &str = "tokendrift-report/1";
 
 #[derive(Serialize)]
-struct Document<Columns, Findings, Gaps> {
+struct Document<Columns, Guards, Findings, Gaps> {
     schema: &'static str,
     tool: Tool,
     columns: Columns,
-    /// No guard is looked at yet.
-    guards: [(); 0],
+    guards: Guards,
     findings: Findings,
     gaps: Gaps,
     summary: Summary,
@@ -44,6 +44,7 @@ struct ColumnOut<'a> {
     write_sites: Vec<SiteOut<'a>>,
     missing_writes: Vec<MissingOut<'a>>,
     read_sites: Vec<ReadOut<'a>>,
+    triage: TriageOut<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<LiveOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,7 +209,7 @@ pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         schema: SCHEMA,
         tool: Tool { name: "tokendrift", version: env!("CARGO_PKG_VERSION") },
         columns: Each(|| report.columns().map(|view| column(report, &view))),
-        guards: [],
+        guards: Each(|| guards(report).into_iter()),
         findings: Each(|| report.judgement.findings.iter().map(|found| finding(report, found))),
         gaps: Each(|| report.gaps.iter().map(gap)),
         summary: summary(report),
@@ -242,6 +243,7 @@ fn column<'a>(report: &Report<'a>, view: &ColumnView<'a>) -> ColumnOut<'a> {
             .map(|at| missing(report, at))
             .collect(),
         read_sites: view.trace.map_or(&[][..], |trace| &trace.reads).iter().map(|at| read(report, at)).collect(),
+        triage: triage(report, view.id),
         live,
         live_error,
         verdict: verdict(report, view.verdict),

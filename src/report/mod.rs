@@ -16,6 +16,7 @@ mod excerpt;
 mod figures;
 mod github;
 mod gitlab;
+mod guards;
 mod json;
 mod lines;
 mod live;
@@ -34,10 +35,11 @@ use std::io;
 
 use crate::config::Config;
 use crate::contract::{Anchor, Finding, Judgement, Level, Standing, Verdict};
+use crate::guards::Guards;
 use crate::probe::{ColumnProbe, Outcome};
 use crate::provenance::ColumnTrace;
 use crate::rules::{Form, Operation};
-use crate::schema::{Model, Property, Schema, TrackedColumn};
+use crate::schema::{ColumnId, Model, Property, Schema, TrackedColumn};
 use crate::source::{Gap, SourceSet, Span};
 
 /// What to render.
@@ -79,6 +81,7 @@ pub struct Report<'a> {
     pub sources: &'a SourceSet,
     pub schema: &'a Schema,
     pub traces: &'a [ColumnTrace],
+    pub guards: &'a Guards,
     pub probes: &'a [ColumnProbe],
     pub judgement: &'a Judgement,
     /// Of all stages, sorted, each once.
@@ -95,6 +98,7 @@ pub struct Report<'a> {
 /// All that a report says of one tracked column, found by its rank.
 #[derive(Clone, Copy, Debug)]
 struct ColumnView<'a> {
+    id: ColumnId,
     tracked: &'a TrackedColumn,
     trace: Option<&'a ColumnTrace>,
     verdict: Option<&'a Verdict>,
@@ -106,6 +110,7 @@ impl<'a> Report<'a> {
     fn columns(&self) -> impl Iterator<Item = ColumnView<'a>> {
         let (traces, probes, judgement) = (self.traces, self.probes, self.judgement);
         self.schema.columns.iter().enumerate().map(move |(rank, tracked)| ColumnView {
+            id: ColumnId(rank),
             tracked,
             trace: traces.iter().find(|trace| trace.column.0 == rank),
             verdict: judgement.verdicts.get(rank),

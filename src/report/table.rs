@@ -9,6 +9,7 @@ use crate::config::Contract;
 use crate::contract::{Change, Verdict};
 use crate::provenance::{ColumnTrace, Confidence, EntryPoint, MissingWrite, Origin, Path, Step, WriteSite};
 use crate::report::excerpt::{excerpt, known_names};
+use crate::report::guards::triage_words;
 use crate::report::lines::{Style, clean, count};
 use crate::report::live;
 use crate::report::mask::shown_default;
@@ -33,7 +34,10 @@ pub(crate) fn write(report: &Report, color: bool, width: usize, out: &mut dyn Wr
         writeln!(out, "{}", column(report, &view, style))?;
     }
     let names = known_names(report);
-    for finding in report.open() {
+    // The worst first; among equals by place.
+    let mut findings: Vec<_> = report.open().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    for finding in findings {
         writeln!(out, "{}\n", excerpt(report, finding, &names, style))?;
     }
     out.write_all(gaps(report, style).as_bytes())?;
@@ -58,6 +62,9 @@ fn column(report: &Report, view: &ColumnView, style: Style) -> String {
     let decision = decision.map(|file| format!(", decided in {file}")).unwrap_or_default();
     out.push_str(&style.fact("contract", &clean(&format!("{contract}{decision}"))));
 
+    if view.trace.is_some() {
+        out.push_str(&style.fact("triage", &clean(&triage_words(report, view.id))));
+    }
     let sites = view.trace.map_or(&[][..], |trace| &trace.sites);
     let rows = rows(report, sites);
     if rows.is_empty() {

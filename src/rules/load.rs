@@ -35,6 +35,8 @@ macro_rules! built_in {
 
 /// Sorted by id, which is the order of the rows too.
 const BUILT_IN: &[BuiltIn] = built_in![
+    "auth-js",
+    "browser",
     "crypto",
     "diesel",
     "drizzle",
@@ -61,8 +63,10 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "sea-query",
     "sequelize",
     "sqlx",
+    "stores",
     "trpc",
     "typeorm",
+    "users",
     "validation",
 ];
 

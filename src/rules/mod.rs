@@ -21,12 +21,16 @@
 //! argument.
 
 mod declare;
+mod guard;
 mod index;
 mod load;
+mod pack;
 mod path;
 
 pub use declare::{ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Transform};
+pub use guard::{Asks, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web};
 pub use load::{PackError, ids, load, page};
+pub use pack::Pack;
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 
 use serde::Deserialize;
@@ -57,50 +61,8 @@ rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave,
-}
-
-/// One file of rules.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Pack {
-    /// Equal to the file's name.
-    pub id: String,
-    /// One line for people.
-    pub summary: String,
-    #[serde(default)]
-    pub entity: Vec<Entity>,
-    #[serde(default)]
-    pub model: Vec<Declaration>,
-    #[serde(default)]
-    pub write: Vec<Write>,
-    #[serde(default)]
-    pub nested: Vec<Nested>,
-    #[serde(default)]
-    pub sql: Vec<SqlCall>,
-    #[serde(default)]
-    pub read: Vec<Read>,
-    #[serde(default)]
-    pub mint: Vec<Mint>,
-    #[serde(default)]
-    pub pass: Vec<Pass>,
-    #[serde(default)]
-    pub receiver: Vec<Receiver>,
-    #[serde(default)]
-    pub entry: Vec<Entry>,
-    #[serde(default)]
-    pub edge: Vec<Edge>,
-    #[serde(default)]
-    pub callback: Vec<Callback>,
-    #[serde(default)]
-    pub mount: Vec<Mount>,
-    #[serde(default)]
-    pub hook: Vec<Hook>,
-    #[serde(default)]
-    pub transform: Vec<Transform>,
-    #[serde(default)]
-    pub maker: Vec<Maker>,
-    #[serde(default)]
-    pub leave: Vec<Leave>,
+    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, status: Status, web: Web,
+    claim: Claim,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -81,6 +81,23 @@ impl CallPattern {
         self.last.as_deref()
     }
 
+    /// The module or package that the callable comes from, as far as it is written out; `None` for a method of anything and for
+    /// globals.
+    pub fn module(&self) -> Option<&str> {
+        match &self.root {
+            Root::Module(module) if module != "global" => {
+                let plain = module.split('*').next().unwrap_or(module).trim_end_matches('/');
+                (plain.len() > 2).then_some(plain)
+            }
+            _ => None,
+        }
+    }
+
+    /// The plain name of the first step that code must mention: `localStorage`.
+    pub fn first(&self) -> &str {
+        self.steps.iter().map(|step| plain_name(step)).find(|name| !name.contains('*')).unwrap_or("")
+    }
+
     /// Whether this row is about the callable at `path`: a concrete path such as `crypto#createHash().update().digest`, or
     /// `?.update` where the receiver's origin is not known.
     pub fn matches(&self, path: &str) -> bool {

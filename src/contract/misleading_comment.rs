@@ -1,0 +1,42 @@
+//! A comment says what the code contradicts.
+
+use crate::contract::case::Case;
+use crate::contract::check::{Check, Run};
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
+use crate::guards::Place;
+use crate::provenance::Origin;
+use crate::rules::Says;
+use crate::source::Span;
+
+pub(crate) const CHECK: Check = Check {
+    id: "misleading-comment",
+    summary: "a comment claims that the column is not used, read or written, and production code contradicts it",
+    level: Level::Note,
+    precision: Precision::Medium,
+    security_severity: None,
+    docs: include_str!("../../docs/checks/misleading-comment.md"),
+    run: Run::Column(run),
+};
+
+fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let read = case.reads().next().map(|read| (read.span, format!("{} reads it", read.function)));
+    let fresh = case.writes.iter().find(|write| write.path.meaning.origins().contains(&Origin::Fresh));
+    let written = fresh.map(|write| (write.site.value, format!("{} writes a fresh token to it", write.site.function)));
+    let guard = case.decisions().find(|decision| decision.place == Place::Guard);
+    let guard = guard.map(|decision| (decision.at, format!("{} lets in by it", decision.function)));
+    for comment in case.facts.comments.iter().filter(|comment| comment.column == case.trace.column) {
+        let against: Option<(Span, String)> = match comment.says {
+            Says::Unread => read.clone(),
+            Says::Unwritten => written.clone(),
+            Says::Unused => read.clone().or_else(|| written.clone()),
+            Says::Deprecated => read.clone().and(written.clone()),
+            Says::Stateless => guard.clone(),
+        };
+        let Some((at, what)) = against else { continue };
+        let message =
+            format!("the comment says \"{}\" of {}, and {what} ({})", comment.phrase, case.name, case.place(at));
+        let related = vec![Related { at: Anchor::Code(at), message: what }];
+        let signature = case.facts.sources.get(comment.span.file).path.as_str();
+        findings.push(CHECK.finding(case, Anchor::Code(comment.span), (signature, &comment.phrase), message, related));
+    }
+}

@@ -1,0 +1,41 @@
+//! A token is signed without an end, or beyond the limit.
+
+use crate::contract::check::{Check, Run};
+use crate::contract::{Anchor, Facts, Finding, Level, Precision};
+use crate::guards::Problem;
+
+pub(crate) const CHECK: Check = Check {
+    id: "unbounded-token",
+    summary: "a token is signed without an end, or lives longer than `max-token-life` allows",
+    level: Level::Warning,
+    precision: Precision::High,
+    security_severity: Some("5.3"),
+    docs: include_str!("../../docs/checks/unbounded-token.md"),
+    run: Run::Tree(run),
+};
+
+fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    if facts.config.no_hygiene {
+        return;
+    }
+    if let Some(limit) = facts.config.max_token_life {
+        for guard in &facts.guards.guards {
+            let Some(exposure) = guard.exposure.as_ref().filter(|e| e.exact && e.seconds > limit) else { continue };
+            let at = Anchor::Code(exposure.at.unwrap_or(guard.span));
+            let message = format!(
+                "the tokens that {} lets in live {}, longer than `max-token-life`",
+                guard.name,
+                exposure.words()
+            );
+            findings.push(CHECK.tree_finding(at, CHECK.level, &format!("{}|life", guard.name), message, Vec::new()));
+        }
+    }
+    for hit in &facts.guards.hits {
+        if hit.problem != Problem::Endless {
+            continue;
+        }
+        let message = format!("{} signs a token without `exp`: it gets in until the key changes", hit.function);
+        let signature = format!("{}|{}", hit.function, hit.name);
+        findings.push(CHECK.tree_finding(Anchor::Code(hit.span), CHECK.level, &signature, message, Vec::new()));
+    }
+}

@@ -1,0 +1,64 @@
+//! A guard lets in by the signature alone.
+
+use crate::contract::check::{Check, Run};
+use crate::contract::{Anchor, Facts, Finding, Level, Precision, Related};
+use crate::guards::{Guard, ShortBy, Verdict};
+
+pub(crate) const CHECK: Check = Check {
+    id: "unchecked-user",
+    summary: "a guard accepts a verified token without a look at the user, a session or a list of what was revoked",
+    level: Level::Warning,
+    precision: Precision::Medium,
+    security_severity: Some("5.4"),
+    docs: include_str!("../../docs/checks/unchecked-user.md"),
+    run: Run::Tree(run),
+};
+
+fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    for guard in facts.guards.guards.iter().filter(|guard| guard.verdict == Verdict::Unchecked) {
+        // Whoever declared its identity provider trusts it with the life of its users.
+        if guard.foreign && facts.config.identity_provider.is_some() {
+            continue;
+        }
+        findings.push(finding(facts, guard));
+    }
+}
+
+fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
+    let limit = facts.config.max_token_life;
+    let within = |seconds: u64| limit.is_some_and(|limit| seconds <= limit);
+    let short_lived = guard.exposure.as_ref().is_some_and(|exposure| within(exposure.seconds));
+    let exposure = match &guard.exposure {
+        Some(exposure) if exposure.exact => format!("for up to {}", exposure.words()),
+        Some(exposure) => format!("for up to {} (the longest life that this tree signs)", exposure.words()),
+        None => "for as long as the token lives, which the code does not tell".to_owned(),
+    };
+    let bound = if short_lived { ", within `max-token-life`" } else { "" };
+    let mut message = format!(
+        "{} ({}) accepts a verified token and asks nobody whether its user still exists: a deleted or deactivated user gets in {exposure}{bound}",
+        guard.name, guard.what
+    );
+    match guard.short.first().map(|short| short.why) {
+        Some(ShortBy::FirstLogin) => message.push_str("; it looks the user up at the sign-in only"),
+        Some(ShortBy::Unused) => message.push_str("; nothing depends on what its look-up finds"),
+        None => {}
+    }
+    if guard.foreign {
+        message.push_str("; the keys are the issuer's: name it as `identity-provider` if it is trusted with this");
+    }
+    let mut related: Vec<Related> = Vec::new();
+    related.extend(
+        guard.verification.map(|span| Related { at: Anchor::Code(span), message: "the token is verified here".into() }),
+    );
+    related.extend(guard.short.iter().map(|short| Related {
+        at: Anchor::Code(short.span),
+        message: match short.why {
+            ShortBy::FirstLogin => format!("reads {}, at the sign-in only", short.what),
+            ShortBy::Unused => format!("reads {}, and nothing depends on it", short.what),
+        },
+    }));
+    let life = guard.exposure.as_ref().and_then(|exposure| exposure.at);
+    related.extend(life.map(|span| Related { at: Anchor::Code(span), message: "the life of the tokens".into() }));
+    let level = if short_lived || guard.foreign { Level::Note } else { Level::Warning };
+    CHECK.tree_finding(Anchor::Code(guard.span), level, &guard.name, message, related)
+}

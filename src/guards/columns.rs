@@ -1,0 +1,235 @@
+//! Whether letting in depends on a tracked column.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::ir::FunctionId;
+use crate::provenance::{ColumnTrace, ReadKind};
+use crate::schema::{ColumnId, Schema};
+use crate::source::Span;
+use crate::summary::{Event, FunctionRef, Shared, Summary, ValueKind};
+
+/// A read of a tracked column by which somebody is let in or not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decision {
+    pub column: ColumnId,
+    /// The read.
+    pub read: Span,
+    /// The comparison.
+    pub at: Span,
+    pub function: String,
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// On the way of a guard: every request depends on it.
+    Guard,
+    /// In an endpoint that compares what it is handed: a refresh.
+    Endpoint,
+}
+
+/// The decisions, sorted.
+pub(super) fn decisions(graph: &Graph, traces: &[ColumnTrace], walked: &BTreeSet<FunctionRef>) -> Vec<Decision> {
+    let mut found = BTreeSet::new();
+    for trace in traces {
+        for read in &trace.reads {
+            let Some(function) = innermost(graph, read.span) else { continue };
+            let Some(summary) = graph.summary(function) else { continue };
+            let in_guard = walked.contains(&function);
+            let at = match read.kind {
+                // A query by the column: who has no such row is not let in.
+                ReadKind::Query | ReadKind::Guard if !is_field(summary, read.span) => Some(read.span),
+                _ => compared(summary, read.span, in_guard),
+            };
+            let Some(at) = at else { continue };
+            let place = if in_guard { Place::Guard } else { Place::Endpoint };
+            found.insert(Decision {
+                column: trace.column,
+                read: read.span,
+                at,
+                function: read.function.clone(),
+                place,
+            });
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// A read of a tracked column that nothing keeps NULL from and that NULL would break.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Risk {
+    pub column: ColumnId,
+    pub read: Span,
+    pub function: String,
+    /// What becomes of it.
+    pub what: &'static str,
+}
+
+/// The reads that a NULL would break, sorted.
+pub(super) fn risks(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> Vec<Risk> {
+    let mut found = BTreeSet::new();
+    for trace in traces.iter().filter(|trace| schema.columns[trace.column.0].nullable != Some(false)) {
+        for read in &trace.reads {
+            let Some(summary) = innermost(graph, read.span).and_then(|function| graph.summary(function)) else {
+                continue;
+            };
+            let Some(value) = summary.reads.iter().find(|value| value.span == read.span) else { continue };
+            let ValueKind::Field(_, name) = &value.kind else { continue };
+            if is_asked(summary, name) {
+                continue;
+            }
+            if let Some(what) = breaks(summary, read.span) {
+                found.insert(Risk { column: trace.column, read: read.span, function: read.function.clone(), what });
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Whether some condition or default of the function looks at a field of that name.
+fn is_asked(summary: &Summary, name: &str) -> bool {
+    fn names(value: &Shared, name: &str, seen: &mut BTreeSet<usize>) -> bool {
+        if seen.len() > 3_000 || !seen.insert(Arc::as_ptr(value).addr()) {
+            return false;
+        }
+        let mut found = matches!(&value.kind, ValueKind::Field(_, own) if own == name);
+        value.kind.each(&mut |inner| found = found || names(inner, name, seen));
+        found
+    }
+    fn asks(value: &Shared, name: &str, seen: &mut BTreeSet<usize>) -> bool {
+        if seen.len() > 3_000 || !seen.insert(Arc::as_ptr(value).addr()) {
+            return false;
+        }
+        let mut found = match &value.kind {
+            ValueKind::Cond { cond, .. } => names(cond, name, &mut BTreeSet::new()),
+            ValueKind::Fallback { left, .. } | ValueKind::And(left, _) => names(left, name, &mut BTreeSet::new()),
+            ValueKind::Not(inner) => names(inner, name, &mut BTreeSet::new()),
+            ValueKind::Compare { left, right, .. } => {
+                names(left, name, &mut BTreeSet::new()) || names(right, name, &mut BTreeSet::new())
+            }
+            _ => false,
+        };
+        value.kind.each(&mut |inner| found = found || asks(inner, name, seen));
+        found
+    }
+    let mut seen = BTreeSet::new();
+    for event in &summary.calls {
+        let mut at = event.guards.as_ref();
+        while let Some(guard) = at {
+            if names(&guard.cond, name, &mut BTreeSet::new()) {
+                return true;
+            }
+            at = guard.outer.as_ref();
+        }
+        if event.call.args.iter().any(|arg| asks(&arg.value, name, &mut seen))
+            || asks(&event.call.callee, name, &mut seen)
+        {
+            return true;
+        }
+    }
+    summary.returns.as_ref().is_some_and(|returns| asks(returns, name, &mut seen))
+}
+
+/// What becomes of a read that NULL would break.
+fn breaks(summary: &Summary, read: Span) -> Option<&'static str> {
+    fn in_text(value: &Shared, read: Span, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        match &value.kind {
+            ValueKind::Concat(parts) => parts.iter().any(|part| is_at(part, read)),
+            ValueKind::Call(_) => false,
+            kind => {
+                let mut found = false;
+                kind.each(&mut |inner| found = found || in_text(inner, read, fuel));
+                found
+            }
+        }
+    }
+    for event in &summary.calls {
+        if event.call.receiver().is_some_and(|receiver| is_at(receiver, read)) {
+            return Some("calls a method of it");
+        }
+        if event.call.args.iter().any(|arg| in_text(&arg.value, read, 12)) {
+            return Some("puts it into a text");
+        }
+    }
+    None
+}
+
+fn innermost(graph: &Graph, span: Span) -> Option<FunctionRef> {
+    let module = graph.module(span.file)?;
+    let around = module
+        .functions
+        .iter()
+        .enumerate()
+        .filter(|(at, f)| *at > 0 && f.span.start <= span.start && span.end <= f.span.end);
+    let (at, _) = around.min_by_key(|(_, f)| f.span.end - f.span.start)?;
+    Some(FunctionRef { file: span.file, id: FunctionId::of(at) })
+}
+
+fn is_field(summary: &Summary, span: Span) -> bool {
+    summary.reads.iter().any(|read| read.span == span)
+}
+
+/// The comparison or check that a read goes into, where a condition or a result depends on it.
+fn compared(summary: &Summary, read: Span, any: bool) -> Option<Span> {
+    let mut conditions: Vec<&Shared> = Vec::new();
+    for event in &summary.calls {
+        let mut at = event.guards.as_ref();
+        while let Some(guard) = at {
+            conditions.push(&guard.cond);
+            at = guard.outer.as_ref();
+        }
+    }
+    conditions.extend(summary.returns.iter());
+    let direct = conditions.iter().find_map(|cond| comparison(cond, read, any, 30));
+    direct.or_else(|| {
+        // `const same = await compare(token, user.hash); if (!same) throw`: the call is what the condition holds.
+        let call = summary.calls.iter().find(|event| compares(event, read))?;
+        conditions.iter().any(|cond| crate::guards::claims::holds_call(cond, call.call.site)).then(|| call.span())
+    })
+}
+
+/// A call that is handed the read and something else.
+fn compares(event: &Event, read: Span) -> bool {
+    event.call.args.len() > 1 && event.call.args.iter().any(|arg| is_at(&arg.value, read))
+}
+
+fn is_at(value: &Shared, read: Span) -> bool {
+    matches!(value.kind, ValueKind::Field(..)) && value.span == read
+}
+
+fn comparison(value: &Shared, read: Span, any: bool, fuel: u8) -> Option<Span> {
+    let fuel = fuel.checked_sub(1)?;
+    match &value.kind {
+        ValueKind::Compare { left, right, .. } if is_at(left, read) || is_at(right, read) => {
+            let other = if is_at(left, read) { right } else { left };
+            let nothing = matches!(other.kind, ValueKind::Null | ValueKind::Undefined);
+            (any || !nothing).then_some(value.span)
+        }
+        ValueKind::Cond { cond, then, otherwise } => comparison(cond, read, any, fuel)
+            .or_else(|| comparison(then, read, any, fuel))
+            .or_else(|| comparison(otherwise, read, any, fuel)),
+        ValueKind::Not(inner) => comparison(inner, read, any, fuel),
+        ValueKind::And(left, right) | ValueKind::Fallback { left, right, .. } => {
+            comparison(left, read, any, fuel).or_else(|| comparison(right, read, any, fuel))
+        }
+        ValueKind::Call(call) if call.args.len() > 1 && call.args.iter().any(|arg| is_at(&arg.value, read)) => {
+            Some(value.span)
+        }
+        _ if any && is_at(value, read) => Some(value.span),
+        ValueKind::Object { .. } => None,
+        kind => {
+            let mut found = None;
+            let mut inside: Vec<&Shared> = Vec::new();
+            kind.each(&mut |inner| inside.push(inner));
+            for inner in inside {
+                if !Arc::ptr_eq(inner, value) {
+                    found = found.or_else(|| comparison(inner, read, any, fuel));
+                }
+            }
+            found
+        }
+    }
+}

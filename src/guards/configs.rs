@@ -1,0 +1,144 @@
+//! Guards that are functions below a configuration object: the callbacks of Auth.js.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::graph::{Graph, Type};
+use crate::guards::life::{Exposure, exposure_of};
+use crate::guards::shapes::{functions_behind, params};
+use crate::guards::walk::Root;
+use crate::ir::{FunctionId, LocalId};
+use crate::rules::{Guard as Row, GuardKind};
+use crate::source::Span;
+use crate::summary::{FunctionRef, Shared, Value, ValueKind};
+
+pub(super) struct Configured {
+    pub name: String,
+    pub span: Span,
+    pub what: String,
+    pub roots: Vec<(FunctionRef, Root)>,
+    /// Where it says that sessions are rows.
+    pub stored: Option<Span>,
+    pub keeps_users: bool,
+    pub exposure: Option<Exposure>,
+}
+
+pub(super) fn find(graph: &Graph) -> Vec<Configured> {
+    let rows: Vec<&Row> = graph.rules.guard().filter(|row| row.kind == GuardKind::Config).collect();
+    let mut seen: BTreeSet<Span> = BTreeSet::new();
+    let mut found = Vec::new();
+    for (file, unit) in graph.units() {
+        for (at, summary) in unit.summary.functions.iter().enumerate() {
+            for event in &summary.calls {
+                let method = event.call.method();
+                let fits = |row: &&&Row| {
+                    let pattern = row.path.as_ref();
+                    pattern.is_some_and(|p| p.last().is_none_or(|last| method.is_none_or(|method| method == last)))
+                };
+                for row in rows.iter().filter(fits) {
+                    graph.refuel();
+                    let path = graph.library_path(&event.call);
+                    let is_it = path.is_some_and(|path| row.path.as_ref().is_some_and(|p| p.matches(&path)));
+                    let Some(handler) = row.handler.as_ref().filter(|_| is_it) else { continue };
+                    for value in graph.argument(&event.call, handler) {
+                        found.extend(configured(graph, row, &value, &mut seen));
+                    }
+                }
+            }
+            // `export const authOptions: NextAuthOptions = { .. }`
+            let function = FunctionRef { file, id: FunctionId::of(at) };
+            for local in summary.assigned.keys() {
+                found.extend(
+                    typed(graph, &rows, function, *local)
+                        .and_then(|(row, value)| configured(graph, row, &value, &mut seen)),
+                );
+            }
+        }
+    }
+    found
+}
+
+fn typed<'r>(graph: &Graph, rows: &[&'r Row], function: FunctionRef, local: LocalId) -> Option<(&'r Row, Shared)> {
+    let declared = graph.module(function.file)?.locals.get(local.at())?;
+    let Type::External(path, _) = graph.resolve_type(function.file, declared.ty.as_ref()?) else { return None };
+    let row = rows.iter().find(|row| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)))?;
+    Some((row, graph.any_value_of(function, local)?))
+}
+
+fn configured(graph: &Graph, row: &Row, value: &Shared, seen: &mut BTreeSet<Span>) -> Option<Configured> {
+    let mut config = graph.resolved(value);
+    // `NextAuth((req) => ({ .. }))`
+    if let ValueKind::Function(function) = &config.kind {
+        config = graph.resolved(graph.summary(*function)?.returns.as_ref()?);
+    }
+    if !matches!(config.kind, ValueKind::Object { .. }) || !seen.insert(config.span) {
+        return None;
+    }
+    let at = |path: &str| {
+        path.split('.').fold(Arc::clone(&config), |at, key| {
+            let at = graph.resolved(&at);
+            Value::field(&at, key, at.span)
+        })
+    };
+    let text = |path: &str| match &graph.resolved(&at(path)).kind {
+        ValueKind::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    let is_there = |path: &str| !matches!(at(path).kind, ValueKind::Undefined);
+    let mut roots = Vec::new();
+    for path in &row.callbacks {
+        for function in functions_behind(graph, &at(path), 6) {
+            let claims = params(graph, function, &row.claims);
+            let first = params(graph, function, &row.first);
+            roots.push((function, Root { what: row.what.clone(), claims, first, ..Root::default() }));
+        }
+    }
+    let strategy = text("session.strategy");
+    let stored = match strategy.as_deref() {
+        Some("database") => Some(at("session.strategy").span),
+        Some(_) => None,
+        None => is_there("adapter").then(|| at("adapter").span),
+    };
+    let name = roots.first().map_or_else(|| row.what.clone(), |(function, _)| graph.name(*function));
+    let span = roots.first().and_then(|(f, _)| graph.function(*f)).map_or(config.span, |f| f.name_span);
+    let life = ["session.maxAge", "jwt.maxAge"].into_iter().map(at).find(|v| !matches!(v.kind, ValueKind::Undefined));
+    let exposure = match life {
+        Some(life) => exposure_of(graph, &life, 1_000),
+        None => row.life.map(|seconds| Exposure { seconds, at: None, exact: true }),
+    };
+    Some(Configured {
+        name,
+        span,
+        what: row.what.clone(),
+        roots,
+        stored,
+        keeps_users: is_there("adapter") || has_password_login(graph, &at("providers")),
+        exposure,
+    })
+}
+
+/// Whether a provider looks users up by itself: it has an `authorize` function.
+fn has_password_login(graph: &Graph, providers: &Shared) -> bool {
+    fn visit(graph: &Graph, value: &Shared, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        match &value.kind {
+            ValueKind::Object { entries, .. } => entries.iter().any(|slot| match slot {
+                crate::summary::Slot::Named { key, value, .. } => key == "authorize" || visit(graph, value, fuel),
+                crate::summary::Slot::Spread(value) | crate::summary::Slot::Computed { value, .. } => {
+                    visit(graph, value, fuel)
+                }
+            }),
+            ValueKind::Captured(..) | ValueKind::Import(..) => {
+                let inner = graph.resolved(value);
+                !Arc::ptr_eq(&inner, value) && visit(graph, &inner, fuel)
+            }
+            ValueKind::Function(_) => false,
+            kind => {
+                let mut found = false;
+                kind.each(&mut |inner| found = found || visit(graph, inner, fuel));
+                found
+            }
+        }
+    }
+    visit(graph, providers, 8)
+}

@@ -1,0 +1,248 @@
+//! How long tokens live: from where they are signed, through constants and defaults of the configuration.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::rules::{ArgPath, Life as Row};
+use crate::source::{Scope, Span};
+use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
+
+/// How long a token gets in after it was signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    pub seconds: u64,
+    /// Where it stands; `None`: the library's own default.
+    pub at: Option<Span>,
+    /// Whether it is told by the same key; else it is the longest of what the tree signs.
+    pub exact: bool,
+}
+
+impl Exposure {
+    /// `30 days`, `15 minutes`.
+    pub fn words(&self) -> String {
+        let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+        let (size, name) = units
+            .into_iter()
+            .find(|(size, _)| self.seconds >= *size && self.seconds.is_multiple_of(*size))
+            .unwrap_or((1, "second"));
+        let count = self.seconds / size;
+        format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+    }
+}
+
+/// One place that says how long tokens live.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub seconds: u64,
+    pub span: Span,
+    key: Option<String>,
+}
+
+pub(super) struct Lives {
+    pub all: Vec<Life>,
+    /// Whether a configuration may give a life to tokens that state none.
+    pub default: bool,
+}
+
+impl Lives {
+    pub(super) fn find(graph: &Graph) -> Self {
+        let rows: Vec<&Row> = graph.rules.life().collect();
+        let mut all = Vec::new();
+        let mut default = false;
+        for (_, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
+            let written = unit.summary.functions.iter().flat_map(|summary| &summary.calls).map(|event| &event.call);
+            // `@Module({ imports: [JwtModule.register({ .. })] })`
+            let decorating = unit.summary.class_decorators.iter().flatten().flat_map(|call| calls_in(call));
+            for call in written.chain(decorating) {
+                let Some(row) = row_of(graph, &rows, call) else { continue };
+                default |= row.default;
+                let Some(value) = stated(graph, row, call) else { continue };
+                let key = row.key.iter().filter_map(|path| below(graph, call, path)).find_map(|key| name(graph, &key));
+                if let Some(found) = exposure_of(graph, &value, row.unit) {
+                    let span = found.at.unwrap_or_else(|| call.site.span);
+                    all.push(Life { seconds: found.seconds, span, key });
+                }
+            }
+        }
+        all.sort_by_key(|life| life.span);
+        all.dedup_by_key(|life| life.span);
+        Self { all, default }
+    }
+
+    /// The life of the tokens that a guard with these keys lets in.
+    pub(super) fn of<'k>(&self, graph: &Graph, keys: impl Iterator<Item = &'k Shared>) -> Option<Exposure> {
+        let names: Vec<String> = keys.filter_map(|key| name(graph, key)).collect();
+        let exact = |life: &&Life| life.key.as_ref().is_some_and(|key| names.contains(key));
+        let longest = |life: Option<&Life>, exact| {
+            life.map(|life| Exposure { seconds: life.seconds, at: Some(life.span), exact })
+        };
+        if let Some(found) = longest(self.all.iter().filter(exact).max_by_key(|life| life.seconds), true) {
+            return Some(found);
+        }
+        let perhaps = |life: &&Life| names.is_empty() || life.key.is_none();
+        longest(self.all.iter().filter(perhaps).max_by_key(|life| life.seconds), self.all.len() == 1)
+    }
+}
+
+pub(super) fn row_of<'r>(graph: &Graph, rows: &[&'r Row], call: &CallValue) -> Option<&'r Row> {
+    let method = call.method();
+    let mut fits = rows
+        .iter()
+        .filter(|row| row.call.last().is_none_or(|last| method.is_none_or(|method| method == last)))
+        .peekable();
+    fits.peek()?;
+    graph.refuel();
+    let path = graph.library_path(call)?;
+    fits.find(|row| row.call.matches(&path)).copied()
+}
+
+/// The calls in the arguments of a call, at any depth.
+fn calls_in(call: &CallValue) -> Vec<&Arc<CallValue>> {
+    fn visit<'v>(value: &'v Shared, found: &mut Vec<&'v Arc<CallValue>>, fuel: u8) {
+        let Some(fuel) = fuel.checked_sub(1) else { return };
+        if let ValueKind::Call(call) = &value.kind {
+            found.push(call);
+        }
+        value.kind.each(&mut |inner| visit(inner, found, fuel));
+    }
+    let mut found = Vec::new();
+    call.args.iter().for_each(|arg| visit(&arg.value, &mut found, 8));
+    found
+}
+
+/// The value that says how long.
+pub(super) fn stated(graph: &Graph, row: &Row, call: &CallValue) -> Option<Shared> {
+    row.at.iter().find_map(|path| below(graph, call, path))
+}
+
+/// What stands at a path, through functions that make what they are asked for: `useFactory: () => ({ .. })`.
+fn below(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<Shared> {
+    let whole = ArgPath { base: path.base, keys: Vec::new() };
+    let mut at = graph.argument(call, &whole).into_iter().next()?;
+    for key in &path.keys {
+        at = graph.resolved(&at);
+        if let ValueKind::Function(function) = &at.kind {
+            at = graph.resolved(graph.summary(*function)?.returns.as_ref()?);
+        }
+        at = Value::field(&at, key, at.span);
+    }
+    (!matches!(at.kind, ValueKind::Undefined)).then_some(at)
+}
+
+/// A duration as code states it; `unit`: what one stands for in milliseconds where it is a number.
+pub(super) fn exposure_of(graph: &Graph, value: &Shared, unit: u64) -> Option<Exposure> {
+    let (seconds, at) = seconds(graph, value, unit, 10)?;
+    Some(Exposure { seconds, at: Some(at), exact: true })
+}
+
+fn seconds(graph: &Graph, value: &Shared, unit: u64, fuel: u8) -> Option<(u64, Span)> {
+    let fuel = fuel.checked_sub(1)?;
+    let number = |text: &str| Some(text.replace('_', "").parse::<u64>().ok()?.checked_mul(unit)? / 1_000);
+    match &value.kind {
+        ValueKind::Number(text) => Some((number(text)?, value.span)),
+        ValueKind::Text(text) => Some((in_words(text).or_else(|| number(text))?, value.span)),
+        // `60 * 60 * 24`: products of constants are written out in the source.
+        ValueKind::Opaque("arithmetic", _) => {
+            Some((product(graph.sources.text(value.span))?.checked_mul(unit)? / 1_000, value.span))
+        }
+        ValueKind::Fallback { left, right, .. } => {
+            seconds(graph, left, unit, fuel).or_else(|| seconds(graph, right, unit, fuel))
+        }
+        ValueKind::Call(call) => {
+            if let Some(inner) = graph.expand(value) {
+                return seconds(graph, &inner, unit, fuel);
+            }
+            // `config.get('JWT_EXPIRES', '15m')`, `Number(env ?? 900)`, `ms('15m')`: the last argument that tells it.
+            call.args.iter().rev().find_map(|arg| match &arg.value.kind {
+                ValueKind::Text(text) => Some((in_words(text)?, arg.value.span)),
+                _ => seconds(graph, &arg.value, unit, fuel),
+            })
+        }
+        _ => {
+            let inner = graph.expand(value)?;
+            (!Arc::ptr_eq(&inner, value)).then(|| seconds(graph, &inner, unit, fuel)).flatten()
+        }
+    }
+}
+
+/// `15m`, `7 days`, `1h`: as the package `ms` reads it, seconds at the least.
+pub(super) fn in_words(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let count: u64 = text.get(..digits)?.parse().ok()?;
+    let size = match text.get(digits..)?.trim().to_ascii_lowercase().as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600,
+        "d" | "day" | "days" => 86_400,
+        "w" | "week" | "weeks" => 604_800,
+        "y" | "yr" | "yrs" | "year" | "years" => 31_557_600,
+        _ => return None,
+    };
+    count.checked_mul(size)
+}
+
+/// `24 * 60 * 60`.
+pub(super) fn product(text: &str) -> Option<u64> {
+    let text = text.trim().trim_matches(['(', ')']);
+    text.split('*')
+        .map(|part| part.trim().replace('_', "").parse::<u64>().ok())
+        .try_fold(1_u64, |all, part| all.checked_mul(part?))
+}
+
+/// What stands for a key in two places: the variable of the environment or the entry of the configuration that holds it. Never the
+/// key itself.
+fn name(graph: &Graph, key: &Shared) -> Option<String> {
+    let key = graph.resolved(key);
+    match &key.kind {
+        ValueKind::Call(call) => call.args.iter().find_map(|arg| match &graph.resolved(&arg.value).kind {
+            ValueKind::Text(text) => Some(format!("config {text}")),
+            _ => name(graph, &arg.value),
+        }),
+        ValueKind::Field(..) => graph.path(&key),
+        ValueKind::Fallback { left, right, .. } => name(graph, left).or_else(|| name(graph, right)),
+        ValueKind::Text(_) => {
+            Some(format!("constant {}", graph.sources.location(key.span).path) + &key.span.start.to_string())
+        }
+        ValueKind::Object { entries, .. } => entries.iter().find_map(|slot| match slot {
+            Slot::Named { key, value, .. }
+                if key.to_ascii_lowercase().contains("secret") || key.to_ascii_lowercase().contains("key") =>
+            {
+                name(graph, value)
+            }
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// Whether keys are fetched from an issuer at run time, which a `foreign` call of the rules makes.
+pub(super) fn is_foreign(graph: &Graph, key: &Shared) -> bool {
+    let key = graph.resolved(key);
+    let path = match &key.kind {
+        ValueKind::Call(call) => graph.library_path(call),
+        _ => graph.path(&key),
+    };
+    path.is_some_and(|path| graph.rules.foreign().any(|row| row.call.matches(&path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_libraries_read_them() {
+        let read = ["15m", "7 days", "1h", "30d", "soon", "", "99999999999999999999d"].map(in_words);
+        assert_eq!(read, [Some(900), Some(604_800), Some(3_600), Some(2_592_000), None, None, None]);
+        assert_eq!(["30 * 24 * 60 * 60", "(60 * 15)", "x * 2"].map(product), [Some(2_592_000), Some(900), None]);
+    }
+
+    #[test]
+    fn a_life_is_said_in_its_largest_whole_unit() {
+        let words = |seconds| Exposure { seconds, at: None, exact: true }.words();
+        assert_eq!(
+            [2_592_000, 900, 3_600, 86_400, 90, 0].map(words),
+            ["30 days", "15 minutes", "1 hour", "1 day", "90 seconds", "0 seconds"]
+        );
+    }
+}

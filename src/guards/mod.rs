@@ -1,0 +1,345 @@
+//! Who lets requests with a token in, what each asks about the bearer, and whether a tracked column is load-bearing there.
+//!
+//! Input: the call graph, the schema, the traced columns. Output: [`Guards`].
+//!
+//! Invariants: a guard is found from a verification upward, or by a row that says that the library verifies; nothing is judged by
+//! a name alone; a call with the claims that could not be followed makes the verdict [`Verdict::Unclear`], never a finding;
+//! results are sorted by place.
+//!
+//! Worked example: `validate(payload) { return payload }` of a class that `extends PassportStrategy(Strategy)` of `passport-jwt` is handed
+//! verified claims, hands them on, and asks nobody: [`Verdict::Unchecked`]. With `this.users.findById(payload.sub)`, followed to
+//! `repository.findOneBy({ id })`, it is [`Verdict::Checked`] by that read.
+
+mod claims;
+mod columns;
+mod comments;
+mod configs;
+mod life;
+mod shapes;
+mod status;
+mod walk;
+mod web;
+
+pub use columns::{Decision, Place, Risk};
+pub use comments::{Comment, comments};
+pub use life::Exposure;
+pub use web::{Hit, Problem};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::{EdgeKind, Graph};
+use crate::guards::configs::Configured;
+use crate::guards::life::Lives;
+use crate::guards::shapes::{Shape, Shapes};
+use crate::guards::walk::{Root, Walk};
+use crate::provenance::ColumnTrace;
+use crate::rules::Asks;
+use crate::schema::{ModelId, Schema};
+use crate::source::{Scope, Span};
+use crate::summary::FunctionRef;
+
+/// What was found of letting in.
+#[derive(Clone, Debug, Default)]
+pub struct Guards {
+    /// Sorted by place.
+    pub guards: Vec<Guard>,
+    /// Reads of tracked columns by which a request is let in or not.
+    pub decisions: Vec<Decision>,
+    /// Reads that a NULL would break.
+    pub risks: Vec<Risk>,
+    /// Tokens that are kept in ways that give them away.
+    pub hits: Vec<Hit>,
+    /// Functions whose callers must be known for this to be complete.
+    pub reached: BTreeSet<FunctionRef>,
+}
+
+/// A place where requests with a verified token get in.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// `JwtStrategy.validate`
+    pub name: String,
+    pub span: Span,
+    /// `passport-jwt strategy`
+    pub what: String,
+    /// What it protects where that can be told, sorted; empty: not told.
+    pub routes: Vec<String>,
+    /// The verifying call; `None` where the library verifies before.
+    pub verification: Option<Span>,
+    /// What is asked about the bearer on every request.
+    pub proofs: Vec<Proof>,
+    /// Look-ups that do not count, and why.
+    pub short: Vec<Short>,
+    /// Calls with the claims that could not be followed.
+    pub unclear: Vec<Span>,
+    pub verdict: Verdict,
+    /// How long a token gets in, where the code tells it.
+    pub exposure: Option<Exposure>,
+    /// Whether the keys come from the issuer at run time, so that somebody else's tokens are let in.
+    pub foreign: bool,
+    /// A proof that reads a user without a look at the column that says whether the user is active.
+    pub status: Option<StatusGap>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// The bearer is asked about on every request.
+    Checked,
+    /// Some call with the claims could not be followed.
+    Unclear,
+    /// Nobody is asked: the signature alone lets in.
+    Unchecked,
+}
+
+impl Verdict {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Checked => "checked",
+            Self::Unclear => "unclear",
+            Self::Unchecked => "unchecked",
+        }
+    }
+}
+
+/// What shows that the bearer still may come in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Proof {
+    pub asks: Asks,
+    pub span: Span,
+    /// `a row of users`
+    pub what: String,
+    pub model: Option<ModelId>,
+}
+
+/// A look-up that does not show it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Short {
+    pub span: Span,
+    pub what: String,
+    pub why: ShortBy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ShortBy {
+    /// It runs at the sign-in only.
+    FirstLogin,
+    /// Nothing depends on what it found.
+    Unused,
+}
+
+/// The schema knows whether a user is active, and the guard does not ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusGap {
+    /// Where the user is read.
+    pub read: Span,
+    /// `users.is_active`
+    pub column: String,
+    /// Its declaration.
+    pub declared: Span,
+}
+
+/// Finds all of it.
+pub fn find(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
+    let mut found = Guards::default();
+    let shapes = Shapes::find(graph);
+    let lives = Lives::find(graph);
+    let mut roots: BTreeMap<FunctionRef, Root> = shapes.handed(graph);
+    let verifying = claims::verifying(graph);
+    for (function, sites) in &verifying {
+        for (guard, shape) in above(graph, &shapes, *function, &mut found.reached) {
+            let root = roots.entry(guard).or_insert_with(|| Root::of(&shape));
+            root.verifications.extend(sites.iter().copied());
+        }
+    }
+    let mut walked: BTreeSet<FunctionRef> = BTreeSet::new();
+    let configured = configs::find(graph);
+    let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
+    for config in &configured {
+        seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
+        found.guards.extend(config_guard(graph, schema, config, &mut walked));
+    }
+    for (function, root) in roots.iter().filter(|(function, _)| !seen_in_config.contains(function)) {
+        if graph.scope(*function) != Scope::Production {
+            continue;
+        }
+        found.reached.insert(*function);
+        let mut walk = Walk::new(graph, schema);
+        walk.run(*function, root);
+        let routes = routes(graph, *function, root.shape.as_ref());
+        walked.extend(walk.functions.iter().copied());
+        if walk.proofs.is_empty() && routes.known {
+            // A guard in front of a few handlers that ask themselves: the refresh strategy and its one endpoint.
+            let each: Vec<Option<Proof>> =
+                routes.handlers.iter().map(|handler| handled(graph, schema, *handler)).collect();
+            if !each.is_empty() && each.iter().all(Option::is_some) {
+                walk.proofs.extend(each.into_iter().flatten());
+            }
+        }
+        let verification = walk.verified.or_else(|| root.verifications.first().map(|site| site.span));
+        let keys = root.key.iter().chain(&walk.keys);
+        let exposure = lives.of(graph, keys);
+        let guard = Guard {
+            name: graph.name(*function),
+            span: graph
+                .function(*function)
+                .map_or_else(|| Span { file: function.file, start: 0, end: 0 }, |f| f.name_span),
+            what: root.what.clone(),
+            routes: routes.names,
+            verification,
+            verdict: verdict(&walk, root),
+            proofs: std::mem::take(&mut walk.proofs),
+            short: std::mem::take(&mut walk.short),
+            unclear: std::mem::take(&mut walk.unclear),
+            exposure,
+            foreign: walk.foreign || root.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
+            status: None,
+        };
+        found.guards.push(guard);
+    }
+    let asked = status::asked(graph, &shapes, &walked);
+    for guard in &mut found.guards {
+        guard.proofs.sort();
+        guard.proofs.dedup();
+        guard.status = status::gap(graph, schema, guard, &asked);
+    }
+    found.guards.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.name.cmp(&b.name)));
+    found.decisions = columns::decisions(graph, traces, &walked);
+    found.risks = columns::risks(graph, schema, traces);
+    found.hits = web::find(graph, schema, &lives);
+    found
+}
+
+fn verdict(walk: &Walk, root: &Root) -> Verdict {
+    // A verification above which the guard stands, and that the way down did not meet: what the guard does with it was not seen.
+    let unmet = root.claims.is_empty() && walk.verified.is_none();
+    if !walk.proofs.is_empty() {
+        Verdict::Checked
+    } else if !walk.unclear.is_empty() || walk.cut || unmet {
+        Verdict::Unclear
+    } else {
+        Verdict::Unchecked
+    }
+}
+
+fn config_guard(
+    graph: &Graph,
+    schema: &Schema,
+    config: &Configured,
+    walked: &mut BTreeSet<FunctionRef>,
+) -> Option<Guard> {
+    if graph.sources.get(config.span.file).scope != Scope::Production {
+        return None;
+    }
+    let mut walk = Walk::new(graph, schema);
+    for (function, root) in &config.roots {
+        walk.run(*function, root);
+    }
+    // Callbacks are handed the claims; without any the library lets in by itself.
+    let handed = Root { claims: vec![(0, Vec::new())], ..Root::default() };
+    walked.extend(walk.functions.iter().copied());
+    if let Some(stored) = &config.stored {
+        let what = "the session row that the adapter keeps".to_owned();
+        walk.proofs.push(Proof { asks: Asks::Session, span: *stored, what, model: None });
+    }
+    // Without a user that is kept anywhere there is none to look at.
+    let keeps_users = config.keeps_users || !walk.short.is_empty();
+    let mut verdict = verdict(&walk, &handed);
+    if verdict == Verdict::Unchecked && !keeps_users {
+        verdict = Verdict::Unclear;
+    }
+    Some(Guard {
+        name: config.name.clone(),
+        span: config.span,
+        what: config.what.clone(),
+        routes: Vec::new(),
+        verification: None,
+        verdict,
+        proofs: walk.proofs,
+        short: walk.short,
+        unclear: walk.unclear,
+        exposure: config.exposure.clone(),
+        foreign: false,
+        status: None,
+    })
+}
+
+/// The nearest functions above that the framework runs before handlers.
+fn above(
+    graph: &Graph,
+    shapes: &Shapes,
+    from: FunctionRef,
+    reached: &mut BTreeSet<FunctionRef>,
+) -> Vec<(FunctionRef, Shape)> {
+    let mut found = Vec::new();
+    let mut open = vec![(from, 0_u8)];
+    let mut seen = BTreeSet::from([from]);
+    while let Some((at, depth)) = open.pop() {
+        reached.insert(at);
+        if let Some(shape) = shapes.of(graph, at) {
+            found.push((at, shape));
+            continue;
+        }
+        if depth > 10 || seen.len() > 300 {
+            continue;
+        }
+        let mut next: Vec<FunctionRef> = graph.callers(at).iter().map(|edge| edge.caller).collect();
+        // A closure runs for the function around it: `new Promise((resolve) => verify(..))`.
+        next.extend(graph.named_parent(at).filter(|parent| parent.id.0 != 0));
+        open.extend(next.into_iter().filter(|caller| seen.insert(*caller)).map(|caller| (caller, depth + 1)));
+    }
+    found
+}
+
+struct Routes {
+    names: Vec<String>,
+    handlers: Vec<FunctionRef>,
+    /// Whether these are all.
+    known: bool,
+}
+
+const MOST_ROUTES: usize = 40;
+
+/// What a guard protects: the handlers that the framework runs it before, its own registrations, the handlers that take its class.
+fn routes(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> Routes {
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let mut handlers = BTreeSet::new();
+    let callers = graph.callers(guard);
+    for edge in callers.iter().filter(|edge| matches!(edge.kind, EdgeKind::Framework)) {
+        let before = names.len();
+        names.extend(graph.entries(edge.caller).iter().map(|entry| entry.route.clone()).filter(|r| !r.is_empty()));
+        if names.len() > before {
+            handlers.insert(edge.caller);
+        }
+    }
+    let by_edge = !handlers.is_empty();
+    if shape.is_some_and(|shape| shape.registered) || !by_edge {
+        names.extend(
+            graph
+                .entries(guard)
+                .iter()
+                .filter(|entry| !entry.indirect)
+                .map(|entry| entry.route.clone())
+                .filter(|r| !r.is_empty()),
+        );
+    }
+    if let Some(class) =
+        graph.function(guard).and_then(|f| f.class).and_then(|id| graph.module(guard.file)?.classes.get(id.at()))
+        && graph.is_rust(guard.file)
+    {
+        for handler in shapes::taking(graph, &class.name) {
+            names.extend(graph.entries(handler).iter().map(|entry| entry.route.clone()));
+            handlers.insert(handler);
+        }
+    }
+    let names: Vec<String> = names.into_iter().take(MOST_ROUTES).collect();
+    Routes { names, known: !handlers.is_empty() && handlers.len() <= 5, handlers: handlers.into_iter().collect() }
+}
+
+/// Whether a handler asks about who is handed to it.
+fn handled(graph: &Graph, schema: &Schema, handler: FunctionRef) -> Option<Proof> {
+    let mut walk = Walk::new(graph, schema);
+    let mut root = Root::default();
+    let params = graph.function(handler)?.params.len();
+    root.claims = (0..params).filter_map(|at| Some((u32::try_from(at).ok()?, Vec::new()))).collect();
+    walk.run(handler, &root);
+    walk.proofs.into_iter().next()
+}

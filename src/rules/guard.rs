@@ -1,0 +1,212 @@
+//! Rows about who lets requests in: what verifies a token, what runs before handlers, what asks about a user, how long tokens live.
+
+use serde::Deserialize;
+
+use crate::rules::{ArgPath, CallPattern, path};
+
+/// A call that checks a token and gives its claims.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Verify {
+    pub call: CallPattern,
+    /// Where the token stands; absent where the call takes it from the request itself.
+    #[serde(default)]
+    pub token: Option<ArgPath>,
+    /// Where the key stands; the first that is there counts.
+    #[serde(default)]
+    pub key: Vec<ArgPath>,
+    /// A function that is handed the claims, as any of its parameters.
+    #[serde(default)]
+    pub callback: Option<ArgPath>,
+    /// Where the verification itself asks somebody: what it asks.
+    #[serde(default)]
+    pub asks: Option<Asks>,
+    /// With `asks`: a boolean that must be true for that (`checkRevoked`).
+    #[serde(default)]
+    pub when: Option<ArgPath>,
+}
+
+/// What is asked about the bearer of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asks {
+    /// A row of a table.
+    Row,
+    /// A session that is stored.
+    Session,
+    /// A list of what was revoked, a cache, a key-value store.
+    Store,
+    /// The issuer, or another service.
+    Issuer,
+}
+
+/// What runs before handlers and lets requests in or not.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Guard {
+    pub kind: GuardKind,
+    /// `method`: what the class extends or implements. `call`: the registering call. `config`: the call that takes the configuration.
+    #[serde(default)]
+    pub path: Option<CallPattern>,
+    /// `method`: the methods that decide. `file`: exports that do. `next`: what the last parameter may be called.
+    #[serde(default)]
+    pub method: Vec<String>,
+    /// `call`: which arguments are functions that decide. `config`: where the configuration stands in the arguments.
+    #[serde(default)]
+    pub handler: Option<ArgPath>,
+    /// `file`: globs of paths.
+    #[serde(default, deserialize_with = "path::file_globs")]
+    pub file: Vec<String>,
+    /// `method`: only where an argument of the base's call comes from one of these modules (globs).
+    #[serde(default)]
+    pub from: Vec<String>,
+    /// Parameters that hold claims which the library has verified already: `last`, `0.token`. Empty: the function verifies itself.
+    #[serde(default)]
+    pub claims: Vec<ArgPath>,
+    /// Parameters that are there only at a sign-in: `0.user`.
+    #[serde(default)]
+    pub first: Vec<ArgPath>,
+    /// `method`, `call`: where the key stands in the arguments of the base's constructor or of the call.
+    #[serde(default)]
+    pub key: Vec<ArgPath>,
+    /// `config`: paths below the configuration to the functions that decide.
+    #[serde(default)]
+    pub callbacks: Vec<String>,
+    /// `config`: how long tokens live where it does not say, in seconds.
+    #[serde(default)]
+    pub life: Option<u64>,
+    /// In words: `NestJS guard`.
+    pub what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuardKind {
+    /// Methods of a class that extends or implements something.
+    Method,
+    /// Functions that a call registers.
+    Call,
+    /// Exports of files by their place.
+    File,
+    /// Functions that call on by their last parameter: `(req, res, next)`.
+    Next,
+    /// Functions below a configuration object.
+    Config,
+}
+
+/// A call that asks about what it is handed, beside the reads of rows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Consult {
+    pub call: CallPattern,
+    pub asks: Asks,
+}
+
+/// A call that may be handed claims and asks nobody.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Harmless {
+    pub call: CallPattern,
+}
+
+/// A call that fetches keys from an issuer at run time: whose signature it checks is not this program's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Foreign {
+    pub call: CallPattern,
+}
+
+/// A call that says how long a token lives.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Life {
+    pub call: CallPattern,
+    /// Where the life stands; the first that is there counts.
+    pub at: Vec<ArgPath>,
+    /// What one stands for, in milliseconds, where it is a number.
+    pub unit: u64,
+    /// Where the key stands.
+    #[serde(default)]
+    pub key: Vec<ArgPath>,
+    /// Whether it holds for all tokens that are signed without a life of their own.
+    #[serde(default)]
+    pub default: bool,
+    /// Where the claims stand, of a call that signs: without a life and without `exp` among the claims the token never ends.
+    #[serde(default)]
+    pub payload: Option<ArgPath>,
+}
+
+/// A name that says that a user may not come in any more.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Status {
+    /// Globs of property names, compared in lower case without `_`.
+    pub names: Vec<String>,
+    /// Decorators of a property that the library itself filters by.
+    #[serde(default)]
+    pub automatic: Vec<CallPattern>,
+}
+
+impl Guard {
+    /// Whether `from` lets in a class whose base is handed something of `module`.
+    pub fn is_from(&self, module: &str) -> bool {
+        self.from.iter().any(|glob| path::glob(glob, module))
+    }
+}
+
+impl Status {
+    /// Whether a property says it.
+    pub fn fits(&self, name: &str) -> bool {
+        let name: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
+        self.names.iter().any(|glob| path::glob(glob, &name))
+    }
+}
+
+/// A call that keeps something in the browser.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Web {
+    pub call: CallPattern,
+    pub keeps: Keeps,
+    /// Where the name under which it is kept stands.
+    pub name: ArgPath,
+    pub value: ArgPath,
+    /// `cookie`: where the options stand.
+    #[serde(default)]
+    pub options: Option<ArgPath>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keeps {
+    /// `localStorage`, `sessionStorage`: every script of the page reads it.
+    Storage,
+    /// A cookie that a server sets.
+    Cookie,
+    /// A cookie that a script sets, and so reads.
+    ScriptCookie,
+}
+
+/// Words of a comment that claim something of a column or of how requests are let in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Claim {
+    /// In lower case, words with one space between.
+    pub phrase: String,
+    pub says: Says,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Says {
+    /// Nobody reads it.
+    Unread,
+    /// Nobody writes it.
+    Unwritten,
+    /// Nobody reads it and nobody writes it.
+    Unused,
+    /// Nothing depends on it any more; contradicted only where it is both written and read.
+    Deprecated,
+    /// No guard reads it: the signature alone lets in.
+    Stateless,
+}

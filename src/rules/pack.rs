@@ -1,0 +1,70 @@
+//! The rows of one file.
+
+use serde::Deserialize;
+
+use crate::rules::{
+    Callback, Claim, Consult, Declaration, Edge, Entity, Entry, Foreign, Guard, Harmless, Hook, Leave, Life, Maker,
+    Mint, Mount, Nested, Pass, Read, Receiver, SqlCall, Status, Transform, Verify, Web, Write,
+};
+
+/// One file of rules.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Pack {
+    /// Equal to the file's name.
+    pub id: String,
+    /// One line for people.
+    pub summary: String,
+    #[serde(default)]
+    pub entity: Vec<Entity>,
+    #[serde(default)]
+    pub model: Vec<Declaration>,
+    #[serde(default)]
+    pub write: Vec<Write>,
+    #[serde(default)]
+    pub nested: Vec<Nested>,
+    #[serde(default)]
+    pub sql: Vec<SqlCall>,
+    #[serde(default)]
+    pub read: Vec<Read>,
+    #[serde(default)]
+    pub mint: Vec<Mint>,
+    #[serde(default)]
+    pub pass: Vec<Pass>,
+    #[serde(default)]
+    pub receiver: Vec<Receiver>,
+    #[serde(default)]
+    pub entry: Vec<Entry>,
+    #[serde(default)]
+    pub edge: Vec<Edge>,
+    #[serde(default)]
+    pub callback: Vec<Callback>,
+    #[serde(default)]
+    pub mount: Vec<Mount>,
+    #[serde(default)]
+    pub hook: Vec<Hook>,
+    #[serde(default)]
+    pub transform: Vec<Transform>,
+    #[serde(default)]
+    pub maker: Vec<Maker>,
+    #[serde(default)]
+    pub leave: Vec<Leave>,
+    #[serde(default)]
+    pub verify: Vec<Verify>,
+    #[serde(default)]
+    pub guard: Vec<Guard>,
+    #[serde(default)]
+    pub consult: Vec<Consult>,
+    #[serde(default)]
+    pub harmless: Vec<Harmless>,
+    #[serde(default)]
+    pub foreign: Vec<Foreign>,
+    #[serde(default)]
+    pub life: Vec<Life>,
+    #[serde(default)]
+    pub status: Vec<Status>,
+    #[serde(default)]
+    pub web: Vec<Web>,
+    #[serde(default)]
+    pub claim: Vec<Claim>,
+}
