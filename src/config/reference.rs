@@ -65,6 +65,19 @@ pub static TABLES: &[Table] = &[
                 ..KEY
             },
             Key {
+                name: "hygiene",
+                kind: Kind::Flag,
+                example: "false",
+                text: "`false` leaves out the checks on how tokens are kept and sent: storage, cookies, denylists, lives.",
+                ..KEY
+            },
+            Key {
+                name: "identity-provider",
+                example: "\"https://login.example.com\"",
+                text: "Who vouches for a token's user on every request; guards that leave the question to it are satisfied.",
+                ..KEY
+            },
+            Key {
                 name: "max-token-life",
                 kind: Kind::Duration,
                 example: "\"15m\"",
