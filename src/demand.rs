@@ -157,13 +157,18 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
     let methods: BTreeSet<&str> =
         verified().filter(|pattern| pattern.module().is_none()).filter_map(|pattern| pattern.last()).collect();
     let names: Vec<&str> = modules.iter().chain(&methods).copied().collect();
-    let kept: BTreeSet<&str> = rules.web().map(|row| row.call.first()).collect();
-    let kept: Vec<&str> = kept.into_iter().collect();
+    // `localStorage` and `setItem`, `cookies` and `set`: a file that keeps something says both.
+    let kept = rules.web().flat_map(|row| {
+        let both = sources.mentions(&[row.call.first(), row.call.last().unwrap_or(row.call.first())]);
+        let last: BTreeSet<FileId> = both.get(1).into_iter().flatten().copied().collect();
+        both.into_iter().next().unwrap_or_default().into_iter().filter(move |file| last.contains(file))
+    });
+    let kept: BTreeSet<FileId> = kept.collect();
     let of_tokens = |file: &FileId| {
         let text = &sources.get(*file).text;
         ["oken", "jwt", "ession"].iter().any(|word| text.contains(word))
     };
-    let keeping = sources.mentions(&kept).into_iter().flatten().filter(of_tokens);
+    let keeping = kept.into_iter().filter(of_tokens);
     let stores: Vec<&str> = rules.consult().filter_map(|row| row.call.module()).collect();
     let of_lists = |file: &FileId| {
         let text = &sources.get(*file).text;

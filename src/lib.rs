@@ -201,28 +201,39 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     units.lower(&sources, demand::writers(&sources, rules, &schema));
     clock.lap("lower");
 
-    let (mut traces, guards) = loop {
+    let mut traces = loop {
         let linked = units.count();
         let graph = Graph::new(&sources, rules, &units);
         let survey = provenance::survey(&graph, &schema);
         let callers = demand::callers(&graph, survey.reached());
         if callers.iter().all(|file| units.get(*file).is_some()) {
             let traces = survey.finish();
-            let guards = guards::find(&graph, &schema, &traces);
-            units.lower(&sources, demand::callers(&graph, &guards.reached));
             if units.count() == linked {
-                break (traces, guards);
+                break traces;
             }
         }
         units.lower(&sources, callers);
+    };
+    clock.lap("trace");
+
+    // Apart from the writes, which nothing that is lowered for the guards' sake can change.
+    units.lower(&sources, demand::guards(&sources, rules));
+    let guards = loop {
+        let linked = units.count();
+        let graph = Graph::new(&sources, rules, &units);
+        let guards = guards::find(&graph, &schema, &traces);
+        units.lower(&sources, demand::callers(&graph, &guards.reached));
+        if units.count() == linked {
+            break guards;
+        }
     };
     for decision in guards.decisions.iter().filter(|decision| decision.place == Place::Guard) {
         let reads =
             traces.iter_mut().filter(|trace| trace.column == decision.column).flat_map(|trace| &mut trace.reads);
         reads.filter(|read| read.span == decision.read).for_each(|read| read.kind = ReadKind::Guard);
     }
-    let comments = guards::comments(&sources, &rules, &schema);
-    clock.lap("trace");
+    let comments = guards::comments(&sources, rules, &schema);
+    clock.lap("guards");
 
     let Probed { columns: probes, warnings } = probe::probe(&databases, &config, &options);
     clock.lap("probe");

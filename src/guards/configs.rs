@@ -1,6 +1,7 @@
 //! Guards that are functions below a configuration object: the callbacks of Auth.js.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
@@ -25,6 +26,7 @@ pub(super) struct Configured {
 
 pub(super) fn find(graph: &Graph) -> Vec<Configured> {
     let rows: Vec<&Row> = graph.rules.guard().filter(|row| row.kind == GuardKind::Config).collect();
+    let _limit = graph.limit(Rc::default());
     let mut seen: BTreeSet<Span> = BTreeSet::new();
     let mut found = Vec::new();
     for (file, unit) in graph.units() {

@@ -1,5 +1,7 @@
 //! How long tokens live: from where they are signed, through constants and defaults of the configuration.
 
+use std::rc::Rc;
+
 use std::sync::Arc;
 
 use crate::graph::Graph;
@@ -47,6 +49,7 @@ pub(super) struct Lives {
 impl Lives {
     pub(super) fn find(graph: &Graph) -> Self {
         let rows: Vec<&Row> = graph.rules.life().collect();
+        let _limit = graph.limit(Rc::default());
         let mut all = Vec::new();
         let mut default = false;
         for (_, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {

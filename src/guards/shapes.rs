@@ -1,6 +1,7 @@
 //! What runs before handlers, as rule rows describe it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -35,6 +36,7 @@ impl<'g> Shapes<'g> {
         let mut known = BTreeMap::new();
         let of_kind = |kind| rows.iter().copied().filter(move |row| row.kind == kind).collect::<Vec<_>>();
         let (methods, calls) = (of_kind(GuardKind::Method), of_kind(GuardKind::Call));
+        let _limit = graph.limit(Rc::default());
         let files: Vec<(&Row, GlobSet)> =
             of_kind(GuardKind::File).into_iter().filter_map(|row| Some((row, globs(row)?))).collect();
         for (file, unit) in graph.units() {

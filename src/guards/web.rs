@@ -1,6 +1,7 @@
 //! Tokens kept in ways that give them away: storage of the browser, open cookies, denylists by token, tokens without an end.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
@@ -41,6 +42,7 @@ pub enum Problem {
 /// All of them, sorted.
 pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
     let mut found: BTreeSet<Hit> = BTreeSet::new();
+    let _limit = graph.limit(Rc::default());
     let web: Vec<&Web> = graph.rules.web().collect();
     let stores: Vec<&Consult> = graph.rules.consult().filter(|row| row.asks == Asks::Store).collect();
     let signs: Vec<&Life> = graph.rules.life().collect();
