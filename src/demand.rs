@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 
 use crate::config::Config;
-use crate::graph::{Graph, names_towards_routes};
+use crate::graph::{Graph, Units, names_towards_routes};
 use crate::ir::FunctionKind;
 use crate::rules::{Rules, Target};
 use crate::schema::{self, ModelSource, Schema};
@@ -49,6 +49,18 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
                 wanted.insert(id);
             }
         }
+    }
+    wanted
+}
+
+/// The files with the classes that entities inherit columns from: they need not name the table, nor the entity's file the column.
+pub fn bases(sources: &SourceSet, rules: &Rules, units: &Units) -> BTreeSet<FileId> {
+    let modules: Vec<_> = units.iter().map(|(_, unit)| &unit.module).collect();
+    let mut wanted = BTreeSet::new();
+    for name in schema::bases_elsewhere(&modules, sources, rules) {
+        let Ok(declares) = Regex::new(&format!(r"\bclass\s+{}\b", regex::escape(&name))) else { continue };
+        let mentions = sources.mentions(&[name.as_str()]).into_iter().flatten();
+        wanted.extend(mentions.filter(|file| declares.is_match(&sources.get(*file).text)));
     }
     wanted
 }

@@ -195,8 +195,17 @@ fn run(request: Request) -> Result<Audit, Error> {
 /// Every stage behind reading.
 fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock) -> Result<Audit, Error> {
     let Request { root, config, databases, probe: options, baseline, today, .. } = request;
+    let tracked: Vec<String> = config.columns.iter().flat_map(|column| schema::names("", &column.column)).collect();
+    let minified = discover::minified_mentions(&root, &sources, &tracked);
     let units = Units::new(&sources, lowered);
     units.lower(&sources, demand::first(&sources, rules, &config));
+    loop {
+        let bases = demand::bases(&sources, rules, &units);
+        if bases.iter().all(|file| units.get(*file).is_some()) {
+            break;
+        }
+        units.lower(&sources, bases);
+    }
     let schema = bound(&units, &sources, rules, &config).map_err(Error::Columns)?;
     units.lower(&sources, demand::writers(&sources, rules, &schema));
     clock.lap("lower");
@@ -253,7 +262,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     }
     clock.lap("judge");
 
-    let mut gaps: BTreeSet<Gap> = sources.gaps.iter().cloned().collect();
+    let mut gaps: BTreeSet<Gap> = sources.gaps.iter().cloned().chain(minified).collect();
     gaps.extend(units.iter().flat_map(|(_, unit)| unit.module.gaps.iter().cloned()));
     gaps.extend(units.iter().flat_map(|(_, unit)| &unit.summary.functions).filter_map(|summary| {
         let at = sources.location(summary.cut?);

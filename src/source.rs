@@ -168,6 +168,8 @@ pub struct SourceSet {
     pub modules: ModuleMap,
     pub gaps: Vec<Gap>,
     pub tally: Tally,
+    /// The paths of the files that were passed over as minified, sorted.
+    pub minified: Vec<String>,
     index: NameIndex,
 }
 
@@ -176,7 +178,7 @@ impl SourceSet {
     pub fn new(mut files: Vec<SourceFile>, modules: ModuleMap, mut gaps: Vec<Gap>, tally: Tally) -> Self {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         gaps.sort();
-        Self { files, modules, gaps, tally, index: NameIndex::default() }
+        Self { files, modules, gaps, tally, minified: Vec::new(), index: NameIndex::default() }
     }
 
     pub fn get(&self, id: FileId) -> &SourceFile {

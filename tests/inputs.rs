@@ -277,3 +277,39 @@ fn the_database_url_can_come_from_the_environment_of_the_configuration() {
     // Without a URL the audit stays static: the live part is simply not asked for.
     assert_eq!(sites(&run.report()), [LOGOUT_SITE]);
 }
+
+#[test]
+fn a_column_that_the_entity_inherits_from_a_class_of_another_file_is_found() {
+    let holder = "import { Column } from 'typeorm';\nexport abstract class TokenHolder {\n\
+                  \x20 @Column({ name: 'access_token', nullable: true }) accessToken?: string;\n}\n";
+    let entity = "import { Entity } from 'typeorm';\nimport { Base } from '../base';\n\
+                  @Entity('users')\nexport class User extends Base {}\n";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let logout = LOGOUT.1.replace("./user.entity", "./users/user.entity");
+    write_files(
+        folder.path(),
+        &[
+            (LOGOUT.0, logout.as_str()),
+            ("users/user.entity.ts", entity),
+            ("base.ts", "import { TokenHolder } from './holder';\nexport class Base extends TokenHolder {}\n"),
+            ("holder.ts", holder),
+            // Another class of that name, which nothing of the table extends.
+            ("admin/base.ts", "export class Base {}\n"),
+        ],
+    );
+    assert_eq!(sites(&audit_json(folder.path(), COLUMN).report()), [LOGOUT_SITE]);
+}
+
+#[test]
+fn what_stands_in_code_that_does_not_parse_is_quoted_nowhere() {
+    let broken = "export const config = { key: 'a\nSECRET0013' };\nexport const pair = [ SECRET0014 SECRET0015 'x\n ];\n\
+                  export const accessToken = 'users';\n";
+    let folder = project(&[("broken.ts", broken)]);
+    for format in ["json", "table", "sarif"] {
+        let args = ["audit", "--verbose", "--format", format];
+        let args = args.iter().chain(COLUMN).map(OsStr::new);
+        let run = tokendrift(args.chain([folder.path().as_os_str()]));
+        assert!(run.stderr.contains("could not be parsed"), "{}", run.stderr);
+        assert!(!run.stdout.contains("SECRET") && !run.stderr.contains("SECRET"), "{}{}", run.stdout, run.stderr);
+    }
+}

@@ -166,7 +166,8 @@ fn incomplete(report: &Report, max_unknown: Option<usize>) -> Vec<String> {
         sites.flat_map(|site| &site.paths).filter(|path| path.meaning.origins().contains(&Origin::Unknown)).count();
     if let Some(limit) = max_unknown.filter(|limit| unknown > *limit) {
         why.push(format!(
-            "on {unknown} code paths the written value could not be told, more than --max-unknown {limit}"
+            "on {unknown} code path{} the written value could not be told, more than --max-unknown {limit}",
+            if unknown == 1 { "" } else { "s" }
         ));
     }
     why

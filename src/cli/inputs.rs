@@ -24,6 +24,12 @@ pub(crate) fn request(args: &InputArgs) -> Result<Request, String> {
     };
     config.select(args.columns.clone());
     if config.columns.is_empty() {
+        // In a folder that cannot be read no configuration can be found.
+        if root.is_dir()
+            && let Err(error) = std::fs::read_dir(&root)
+        {
+            return Err(format!("cannot read {}: {error}", root.display()));
+        }
         return Err(no_column(file.as_deref()));
     }
     let jobs = args.jobs.map(usize::from);

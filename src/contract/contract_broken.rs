@@ -58,11 +58,10 @@ fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
         }
         if let Some(missing) = practice.missing {
             let message = format!(
-                "{} is to be written consistently, but {} issues a token in `{}` and never writes it: {}",
+                "{} is to be written consistently, but {} issues a token in `{}` and never writes it",
                 case.name,
                 entry_point(practice.entry),
-                missing.function,
-                missing.reason
+                missing.function
             );
             let signature = signature(&[practice.entry], &missing.function);
             let related = missing.steps.iter().map(|step| Related {

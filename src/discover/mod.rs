@@ -45,6 +45,7 @@ pub fn discover(root: &Path, inputs: &[PathBuf], exclude: &[String]) -> Result<S
     let mut gaps = Vec::new();
     let mut files = Vec::new();
     let mut found = Vec::new();
+    let mut minified = Vec::new();
     for walk::Met { path, what } in met {
         let mut gap = |path: &str, why: String| gaps.push(Gap { path: path.to_owned(), line: 1, why });
         match what {
@@ -62,7 +63,10 @@ pub fn discover(root: &Path, inputs: &[PathBuf], exclude: &[String]) -> Result<S
                 tally.oversized += 1;
                 gap(&path, format!("not read: {} is over the limit of {}", size(bytes), size(read::MAX_BYTES)));
             }
-            walk::What::File(read::Outcome::Minified) => tally.minified += 1,
+            walk::What::File(read::Outcome::Minified) => {
+                tally.minified += 1;
+                minified.push(path);
+            }
             walk::What::File(read::Outcome::Binary { utf16 }) => {
                 tally.binary += 1;
                 if utf16 {
@@ -86,7 +90,21 @@ pub fn discover(root: &Path, inputs: &[PathBuf], exclude: &[String]) -> Result<S
     }
     let names: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let modules = manifests::read(&root, &inputs, found, &names, &mut gaps);
-    Ok(SourceSet::new(files, modules, gaps, tally))
+    let mut set = SourceSet::new(files, modules, gaps, tally);
+    set.minified = minified;
+    Ok(set)
+}
+
+/// A gap for every file that was passed over as minified and mentions one of `names`: there may be a write in it.
+pub fn minified_mentions(root: &Path, sources: &SourceSet, names: &[String]) -> Vec<Gap> {
+    let found =
+        error::existing(root).map_or_else(|_| Vec::new(), |root| read::mentioning(&root, &sources.minified, names));
+    let gap = |(path, name): (String, &str)| Gap {
+        path,
+        line: 1,
+        why: format!("not read: it is minified, and mentions {name}"),
+    };
+    found.into_iter().map(gap).collect()
 }
 
 /// The folder that an audit of `paths` (none: the current folder) is relative to, and the paths without links: the folder

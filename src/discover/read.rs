@@ -110,7 +110,9 @@ pub(crate) fn read(full: &Path, path: &str, kind: Kind) -> Outcome {
     let is_script = matches!(language, Language::TypeScript | Language::Tsx);
     if is_script && size > MINIFIED_BYTES {
         let lines = memchr::memchr_iter(b'\n', &bytes).count() + usize::from(!bytes.ends_with(b"\n"));
-        if size / lines.max(1) > MINIFIED_BYTES_A_LINE {
+        let most = lines.max(1).saturating_mul(MINIFIED_BYTES_A_LINE);
+        // One literal may hold a picture: what stands in quotes is no code.
+        if size > most && outside_of_quotes(&bytes) > most {
             return Outcome::Minified;
         }
     }
@@ -136,6 +138,35 @@ pub(crate) fn read(full: &Path, path: &str, kind: Kind) -> Outcome {
         bytes: u64::try_from(size).unwrap_or(u64::MAX),
         lossy,
     }
+}
+
+/// How many bytes of a script stand in no string and in no template. A quotation mark in a comment or a regular expression counts
+/// as one; a string ends with its line.
+fn outside_of_quotes(bytes: &[u8]) -> usize {
+    let mut open: Option<u8> = None;
+    let mut outside = 0;
+    let mut rest = bytes.iter().copied();
+    while let Some(byte) = rest.next() {
+        match (open, byte) {
+            (None, b'\'' | b'"' | b'`') => open = Some(byte),
+            (None, _) => outside += 1,
+            (Some(_), b'\\') => drop(rest.next()),
+            (Some(b'\'' | b'"'), b'\n') => open = None,
+            (Some(quote), _) if quote == byte => open = None,
+            (Some(_), _) => {}
+        }
+    }
+    outside
+}
+
+/// Which of `paths`, files that were passed over as minified, mention one of `names` (each with the name that it mentions).
+pub(crate) fn mentioning<'n>(root: &Path, paths: &[String], names: &'n [String]) -> Vec<(String, &'n str)> {
+    let mentioned = |path: &String| {
+        let bytes = bytes(&root.join(path)).ok()?.ok()?;
+        let holds = |name: &&String| memchr::memmem::find(&bytes, name.as_bytes()).is_some();
+        Some((path.clone(), names.iter().find(holds)?.as_str()))
+    };
+    paths.iter().filter_map(mentioned).collect()
 }
 
 /// The content, or the size where it is over the limit; a large file is not read.

@@ -146,6 +146,26 @@ fn what_is_too_large_minified_or_binary_is_counted_and_not_read() {
 }
 
 #[test]
+fn a_file_with_a_picture_in_a_literal_is_read_and_a_minified_one_that_mentions_a_name_is_told() {
+    let code = "export class A {\n  set(accessToken) {\n    this.token = accessToken;\n  }\n}\n";
+    let tree = Tree::new(&[("service.ts", &format!("const LOGO = 'data:{}';\n{code}", "A1b+".repeat(5_000)))]);
+    tree.write("bundle.js", format!("{}a.accessToken=1;", "f(\"x\");".repeat(2_000)).as_bytes());
+    tree.write("other.js", "f(\"x\");".repeat(2_000).as_bytes());
+    tree.write("vendor/lib.min.js", b"a.accessToken=1");
+    let set = tree.discover();
+    assert_eq!((paths(&set), set.tally.minified), (vec!["service.ts"], 3));
+    let gaps = minified_mentions(&tree.path(""), &set, &["access_token".to_owned(), "accessToken".to_owned()]);
+    let gaps: Vec<String> = gaps.iter().map(|gap| format!("{}: {}", gap.path, gap.why)).collect();
+    assert_eq!(
+        gaps,
+        [
+            "bundle.js: not read: it is minified, and mentions accessToken",
+            "vendor/lib.min.js: not read: it is minified, and mentions accessToken"
+        ]
+    );
+}
+
+#[test]
 fn a_file_at_the_limit_is_read_and_one_byte_more_is_not() {
     let tree = Tree::new(&[]);
     let line = format!("{}\n", "a".repeat(99));

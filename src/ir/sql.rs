@@ -9,6 +9,8 @@ pub struct SqlText {
     pub statements: Vec<SqlStatement>,
     /// The substitutions of a template in order; [`SqlValueKind::Hole`] points here.
     pub holes: Vec<ExprId>,
+    /// Of a text that is only a part of a statement: what it sets where it is put behind `SET`.
+    pub assignments: Vec<(String, SqlValue)>,
     /// Why a part of the text could not be parsed.
     pub gap: Option<String>,
 }

@@ -186,7 +186,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
                     steps.reverse();
                     let name = self.graph.name(*issuer);
                     let span = steps.last().map_or(point.span, |step| step.span);
-                    let reason = format!("{} gets a token from {name}() and never writes the column", point.name);
+                    let reason = format!("no write of the column follows {name}(), which makes the token");
                     let missing = MissingWrite { entry: point.clone(), function: name, span, reason, steps };
                     found.entry((point, *issuer)).or_insert(missing);
                 }

@@ -12,6 +12,9 @@ use crate::report::mask::mask;
 /// Related places that are shown with their own excerpt.
 const RELATED: usize = 8;
 
+/// Columns of an excerpt's line beside what is marked: the line's number, the bar, and where the line is cut on both sides.
+const FRAME: usize = 20;
+
 /// The finding, without a newline at its end.
 pub(crate) fn excerpt(report: &Report, finding: &Finding, names: &BTreeSet<&str>, style: Style) -> String {
     let level = match finding.level {
@@ -27,19 +30,34 @@ pub(crate) fn excerpt(report: &Report, finding: &Finding, names: &BTreeSet<&str>
     };
     let label = finding.level.word().len() + finding.check.len() + "[]: ".len();
     let title = level.primary_title(wrapped(&message, label, style)).id(finding.check);
-    let mut groups = vec![place(report, &finding.at, Group::with_title(title), AnnotationKind::Primary, names)];
+    let mut groups = vec![place(report, &finding.at, Group::with_title(title), AnnotationKind::Primary, names, style)];
     for related in finding.related.iter().take(RELATED) {
         let title = Level::NOTE.secondary_title(wrapped(&related.message, "note: ".len(), style));
-        groups.push(place(report, &related.at, Group::with_title(title), AnnotationKind::Context, names));
+        groups.push(place(report, &related.at, Group::with_title(title), AnnotationKind::Context, names, style));
     }
     if let Some(more) = finding.related.len().checked_sub(RELATED).filter(|more| *more > 0) {
         let text = format!("and {more} more related places: --format json lists all");
         groups.push(Group::with_title(Level::NOTE.secondary_title(text)));
     }
-    // A cut line comes out one column wider than what is asked for.
+    let width = fitting(&groups, style.width);
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
-    let text = renderer.term_width(style.width.saturating_sub(1)).render(&groups);
+    let text = renderer.term_width(width).render(&groups);
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// The width to ask the renderer for so that no line is wider than `width`: a line that is cut comes out some columns wider than
+/// what is asked for.
+fn fitting(groups: &[Group<'_>], width: usize) -> usize {
+    let mut asked = width;
+    for _ in 0..FRAME {
+        let text = Renderer::plain().term_width(asked).render(groups);
+        let widest = text.lines().map(|line| line.trim_end().chars().count()).max().unwrap_or(0);
+        match widest.checked_sub(width) {
+            Some(over) if over > 0 => asked = asked.saturating_sub(over),
+            _ => break,
+        }
+    }
+    asked
 }
 
 /// A title's text behind a label, in lines that fit.
@@ -54,6 +72,7 @@ fn place<'a>(
     group: Group<'a>,
     kind: AnnotationKind,
     names: &BTreeSet<&str>,
+    style: Style,
 ) -> Group<'a> {
     let (path, line) = report.anchor(at);
     let path = clean(path);
@@ -70,6 +89,10 @@ fn place<'a>(
     let masked = mask(text, names, before);
     let start = masked.position(before);
     let end = masked.position((before + length).min(text.len())).max(start);
+    // The renderer never cuts what is marked, so a mark that is too wide for the line ends early.
+    let room = style.width.saturating_sub(FRAME);
+    let shown = masked.text.get(start..end).unwrap_or_default();
+    let end = shown.char_indices().nth(room).map_or(end, |(cut, _)| start + cut);
     let snippet = Snippet::source(masked.text).path(path).line_start(line as usize);
     group.element(snippet.annotation(kind.span(start..end)))
 }

@@ -1,5 +1,7 @@
 //! Classes that decorators make tables.
 
+use std::collections::BTreeSet;
+
 use crate::ir::{Class, ClassId, ClassKind, Decorator, ExprKind, FieldDecl, FunctionKind, Module, Stmt};
 use crate::rules::{CallPattern, Entity, Rules};
 use crate::schema::reader::{MAX_STEPS, Reader, imported, name_of, named};
@@ -14,22 +16,58 @@ pub(crate) fn entities(modules: &[&Module], sources: &SourceSet, rules: &Rules) 
     for module in modules {
         for (at, class) in module.classes.iter().enumerate().filter(|(_, class)| class.kind == ClassKind::Class) {
             let at = ClassRef { file: module.file, id: ClassId::of(at) };
-            let model = rules.entity().find_map(|row| {
-                let table = if let Some(pattern) = &row.decorator {
-                    let decorator = class.decorators.iter().find(|found| reader.is_by(module, found, pattern))?;
-                    reader.text_at(module, &decorator.args, &row.table)
-                } else {
-                    Some(reader.table_of_base(module, class, row)?)
-                };
-                Some(reader.model(module, class, at, row, table))
-            });
-            models.extend(model);
+            let declared = reader.declared(module, class, rules);
+            models.extend(declared.map(|(row, table)| reader.model(module, class, at, row, table)));
         }
     }
     models
 }
 
+/// The names of the classes that entities inherit columns from and that no module holds.
+pub(crate) fn bases_elsewhere(modules: &[&Module], sources: &SourceSet, rules: &Rules) -> BTreeSet<String> {
+    let reader = Reader::new(modules, sources);
+    let mut names = BTreeSet::new();
+    for module in modules {
+        for class in module.classes.iter().filter(|class| class.kind == ClassKind::Class) {
+            if reader.declared(module, class, rules).is_some() {
+                reader.absent_bases(module, class, &mut names, 0);
+            }
+        }
+    }
+    names
+}
+
 impl<'a> Reader<'a> {
+    /// The row by which a class is an entity, with the table that it names.
+    fn declared<'r>(
+        &self,
+        module: &'a Module,
+        class: &'a Class,
+        rules: &'r Rules,
+    ) -> Option<(&'r Entity, Option<String>)> {
+        rules.entity().find_map(|row| {
+            let table = if let Some(pattern) = &row.decorator {
+                let decorator = class.decorators.iter().find(|found| self.is_by(module, found, pattern))?;
+                self.text_at(module, &decorator.args, &row.table)
+            } else {
+                Some(self.table_of_base(module, class, row)?)
+            };
+            Some((row, table))
+        })
+    }
+
+    fn absent_bases(&self, module: &Module, class: &Class, into: &mut BTreeSet<String>, steps: usize) {
+        if steps > MAX_STEPS {
+            return;
+        }
+        for base in &class.extends {
+            match self.class(module, base) {
+                Some((module, base)) => self.absent_bases(module, base, into, steps + 1),
+                None => into.extend(self.class_elsewhere(module, base)),
+            }
+        }
+    }
+
     /// The table that a class without a decorator names in a static field or getter, where it extends a row's base class.
     fn table_of_base(&self, module: &'a Module, class: &'a Class, row: &Entity) -> Option<String> {
         let field = row.table_field.as_deref()?;

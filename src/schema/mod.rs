@@ -19,6 +19,8 @@ mod tests;
 
 pub use names::{names, words};
 
+use std::collections::BTreeSet;
+
 use crate::config::Config;
 use crate::ir::Module;
 use crate::rules::Rules;
@@ -161,6 +163,11 @@ pub fn bind(
         }
     }
     if unknown.is_empty() { Ok(Schema { models: binder.models, columns }) } else { Err(unknown) }
+}
+
+/// The names of the classes that the entities of `modules` inherit columns from and that none of `modules` declares.
+pub fn bases_elsewhere(modules: &[&Module], sources: &SourceSet, rules: &Rules) -> BTreeSet<String> {
+    entities::bases_elsewhere(modules, sources, rules)
 }
 
 /// The files that can declare a configured column whatever it is called in code: every Prisma schema, and the SQL files

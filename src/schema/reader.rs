@@ -14,12 +14,12 @@ use crate::source::SourceSet;
 /// Base classes beyond this many are not followed; constants through this many names neither.
 pub(crate) const MAX_STEPS: usize = 12;
 
-/// Each class by its name; `None` where several have it.
-fn classes_by_name<'a>(modules: &[&'a Module]) -> BTreeMap<&'a str, Option<(&'a Module, &'a Class)>> {
-    let mut found = BTreeMap::new();
+/// Each class by its name.
+fn classes_by_name<'a>(modules: &[&'a Module]) -> BTreeMap<&'a str, Vec<(&'a Module, &'a Class)>> {
+    let mut found: BTreeMap<&str, Vec<(&Module, &Class)>> = BTreeMap::new();
     for module in modules {
         for class in module.classes.iter().filter(|class| class.kind == ClassKind::Class) {
-            found.entry(class.name.as_str()).and_modify(|known| *known = None).or_insert(Some((*module, class)));
+            found.entry(class.name.as_str()).or_default().push((*module, class));
         }
     }
     found
@@ -42,7 +42,7 @@ fn variables_by_name<'a>(modules: &[&'a Module]) -> BTreeMap<&'a str, Vec<(&'a M
 pub(crate) struct Reader<'a> {
     pub(crate) modules: &'a [&'a Module],
     pub(crate) sources: &'a SourceSet,
-    classes: BTreeMap<&'a str, Option<(&'a Module, &'a Class)>>,
+    classes: BTreeMap<&'a str, Vec<(&'a Module, &'a Class)>>,
     /// The variables of modules by their name.
     variables: BTreeMap<&'a str, Vec<(&'a Module, LocalId)>>,
 }
@@ -59,20 +59,33 @@ impl<'a> Reader<'a> {
         Self { modules, sources, classes: classes_by_name(modules), variables: variables_by_name(modules) }
     }
 
-    /// The class a type stands for: of the same file, or the only one of that name.
+    /// The class a type stands for: of the same file, or the only one of that name; of several the one that lies where the
+    /// import points to.
     pub(crate) fn class(&self, module: &Module, ty: &TypeRef) -> Option<(&'a Module, &'a Class)> {
-        let name = match &ty.binding {
-            Binding::Class(id) => {
-                let module = self.modules.iter().find(|known| known.file == module.file)?;
-                return module.classes.get(id.at()).map(|class| (*module, class));
+        if let Binding::Class(id) = &ty.binding {
+            let module = self.own(module)?;
+            return module.classes.get(id.at()).map(|class| (module, class));
+        }
+        let (from, name) = class_imported(module, ty)?;
+        match self.classes.get(name)?.as_slice() {
+            [only] => Some(*only),
+            several => {
+                let wanted = beside(&self.sources.get(module.file).path, from)?;
+                let lies_there = |(module, _): &&(&Module, &Class)| {
+                    let rest = self.sources.get(module.file).path.strip_prefix(wanted.as_str());
+                    rest.is_some_and(|rest| rest.starts_with(['.', '/']))
+                };
+                let mut fitting = several.iter().filter(lies_there);
+                let first = fitting.next().copied();
+                if fitting.next().is_some() { None } else { first }
             }
-            Binding::Import(id) => match &module.imports.get(id.at())?.what {
-                Imported::Named(name) => name.as_str(),
-                Imported::Default | Imported::Namespace => ty.name.rsplit('.').next().unwrap_or(&ty.name),
-            },
-            Binding::Global(_) | Binding::Local(_) | Binding::Function(_) => return None,
-        };
-        *self.classes.get(name)?
+        }
+    }
+
+    /// The name of a class of the tree that a type stands for, where no module holds it.
+    pub(crate) fn class_elsewhere(&self, module: &Module, ty: &TypeRef) -> Option<String> {
+        let (from, name) = class_imported(module, ty)?;
+        (self.is_of_tree(from) && self.class(module, ty).is_none()).then(|| name.to_owned())
     }
 
     /// Whether a decorator is the one a row names. Where it is imported from inside the tree, a re-export that only the graph
@@ -311,6 +324,34 @@ fn constant(module: &Module, local: LocalId) -> Option<ExprId> {
     });
     let value = values.next()?;
     if values.next().is_some() { None } else { Some(value) }
+}
+
+/// The module and the name under which a type is imported.
+fn class_imported<'m>(module: &'m Module, ty: &'m TypeRef) -> Option<(&'m str, &'m str)> {
+    let Binding::Import(id) = &ty.binding else { return None };
+    let import = module.imports.get(id.at())?;
+    let name = match &import.what {
+        Imported::Named(name) => name.as_str(),
+        Imported::Default | Imported::Namespace => ty.name.rsplit('.').next().unwrap_or(&ty.name),
+    };
+    Some((import.module.as_str(), name))
+}
+
+/// `../base` seen from `src/users/user.ts`: `src/base`.
+fn beside(path: &str, specifier: &str) -> Option<String> {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    if !specifier.starts_with('.') {
+        return None;
+    }
+    for part in specifier.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            name => parts.push(name),
+        }
+    }
+    Some(parts.join("/").trim_end_matches(".js").to_owned())
 }
 
 /// The exported name behind a local one.

@@ -20,6 +20,7 @@ enum Params {
 }
 
 struct Text<'a> {
+    graph: &'a Graph<'a>,
     sql: &'a Arc<SqlText>,
     holes: &'a [Shared],
     params: Params,
@@ -58,7 +59,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
                         continue;
                     }
                     bound.insert(text.span);
-                    let text = Text { sql, holes, params, function, guards: &event.guards };
+                    let text = Text { graph, sql, holes, params, function, guards: &event.guards };
                     statements(graph, schema, &text, &mut found);
                 }
             }
@@ -69,7 +70,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     for (function, guards, text) in &loose {
         let ValueKind::Sql(sql, holes) = &text.kind else { continue };
         bound.insert(text.span);
-        let text = Text { sql, holes, params: Params::Unknown, function: *function, guards };
+        let text = Text { graph, sql, holes, params: Params::Unknown, function: *function, guards };
         statements(graph, schema, &text, &mut found);
     }
     // Text that no known call runs still is a write: in a `.sql` file, or handed to a function that no rule names.
@@ -79,7 +80,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
             for (text, guards) in &summary.sql {
                 let ValueKind::Sql(sql, holes) = &text.kind else { continue };
                 if !bound.contains(&text.span) {
-                    let text = Text { sql, holes, params: Params::Unknown, function, guards };
+                    let text = Text { graph, sql, holes, params: Params::Unknown, function, guards };
                     statements(graph, schema, &text, &mut found);
                 }
             }
@@ -253,6 +254,24 @@ fn statements(graph: &Graph, schema: &Schema, text: &Text, found: &mut Vec<Candi
     }
 }
 
+/// The number in `${3}`, which stands where a name is put in at run time.
+fn substitution(name: &str) -> Option<usize> {
+    name.strip_prefix("${")?.strip_suffix('}')?.parse().ok()
+}
+
+/// A part of a statement that a tag made: `` sql`token = ${token}` ``.
+fn part(graph: &Graph, value: &Shared) -> Option<(Arc<SqlText>, Vec<Shared>)> {
+    let value = graph.resolved(value);
+    let text = match &value.kind {
+        ValueKind::Call(tagged) => graph.resolved(&tagged.args.first()?.value),
+        _ => value,
+    };
+    match &text.kind {
+        ValueKind::Sql(sql, holes) if !sql.assignments.is_empty() => Some((Arc::clone(sql), holes.clone())),
+        _ => None,
+    }
+}
+
 fn one_or_array(mut objects: Vec<Shared>, span: Span) -> Shared {
     if objects.len() == 1 {
         return objects.swap_remove(0);
@@ -286,25 +305,37 @@ impl Text<'_> {
             .iter()
             .zip(values)
             .filter(|(_, value)| !matches!(value.kind, SqlValueKind::Default))
-            .map(|((key, key_span), value)| Slot::Named {
-                key: key.clone(),
-                key_span: *key_span,
-                value: self.value(table, value, None),
-            })
+            .flat_map(|((key, key_span), value)| self.slots(table, key, *key_span, value, None))
             .collect();
         Value::new(ValueKind::Object { base: None, entries }, span)
     }
 
     fn sets(&self, table: &str, sets: &[(String, SqlValue)], inserted: Option<&Shared>, span: Span) -> Shared {
-        let entries = sets
-            .iter()
-            .map(|(key, value)| Slot::Named {
-                key: key.clone(),
-                key_span: value.span,
-                value: self.value(table, value, inserted),
-            })
-            .collect();
+        let entries =
+            sets.iter().flat_map(|(key, value)| self.slots(table, key, value.span, value, inserted)).collect();
         Value::new(ValueKind::Object { base: None, entries }, span)
+    }
+
+    /// What gives a column its value. Where a substitution names the column, that is a key to be computed; where it stands for
+    /// the whole assignment, what it is put together of counts.
+    fn slots(&self, table: &str, key: &str, key_span: Span, value: &SqlValue, inserted: Option<&Shared>) -> Vec<Slot> {
+        let hole = substitution(key);
+        let Some(name) = hole.and_then(|hole| self.holes.get(hole)) else {
+            return vec![Slot::Named { key: key.to_owned(), key_span, value: self.value(table, value, inserted) }];
+        };
+        if !matches!(value.kind, SqlValueKind::Hole(at) if Some(at) == hole) {
+            return vec![Slot::Computed { key: Arc::clone(name), value: self.value(table, value, inserted) }];
+        }
+        match part(self.graph, name) {
+            Some((sql, holes)) => {
+                let part = Text { sql: &sql, holes: &holes, params: Params::Unknown, ..*self };
+                sql.assignments
+                    .iter()
+                    .flat_map(|(key, value)| part.slots(table, key, value.span, value, inserted))
+                    .collect()
+            }
+            None => vec![Slot::Spread(Arc::clone(name))],
+        }
     }
 
     fn value(&self, table: &str, value: &SqlValue, inserted: Option<&Shared>) -> Shared {

@@ -1,7 +1,9 @@
 //! Which calls and statements are candidates.
 
+use crate::graph::Graph;
 use crate::graph::bench::{PRELUDE, Tree};
 use crate::sites::find;
+use crate::summary::{Slot, Value, ValueKind};
 
 /// `operation` of every candidate in order of place, with the text that it starts with.
 fn found(tree: &Tree) -> Vec<String> {
@@ -54,4 +56,37 @@ fn sql_text_is_a_candidate_for_its_table_alone() {
          }}"
     );
     assert_eq!(found(&Tree::of(&[("src/app.ts", &text)])).len(), 1);
+}
+
+#[test]
+fn a_column_and_an_assignment_that_are_put_into_the_text_are_known_where_they_are_constant() {
+    let text = format!(
+        "import {{ Prisma }} from '@prisma/client';
+         {PRELUDE}const column = 'token';
+         export function run(key: string, t: string) {{
+           db.$executeRawUnsafe(`UPDATE users SET ${{column}} = $1`, t);
+           const set = Prisma.sql`token = ${{t}}`;
+           db.$executeRaw`UPDATE users SET ${{set}} WHERE id = 1`;
+           db.$executeRawUnsafe(`UPDATE users SET ${{key}} = $1`, t);
+           db.$executeRaw`UPDATE users SET ${{anything(t)}} WHERE id = 1`;
+         }}"
+    );
+    let tree = Tree::of(&[("src/app.ts", &text)]);
+    let graph = tree.graph();
+    let keys: Vec<String> = find(&graph, &tree.schema).iter().map(|candidate| keys(&graph, &candidate.row)).collect();
+    assert_eq!(keys, ["[token]", "token", "[?]", "..."]);
+}
+
+/// The keys of a row: those that are named, and how the others are told.
+fn keys(graph: &Graph, row: &Value) -> String {
+    let ValueKind::Object { entries, .. } = &row.kind else { return String::new() };
+    let key = |slot: &Slot| match slot {
+        Slot::Named { key, .. } => key.clone(),
+        Slot::Computed { key, .. } => match &graph.resolved(key).kind {
+            ValueKind::Text(text) => format!("[{text}]"),
+            _ => "[?]".to_owned(),
+        },
+        Slot::Spread(_) => "...".to_owned(),
+    };
+    entries.iter().map(key).collect::<Vec<_>>().join(" ")
 }

@@ -60,7 +60,25 @@ pub(crate) fn parse(parts: &[(&str, u32)], file: FileId) -> Option<SqlText> {
     if likelihood == Likelihood::Maybe && gap.is_some() {
         return None;
     }
-    Some(SqlText { statements, holes: Vec::new(), gap })
+    Some(SqlText { statements, holes: Vec::new(), assignments: Vec::new(), gap })
+}
+
+/// As [`parse`], for a text that a tag says to be SQL: it may be no statement, but a part that is put into one.
+pub(crate) fn parse_part(parts: &[(&str, u32)], file: FileId) -> SqlText {
+    const BEFORE: &str = "UPDATE t SET ";
+    let part = SqlText { statements: Vec::new(), holes: Vec::new(), assignments: Vec::new(), gap: None };
+    // What stands before the part is taken from the place of what really stands there, so that places stay those of the file.
+    let Some(((first, at), rest)) = parts.split_first() else { return part };
+    let Some(at) = u32::try_from(BEFORE.len()).ok().and_then(|length| at.checked_sub(length)) else { return part };
+    let whole = format!("{BEFORE}{first}");
+    let pieces: Vec<(&str, u32)> = std::iter::once((whole.as_str(), at)).chain(rest.iter().copied()).collect();
+    match parse(&pieces, file) {
+        Some(SqlText { mut statements, gap: None, .. }) if !statements.is_empty() => match statements.swap_remove(0) {
+            SqlStatement::Update { sets, .. } => SqlText { assignments: sets, ..part },
+            _ => part,
+        },
+        _ => part,
+    }
 }
 
 /// A `.sql` file. A statement that is not understood is a gap with its line; the others still count.

@@ -88,6 +88,22 @@ fn parse(language: Language, text: &str) -> Option<Tree> {
     })
 }
 
+/// The keywords and the punctuation that an error starts with, without quotation marks: at most six.
+fn grammar_tokens(node: Node<'_>) -> String {
+    let mut tokens: Vec<&str> = Vec::new();
+    let mut open = vec![node];
+    while let Some(token) = open.pop() {
+        if token.child_count() > 0 {
+            open.extend((0..token.child_count()).rev().filter_map(|at| token.child(at)));
+        } else if token.is_named() || token.is_error() || token.kind().contains(['\'', '"', '`']) || tokens.len() == 6 {
+            break;
+        } else {
+            tokens.push(token.kind().trim());
+        }
+    }
+    tokens.join(" ")
+}
+
 /// The state of lowering one file.
 struct Lowering<'t> {
     /// The text that was parsed: the file's, or the repaired one with the same offsets.
@@ -157,11 +173,12 @@ impl<'t> Lowering<'t> {
         let mut open = vec![root];
         while let Some(node) = open.pop() {
             if node.is_error() || node.is_missing() {
-                let near = self.slice(node).split_whitespace().take(6).collect::<Vec<_>>().join(" ");
-                // What stands in quotes may be a secret, and it is unknown where they end.
-                let near: String = near.chars().take_while(|c| !"'\"`".contains(*c)).take(40).collect();
-                let near = if near.is_empty() { node.kind().to_owned() } else { near };
-                self.gap(node, format!("could not be parsed near `{near}`"));
+                // Where a quoted text ends is unknown, so what looks like a name may be a secret: only what the grammar itself
+                // writes is quoted.
+                let near = grammar_tokens(node);
+                let why = "could not be parsed";
+                let near = if near.is_empty() { why.to_owned() } else { format!("{why} near `{near}`") };
+                self.gap(node, near);
             } else if node.has_error() {
                 let mut cursor = node.walk();
                 open.extend(node.children(&mut cursor));

@@ -141,7 +141,7 @@ impl<'t> Lowering<'t> {
         let read = if is_long { sql::parse(&borrowed, self.module.file) } else { None };
         match wanted {
             Wanted::IfItReads => read,
-            Wanted::Always => Some(read.unwrap_or(SqlText { statements: Vec::new(), holes: Vec::new(), gap: None })),
+            Wanted::Always => Some(read.unwrap_or_else(|| sql::parse_part(&borrowed, self.module.file))),
         }
     }
 }

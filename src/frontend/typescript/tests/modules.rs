@@ -163,7 +163,7 @@ const b = 2;
     #1 Method X.ok()
       return 1
     gap line 2: could not be parsed near `(`
-    gap line 3: could not be parsed near `( { } const b =`
+    gap line 3: could not be parsed near `( { }`
     gap line 4: could not be parsed near `}`
     "#);
 }
