@@ -1,6 +1,6 @@
 //! First drafts of files that belong to the audited project: its configuration, the test that pins a contract, the decision record.
 //!
-//! Input: the [`Facts`] of an audit and its [`Judgement`]; for a configuration the models of the whole tree too. Output: the text
+//! Input: the [`Facts`](crate::contract::Facts) of an audit and its [`Judgement`](crate::contract::Judgement); for a configuration the models of the whole tree too. Output: the text
 //! of a file.
 //!
 //! Invariants: pure; everything said in a draft is a fact of the audit, with its place; what nobody has decided is left to people,
