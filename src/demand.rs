@@ -15,7 +15,7 @@ use regex::Regex;
 
 use crate::config::Config;
 use crate::graph::{Graph, Units, names_towards_routes};
-use crate::ir::FunctionKind;
+use crate::ir::{Binding, Export, FunctionKind, WHOLE};
 use crate::rules::{Rules, Target};
 use crate::schema::{self, ModelSource, Schema};
 use crate::source::{FileId, Language, Scope, SourceSet};
@@ -195,6 +195,7 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
 /// The files that may call what was reached.
 pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileId> {
     let mut wanted = BTreeSet::new();
+    let mut routers: BTreeSet<FileId> = BTreeSet::new();
     for function in reached {
         let Some(declared) = graph.function(*function) else { continue };
         let class = declared.class.map(|id| ClassRef { file: function.file, id });
@@ -202,14 +203,16 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
             wanted.extend(graph.sources.mentions(&[name.as_str()]).into_iter().flatten());
         }
         // A router is mounted where its file is imported.
-        if declared.class.is_none() && !graph.entries(*function).is_empty() {
-            let mounting = graph.sources.mentions(&[stem(graph.sources.get(function.file).path.as_str())]);
-            wanted.extend(mounting.into_iter().filter(|files| files.len() <= COMMON).flatten());
-        }
+        routers.extend(graph.routers(*function));
+        // `const login = asyncHandler(async () => ..)` goes by the name of the variable.
+        let kept = graph.registered_name(*function);
         let name = match declared.kind {
             FunctionKind::Module => continue,
             FunctionKind::Constructor => class.and_then(|class| graph.class(class)).map_or("", |class| &class.name),
-            _ => declared.name.as_str(),
+            _ => {
+                let kept = kept.as_deref().and_then(|name| name.rsplit('.').next());
+                kept.unwrap_or(declared.name.as_str())
+            }
         };
         for label in graph.labels(*function) {
             wanted.extend(graph.sources.mentions(&[label]).into_iter().flatten());
@@ -224,6 +227,7 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
             wanted.extend(graph.sources.mentions(&[stem]).into_iter().flatten());
         }
         match class {
+            None if kept.is_some() && mentions.len() > COMMON => {}
             Some(class) if mentions.len() > COMMON => {
                 let named: BTreeSet<FileId> = class_names(graph, class)
                     .iter()
@@ -235,7 +239,37 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
             _ => wanted.extend(mentions),
         }
     }
+    wanted.extend(importers(graph, routers));
     wanted
+}
+
+/// The files that import one of these, directly or through files that export it on.
+fn importers(graph: &Graph, files: BTreeSet<FileId>) -> BTreeSet<FileId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<FileId> = files.iter().copied().collect();
+    let mut seen = files;
+    while let Some(file) = open.pop() {
+        let stem = stem(graph.sources.get(file).path.as_str());
+        let specifier = format!(r#"['"`]([^'"`\n]*/)?{}(/index)?(\.[cm]?[jt]sx?)?['"`]"#, regex::escape(stem));
+        let Ok(specifier) = Regex::new(&specifier) else { continue };
+        for importer in graph.sources.mentions(&[stem]).into_iter().flatten() {
+            if !specifier.is_match(&graph.sources.get(importer).text) {
+                continue;
+            }
+            found.insert(importer);
+            let hands_on = |export: &Export| match export {
+                Export::From { module, .. } | Export::All { module } => {
+                    graph.resolve_module(importer, module) == Some(file)
+                }
+                _ => false,
+            };
+            let is_barrel = graph.module(importer).is_some_and(|module| module.exports.iter().any(hands_on));
+            if is_barrel && seen.insert(importer) {
+                open.push(importer);
+            }
+        }
+    }
+    found
 }
 
 /// What a file that uses a class says: one of its names, or the name of its file.
@@ -248,11 +282,11 @@ fn class_names(graph: &Graph, class: ClassRef) -> BTreeSet<String> {
 }
 
 fn is_default(graph: &Graph, function: FunctionRef) -> bool {
-    use crate::ir::{Binding, Export};
+    let is_whole = |name: &str| name == "default" || name == WHOLE;
     graph.module(function.file).is_some_and(|module| {
         module.exports.iter().any(|export| match export {
-            Export::Named { name, binding: Binding::Function(id) } => name == "default" && *id == function.id,
-            Export::Value { name, .. } => name == "default",
+            Export::Named { name, binding: Binding::Function(id) } => is_whole(name) && *id == function.id,
+            Export::Value { name, .. } => is_whole(name),
             _ => false,
         })
     })

@@ -1,16 +1,16 @@
 //! Entry points and the calls that frameworks make by name, as rule rows describe them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use crate::graph::mounts::{Mounts, called_as, slashed};
+use crate::graph::handlers::{handlers, may_run, verbs};
+use crate::graph::mounts::{Mounts, slashed};
 use crate::graph::{Graph, Resolved};
-use crate::ir::{ClassId, Export, FunctionId, FunctionKind};
+use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
 use crate::rules::{ArgPath, CallPattern, Entry as EntryRow, EntryKind};
 use crate::source::{FileId, Span};
-use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
 /// Why a function is run from outside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +23,11 @@ pub struct Entry {
     pub indirect: bool,
 }
 
-/// Entry points by function.
-pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
+/// The files of the routers that lead to a handler.
+pub(super) type Routers = BTreeMap<FunctionRef, BTreeSet<FileId>>;
+
+/// Entry points by function, and the routers in front of them.
+pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers) {
     let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let rows: Vec<&EntryRow> = graph.rules.entry().collect();
     let mut registrations: HashMap<Option<&str>, Vec<&EntryRow>> = HashMap::new();
@@ -32,6 +35,7 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
         registrations.entry(row.path.as_ref().and_then(CallPattern::last)).or_default().push(*row);
     }
     let mounts = Mounts::find(graph);
+    let mut routers = Routers::new();
     let by_place: Vec<(&EntryRow, GlobSet)> = rows
         .iter()
         .filter(|row| row.kind == EntryKind::File)
@@ -52,7 +56,11 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
             }
             for event in &summary.calls {
                 graph.refuel();
-                registered(graph, &registrations, &mounts, &event.call, &mut found);
+                let handlers = registered(graph, &registrations, &mounts, &event.call, &mut found);
+                if !handlers.is_empty() {
+                    let files = mounts.files(graph, &event.call);
+                    handlers.into_iter().for_each(|of| routers.entry(of).or_default().extend(&files));
+                }
             }
         }
         for at in 0..unit.module.classes.len() {
@@ -64,7 +72,7 @@ pub(super) fn find(graph: &Graph) -> BTreeMap<FunctionRef, Vec<Entry>> {
         entries.sort();
         entries.dedup();
     }
-    found
+    (found, routers)
 }
 
 fn add(
@@ -160,35 +168,35 @@ pub(super) fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option
     graph.argument(call, path).iter().find_map(|value| text(graph, value))
 }
 
-/// `app.post('/login', limiter, handler)`.
+/// `app.post('/login', limiter, handler)`; the functions that are registered below a path.
 fn registered(
     graph: &Graph,
     rows: &HashMap<Option<&str>, Vec<&EntryRow>>,
     mounts: &Mounts,
     call: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
-) {
+) -> BTreeSet<FunctionRef> {
+    let mut routed = BTreeSet::new();
     // Most calls have the name of no registration, and most of the others hand over no function.
     let any_named = |name: &str| rows.contains_key(&Some(name)) || rows.contains_key(&None);
     if !call.method().is_none_or(any_named) || !call.args.iter().any(|arg| may_run(&arg.value, 3)) {
-        return;
+        return routed;
     }
-    let Some(path) = graph.library_path(call) else { return };
+    let Some(path) = graph.library_path(call) else { return routed };
     let last = path.rsplit(['.', '#']).next();
     let named = rows.get(&last).into_iter().chain(rows.get(&None)).flatten();
     for row in named.filter(|row| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path))) {
         let own = row.route.iter().find_map(|at| text_at(graph, call, at));
         if row.verb.as_deref() == Some("$handler") {
             let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));
-            let before = mounts.before(graph, call);
-            let own = match (before.is_empty(), own) {
-                (true, own) => own,
-                (false, own) => Some(slashed(&before.into_iter().chain(own).collect::<Vec<_>>())),
-            };
-            for (verb, function) in values.flat_map(|value| verbs(graph, &value)) {
-                let route = [Some(verb), own.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-                add(graph, row, function, route, found);
+            let verbs: Vec<(String, FunctionRef)> = values.flat_map(|value| verbs(graph, &value)).collect();
+            for own in mounted(mounts.before(graph, call), own.as_ref()) {
+                for (verb, function) in &verbs {
+                    let route = [Some(verb.clone()), own.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                    add(graph, row, *function, route, found);
+                }
             }
+            routed.extend(verbs.into_iter().map(|(_, function)| function));
             continue;
         }
         if own.is_none()
@@ -197,123 +205,28 @@ fn registered(
         {
             continue;
         }
-        let before = mounts.before(graph, call);
-        let own = match (before.is_empty(), own) {
-            (true, own) => own,
-            (false, own) => Some(slashed(&before.into_iter().chain(own).collect::<Vec<_>>())),
-        };
-        let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let Some(handler) = &row.handler else { continue };
-        for value in graph.argument(call, handler) {
-            for function in handlers(graph, &value, 6) {
-                add(graph, row, function, route.clone(), found);
-            }
+        let values = graph.argument(call, handler);
+        let handlers: BTreeSet<FunctionRef> = values.iter().flat_map(|value| handlers(graph, value, 6)).collect();
+        if handlers.is_empty() {
+            continue;
         }
+        for own in mounted(mounts.before(graph, call), own.as_ref()) {
+            let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            handlers.iter().for_each(|function| add(graph, row, *function, route.clone(), found));
+        }
+        routed.extend(handlers);
     }
+    routed
 }
 
-/// `get(list).post(create)`: the handlers with the name of the call around each.
-fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
-    let mut found = Vec::new();
-    let mut at = Arc::clone(value);
-    for _ in 0..12 {
-        let ValueKind::Call(call) = &at.kind else { break };
-        let name = called_as(graph, call);
-        let given: Vec<FunctionRef> = call.args.iter().flat_map(|arg| handlers(graph, &arg.value, 4)).collect();
-        // `post().to(handler)`: the verb stands further left.
-        let maker = match (name.as_deref(), call.receiver()) {
-            (Some("to"), Some(receiver)) => match &receiver.kind {
-                ValueKind::Call(maker) => called_as(graph, maker),
-                _ => None,
-            },
-            _ => None,
-        };
-        let verb = maker.or(name).unwrap_or_default().to_uppercase();
-        found.extend(given.into_iter().map(|function| (verb.clone(), function)));
-        let Some(receiver) = call.receiver() else { break };
-        at = Arc::clone(receiver);
-    }
-    found
-}
-
-/// Whether an argument can be a handler, by its shape alone.
-fn may_run(value: &Shared, fuel: u8) -> bool {
-    let Some(fuel) = fuel.checked_sub(1) else { return false };
-    match &value.kind {
-        ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..) => true,
-        ValueKind::Field(base, _) => {
-            matches!(
-                base.kind,
-                ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Captured(..) | ValueKind::Call(_)
-            )
-        }
-        ValueKind::Call(call) => call.method() == Some("bind") || call.args.iter().any(|arg| may_run(&arg.value, fuel)),
-        ValueKind::Array(members) => members.iter().any(|member| match member {
-            crate::summary::Member::One(inner) => may_run(inner, fuel),
-            _ => false,
-        }),
-        ValueKind::Object { entries, .. } => entries.iter().any(|entry| match entry {
-            Slot::Named { value, .. } => may_run(value, fuel),
-            _ => false,
-        }),
-        _ => false,
-    }
-}
-
-/// The functions that a handler argument names: itself, what wraps it, the methods of an object.
-fn handlers(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionRef> {
-    let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
-    match &value.kind {
-        ValueKind::Function(function) => vec![*function],
-        // `asyncHandler(f)`, `controller.login.bind(controller)`
-        ValueKind::Call(call) => {
-            let mut all: Vec<FunctionRef> =
-                call.args.iter().flat_map(|arg| handlers(graph, &arg.value, fuel)).collect();
-            if call.method() == Some("bind") {
-                all.extend(call.receiver().into_iter().flat_map(|receiver| handlers(graph, receiver, fuel)));
-            }
-            all
-        }
-        ValueKind::Array(members) => members
-            .iter()
-            .flat_map(|member| {
-                let (crate::summary::Member::One(inner)
-                | crate::summary::Member::Spread(inner)
-                | crate::summary::Member::Each(inner)) = member;
-                handlers(graph, inner, fuel)
-            })
-            .collect(),
-        ValueKind::Object { entries, .. } => entries
-            .iter()
-            .filter_map(|entry| match entry {
-                Slot::Named { value, .. } => Some(handlers(graph, value, fuel)),
-                _ => None,
-            })
-            .flatten()
-            .collect(),
-        ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
-            let probe = CallValue {
-                site: crate::summary::CallSite {
-                    function: FunctionRef { file: value.span.file, id: FunctionId(0) },
-                    expr: crate::ir::ExprId(u32::MAX),
-                    span: value.span,
-                },
-                callee: Arc::clone(value),
-                args: Vec::new(),
-                is_new: false,
-                type_args: Vec::new(),
-            };
-            let direct: Vec<FunctionRef> = graph.targets(&probe).into_iter().map(|target| target.function).collect();
-            if !direct.is_empty() {
-                return direct;
-            }
-            match graph.expand(value) {
-                Some(inner) if !Arc::ptr_eq(&inner, value) => handlers(graph, &inner, fuel),
-                _ => Vec::new(),
-            }
-        }
-        _ => Vec::new(),
-    }
+/// A route below each of the places where its router is mounted.
+fn mounted(places: Vec<Vec<String>>, own: Option<&String>) -> Vec<Option<String>> {
+    let below = |before: Vec<String>| match before.is_empty() {
+        true => own.cloned(),
+        false => Some(slashed(&before.into_iter().chain(own.cloned()).collect::<Vec<_>>())),
+    };
+    places.into_iter().map(below).collect()
 }
 
 /// `class GoogleStrategy extends PassportStrategy(Strategy)`.
@@ -359,11 +272,12 @@ fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &
     for (row, _) in rows.iter().filter(|(_, globs)| globs.is_match(path)) {
         for export in &unit.module.exports {
             let (Export::Named { name, .. } | Export::Value { name, .. }) = export else { continue };
-            if !row.method.is_empty() && !row.method.contains(name) {
+            let known = if name == WHOLE { "default" } else { name };
+            if !row.method.is_empty() && !row.method.iter().any(|method| method == known) {
                 continue;
             }
             let Resolved::Value(value) = graph.resolve_export(file, name) else { continue };
-            let verb = row.verb.clone().unwrap_or_else(|| name.clone());
+            let verb = row.verb.clone().unwrap_or_else(|| known.to_owned());
             for function in handlers(graph, &value, 6) {
                 add(graph, row, function, format!("{verb} /{}", route_of_file(path)), found);
             }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::graph::Graph;
-use crate::ir::{Binding, Export, ImportId, Imported, LocalId};
+use crate::graph::{Graph, Unit};
+use crate::ir::{Binding, Export, ImportId, Imported, LocalId, WHOLE};
 use crate::source::{FileId, Span};
-use crate::summary::{ClassRef, FunctionRef, Shared, Value, ValueKind};
+use crate::summary::{ClassRef, FunctionRef, Shared, Slot, Value, ValueKind};
 
 /// What an imported name stands for.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl Graph<'_> {
             return Resolved::External { module: module.to_owned(), name };
         };
         match what {
-            Imported::Namespace => Resolved::Namespace(file),
+            Imported::Namespace => self.whole(file, depth + 1).unwrap_or(Resolved::Namespace(file)),
             Imported::Default => self.export(file, "default", depth + 1),
             Imported::Named(name) => self.export(file, name, depth + 1),
         }
@@ -102,27 +102,57 @@ impl Graph<'_> {
                 }
             }
         }
-        if name == "default" {
-            // `import x from` a CommonJS module: all of its exports.
-            let named: Vec<_> = unit
-                .module
-                .exports
-                .iter()
-                .filter_map(|export| match export {
-                    Export::Named { name, binding } => match self.bound(file, binding, depth + 1) {
-                        Resolved::Value(value) => {
-                            Some(crate::summary::Slot::Named { key: name.clone(), key_span: start, value })
-                        }
-                        _ => None,
-                    },
-                    _ => None,
-                })
-                .collect();
-            if !named.is_empty() {
-                return Resolved::Value(Value::new(ValueKind::Object { base: None, entries: named }, start));
+        // What a CommonJS module exports as a whole is its default, and its keys are its names.
+        match (name, self.whole(file, depth + 1)) {
+            (WHOLE, _) => Resolved::Missing,
+            ("default", Some(whole)) => whole,
+            ("default", None) => {
+                let named = self.named_exports(unit, depth);
+                if named.is_empty() {
+                    return Resolved::Missing;
+                }
+                Resolved::Value(Value::new(ValueKind::Object { base: None, entries: named }, start))
             }
+            (_, Some(Resolved::Value(whole))) => Resolved::Value(Value::field(&whole, name, whole.span)),
+            _ => Resolved::Missing,
         }
-        Resolved::Missing
+    }
+
+    /// What `require` of a file gives that exports a value as a whole: that value, with the exports that are named besides.
+    fn whole(&self, file: FileId, depth: u8) -> Option<Resolved> {
+        let unit = self.wanted(file)?;
+        let is_whole = |export: &Export| matches!(export, Export::Named { name, .. } | Export::Value { name, .. } if name == WHOLE);
+        if !unit.module.exports.iter().any(is_whole) {
+            return None;
+        }
+        match self.export(file, WHOLE, depth) {
+            Resolved::Missing => None,
+            Resolved::Value(value) => {
+                let entries = self.named_exports(unit, depth);
+                if entries.is_empty() {
+                    return Some(Resolved::Value(value));
+                }
+                let span = value.span;
+                Some(Resolved::Value(Value::new(ValueKind::Object { base: Some(value), entries }, span)))
+            }
+            other => Some(other),
+        }
+    }
+
+    /// The exports of a file that have a name, as the entries of an object.
+    fn named_exports(&self, unit: &Unit, depth: u8) -> Vec<Slot> {
+        let file = unit.module.file;
+        let key_span = Span { file, start: 0, end: 0 };
+        let named = unit.module.exports.iter().filter_map(|export| match export {
+            Export::Named { name, .. } | Export::Value { name, .. } if name != WHOLE && name != "default" => Some(name),
+            _ => None,
+        });
+        named
+            .filter_map(|name| match self.export(file, name, depth + 1) {
+                Resolved::Value(value) => Some(Slot::Named { key: name.clone(), key_span, value }),
+                _ => None,
+            })
+            .collect()
     }
 
     fn bound(&self, file: FileId, binding: &Binding, depth: u8) -> Resolved {

@@ -17,6 +17,7 @@ mod expand;
 mod exports;
 mod generics;
 mod handed;
+mod handlers;
 mod makers;
 mod modules;
 mod mounts;
@@ -123,6 +124,7 @@ pub struct Graph<'a> {
     entries: BTreeMap<FunctionRef, Vec<Entry>>,
     /// Structs with generated constructors or builders.
     makers: BTreeMap<ClassRef, Vec<&'a crate::rules::Maker>>,
+    routers: entries::Routers,
 }
 
 impl<'a> Graph<'a> {
@@ -154,6 +156,7 @@ impl<'a> Graph<'a> {
             framework_edges: OnceCell::new(),
             entries: BTreeMap::new(),
             makers: BTreeMap::new(),
+            routers: BTreeMap::new(),
         };
         for (file, unit) in &graph.linked {
             for (at, function) in unit.module.functions.iter().enumerate().skip(1) {
@@ -170,7 +173,7 @@ impl<'a> Graph<'a> {
         graph.heirs = graph.find_heirs();
         graph.makers = graph.find_makers();
         graph.forget();
-        graph.entries = entries::find(&graph);
+        (graph.entries, graph.routers) = entries::find(&graph);
         // What linking itself could not see is lowered only on the way to a site.
         graph.is_linking = false;
         graph.forget();
@@ -273,6 +276,11 @@ impl<'a> Graph<'a> {
     /// What makes a function an entry point; empty where nothing does.
     pub fn entries(&self, of: FunctionRef) -> &[Entry] {
         self.entries.get(&of).map_or(&[], Vec::as_slice)
+    }
+
+    /// The files of the routers on which a function is registered: what imports them may mount them below a further path.
+    pub fn routers(&self, of: FunctionRef) -> impl Iterator<Item = FileId> {
+        self.routers.get(&of).into_iter().flatten().copied()
     }
 
     /// `Class.method`, `function`, `outer.<closure>`.

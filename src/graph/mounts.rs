@@ -1,22 +1,35 @@
 //! The paths below which routers are mounted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::graph::entries::text_at;
-use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, ValueKind};
+use crate::ir::FunctionId;
+use crate::source::FileId;
+use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, Value, ValueKind};
 
-/// Where a router was made -> the paths it is mounted below (the innermost first), and the router that it is mounted on.
+/// What routes are registered on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Router {
+    Made(CallSite),
+    /// A parameter: `export default (app) => { app.use('/auth', auth); }`.
+    Param(FunctionRef, u32),
+}
+
+/// A router -> the paths it is mounted below (the innermost first), each with the router that it is mounted on.
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
-    below: BTreeMap<CallSite, (Vec<String>, Option<CallSite>)>,
+    below: BTreeMap<Router, BTreeSet<(Vec<String>, Option<Router>)>>,
     /// Functions that are mounted by name.
     functions: BTreeMap<FunctionRef, String>,
 }
 
 /// Longer chains of routers on routers are circles.
 const DEEPEST: usize = 12;
+
+/// A router that is mounted at more places than these is shown below these.
+const MOST: usize = 24;
 
 impl Mounts {
     pub(super) fn find(graph: &Graph) -> Self {
@@ -34,26 +47,29 @@ impl Mounts {
                         continue;
                     }
                     graph.refuel();
-                    let prefix = row.prefix.as_ref().map(|prefix| text_at(graph, call, prefix));
-                    let prefix = match prefix {
-                        None => String::new(),
-                        Some(Some(prefix)) => prefix,
-                        Some(None) => continue,
-                    };
-                    let on = call.receiver().and_then(|receiver| made_at(graph, receiver));
-                    for value in graph.argument(call, router) {
-                        if let Some(site) = made_at(graph, &value) {
-                            let outer = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
-                            let prefixes = std::iter::once(prefix.clone()).chain(outer).collect();
-                            mounts.below.entry(site).or_insert((prefixes, on));
-                        }
-                        for function in listed(graph, &value, 8) {
-                            mounts.functions.entry(function).or_insert_with(|| prefix.clone());
+                    for call in elementwise(graph, call) {
+                        let prefix = row.prefix.as_ref().map(|prefix| text_at(graph, &call, prefix));
+                        let prefix = match prefix {
+                            None => String::new(),
+                            Some(Some(prefix)) => prefix,
+                            Some(None) => continue,
+                        };
+                        let on = call.receiver().and_then(|receiver| router_behind(graph, receiver));
+                        for value in graph.argument(&call, router) {
+                            if let Some(site) = router_behind(graph, &value).filter(|site| Some(*site) != on) {
+                                let outer = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
+                                let prefixes = std::iter::once(prefix.clone()).chain(outer).collect();
+                                mounts.below.entry(site).or_default().insert((prefixes, on));
+                            }
+                            for function in listed(graph, &value, 8) {
+                                mounts.functions.entry(function).or_insert_with(|| prefix.clone());
+                            }
                         }
                     }
                 }
             }
         }
+        mounts.hand_over(graph);
         mounts
     }
 
@@ -62,18 +78,118 @@ impl Mounts {
         self.functions.get(&function).map(String::as_str)
     }
 
-    /// The paths in front of a route that a call registers, the outermost first.
-    pub(super) fn before(&self, graph: &Graph, call: &CallValue) -> Vec<String> {
-        let mut paths = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
-        let mut site = call.receiver().and_then(|receiver| made_at(graph, receiver));
-        for _ in 0..DEEPEST {
-            let Some((prefixes, on)) = site.and_then(|site| self.below.get(&site)) else { break };
-            paths.extend(prefixes.iter().filter(|prefix| !prefix.is_empty()).cloned());
-            site = *on;
+    /// A router that is handed to a function stands below what the caller's router does.
+    fn hand_over(&mut self, graph: &Graph) {
+        let takes: BTreeSet<(FunctionRef, u32)> = graph
+            .units()
+            .flat_map(|(_, unit)| unit.summary.functions.iter().flat_map(|summary| &summary.calls))
+            .filter(|event| {
+                let method = event.call.method();
+                graph.rules.mount().any(|row| row.call.last() == method)
+            })
+            .filter_map(|event| match unchanged(event.call.receiver()?).kind {
+                ValueKind::Param(function, at) => Some((function, at)),
+                _ => None,
+            })
+            .collect();
+        if takes.is_empty() {
+            return;
         }
-        paths.reverse();
-        paths
+        for (_, unit) in graph.units() {
+            for event in unit.summary.functions.iter().flat_map(|summary| &summary.calls) {
+                graph.refuel();
+                for target in graph.targets(&event.call) {
+                    for (function, at) in takes.iter().filter(|(function, _)| *function == target.function) {
+                        let given = event.call.args.get(*at as usize);
+                        if let Some(router) = given.and_then(|arg| router_behind(graph, &arg.value)) {
+                            let param = Router::Param(*function, *at);
+                            self.below.entry(param).or_default().insert((Vec::new(), Some(router)));
+                        }
+                    }
+                }
+            }
+        }
     }
+
+    /// The paths in front of a route that a call registers, the outermost first: one list for each place where its router is mounted.
+    pub(super) fn before(&self, graph: &Graph, call: &CallValue) -> Vec<Vec<String>> {
+        let first = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
+        let router = call.receiver().and_then(|receiver| router_behind(graph, receiver));
+        let mut found: Vec<Vec<String>> = Vec::new();
+        let mut open = vec![(first, router, 0)];
+        while let Some((paths, router, depth)) = open.pop().filter(|_| found.len() < MOST) {
+            let Some(places) = router.and_then(|router| self.below.get(&router)).filter(|_| depth < DEEPEST) else {
+                found.push(paths);
+                continue;
+            };
+            open.extend(places.iter().rev().map(|(prefixes, on)| {
+                let paths = paths.iter().chain(prefixes).cloned().collect();
+                (paths, *on, depth + 1)
+            }));
+        }
+        for paths in &mut found {
+            paths.retain(|path| !path.is_empty());
+            paths.reverse();
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The files of the routers in front of a route that a call registers.
+    pub(super) fn files(&self, graph: &Graph, call: &CallValue) -> BTreeSet<FileId> {
+        let first = call.receiver().and_then(|receiver| router_behind(graph, receiver));
+        let mut seen: BTreeSet<Router> = first.into_iter().collect();
+        let mut open: Vec<Router> = seen.iter().copied().collect();
+        let mut files = BTreeSet::from([call.site.function.file]);
+        while let Some(router) = open.pop() {
+            files.insert(match router {
+                Router::Made(site) => site.function.file,
+                Router::Param(function, _) => function.file,
+            });
+            let above = self.below.get(&router).into_iter().flatten().filter_map(|(_, on)| *on);
+            open.extend(above.filter(|on| seen.insert(*on)));
+        }
+        files
+    }
+}
+
+/// `[{ path, route }, ..].forEach((each) => app.use(each.path, each.route))` is a call for each element.
+fn elementwise(graph: &Graph, call: &Arc<CallValue>) -> Vec<Arc<CallValue>> {
+    let element = call.args.iter().find_map(|arg| match &arg.value.kind {
+        ValueKind::Field(base, _) => Some(base),
+        _ => None,
+    });
+    let Some(element) = element else { return vec![Arc::clone(call)] };
+    let given = match &element.kind {
+        ValueKind::Param(closure, at) => handed_to(graph, *closure, *at),
+        _ => Some(Arc::clone(element)),
+    };
+    let Some(given) = given.map(|given| graph.resolved(&given)) else { return vec![Arc::clone(call)] };
+    let values = match &given.kind {
+        ValueKind::Either(values) => values.as_slice(),
+        ValueKind::Object { .. } => std::slice::from_ref(&given),
+        _ => return vec![Arc::clone(call)],
+    };
+    let of = |value: &Shared, one: &Shared| match &value.kind {
+        ValueKind::Field(base, name) if Arc::ptr_eq(base, element) => Value::field(one, name, value.span),
+        _ => Arc::clone(value),
+    };
+    let each = values.iter().take(MOST).map(|one| {
+        let mut each = CallValue::clone(call);
+        each.args.iter_mut().for_each(|arg| arg.value = of(&arg.value, one));
+        Arc::new(each)
+    });
+    each.collect()
+}
+
+/// What the only call of a closure where it is written hands to its parameter.
+fn handed_to(graph: &Graph, closure: FunctionRef, at: u32) -> Option<Shared> {
+    let around = FunctionRef { file: closure.file, id: graph.function(closure)?.parent.unwrap_or(FunctionId(0)) };
+    let calls = graph.summary(around)?.calls.iter().map(|event| &event.call);
+    let mut of_closure = calls.filter(|call| matches!(call.callee.kind, ValueKind::Function(f) if f == closure));
+    let given = of_closure.next()?.args.get(at as usize)?;
+    of_closure.next().is_none().then(|| Arc::clone(&given.value))
 }
 
 /// The paths that a chain of calls itself puts in front of what is registered on it, the innermost first.
@@ -137,21 +253,29 @@ fn listed(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionRef> {
 /// A variable is the same router after each call on it.
 fn unchanged(value: &Shared) -> Shared {
     let mut at = Arc::clone(value);
-    while let ValueKind::After { before, .. } = &at.kind {
-        at = Arc::clone(before);
+    loop {
+        at = match &at.kind {
+            ValueKind::After { before, .. } => Arc::clone(before),
+            // `module.exports = router; module.exports.name = ..`
+            ValueKind::Object { base: Some(base), .. } => Arc::clone(base),
+            _ => return at,
+        };
     }
-    at
 }
 
-/// The call that made a router: the first of a chain.
-fn made_at(graph: &Graph, value: &Shared) -> Option<CallSite> {
+/// The parameter, or the call that made a router: the first of a chain.
+fn router_behind(graph: &Graph, value: &Shared) -> Option<Router> {
     let mut at = unchanged(value);
     for _ in 0..40 {
         let resolved = unchanged(&graph.resolved(&at));
-        let ValueKind::Call(call) = &resolved.kind else { return None };
+        let call = match &resolved.kind {
+            ValueKind::Call(call) => call,
+            ValueKind::Param(function, at) => return Some(Router::Param(*function, *at)),
+            _ => return None,
+        };
         match call.receiver().map(unchanged) {
-            Some(next) if matches!(graph.resolved(&next).kind, ValueKind::Call(_)) => at = next,
-            _ => return Some(call.site),
+            Some(next) if matches!(graph.resolved(&next).kind, ValueKind::Call(_) | ValueKind::Param(..)) => at = next,
+            _ => return Some(Router::Made(call.site)),
         }
     }
     None
@@ -188,5 +312,86 @@ mod tests {
         assert_eq!(route("login").as_deref(), Some("POST /v1/auth/login"));
         assert_eq!(route("token").as_deref(), Some("GET /v1/auth/token"));
         assert_eq!(route("health").as_deref(), Some("GET /health"));
+    }
+
+    fn routes(files: &[(&str, &str)]) -> Vec<String> {
+        let tree = Tree::of(files);
+        let graph = tree.graph();
+        let all = graph.entries(tree.function(&graph, "login"));
+        all.iter().map(|entry| entry.route.clone()).collect()
+    }
+
+    const HANDLER: (&str, &str) = ("src/ctl.ts", "export const login = async (req, res) => { res.end(); };");
+
+    #[test]
+    fn routers_are_mounted_across_files_at_every_place() {
+        let found = routes(&[
+            HANDLER,
+            (
+                "src/auth.ts",
+                "import { Router } from 'express'; import { login } from './ctl'; const r = Router(); r.post('/login', login); export default r;",
+            ),
+            (
+                "src/routes/index.ts",
+                "import { Router } from 'express'; import auth from '../auth'; const r = Router(); r.use('/auth', auth); export default r;",
+            ),
+            (
+                "src/app.ts",
+                "import express from 'express'; import routes from './routes'; const app = express(); app.use('/api', routes); app.use('/v2', routes);",
+            ),
+        ]);
+        assert_eq!(found, ["POST /api/auth/login", "POST /v2/auth/login"]);
+    }
+
+    #[test]
+    fn what_require_gives_is_mounted_where_it_stands() {
+        let found = routes(&[
+            HANDLER,
+            (
+                "src/auth.js",
+                "const express = require('express'); const { login } = require('./ctl'); const router = express.Router(); router.route('/login').post(login); module.exports = router;",
+            ),
+            ("src/app.js", "const app = require('express')(); app.use('/v1', require('./auth'));"),
+        ]);
+        assert_eq!(found, ["POST /v1/login"]);
+    }
+
+    #[test]
+    fn a_list_of_routes_is_mounted_element_by_element() {
+        let found = routes(&[
+            HANDLER,
+            ("src/auth.ts", "import { Router } from 'express'; import { login } from './ctl'; export const auth = Router(); auth.post('/login', login); export const docs = Router();"),
+            ("src/app.ts", "import express from 'express'; import { auth, docs } from './auth'; const app = express();
+              const all = [{ path: '/docs', route: docs }, { path: '/auth', route: auth }]; all.forEach((each) => { app.use(each.path, each.route); });"),
+        ]);
+        assert_eq!(found, ["POST /auth/login"]);
+    }
+
+    #[test]
+    fn a_router_that_is_handed_over_is_the_callers() {
+        let found = routes(&[
+            HANDLER,
+            (
+                "src/auth.ts",
+                "import { Router } from 'express'; import { login } from './ctl'; const r = Router(); export default (app) => { app.use('/auth', r); r.post('/login', login); };",
+            ),
+            (
+                "src/app.ts",
+                "import express, { Router } from 'express'; import auth from './auth'; const app = express(); const api = Router(); auth(api); app.use('/api', api);",
+            ),
+        ]);
+        assert_eq!(found, ["POST /api/auth/login"]);
+    }
+
+    #[test]
+    fn routers_that_are_mounted_on_each_other_end() {
+        let found = routes(&[
+            HANDLER,
+            (
+                "src/app.ts",
+                "import { Router } from 'express'; import { login } from './ctl'; const a = Router(); const b = Router(); a.use('/a', b); b.use('/b', a); a.get('/x', login);",
+            ),
+        ]);
+        assert!(found.iter().all(|route| route.starts_with("GET /") && route.ends_with("/x")), "{found:?}");
     }
 }

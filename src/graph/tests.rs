@@ -78,3 +78,50 @@ fn callers_are_known_across_files() {
     callers.sort();
     assert_eq!(callers, ["a", "b"]);
 }
+
+#[test]
+fn functions_in_an_object_that_is_exported_are_reached_through_it() {
+    let users = "const find = () => 1; function keep() {}";
+    for (export, import) in [
+        ("export default { find, keep };", "import users from './users';"),
+        ("module.exports = { find, keep };", "const users = require('./users');"),
+        ("module.exports = { find, keep };", "import users from './users';"),
+        ("module.exports = { find: () => 1, keep() {} };", "import users from './users';"),
+        ("const all = { find, keep }; module.exports = all;", "const users = require('./users');"),
+        ("export = { find, keep };", "import users = require('./users');"),
+        ("export = { find, keep };", "import * as users from './users';"),
+        (
+            "const all = { find, keep }; module.exports = all;",
+            "const { find, keep } = require('./users'); const users = { find, keep };",
+        ),
+    ] {
+        let declared = if export.contains("() =>") { "" } else { users };
+        let tree = Tree::of(&[
+            ("src/users.ts", &format!("{declared} {export}")),
+            ("src/app.ts", &format!("{import} export function run() {{ users.find(); users.keep(); }}")),
+        ]);
+        assert_eq!(tree.reached("run"), ["find", "keep"], "{export} {import}");
+    }
+}
+
+#[test]
+fn a_wrapped_handler_is_the_handler_wherever_it_is_registered() {
+    let tree = Tree::of(&[
+        (
+            "src/wrap.ts",
+            "export default (fn) => (req, res, next) => { Promise.resolve(fn(req, res, next)).catch(next); };",
+        ),
+        (
+            "src/ctl.ts",
+            "import wrap from './wrap'; const login = wrap(async (req, res) => { res.end(); }); export default { login };",
+        ),
+        (
+            "src/app.ts",
+            "import express from 'express'; import ctl from './ctl'; const app = express(); app.post('/login', ctl.login);",
+        ),
+    ]);
+    let graph = tree.graph();
+    let login = tree.function(&graph, "login");
+    let routes: Vec<&str> = graph.entries(login).iter().map(|entry| entry.route.as_str()).collect();
+    assert_eq!(routes, ["POST /login"]);
+}

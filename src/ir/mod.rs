@@ -448,9 +448,12 @@ pub enum Imported {
     Namespace,
 }
 
+/// The name of what a module exports as a whole: what `require` of it gives.
+pub const WHOLE: &str = "export=";
+
 #[derive(Clone, Debug)]
 pub enum Export {
-    /// `name` is `default` for a default export. `export =` and `module.exports = x` are `default` too;
+    /// `name` is `default` for a default export, and [`WHOLE`] for `export =` and `module.exports = x`;
     /// `exports.x = y` and `module.exports = { x }` are named.
     Named { name: String, binding: Binding },
     /// A default export that is an expression without a name.

@@ -19,12 +19,15 @@ const BUDGET: u32 = 200_000;
 
 /// Executes every function of a module.
 pub fn summarize(module: &Module) -> ModuleSummary {
-    let functions: Vec<Summary> =
-        (0..module.functions.len()).map(|at| Execution::of(module, FunctionId::of(at)).run()).collect();
+    let mut body = Execution::of(module, FunctionId(0));
+    let mut functions = vec![body.run()];
+    functions.extend((1..module.functions.len()).map(|at| Execution::of(module, FunctionId::of(at)).run()));
     let mut result = ModuleSummary { functions, ..ModuleSummary::default() };
+    // What stands outside of functions sees the module's variables as they are at the end.
+    let outside = || Execution { env: body.env.clone(), ..Execution::of(module, FunctionId(0)) };
     for (at, class) in module.classes.iter().enumerate() {
         let id = ClassId::of(at);
-        let mut run = Execution::of(module, FunctionId(0));
+        let mut run = outside();
         run.this = Some(id);
         for field in &class.fields {
             if let Some(init) = field.init {
@@ -42,11 +45,10 @@ pub fn summarize(module: &Module) -> ModuleSummary {
         }
         let decorators = run.decorators(&class.decorators);
         result.class_decorators.push(decorators);
-        // Closures in field initialisers see the module's variables as they stand at the end.
     }
     for export in &module.exports {
         if let Export::Value { name, value } = export {
-            let value = Execution::of(module, FunctionId(0)).eval(*value);
+            let value = outside().eval(*value);
             result.exported.insert(name.clone(), value);
         }
     }
@@ -99,7 +101,8 @@ impl<'a> Execution<'a> {
         }
     }
 
-    fn run(mut self) -> Summary {
+    /// Executes the function; its variables stay as they are at the end.
+    fn run(&mut self) -> Summary {
         let function = self.module.function(self.function.id);
         for (at, param) in function.params.iter().enumerate() {
             let value = Value::new(ValueKind::Param(self.function, u32::try_from(at).unwrap_or(u32::MAX)), param.span);
@@ -122,7 +125,7 @@ impl<'a> Execution<'a> {
         self.out.returns = self.joined_returns(ended, function.span);
         self.out.decorators = self.decorators(&function.decorators);
         self.out.param_decorators = function.params.iter().map(|p| self.decorators(&p.decorators)).collect();
-        self.out
+        std::mem::take(&mut self.out)
     }
 
     /// `Cond(guards of the first, the first, Cond(.., the second, ..))`.

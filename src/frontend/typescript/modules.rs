@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use crate::frontend::typescript::scope::pattern_names;
 use crate::frontend::typescript::{Lowering, children, field, has_token, inner, statements_in};
-use crate::ir::{Binding, Entry, Export, ExprId, ExprKind, Imported};
+use crate::ir::{Binding, Entry, Export, ExprId, ExprKind, Imported, WHOLE};
 
 impl<'t> Lowering<'t> {
     /// Imports are declared when their block is entered.
@@ -77,7 +77,8 @@ impl<'t> Lowering<'t> {
             return;
         }
         if let Some(value) = field(node, "value").or_else(|| if is_default { inner(node) } else { None }) {
-            self.export_value(value, &decorators);
+            let name = if has_token(node, "=") { WHOLE } else { "default" };
+            self.export_value(name, value, &decorators);
             return;
         }
         let source = field(node, "source").map(|source| self.decoded(source));
@@ -115,8 +116,8 @@ impl<'t> Lowering<'t> {
     }
 
     /// `export default value` and `export = value`.
-    fn export_value(&mut self, value: Node<'t>, decorators: &[Node<'t>]) {
-        let name = "default".to_owned();
+    fn export_value(&mut self, name: &str, value: Node<'t>, decorators: &[Node<'t>]) {
+        let name = name.to_owned();
         if value.kind() == "class" {
             let id = self.anonymous_class(value, None, decorators);
             self.export(Export::Named { name, binding: Binding::Class(id) });
@@ -131,7 +132,7 @@ impl<'t> Lowering<'t> {
         if let ExprKind::Closure(function) = self.kind(id) {
             let function = function.at();
             if self.module.functions[function].name == "<closure>" {
-                self.module.functions[function].name.clone_from(&name);
+                "default".clone_into(&mut self.module.functions[function].name);
             }
         }
         // An exported value is evaluated where it stands.
@@ -179,7 +180,7 @@ impl<'t> Lowering<'t> {
             if let ExprKind::Object(entries) = self.kind(value).clone() {
                 self.export_entries(entries, value);
             } else {
-                self.export_of("default".to_owned(), value);
+                self.export_of(WHOLE.to_owned(), value);
             }
         }
     }
@@ -200,7 +201,7 @@ impl<'t> Lowering<'t> {
                         let module = self.module.imports[import.at()].module.clone();
                         self.export(Export::All { module });
                     }
-                    _ => self.export(Export::Value { name: "default".to_owned(), value: whole }),
+                    _ => self.export(Export::Value { name: WHOLE.to_owned(), value: whole }),
                 },
             }
         }

@@ -122,7 +122,7 @@ module.exports = Service;
     class Service
     #0 Module <module>()
       global:module.exports = class:Service
-    export default = class:Service
+    export export= = class:Service
     ");
 }
 

@@ -1,0 +1,115 @@
+//! The functions that a registration names: handlers, what wraps them, handlers by verb.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::graph::mounts::called_as;
+use crate::ir::{ExprId, FunctionId};
+use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, Slot, ValueKind};
+
+/// `get(list).post(create)`: the handlers with the name of the call around each.
+pub(super) fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
+    let mut found = Vec::new();
+    let mut at = Arc::clone(value);
+    for _ in 0..12 {
+        let ValueKind::Call(call) = &at.kind else { break };
+        let name = called_as(graph, call);
+        let given: Vec<FunctionRef> = call.args.iter().flat_map(|arg| handlers(graph, &arg.value, 4)).collect();
+        // `post().to(handler)`: the verb stands further left.
+        let maker = match (name.as_deref(), call.receiver()) {
+            (Some("to"), Some(receiver)) => match &receiver.kind {
+                ValueKind::Call(maker) => called_as(graph, maker),
+                _ => None,
+            },
+            _ => None,
+        };
+        let verb = maker.or(name).unwrap_or_default().to_uppercase();
+        found.extend(given.into_iter().map(|function| (verb.clone(), function)));
+        let Some(receiver) = call.receiver() else { break };
+        at = Arc::clone(receiver);
+    }
+    found
+}
+
+/// Whether an argument can be a handler, by its shape alone.
+pub(super) fn may_run(value: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &value.kind {
+        ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..) => true,
+        ValueKind::Field(base, _) => {
+            matches!(
+                base.kind,
+                ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Captured(..) | ValueKind::Call(_)
+            )
+        }
+        ValueKind::Call(call) => call.method() == Some("bind") || call.args.iter().any(|arg| may_run(&arg.value, fuel)),
+        ValueKind::Array(members) => members.iter().any(|member| match member {
+            Member::One(inner) => may_run(inner, fuel),
+            _ => false,
+        }),
+        ValueKind::Object { entries, .. } => entries.iter().any(|entry| match entry {
+            Slot::Named { value, .. } => may_run(value, fuel),
+            _ => false,
+        }),
+        _ => false,
+    }
+}
+
+/// The functions that a handler argument names: itself, what wraps it, the methods of an object.
+pub(super) fn handlers(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionRef> {
+    let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
+    match &value.kind {
+        ValueKind::Function(function) => vec![*function],
+        // `asyncHandler(f)`, `controller.login.bind(controller)`
+        ValueKind::Call(call) => {
+            let mut all: Vec<FunctionRef> =
+                call.args.iter().flat_map(|arg| handlers(graph, &arg.value, fuel)).collect();
+            if call.method() == Some("bind") {
+                all.extend(call.receiver().into_iter().flat_map(|receiver| handlers(graph, receiver, fuel)));
+            }
+            all
+        }
+        ValueKind::Array(members) => members
+            .iter()
+            .flat_map(|member| {
+                let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;
+                handlers(graph, inner, fuel)
+            })
+            .collect(),
+        ValueKind::Object { entries, .. } => entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Slot::Named { value, .. } => Some(handlers(graph, value, fuel)),
+                _ => None,
+            })
+            .flatten()
+            .collect(),
+        ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
+            let behind = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
+            // `const login = asyncHandler(f)` elsewhere: the handler is `f`, not what the wrapper makes of it.
+            if let Some(inner) = behind.as_ref().filter(|inner| matches!(inner.kind, ValueKind::Call(_))) {
+                let wrapped = handlers(graph, inner, fuel);
+                if !wrapped.is_empty() {
+                    return wrapped;
+                }
+            }
+            let probe = CallValue {
+                site: CallSite {
+                    function: FunctionRef { file: value.span.file, id: FunctionId(0) },
+                    expr: ExprId(u32::MAX),
+                    span: value.span,
+                },
+                callee: Arc::clone(value),
+                args: Vec::new(),
+                is_new: false,
+                type_args: Vec::new(),
+            };
+            let direct: Vec<FunctionRef> = graph.targets(&probe).into_iter().map(|target| target.function).collect();
+            if !direct.is_empty() {
+                return direct;
+            }
+            behind.map_or_else(Vec::new, |inner| handlers(graph, &inner, fuel))
+        }
+        _ => Vec::new(),
+    }
+}
