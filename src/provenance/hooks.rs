@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::graph::{Bindings, Graph};
+use crate::graph::{Bindings, Graph, Type};
 use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::rules::{ArgBase, Form, Operation, Transform};
 use crate::schema::{ModelId, Schema};
@@ -16,6 +16,8 @@ pub(super) struct Hook {
     function: FunctionRef,
     /// The parameter that is the row; `None`: `this` is.
     param: Option<u32>,
+    /// The key of the parameter under which the row stands; empty: it is the row itself.
+    under: String,
     before: Vec<Operation>,
     /// Not of plain objects.
     instance: bool,
@@ -26,10 +28,10 @@ pub(super) struct Hook {
 pub(super) fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Hook> {
     let model = &schema.models[model.0];
     let Some(class) = model.class else { return Vec::new() };
+    let mut found = subscribed(graph, &model.pack, class);
     if !graph.rules.hook().any(|row| row.pack == model.pack) {
-        return Vec::new();
+        return found;
     }
-    let mut found = Vec::new();
     for class in graph.lineage(class).iter().rev() {
         for (decorators, function) in decorated(graph, *class) {
             for decorator in decorators {
@@ -47,8 +49,41 @@ pub(super) fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Ho
                     };
                     if let Some(exit) = exit {
                         let (before, exit, instance) = (row.before.clone(), Arc::clone(exit), row.instance);
-                        found.push(Hook { function, param, before, instance, exit });
+                        let under = String::new();
+                        found.push(Hook { function, param, under, before, instance, exit });
                     }
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The methods of subscribers to the rows of a class.
+fn subscribed(graph: &Graph, pack: &str, class: ClassRef) -> Vec<Hook> {
+    let mut found = Vec::new();
+    for row in graph.rules.subscriber().filter(|row| row.pack == pack) {
+        for (file, unit) in graph.units() {
+            let about = |base: &crate::ir::TypeRef| match graph.resolve_type(file, base) {
+                Type::External(path, args) if row.implements.matches(&path) => match args.first() {
+                    Some(Type::Instance(of, _)) => graph.lineage(class).contains(of),
+                    _ => true,
+                },
+                _ => false,
+            };
+            for subscriber in unit.module.classes.iter().filter(|class| class.implements.iter().any(about)) {
+                for id in &subscriber.methods {
+                    let function = FunctionRef { file, id: *id };
+                    let is_named = graph.function(function).is_some_and(|method| method.name == row.method);
+                    let exit = graph.summary(function).and_then(|summary| summary.exits.get(&0)).filter(|_| is_named);
+                    found.extend(exit.map(|exit| Hook {
+                        function,
+                        param: Some(0),
+                        under: row.under.clone(),
+                        before: row.before.clone(),
+                        instance: false,
+                        exit: Arc::clone(exit),
+                    }));
                 }
             }
         }
@@ -94,12 +129,13 @@ pub(super) fn applied(
         match hook.param {
             Some(nth) => {
                 if let Some(slot) = params.get_mut(nth as usize) {
-                    *slot = row;
+                    *slot = if hook.under.is_empty() { row } else { under(&hook.under, row) };
                 }
             }
             None => this = Some(row),
         }
         let exit = graph.substitute(&hook.exit, &Bindings { function: hook.function, params, this });
+        let exit = if hook.under.is_empty() { exit } else { Value::field(&exit, &hook.under, span) };
         at = Value::field(&exit, key, span);
         for _ in 0..8 {
             match &at.kind {
@@ -117,6 +153,13 @@ pub(super) fn applied(
         }
     }
     at
+}
+
+/// `{ key: value }`.
+fn under(key: &str, value: Shared) -> Shared {
+    let span = value.span;
+    let entries = vec![Slot::Named { key: key.to_owned(), key_span: span, value }];
+    Value::new(ValueKind::Object { base: None, entries }, span)
 }
 
 /// The form that the transformer or the setter of a property gives to what is written through the library.

@@ -133,17 +133,27 @@ impl Saved<'_, '_> {
             // A key that is made here is of a new row.
             ValueKind::Call(call) if mint_of(self.graph, call).is_some() => Row::New,
             ValueKind::Field(base, _) if self.is_read(base) => Row::Stored,
-            ValueKind::Fallback { left, right, .. } => {
-                let sides = (self.keyed(left, false, fuel), self.keyed(right, false, fuel));
-                match sides {
-                    (Row::Stored, _) | (_, Row::Stored) => Row::Stored,
-                    (Row::New, Row::New) => Row::New,
-                    _ if always => Row::Stored,
-                    _ => Row::Keyless,
-                }
+            ValueKind::Fallback { left, right, .. } | ValueKind::Cond { then: left, otherwise: right, .. } => {
+                self.one_of(&[Arc::clone(left), Arc::clone(right)], always, fuel)
             }
+            ValueKind::Either(values) if !values.is_empty() => self.one_of(values, always, fuel),
+            ValueKind::And(_, right) => self.keyed(right, always, fuel),
             _ if always => Row::Stored,
             _ => Row::Keyless,
+        }
+    }
+
+    /// The key is one of several values: of a stored row where any is.
+    fn one_of(&self, values: &[Shared], always: bool, fuel: u8) -> Row {
+        let told: Vec<Row> = values.iter().map(|value| self.keyed(value, false, fuel)).collect();
+        if told.contains(&Row::Stored) {
+            Row::Stored
+        } else if told.iter().all(|told| *told == Row::New) {
+            Row::New
+        } else if always {
+            Row::Stored
+        } else {
+            Row::Keyless
         }
     }
 

@@ -141,6 +141,21 @@ pub struct Hook {
     pub pack: String,
 }
 
+/// A method of a class that the library runs on the rows of another before they are written: a subscriber's `beforeInsert(event)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Subscriber {
+    /// What the class implements; its type argument is the entity, and without one it is about all.
+    pub implements: CallPattern,
+    pub method: String,
+    /// The operations before which it runs.
+    pub before: Vec<Operation>,
+    /// The key of the first parameter under which the row stands.
+    pub under: String,
+    #[serde(skip)]
+    pub pack: String,
+}
+
 /// A function through which the value of a column goes when a row is written; what counts of it is the form it gives.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

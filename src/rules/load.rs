@@ -143,6 +143,7 @@ fn read(file: &str, name: &str, text: &str, before: &[Pack]) -> Result<Pack, Pac
     pack.write.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.read.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.hook.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.subscriber.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.transform.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     let writes = pack.write.iter().map(wrong_write).zip(&places.write);
     let entries = pack.entry.iter().map(wrong_entry).zip(&places.entry);

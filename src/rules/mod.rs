@@ -27,7 +27,7 @@ mod load;
 mod pack;
 mod path;
 
-pub use declare::{ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Transform};
+pub use declare::{ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Subscriber, Transform};
 pub use guard::{Asks, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web};
 pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
@@ -60,7 +60,7 @@ macro_rules! rows {
 rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
-    maker: Maker, leave: Leave,
+    maker: Maker, leave: Leave, subscriber: Subscriber,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, status: Status, web: Web,
     claim: Claim,
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::rules::{
     Callback, Claim, Consult, Declaration, Edge, Entity, Entry, Foreign, Guard, Harmless, Hook, Leave, Life, Maker,
-    Mint, Mount, Nested, Pass, Read, Receiver, SqlCall, Status, Transform, Verify, Web, Write,
+    Mint, Mount, Nested, Pass, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
 };
 
 /// One file of rules.
@@ -49,6 +49,8 @@ pub struct Pack {
     pub maker: Vec<Maker>,
     #[serde(default)]
     pub leave: Vec<Leave>,
+    #[serde(default)]
+    pub subscriber: Vec<Subscriber>,
     #[serde(default)]
     pub verify: Vec<Verify>,
     #[serde(default)]
