@@ -59,7 +59,9 @@ pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers
                 let handlers = registered(graph, &registrations, &mounts, &event.call, &mut found);
                 if !handlers.is_empty() {
                     let files = mounts.files(graph, &event.call);
-                    handlers.into_iter().for_each(|of| routers.entry(of).or_default().extend(&files));
+                    for of in handlers {
+                        routers.entry(of).or_default().extend(&files);
+                    }
                 }
             }
         }
@@ -213,7 +215,9 @@ fn registered(
         }
         for own in mounted(mounts.before(graph, call), own.as_ref()) {
             let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
-            handlers.iter().for_each(|function| add(graph, row, *function, route.clone(), found));
+            for function in &handlers {
+                add(graph, row, *function, route.clone(), found);
+            }
         }
         routed.extend(handlers);
     }
@@ -222,9 +226,11 @@ fn registered(
 
 /// A route below each of the places where its router is mounted.
 fn mounted(places: Vec<Vec<String>>, own: Option<&String>) -> Vec<Option<String>> {
-    let below = |before: Vec<String>| match before.is_empty() {
-        true => own.cloned(),
-        false => Some(slashed(&before.into_iter().chain(own.cloned()).collect::<Vec<_>>())),
+    let below = |before: Vec<String>| {
+        if before.is_empty() {
+            return own.cloned();
+        }
+        Some(slashed(&before.into_iter().chain(own.cloned()).collect::<Vec<_>>()))
     };
     places.into_iter().map(below).collect()
 }

@@ -17,10 +17,13 @@ enum Router {
     Param(FunctionRef, u32),
 }
 
-/// A router -> the paths it is mounted below (the innermost first), each with the router that it is mounted on.
+/// The paths that a router is mounted below (the innermost first), and the router that it is mounted on.
+type Place = (Vec<String>, Option<Router>);
+
+/// Where each router is mounted.
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
-    below: BTreeMap<Router, BTreeSet<(Vec<String>, Option<Router>)>>,
+    below: BTreeMap<Router, BTreeSet<Place>>,
     /// Functions that are mounted by name.
     functions: BTreeMap<FunctionRef, String>,
 }
