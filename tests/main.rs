@@ -15,6 +15,7 @@ mod node;
 mod probe_faults;
 mod probes;
 mod readme;
+mod records;
 mod rust_text;
 mod servers;
 mod tidy;

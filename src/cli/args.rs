@@ -82,6 +82,10 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "URL", env = "TOKENDRIFT_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
 
+    /// Append the counts of the databases to this file, a JSON line each, and show how they moved since its earlier lines.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) record: Option<PathBuf>,
+
     #[arg(long, value_enum, default_value_t = FormatName::Table)]
     pub(crate) format: FormatName,
 
@@ -185,6 +189,10 @@ pub(crate) struct ProbeArgs {
     /// Print SQL for a view without any value of the columns, and a role that may read it alone.
     #[arg(long)]
     pub(crate) grants: bool,
+
+    /// Append the counts to this file, a JSON line each, and show how they moved since its earlier lines.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["plan", "grants"])]
+    pub(crate) record: Option<PathBuf>,
 
     /// How to count; without this, the cheapest way that decides.
     #[arg(long, value_enum, value_name = "METHOD")]

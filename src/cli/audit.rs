@@ -1,7 +1,8 @@
 //! `audit`: the command line -> a request, the report -> outputs and exit code.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use tokendrift::config::{self, Baseline, Config};
 use tokendrift::contract::{Finding, Level};
 use tokendrift::probe::{ColumnProbe, Outcome, SecretUrl, Target};
 use tokendrift::provenance::Origin;
-use tokendrift::report::{self, Format, Report};
+use tokendrift::report::{self, Format, ProbeReport, Report};
 use tokendrift::{Audit, Request};
 
 use crate::cli::args::{AuditArgs, FailOn, FormatName};
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let fail_on = setting(args.fail_on.map(FailOn::level), "TOKENDRIFT_FAIL_ON", Level::of, config.fail_on)?;
     let number = |text: &str| text.parse().ok();
     let max_unknown = setting(args.max_unknown, "TOKENDRIFT_MAX_UNKNOWN", number, config.max_unknown)?;
+    request.probe.records = earlier(args.record.as_deref())?;
     let progress = streams.progress("auditing", quiet);
     request.baseline = baseline(args, &request)?;
     let asked = started.elapsed();
@@ -61,6 +63,14 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let elapsed_ms = u64::try_from(audited.as_millis()).unwrap_or(u64::MAX);
     let elapsed_ms = (!quiet).then_some(elapsed_ms);
     let audit = Rc::new(audit);
+    let recorded = args.record.clone().map(|file| {
+        let audit: Rc<Audit> = Rc::clone(&audit);
+        let render = move |out: &mut dyn Write| {
+            let shown = ProbeReport { config: &audit.config, probes: &audit.probes };
+            report::record(&shown, inputs::seconds(), out)
+        };
+        Output { sink: Sink::End(file), quiet, render: Box::new(render) }
+    });
     let output = |(format, sink): (FormatName, Sink)| {
         let to_file = sink != Sink::Stdout;
         let format = match format {
@@ -76,7 +86,12 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
         let audit: Rc<Audit> = Rc::clone(&audit);
         Output { sink, quiet, render: Box::new(move |out| report::render(&audit.report(elapsed_ms), format, out)) }
     };
-    Ok(Ran { exit, outputs: sinks.into_iter().map(output).collect() })
+    Ok(Ran { exit, outputs: recorded.into_iter().chain(sinks.into_iter().map(output)).collect() })
+}
+
+/// What earlier runs counted.
+pub(crate) fn earlier(record: Option<&Path>) -> Result<Vec<config::Record>, String> {
+    record.map_or_else(|| Ok(Vec::new()), config::records).map_err(|error| error.to_string())
 }
 
 /// Every format that is asked for, and where it goes; files first, so that a reader of stdout who leaves costs none of them.
@@ -91,15 +106,17 @@ fn sinks(args: &AuditArgs) -> Result<Vec<(FormatName, Sink)>, String> {
     let main = args.output.clone().map_or(Sink::Stdout, Sink::of);
     let mut sinks: Vec<(FormatName, Sink)> = more.chain([(args.format, main)]).collect();
     let mut seen = BTreeSet::new();
-    for (_, sink) in &sinks {
+    for sink in sinks.iter().map(|(_, sink)| sink).chain(&args.record.clone().map(Sink::End)) {
         let place = match sink {
             Sink::Stdout => PathBuf::from("-"),
-            Sink::File(path) | Sink::New(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+            Sink::File(path) | Sink::New(path) | Sink::End(path) => {
+                std::path::absolute(path).unwrap_or_else(|_| path.clone())
+            }
         };
         if !seen.insert(place) {
             let place = match sink {
                 Sink::Stdout => "stdout".to_owned(),
-                Sink::File(path) | Sink::New(path) => path.display().to_string(),
+                Sink::File(path) | Sink::New(path) | Sink::End(path) => path.display().to_string(),
             };
             return Err(format!("two results would go to {place}: give each a file of its own"));
         }

@@ -51,7 +51,12 @@ pub(crate) fn request(args: &InputArgs) -> Result<Request, String> {
 
 /// The day on which it runs.
 pub(crate) fn today() -> Day {
-    Day::of_unix(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    Day::of_unix(seconds())
+}
+
+/// The time at which it runs, after 1970 began.
+pub(crate) fn seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A variable of the environment; an empty one is one that is not set.

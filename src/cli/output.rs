@@ -14,6 +14,8 @@ pub(crate) enum Sink {
     File(PathBuf),
     /// A file that must not be there yet.
     New(PathBuf),
+    /// A file that this goes to the end of.
+    End(PathBuf),
 }
 
 impl Sink {
@@ -67,6 +69,15 @@ pub(crate) fn write(output: &Output) -> Result<(), String> {
             })?;
             if !output.quiet {
                 note(&format!("wrote {}", path.display()));
+            }
+            Ok(())
+        }
+        Sink::End(path) => {
+            let file = fs::OpenOptions::new().append(true).create(true).open(path);
+            file.and_then(|mut file| (output.render)(&mut file))
+                .map_err(|error| format!("cannot append to {}: {error}", path.display()))?;
+            if !output.quiet {
+                note(&format!("appended to {}", path.display()));
             }
             Ok(())
         }

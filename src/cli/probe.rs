@@ -1,17 +1,18 @@
 //! `probe`: the live part alone.
 
+use std::io::Write;
 use std::path::Path;
 
 use tokendrift::config::{self, Config};
-use tokendrift::probe::{self, Method, Options, Progress, Target};
+use tokendrift::probe::{self, ColumnProbe, Method, Options, Progress, Target};
 use tokendrift::report::{self, ProbeReport};
 
 use crate::cli::args::{CountMethod, ProbeArgs, ProbeFormat};
-use crate::cli::audit::{targets, unanswered};
+use crate::cli::audit::{earlier, targets, unanswered};
 use crate::cli::interrupt::Asking;
 use crate::cli::output::{Output, Sink};
 use crate::cli::terminal::Streams;
-use crate::cli::{Exit, Ran};
+use crate::cli::{Exit, Ran, inputs};
 
 /// Asks the databases. An error is why none could be asked, in words for people.
 pub(crate) fn run(args: &ProbeArgs, streams: &Streams) -> Result<Ran, String> {
@@ -29,6 +30,7 @@ pub(crate) fn run(args: &ProbeArgs, streams: &Streams) -> Result<Ran, String> {
         }
     }
     let asking = Asking::start();
+    let mut counted = None;
     let (text, incomplete) = if args.plan {
         each(&targets, |target| {
             let (planned, problems) = probe::plan(target, &config)?;
@@ -37,7 +39,9 @@ pub(crate) fn run(args: &ProbeArgs, streams: &Streams) -> Result<Ran, String> {
     } else if args.grants {
         each(&targets, |target| probe::grants(target, &config))
     } else {
-        count(args, streams, &config, &targets)
+        let (columns, text, incomplete) = count(args, streams, &config, &targets)?;
+        counted = Some(columns);
+        (text, incomplete)
     };
     drop(asking);
     for why in &incomplete {
@@ -46,7 +50,13 @@ pub(crate) fn run(args: &ProbeArgs, streams: &Streams) -> Result<Ran, String> {
     let sink = args.output.clone().map_or(Sink::Stdout, Sink::of);
     let output = Output { sink, quiet: args.quiet, ..Output::text(text) };
     let exit = if incomplete.is_empty() { Exit::Clean } else { Exit::Incomplete };
-    Ok(Ran { exit, outputs: vec![output] })
+    let recorded = args.record.clone().zip(counted).map(|(file, probes)| {
+        let render = move |out: &mut dyn Write| {
+            report::record(&ProbeReport { config: &config, probes: &probes }, inputs::seconds(), out)
+        };
+        Output { sink: Sink::End(file), quiet: args.quiet, render: Box::new(render) }
+    });
+    Ok(Ran { exit, outputs: recorded.into_iter().chain([output]).collect() })
 }
 
 /// One text of all databases, and what each of them lacks; one that is down costs the others nothing.
@@ -67,7 +77,14 @@ fn each(
     (texts.concat(), incomplete)
 }
 
-fn count(args: &ProbeArgs, streams: &Streams, config: &Config, targets: &[Target]) -> (String, Vec<String>) {
+/// The counts, the text that shows them, and what was asked and not answered.
+fn count(
+    args: &ProbeArgs,
+    streams: &Streams,
+    config: &Config,
+    targets: &[Target],
+) -> Result<(Vec<ColumnProbe>, String, Vec<String>), String> {
+    let records = earlier(args.record.as_deref())?;
     let method = args.method.map(|method| match method {
         CountMethod::Exact => Method::Exact,
         CountMethod::Sample => Method::Sample,
@@ -76,7 +93,7 @@ fn count(args: &ProbeArgs, streams: &Streams, config: &Config, targets: &[Target
     let probed = {
         let bar = streams.counting(args.quiet);
         let progress = bar.watch().map(Progress::new).unwrap_or_default();
-        probe::probe(targets, config, &Options { method, progress })
+        probe::probe(targets, config, &Options { method, progress, records })
     };
     if !args.quiet {
         for warning in &probed.warnings {
@@ -88,7 +105,8 @@ fn count(args: &ProbeArgs, streams: &Streams, config: &Config, targets: &[Target
         ProbeFormat::Json => report::probe_json(&shown),
         ProbeFormat::Table => report::probe_text(&shown),
     };
-    (result, unanswered(config, &probed.columns))
+    let unanswered = unanswered(config, &probed.columns);
+    Ok((probed.columns, result, unanswered))
 }
 
 fn configuration(args: &ProbeArgs) -> Result<Config, String> {

@@ -14,6 +14,7 @@ mod exclude;
 mod level;
 mod manifest;
 mod raw;
+mod record;
 mod reference;
 mod resolve;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use columns::column_from_flag;
 pub use error::{ConfigError, closest, without_urls};
 pub use level::Level;
 pub use manifest::{Manifest, module_map, unread_bases};
+pub use record::{RECORD_SCHEMA, Record, RecordedCohort, records};
 pub use reference::{Key, Kind, TABLES, Table};
 
 use std::path::{Path, PathBuf};

@@ -38,7 +38,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Column, Config, Database};
+use crate::config::{Column, Config, Database, Record};
 use crate::probe::session::Session;
 
 /// A database to ask.
@@ -71,6 +71,8 @@ pub struct Options {
     /// `None`: the cheapest that decides.
     pub method: Option<Method>,
     pub progress: Progress,
+    /// What earlier runs counted, the earliest first.
+    pub records: Vec<Record>,
 }
 
 type Watcher = dyn Fn(&str, u64, u64) + Send + Sync;
@@ -164,6 +166,8 @@ pub struct Counts {
     /// What the values look like; `None` where that was not looked at.
     pub shapes: Option<Shapes>,
     pub trends: Vec<MonthTrend>,
+    /// Against the first and the last of the earlier counts: the whole column, then its cohorts.
+    pub changes: Vec<Change>,
     pub duplicates: Option<Duplicates>,
     pub orphans: Option<Orphans>,
     pub declared: Option<Declared>,
@@ -228,6 +232,19 @@ pub struct MonthTrend {
     /// Rows before, and how many of them hold no token.
     pub before: (u64, u64),
     pub recent: (u64, u64),
+    pub tendency: Tendency,
+}
+
+/// The share of rows without a token against an earlier count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// When the earlier count was recorded, as `2026-11-01T12:00:00Z`.
+    pub since: String,
+    /// A cohort's name and its value; `None`: all rows.
+    pub cohort: Option<(String, Option<String>)>,
+    /// Rows then, and how many of them held no token.
+    pub before: (u64, u64),
+    pub now: (u64, u64),
     pub tendency: Tendency,
 }
 
@@ -314,10 +331,11 @@ pub fn probe(targets: &[Target], config: &Config, options: &Options) -> Probed {
             (failed.collect(), None)
         });
         probed.warnings.extend(warning);
-        let columns = outcomes.into_iter().map(|(column, outcome)| ColumnProbe {
-            column,
-            database: target.name.clone(),
-            outcome,
+        let columns = outcomes.into_iter().map(|(column, mut outcome)| {
+            if let (Outcome::Counted(counts), Some(configured)) = (&mut outcome, config.columns.get(column)) {
+                counts.changes = trend::since(counts, &options.records, &target.name, &configured.name());
+            }
+            ColumnProbe { column, database: target.name.clone(), outcome }
         });
         probed.columns.extend(columns);
     }

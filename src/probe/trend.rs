@@ -1,7 +1,8 @@
-//! Whether rows heal: is the share of NULLs lower in recent months than before?
+//! Whether rows heal: is the share without a token lower in recent months than before, or than an earlier run counted?
 
+use crate::config::Record;
 use crate::probe::interval::{number, wilson};
-use crate::probe::{CohortCounts, MonthTrend, Tendency};
+use crate::probe::{Change, CohortCounts, Counts, MonthTrend, Tendency};
 
 /// The months that count as recent.
 const RECENT: usize = 3;
@@ -24,16 +25,58 @@ pub(crate) fn of(name: &str, months: &[CohortCounts]) -> Option<MonthTrend> {
         (rows, bare, effective)
     };
     let (before, now) = (sum(&months), sum(&recent));
-    let interval = |(rows, bare, effective): (u64, u64, f64)| wilson(number(bare) / number(rows.max(1)), effective);
-    let tendency = if interval(now)[1] < interval(before)[0] {
+    let since = recent.first().and_then(|part| part.value.clone()).unwrap_or_default();
+    Some(MonthTrend {
+        name: name.to_owned(),
+        since,
+        before: (before.0, before.1),
+        recent: (now.0, now.1),
+        tendency: tendency(before, now),
+    })
+}
+
+/// Rows, those without a token, and how many independent rows they are worth.
+type Seen = (u64, u64, f64);
+
+/// By intervals: what two counts of a few rows differ by may be chance.
+fn tendency(before: Seen, now: Seen) -> Tendency {
+    let interval = |(rows, bare, effective): Seen| wilson(number(bare) / number(rows.max(1)), effective);
+    if interval(now)[1] < interval(before)[0] {
         Tendency::Falls
     } else if interval(now)[0] > interval(before)[1] {
         Tendency::Rises
     } else {
         Tendency::Level
+    }
+}
+
+/// Holds the counts of a column against the first and the last record of the same column in the same database.
+pub(crate) fn since(counts: &Counts, records: &[Record], database: &str, column: &str) -> Vec<Change> {
+    let mut own = records.iter().filter(|record| record.database == database && record.column == column);
+    let first = own.next();
+    let seen = |rows: u64, nulls: u64, empty: u64, effective: Option<f64>| -> Seen {
+        (rows, nulls.saturating_add(empty), effective.unwrap_or(number(rows)))
     };
-    let since = recent.first().and_then(|part| part.value.clone()).unwrap_or_default();
-    Some(MonthTrend { name: name.to_owned(), since, before: (before.0, before.1), recent: (now.0, now.1), tendency })
+    let mut changes = Vec::new();
+    for record in first.into_iter().chain(own.next_back()) {
+        let mut add = |cohort: Option<(String, Option<String>)>, before: Seen, now: Seen| {
+            if before.0 > 0 && now.0 > 0 {
+                let (since, tendency) = (record.at.clone(), tendency(before, now));
+                changes.push(Change { since, cohort, before: (before.0, before.1), now: (now.0, now.1), tendency });
+            }
+        };
+        let before = seen(record.rows, record.nulls, record.empty, record.effective);
+        add(None, before, seen(counts.rows, counts.nulls, counts.empty, counts.effective));
+        for part in &counts.cohorts {
+            let known = record.cohorts.iter().find(|known| known.name == part.name && known.value == part.value);
+            if let Some(known) = known {
+                let before = seen(known.rows, known.nulls, known.empty, known.effective);
+                let now = seen(part.rows, part.nulls, part.empty, part.effective);
+                add(Some((part.name.clone(), part.value.clone())), before, now);
+            }
+        }
+    }
+    changes
 }
 
 #[cfg(test)]

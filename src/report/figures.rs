@@ -1,6 +1,6 @@
 //! What is known beyond rows and NULLs, in sentences.
 
-use crate::probe::{Counts, Method, Tendency};
+use crate::probe::{Change, Counts, Method, Tendency};
 use crate::report::lines::{clean, count};
 
 /// How the figures were found, where not every row was looked at: `a sample of about 5,000,000 rows; NULL in 32.9 % to 34.1 %`.
@@ -56,6 +56,7 @@ pub(crate) fn rest(counts: &Counts) -> Vec<String> {
             share(trend.recent)
         ));
     }
+    out.extend(changes(counts));
     if let Some(declared) = &counts.declared {
         let mentions: Vec<String> =
             declared.mentions.iter().map(|(kind, name)| format!("{kind} {}", clean(name))).collect();
@@ -72,7 +73,78 @@ pub(crate) fn rest(counts: &Counts) -> Vec<String> {
     out
 }
 
+/// What moved since earlier counts: `since 2026-11-01: without a token 33 % then (40 of 120 rows), 14 % now (20 of 140 rows): fewer`.
+pub(crate) fn changes(counts: &Counts) -> Vec<String> {
+    let tells = |change: &&Change| change.cohort.is_none() || change.tendency != Tendency::Level;
+    counts.changes.iter().filter(tells).map(changed).collect()
+}
+
+fn changed(change: &Change) -> String {
+    let day = change.since.split('T').next().unwrap_or_default();
+    let part = change.cohort.as_ref().map_or_else(String::new, |(name, value)| {
+        let value = value.as_deref().map_or_else(|| "NULL".to_owned(), |value| format!("'{}'", clean(value)));
+        format!(", {} = {value}", clean(name))
+    });
+    let share = |(rows, bare): (u64, u64)| (percent(bare, rows), format!("{bare} of {}", count(rows, "row", "rows")));
+    let ((then, of_then), (now, of_now)) = (share(change.before), share(change.now));
+    let word = match change.tendency {
+        Tendency::Falls => "fewer",
+        Tendency::Level => "no clear change",
+        Tendency::Rises => "more",
+    };
+    format!("since {}{part}: without a token {then} then ({of_then}), {now} now ({of_now}): {word}", clean(day))
+}
+
+/// Rounded, but never to 0 % or 100 % what is not.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    let Some(hundredths) = (u128::from(part) * 10_000).checked_div(u128::from(whole)) else { return "-".to_owned() };
+    match (hundredths, part) {
+        (_, 0) => "0 %".to_owned(),
+        (0..100, _) => "<1 %".to_owned(),
+        (9_900.., _) if part < whole => ">99 %".to_owned(),
+        _ => format!("{} %", (hundredths + 50) / 100),
+    }
+}
+
 fn holds(rows: u64) -> String {
     let verb = if rows == 1 { "holds" } else { "hold" };
     format!("{} {verb}", count(rows, "row", "rows"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_rounded_to_none_or_all() {
+        assert_eq!(percent(1, 1_000_000), "<1 %");
+        assert_eq!(percent(999_999, 1_000_000), ">99 %");
+        assert_eq!(percent(40, 120), "33 %");
+        assert_eq!((percent(0, 5), percent(5, 5)), ("0 %".to_owned(), "100 %".to_owned()));
+        assert_eq!(percent(u64::MAX, u64::MAX), "100 %");
+    }
+
+    #[test]
+    fn cohorts_are_told_where_they_moved_and_the_whole_always() {
+        let change = |cohort: Option<&str>, tendency| Change {
+            since: "2026-11-01T12:00:00Z".into(),
+            cohort: cohort.map(|value| ("client".to_owned(), Some(value.to_owned()))),
+            before: (120, 40),
+            now: (140, 20),
+            tendency,
+        };
+        let changes_of = |changes: Vec<Change>| super::changes(&Counts { changes, ..Counts::default() });
+        let told = changes_of(vec![
+            change(None, Tendency::Level),
+            change(Some("web"), Tendency::Falls),
+            change(Some("app"), Tendency::Level),
+        ]);
+        assert_eq!(
+            told,
+            [
+                "since 2026-11-01: without a token 33 % then (40 of 120 rows), 14 % now (20 of 140 rows): no clear change",
+                "since 2026-11-01, client = 'web': without a token 33 % then (40 of 120 rows), 14 % now (20 of 140 rows): fewer",
+            ]
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::contract::{Expected, Prediction, PredictionOutcome, Verdict};
 use crate::probe::{CohortCounts, Counts, Outcome};
-use crate::report::figures;
+use crate::report::figures::{self, percent};
 use crate::report::lines::{clean, count};
 
 /// Cohort values that are listed without a prediction.
@@ -89,29 +89,9 @@ fn unpredicted(part: &CohortCounts) -> String {
     )
 }
 
-/// Rounded, but never to 0 % or 100 % what is not.
-fn percent(part: u64, whole: u64) -> String {
-    let Some(hundredths) = (u128::from(part) * 10_000).checked_div(u128::from(whole)) else { return "-".to_owned() };
-    match (hundredths, part) {
-        (_, 0) => "0 %".to_owned(),
-        (0..100, _) => "<1 %".to_owned(),
-        (9_900.., _) if part < whole => ">99 %".to_owned(),
-        _ => format!("{} %", (hundredths + 50) / 100),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_is_never_rounded_to_none_or_all() {
-        assert_eq!(percent(1, 1_000_000), "<1 %");
-        assert_eq!(percent(999_999, 1_000_000), ">99 %");
-        assert_eq!(percent(40, 120), "33 %");
-        assert_eq!((percent(0, 5), percent(5, 5)), ("0 %".to_owned(), "100 %".to_owned()));
-        assert_eq!(percent(u64::MAX, u64::MAX), "100 %");
-    }
 
     fn part(value: &str, rows: u64, nulls: u64) -> CohortCounts {
         CohortCounts { name: "client".into(), value: Some(value.into()), rows, nulls, ..CohortCounts::default() }

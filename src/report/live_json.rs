@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::contract::{Expected, Prediction, PredictionOutcome, Verdict};
-use crate::probe::{CohortCounts, Counts, Tendency};
+use crate::probe::{Change, CohortCounts, Counts, Tendency};
 
 #[derive(Serialize)]
 pub(crate) struct LiveOut<'a> {
@@ -22,6 +22,7 @@ pub(crate) struct LiveOut<'a> {
     duplicates: Option<DuplicatesOut>,
     orphans: Option<OrphansOut<'a>>,
     trends: Vec<TrendOut<'a>>,
+    changes: Vec<ChangeOut<'a>>,
     declared: Option<DeclaredOut<'a>>,
     statements_seen: Vec<StatementOut<'a>>,
     skipped: &'a [String],
@@ -65,6 +66,17 @@ struct TrendOut<'a> {
     since: &'a str,
     before: RowsOut,
     recent: RowsOut,
+    tendency: &'static str,
+}
+
+#[derive(Serialize)]
+struct ChangeOut<'a> {
+    since: &'a str,
+    /// `None`: all rows.
+    cohort: Option<&'a str>,
+    value: Option<&'a str>,
+    before: RowsOut,
+    now: RowsOut,
     tendency: &'static str,
 }
 
@@ -133,15 +145,12 @@ pub(crate) fn live<'a>(counts: &'a Counts, verdict: Option<&'a Verdict>) -> Live
             .map(|trend| TrendOut {
                 name: &trend.name,
                 since: &trend.since,
-                before: RowsOut { rows: trend.before.0, without_token: trend.before.1 },
-                recent: RowsOut { rows: trend.recent.0, without_token: trend.recent.1 },
-                tendency: match trend.tendency {
-                    Tendency::Falls => "falls",
-                    Tendency::Level => "level",
-                    Tendency::Rises => "rises",
-                },
+                before: rows(trend.before),
+                recent: rows(trend.recent),
+                tendency: tendency(trend.tendency),
             })
             .collect(),
+        changes: counts.changes.iter().map(change).collect(),
         declared: counts.declared.as_ref().map(|declared| DeclaredOut {
             nullable: declared.nullable,
             has_default: declared.has_default,
@@ -156,6 +165,30 @@ pub(crate) fn live<'a>(counts: &'a Counts, verdict: Option<&'a Verdict>) -> Live
         skipped: &counts.skipped,
         incomplete: counts.incomplete.as_deref(),
         predictions: predictions.iter().map(prediction).collect(),
+    }
+}
+
+fn rows((rows, without_token): (u64, u64)) -> RowsOut {
+    RowsOut { rows, without_token }
+}
+
+fn tendency(tendency: Tendency) -> &'static str {
+    match tendency {
+        Tendency::Falls => "falls",
+        Tendency::Level => "level",
+        Tendency::Rises => "rises",
+    }
+}
+
+fn change(change: &Change) -> ChangeOut<'_> {
+    let (cohort, value) = change.cohort.as_ref().map_or((None, None), |(name, value)| (Some(name), value.as_deref()));
+    ChangeOut {
+        since: &change.since,
+        cohort: cohort.map(String::as_str),
+        value,
+        before: rows(change.before),
+        now: rows(change.now),
+        tendency: tendency(change.tendency),
     }
 }
 

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::contract::{Finding, Level};
-use crate::report::{Report, column_name, count};
+use crate::probe::Outcome;
+use crate::report::{Report, column_name, count, figures};
 
 /// Characters, with room for the last line.
 const LONGEST: usize = 60_000;
@@ -24,6 +25,7 @@ pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let columns = if columns.len() > 5 { count(columns.len(), "column", "columns") } else { columns.join(", ") };
     let head = format!("<!-- tokendrift -->\n### tokendrift: {}\n\nAudited: {columns}.\n", report.counts());
     put(&head, out).transpose()?;
+    put(&live(report), out).transpose()?;
     let mut left_out = 0;
     for level in [Level::Error, Level::Warning, Level::Note] {
         for finding in report.open().filter(|finding| finding.level == level) {
@@ -41,6 +43,25 @@ pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\n{places} could not be followed or read; `--format json` lists all.")?;
     }
     Ok(())
+}
+
+/// What moved since earlier counts, where a record of them was given: live numbers go into a comment only then.
+fn live(report: &Report) -> String {
+    let columns = report.columns().filter_map(|view| match view.probe {
+        Some(Outcome::Counted(counts)) => Some((view.tracked, figures::changes(counts))),
+        _ => None,
+    });
+    let items: Vec<String> = columns
+        .flat_map(|(tracked, changes)| {
+            let name = code(&column_name(tracked));
+            changes.into_iter().map(move |change| format!("- {name} {}\n", prose(&change)))
+        })
+        .collect();
+    if items.is_empty() {
+        String::new()
+    } else {
+        format!("\nIn the database, against earlier counts:\n\n{}", items.concat())
+    }
 }
 
 fn fits(number: usize) -> String {

@@ -24,12 +24,14 @@ mod live_json;
 mod markdown;
 mod mask;
 mod probe;
+mod record;
 mod sarif;
 mod stream;
 mod table;
 
 pub use accepted::{baseline, suppressions};
 pub use probe::{ProbeReport, plan, probe_json, probe_text};
+pub use record::record;
 
 use std::io;
 
