@@ -189,6 +189,7 @@ fn run(request: Request) -> Result<Audit, Error> {
     let rules = rules::load(&request.config.rules)?;
     let sources = discover::discover(&request.root, &request.inputs, &request.config.exclude)?;
     clock.lap("discover");
+    let rules = rules.of_tree(|module| sources.is_mentioned(module));
     run_on(request, &rules, sources, clock)
 }
 

@@ -103,7 +103,6 @@ pub struct Graph<'a> {
     is_linking: bool,
     limits: RefCell<Option<Rc<BTreeSet<FileId>>>>,
     hidden: Cell<u32>,
-    specifiers: RefCell<BTreeMap<(FileId, String), Option<FileId>>>,
     /// Steps that the question under way may still take.
     fuel: Cell<u32>,
     taken: Cell<u64>,
@@ -138,7 +137,6 @@ impl<'a> Graph<'a> {
             is_linking: true,
             limits: RefCell::default(),
             hidden: Cell::default(),
-            specifiers: RefCell::default(),
             fuel: Cell::new(FUEL),
             taken: Cell::default(),
             types: Memo::default(),

@@ -9,14 +9,7 @@ const ENDINGS: [&str; 8] = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs"
 impl Graph<'_> {
     /// The file that `specifier`, written in `from`, names; `None` for packages outside the tree.
     pub fn resolve_module(&self, from: FileId, specifier: &str) -> Option<FileId> {
-        let key = (from, specifier.to_owned());
-        let known = self.specifiers.borrow().get(&key).copied();
-        if let Some(known) = known {
-            return known;
-        }
-        let found = self.look_up(from, specifier);
-        self.specifiers.borrow_mut().insert(key, found);
-        found
+        self.units.named(from, specifier, || self.look_up(from, specifier))
     }
 
     fn look_up(&self, from: FileId, specifier: &str) -> Option<FileId> {

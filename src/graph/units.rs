@@ -1,6 +1,7 @@
 //! The lowered files, each at most once, whether it was asked for before a round or in the middle of one.
 
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
@@ -22,12 +23,14 @@ pub struct Units {
     lower: fn(FileId, &SourceFile) -> Unit,
     /// By file.
     slots: Vec<OnceLock<Box<Unit>>>,
+    /// What module specifiers name, by the file that they are written in: paths tell, so it holds for all rounds.
+    specifiers: Mutex<BTreeMap<FileId, HashMap<String, Option<FileId>>>>,
 }
 
 impl Units {
     /// No unit yet of any file of `sources`.
     pub fn new(sources: &SourceSet, lower: fn(FileId, &SourceFile) -> Unit) -> Self {
-        Self { lower, slots: sources.iter().map(|_| OnceLock::new()).collect() }
+        Self { lower, slots: sources.iter().map(|_| OnceLock::new()).collect(), specifiers: Mutex::default() }
     }
 
     /// `None`: not lowered.
@@ -47,6 +50,22 @@ impl Units {
         missing.par_iter().for_each(|file| {
             self.lowered(sources, *file);
         });
+    }
+
+    /// What `specifier`, written in `from`, names, looked up now where it was not yet.
+    pub(super) fn named(
+        &self,
+        from: FileId,
+        specifier: &str,
+        look_up: impl FnOnce() -> Option<FileId>,
+    ) -> Option<FileId> {
+        let known = || self.specifiers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(named) = known().get(&from).and_then(|of| of.get(specifier)) {
+            return *named;
+        }
+        let named = look_up();
+        known().entry(from).or_default().insert(specifier.to_owned(), named);
+        named
     }
 
     /// What is lowered so far, by file.

@@ -23,6 +23,7 @@
 mod declare;
 mod guard;
 mod index;
+mod live;
 mod load;
 mod pack;
 mod path;

@@ -7,8 +7,12 @@
 //!
 //! Example: in a set of `a.ts` and `b.ts`, `b.ts` is `FileId(1)`; a span `0..3` of it is line 1, column 1.
 
+mod names;
+
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
+
+use crate::source::names::NameIndex;
 
 /// A file of the audited tree: its rank among the sorted relative paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -219,72 +223,11 @@ impl SourceSet {
     pub fn mentions(&self, names: &[&str]) -> Vec<Vec<FileId>> {
         self.index.look_up(&self.files, names)
     }
-}
 
-/// Identifier -> files that mention it.
-///
-/// Filled on demand: names are asked for in rounds, a round is one multi-pattern pass over all texts (gigabytes a second,
-/// so cheaper than tokenising every file up front), and answers are kept.
-#[derive(Debug, Default)]
-pub struct NameIndex {
-    known: Mutex<BTreeMap<String, Vec<FileId>>>,
-}
-
-impl NameIndex {
-    fn look_up(&self, files: &[SourceFile], names: &[&str]) -> Vec<Vec<FileId>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut missing: Vec<&str> =
-            names.iter().copied().filter(|n| !n.is_empty() && !known.contains_key(*n)).collect();
-        missing.sort_unstable();
-        missing.dedup();
-        if !missing.is_empty() {
-            let found = scan(files, &missing);
-            for (name, at) in missing.iter().zip(found) {
-                known.insert((*name).to_owned(), at);
-            }
-        }
-        names.iter().map(|name| known.get(*name).cloned().unwrap_or_default()).collect()
+    /// Whether any file mentions `name`.
+    pub fn is_mentioned(&self, name: &str) -> bool {
+        self.mentions(&[name]).iter().any(|files| !files.is_empty())
     }
-}
-
-fn scan(files: &[SourceFile], names: &[&str]) -> Vec<Vec<FileId>> {
-    use rayon::prelude::*;
-    let Ok(machine) = aho_corasick::AhoCorasick::builder().match_kind(aho_corasick::MatchKind::Standard).build(names)
-    else {
-        // Only absurdly many names can make the automaton fail; then every file counts as mentioning every name.
-        let all: Vec<FileId> = (0..files.len()).filter_map(|at| u32::try_from(at).ok()).map(FileId).collect();
-        return vec![all; names.len()];
-    };
-    let per_file: Vec<Vec<usize>> = files
-        .par_iter()
-        .map(|file| {
-            let text = file.text.as_bytes();
-            let mut seen = vec![false; names.len()];
-            for hit in machine.find_overlapping_iter(text) {
-                let which = hit.pattern().as_usize();
-                if !seen[which] && is_whole_word(text, hit.start(), hit.end()) {
-                    seen[which] = true;
-                }
-            }
-            (0..names.len()).filter(|which| seen[*which]).collect()
-        })
-        .collect();
-    let mut found = vec![Vec::new(); names.len()];
-    for (at, which) in per_file.into_iter().enumerate() {
-        for name in which {
-            found[name].push(FileId(u32::try_from(at).unwrap_or(u32::MAX)));
-        }
-    }
-    found
-}
-
-fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80;
-    let first_is_word = text.get(start).copied().is_some_and(is_word);
-    let last_is_word = end > 0 && text.get(end - 1).copied().is_some_and(is_word);
-    let before = start.checked_sub(1).and_then(|at| text.get(at)).copied().is_some_and(is_word);
-    let after = text.get(end).copied().is_some_and(is_word);
-    !(first_is_word && before || last_is_word && after)
 }
 
 #[cfg(test)]
