@@ -231,10 +231,13 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     let guards = loop {
         let linked = units.count();
         let graph = Graph::new(&sources, rules, &units);
-        let guards = guards::find(&graph, &schema, &traces);
-        units.lower(&sources, demand::callers(&graph, &guards.reached));
+        let survey = guards::survey(&graph);
+        units.lower(&sources, demand::callers(&graph, &survey.reached));
         if units.count() == linked {
-            break guards;
+            let guards = survey.finish(&schema, &traces);
+            if units.count() == linked {
+                break guards;
+            }
         }
     };
     for decision in guards.decisions.iter().filter(|decision| decision.place == Place::Guard) {

@@ -49,8 +49,6 @@ pub struct Guards {
     pub risks: Vec<Risk>,
     /// Tokens that are kept in ways that give them away.
     pub hits: Vec<Hit>,
-    /// Functions whose callers must be known for this to be complete.
-    pub reached: BTreeSet<FunctionRef>,
 }
 
 /// A place where requests with a verified token get in.
@@ -137,19 +135,43 @@ pub struct StatusGap {
     pub declared: Span,
 }
 
-/// Finds all of it.
-pub fn find(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
-    let mut found = Guards::default();
+/// The guards, before it is known what each does.
+#[derive(Debug)]
+pub struct Survey<'g, 'a> {
+    graph: &'g Graph<'a>,
+    shapes: Shapes<'g>,
+    roots: BTreeMap<FunctionRef, Root>,
+    /// Functions whose callers must be known for this to be complete.
+    pub reached: BTreeSet<FunctionRef>,
+}
+
+/// Finds what lets in, from the verifications upward.
+pub fn survey<'g, 'a>(graph: &'g Graph<'a>) -> Survey<'g, 'a> {
     let shapes = Shapes::find(graph);
-    let lives = Lives::find(graph);
     let mut roots: BTreeMap<FunctionRef, Root> = shapes.handed(graph);
-    let verifying = claims::verifying(graph);
-    for (function, sites) in &verifying {
-        for (guard, shape) in above(graph, &shapes, *function, &mut found.reached) {
+    let mut reached = BTreeSet::new();
+    for (function, sites) in &claims::verifying(graph) {
+        for (guard, shape) in above(graph, &shapes, *function, &mut reached) {
             let root = roots.entry(guard).or_insert_with(|| Root::of(&shape));
             root.verifications.extend(sites.iter().copied());
         }
     }
+    reached.extend(roots.keys().copied().filter(|function| graph.scope(*function) == Scope::Production));
+    Survey { graph, shapes, roots, reached }
+}
+
+impl Survey<'_, '_> {
+    /// Tells what each does.
+    pub fn finish(self, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
+        find(&self, schema, traces)
+    }
+}
+
+fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
+    let Survey { graph, shapes, roots, .. } = survey;
+    let graph = *graph;
+    let mut found = Guards::default();
+    let lives = Lives::find(graph);
     let mut walked: BTreeSet<FunctionRef> = BTreeSet::new();
     let configured = configs::find(graph);
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
@@ -161,18 +183,15 @@ pub fn find(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         if graph.scope(*function) != Scope::Production {
             continue;
         }
-        found.reached.insert(*function);
         let mut walk = Walk::new(graph, schema);
         walk.run(*function, root);
         let routes = routes(graph, *function, root.shape.as_ref());
         walked.extend(walk.functions.iter().copied());
         if walk.proofs.is_empty() && routes.known {
             // A guard in front of a few handlers that ask themselves: the refresh strategy and its one endpoint.
-            let each: Vec<Option<Proof>> =
+            let each: Option<Vec<Proof>> =
                 routes.handlers.iter().map(|handler| handled(graph, schema, *handler)).collect();
-            if !each.is_empty() && each.iter().all(Option::is_some) {
-                walk.proofs.extend(each.into_iter().flatten());
-            }
+            walk.proofs.extend(each.unwrap_or_default());
         }
         let verification = walk.verified.or_else(|| root.verifications.first().map(|site| site.span));
         let keys = root.key.iter().chain(&walk.keys);
@@ -195,7 +214,7 @@ pub fn find(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         };
         found.guards.push(guard);
     }
-    let asked = status::asked(graph, &shapes, &walked);
+    let asked = status::asked(graph, shapes, &walked);
     for guard in &mut found.guards {
         guard.proofs.sort();
         guard.proofs.dedup();
@@ -336,10 +355,8 @@ fn routes(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> Routes {
 
 /// Whether a handler asks about who is handed to it.
 fn handled(graph: &Graph, schema: &Schema, handler: FunctionRef) -> Option<Proof> {
-    let mut walk = Walk::new(graph, schema);
     let mut root = Root::default();
     let params = graph.function(handler)?.params.len();
     root.claims = (0..params).filter_map(|at| Some((u32::try_from(at).ok()?, Vec::new()))).collect();
-    walk.run(handler, &root);
-    walk.proofs.into_iter().next()
+    Walk::new(graph, schema).first_proof(handler, &root)
 }

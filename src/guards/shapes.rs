@@ -25,6 +25,7 @@ pub(super) struct Shape {
     first: Vec<ArgPath>,
 }
 
+#[derive(Debug)]
 pub(super) struct Shapes<'g> {
     known: BTreeMap<FunctionRef, Shape>,
     next: Vec<&'g Row>,

@@ -51,6 +51,8 @@ pub(super) struct Walk<'g, 'a> {
     pub cut: bool,
     /// Whether claims are still being collected.
     collecting: bool,
+    /// So many proofs are enough.
+    most_proofs: usize,
     visits: u32,
 }
 
@@ -106,8 +108,16 @@ impl<'g, 'a> Walk<'g, 'a> {
             foreign: false,
             cut: false,
             collecting: true,
+            most_proofs: usize::MAX,
             visits: 0,
         }
+    }
+
+    /// Stops at the first proof: what else is asked, and what cannot be followed, is then not told.
+    pub(super) fn first_proof(mut self, function: FunctionRef, root: &Root) -> Option<Proof> {
+        self.most_proofs = 1;
+        self.run(function, root);
+        self.proofs.into_iter().next()
     }
 
     /// Walks from `function`: once to find what carries claims, once to see what is asked with them.
@@ -137,6 +147,9 @@ impl<'g, 'a> Walk<'g, 'a> {
         let Some(summary) = self.graph.summary(function) else { return };
         self.functions.insert(function);
         for event in &summary.calls {
+            if self.proofs.len() >= self.most_proofs {
+                return;
+            }
             self.graph.refuel();
             let written = Value::new(ValueKind::Call(Arc::clone(&event.call)), event.span());
             let substituted = match entered.bindings {
