@@ -101,6 +101,7 @@ fn request() -> Request {
         databases: Vec::new(),
         probe: Options::default(),
         baseline: None,
+        suppressions: true,
         today: tokendrift::contract::Day::default(),
     }
 }

@@ -59,6 +59,8 @@ pub struct Request {
     pub probe: Options,
     /// Findings to mark as known.
     pub baseline: Option<Baseline>,
+    /// Whether comments in the code put findings aside.
+    pub suppressions: bool,
     /// For suppressions that expire.
     pub today: Day,
 }
@@ -195,7 +197,7 @@ fn run(request: Request) -> Result<Audit, Error> {
 
 /// Every stage behind reading.
 fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock) -> Result<Audit, Error> {
-    let Request { root, config, databases, probe: options, baseline, today, .. } = request;
+    let Request { root, config, databases, probe: options, baseline, suppressions, today, .. } = request;
     let tracked: Vec<String> = config.columns.iter().flat_map(|column| schema::names("", &column.column)).collect();
     let minified = discover::minified_mentions(&root, &sources, &tracked);
     let units = Units::new(&sources, lowered);
@@ -261,6 +263,9 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         probes: &probes,
         today,
     });
+    if !suppressions {
+        judgement.disregard_suppressions();
+    }
     if let Some(baseline) = &baseline {
         judgement.hold_against(baseline);
     }

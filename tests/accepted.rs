@@ -160,6 +160,25 @@ fn a_suppression_with_a_reason_counts_no_finding_and_is_listed() {
 }
 
 #[test]
+fn an_auditor_sees_what_comments_put_aside() {
+    let folder = project("// tokendrift-ignore-next-line contract-broken,discarded-token -- web goes until=2999-01-01");
+    let folder = folder.path();
+    assert!(standings(&audit(folder, &[]).1).contains(&("discarded-token", "suppressed")));
+    let (code, report) = audit(folder, &["--no-ignores"]);
+    assert_eq!(code, 1);
+    assert!(standings(&report).iter().all(|(_, standing)| *standing == "open"), "{report}");
+    assert!(standings(&report).iter().all(|(check, _)| *check != "suppression"), "the comment is no worse for it");
+    // A baseline is no comment, and what it has stays accepted.
+    let path = folder.join("tokendrift-baseline.json");
+    let path = path.to_str().expect("UTF-8");
+    assert_eq!(run(folder, &["baseline", "write"]).code, 0);
+    let (code, report) = audit(folder, &["--no-ignores", "--baseline", path]);
+    assert_eq!(code, 1, "{report}");
+    assert!(standings(&report).contains(&("discarded-token", "open")), "baselines take in no suppressed finding");
+    assert!(standings(&report).contains(&("contract-unpinned", "baselined")), "{report}");
+}
+
+#[test]
 fn a_suppression_that_is_no_good_is_a_finding_of_its_own() {
     for (comment, word) in [
         ("// tokendrift-ignore-next-line contract-broken", "no reason"),

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::command::{Run, audit_json, nest_auth, repository, tokendrift, write_files};
+use crate::command::{Run, audit_json, files_below, nest_auth, repository, tokendrift, write_files};
 
 /// A project whose one login stores the fresh token.
 const CLEAN: &[(&str, &str)] = &[
@@ -129,6 +129,44 @@ fn reruns_give_the_same_bytes_with_any_number_of_jobs() {
                 assert_eq!(with(jobs), first, "{format} with {jobs} jobs");
             }
         }
+    }
+}
+
+/// What the file system lists first is what was written first, or anything else; what the command line names first is read first.
+#[test]
+fn files_in_another_order_give_the_same_bytes() {
+    let root = "fixtures/nest-auth/drifted/";
+    let mut files: Vec<(String, String)> =
+        ["ts", "toml"].iter().flat_map(|extension| files_below(root, extension)).collect();
+    let mut other: Vec<(&str, &str)> = CLEAN[1..].to_vec();
+    let write = |files: &[(String, String)], other: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let below: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (&path[root.len()..], text.as_str()))
+            .chain(other.iter().copied())
+            .collect();
+        write_files(folder.path(), &below);
+        folder
+    };
+    let first = write(&files, &other);
+    files.reverse();
+    other.reverse();
+    let second = write(&files, &other);
+    for format in FORMATS {
+        let parts = |root: &Path, names: [&str; 3]| {
+            let paths = names.map(|name| root.join("src").join(name));
+            let fixed = ["audit", "--quiet", "--format", format].map(OsStr::new);
+            tokendrift(fixed.into_iter().chain(paths.iter().map(|path| path.as_os_str()))).stdout
+        };
+        let whole = audit_as(format, first.path(), &[]).stdout;
+        assert!(whole.contains("discarded-token"), "{format}: {whole}");
+        assert_eq!(whole, audit_as(format, second.path(), &["--jobs", "1"]).stdout, "{format}");
+        assert_eq!(
+            parts(first.path(), ["auth", "users", "login.ts"]),
+            parts(second.path(), ["login.ts", "users", "auth"]),
+            "{format}"
+        );
     }
 }
 

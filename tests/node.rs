@@ -48,6 +48,28 @@ fn install() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// A program that the package `@microsoft/NAME` has for this system; `None`, said on stderr, where it has none that starts.
+pub(crate) fn native(project: &Path, name: &str, program: &str) -> Option<PathBuf> {
+    let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
+    let path = project.join(format!("node_modules/@microsoft/{name}-{system}")).join(program);
+    // What its install script would do.
+    #[cfg(unix)]
+    if let Ok(found) = std::fs::metadata(&path) {
+        let mut rights = found.permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o755);
+        std::fs::set_permissions(&path, rights).expect("the rights can be set");
+    }
+    let starts = Command::new(&path)
+        .arg("--version")
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+        .output()
+        .is_ok_and(|output| !output.stdout.is_empty() || !output.stderr.is_empty());
+    if !starts {
+        skipped(&format!("{} does not start", path.display()));
+    }
+    starts.then_some(path)
+}
+
 /// A folder of its own below the project, where its packages are found.
 pub(crate) fn workspace(project: &Path) -> tempfile::TempDir {
     tempfile::Builder::new().prefix("work-").tempdir_in(project).expect("a folder below the project")

@@ -117,6 +117,10 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "REF")]
     pub(crate) baseline_ref: Option<String>,
 
+    /// Let no comment put a finding aside, as an auditor wants it.
+    #[arg(long)]
+    pub(crate) no_ignores: bool,
+
     /// The least level of a finding that makes the exit code 1 (environment `TOKENDRIFT_FAIL_ON`) [default: warning]
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) fail_on: Option<FailOn>,

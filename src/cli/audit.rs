@@ -33,6 +33,7 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let max_unknown = setting(args.max_unknown, "TOKENDRIFT_MAX_UNKNOWN", number, config.max_unknown)?;
     request.probe.records = earlier(args.record.as_deref())?;
     let progress = streams.progress("auditing", quiet);
+    request.suppressions = !args.no_ignores;
     request.baseline = baseline(args, &request)?;
     let asked = started.elapsed();
     let asking = (!request.databases.is_empty()).then(Asking::start);

@@ -87,6 +87,7 @@ fn audited(
         databases,
         probe: Options::default(),
         baseline: None,
+        suppressions: true,
         today: today(),
     };
     let _progress = streams.progress("auditing", args.quiet);

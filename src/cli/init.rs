@@ -29,6 +29,7 @@ pub(crate) fn run(args: &InitArgs, streams: &Streams) -> Result<Ran, String> {
         databases: Vec::new(),
         probe: Options::default(),
         baseline: None,
+        suppressions: true,
         today: today(),
     };
     let proposed = {

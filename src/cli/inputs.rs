@@ -41,6 +41,7 @@ pub(crate) fn request(args: &InputArgs) -> Result<Request, String> {
         databases: Vec::new(),
         probe: Options::default(),
         baseline: None,
+        suppressions: true,
         today: today(),
     };
     if args.verbose {

@@ -45,6 +45,7 @@ pub(crate) fn baseline(reference: &str, today: &Request) -> Result<Baseline, Str
         databases: Vec::new(),
         probe: today.probe.clone(),
         baseline: None,
+        suppressions: today.suppressions,
         today: today.today,
     };
     let mut config = today.config.clone();

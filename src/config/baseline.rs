@@ -1,6 +1,7 @@
 //! A baseline file -> the identities that somebody accepted.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -34,13 +35,22 @@ struct Entry {
     file: String,
 }
 
+/// A finding takes a few hundred bytes: room for some hundred thousand of them.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
 impl Baseline {
     /// Reads the file at `path`.
     ///
     /// # Errors
     /// Where it is not there, or no baseline: then nothing must pass as accepted.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let bytes = std::fs::read(path).map_err(|error| {
+        let read = || {
+            let mut bytes = Vec::new();
+            // What is longer (a device that never ends) is no baseline, and its cut end does not parse.
+            std::fs::File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|error: std::io::Error| {
             let why = match error.kind() {
                 std::io::ErrorKind::NotFound => {
                     "there is no such file; make it with `tokendrift baseline write`".to_owned()

@@ -7,6 +7,7 @@ use crate::contract::helper::{Helper, Token};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{list, signature};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
+use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
     id: "discarded-token",
@@ -59,7 +60,9 @@ fn discards(case: &Case<'_>, write: Write<'_>) -> bool {
     // Saving a whole entity puts every column back, which is harmless where the entry point stores the token besides.
     let stores_besides =
         || case.practices.iter().any(|other| *other.entry == path.entry && other.stance == Stance::Stores);
-    takes_stored && (write.names_column() || !stores_besides())
+    // Nor does it tell what the token is for, where no path stores a fresh one.
+    let is_stored_fresh = || case.writes.iter().any(|other| other.path.meaning.origins().contains(&Origin::Fresh));
+    takes_stored && (write.names_column() || is_stored_fresh() && !stores_besides())
 }
 
 /// The mint, the calls into the helper, the helper, the row it reads.
@@ -172,8 +175,11 @@ mod tests {
     fn saving_the_whole_entity_beside_a_write_of_the_token_discards_nothing() {
         let both = bench().update(10, vec![path("a", "fresh")]).update(20, vec![path("a", "preserved")]);
         assert_eq!(both.of_whole_entity().lines(DISCARDED), NOWHERE);
+        let other = bench().update(10, vec![path("b", "fresh")]).update(20, vec![path("a", "preserved")]);
+        assert_eq!(other.of_whole_entity().lines(DISCARDED), [20]);
+        // Nothing tells that what is minted is a token of this column.
         let only = bench().update(20, vec![path("a", "preserved")]).of_whole_entity();
-        assert_eq!(only.lines(DISCARDED), [20]);
+        assert_eq!(only.lines(DISCARDED), NOWHERE);
     }
 
     #[test]

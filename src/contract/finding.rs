@@ -1,5 +1,7 @@
 //! What a check reports.
 
+use std::collections::BTreeSet;
+
 use crate::contract::Level;
 use crate::contract::practice::Write;
 use crate::contract::wording::entry_point;
@@ -64,6 +66,12 @@ pub struct Finding {
 impl Finding {
     pub fn is_open(&self) -> bool {
         self.standing == Standing::Open
+    }
+
+    /// Takes out related places that are named before: branches of one value lead to the same place.
+    pub(crate) fn name_each_place_once(&mut self) {
+        let mut seen = BTreeSet::new();
+        self.related.retain(|related| seen.insert(related.clone()));
     }
 
     /// Shows how the code gets to this write.

@@ -169,6 +169,7 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
     }
     judgement.suppressions = suppression::apply(facts, &mut judgement.findings);
     let place = |finding: &Finding| (finding.at.clone(), finding.column.clone());
+    judgement.findings.iter_mut().for_each(Finding::name_each_place_once);
     judgement.findings.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
     judgement.findings.dedup();
     tell_apart(&mut judgement.findings);
@@ -176,6 +177,15 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
 }
 
 impl Judgement {
+    /// Lets every finding count that a comment put aside. What is wrong with a comment stays a finding.
+    pub fn disregard_suppressions(&mut self) {
+        for finding in &mut self.findings {
+            if matches!(finding.standing, Standing::Suppressed { .. }) {
+                finding.standing = Standing::Open;
+            }
+        }
+    }
+
     /// Marks what the baseline has.
     pub fn hold_against(&mut self, baseline: &Baseline) {
         for finding in self.findings.iter_mut().filter(|finding| finding.is_open()) {

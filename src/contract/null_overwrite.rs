@@ -51,9 +51,10 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 fn overwrites(case: &Case<'_>, write: Write<'_>) -> bool {
     let origins = write.path.meaning.origins();
     let updates = matches!(write.site.operation, Operation::Update | Operation::UpsertUpdate | Operation::Save);
-    let issues = write.path.issues || origins.contains(&Origin::Fresh);
-    // The other half of an insert of a row that was made elsewhere: it runs when that very row is there already.
-    let of_new_row = write.site.operation == Operation::UpsertUpdate && !contains(write.site.span, write.site.value);
+    let issues = write.issues() || origins.contains(&Origin::Fresh);
+    // The other half of an insert of a row that was made elsewhere, or of a whole row: it runs when that very row is there already.
+    let of_new_row = write.site.operation == Operation::UpsertUpdate
+        && (!contains(write.site.span, write.site.value) || !write.names_column());
     if !updates || !issues || of_new_row || !can_be_null(write) {
         return false;
     }

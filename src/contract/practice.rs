@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::contract::helper::contains;
 use crate::provenance::{ColumnTrace, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, WriteSite};
+use crate::rules::Operation;
 use crate::source::{FileId, Scope, SourceSet, Span};
 
 /// What a path, or all paths of an entry point, do to the column. Of several paths the later variant speaks for the entry point:
@@ -96,6 +98,15 @@ impl Write<'_> {
         self.site.value != self.site.span && !self.path.writes_row_back()
     }
 
+    /// Whether the whole row is saved as it was made elsewhere, the column with the rest of it: what it holds there says nothing of
+    /// what the path is for.
+    fn saves_row(self) -> bool {
+        let upserts = matches!(self.site.operation, Operation::UpsertCreate | Operation::UpsertUpdate);
+        let origins = self.path.meaning.origins();
+        let says = [Origin::Fresh, Origin::Omitted, Origin::Generated];
+        upserts && !contains(self.site.span, self.site.value) && !says.iter().any(|origin| origins.contains(origin))
+    }
+
     /// Whether this path issues the token. One that saves the whole row does so only where it makes the token itself: what a helper
     /// makes further down may be for anything.
     pub(crate) fn issues(self) -> bool {
@@ -103,7 +114,8 @@ impl Write<'_> {
             let calls = self.path.steps.iter().map(|step| step.span.file);
             calls.chain([self.path.entry.span.file]).any(|file| file == mint.span.file)
         };
-        self.path.issues && (!self.path.writes_row_back() || self.path.mints.iter().any(on_path))
+        let saves_row = self.saves_row() || self.path.writes_row_back();
+        self.path.issues && (!saves_row || self.path.mints.iter().any(on_path))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::contract::helper::contains;
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{list, signature};
 use crate::contract::{Anchor, Finding, Level, Precision};
+use crate::provenance::Hop;
 use crate::rules::Operation;
 
 pub(crate) const CHECK: Check = Check {
@@ -44,9 +45,14 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A value that is made inside the statement is known to nobody else: it names the row and cannot go stale.
+/// A value that is made inside the statement is known to nobody else: it names the row and cannot go stale. Other mints of the path
+/// are of other tokens.
 fn is_born_with_row(write: Write<'_>) -> bool {
-    !write.path.mints.is_empty() && write.path.mints.iter().all(|mint| contains(write.site.span, mint.span))
+    let mints = &write.path.mints;
+    let is_written = |mint: &&Hop| write.path.trail.iter().any(|hop| hop.span == mint.span);
+    let written: Vec<&Hop> = mints.iter().filter(is_written).collect();
+    let told = if written.is_empty() { mints.iter().collect() } else { written };
+    !told.is_empty() && told.iter().all(|mint| contains(write.site.span, mint.span))
 }
 
 #[cfg(test)]
@@ -83,6 +89,12 @@ mod tests {
     fn a_value_that_is_made_in_the_statement_itself_names_the_row() {
         let mut born = path("create", "fresh");
         born.mints[0].span = crate::contract::bench::line(0, 10);
+        assert_eq!(bench().insert(10, vec![born.clone()]).lines(STALE), NOWHERE);
+        // A mint of something else on the same path says nothing of it.
+        let mut other = born.mints[0].clone();
+        other.span = crate::contract::bench::line(0, 40);
+        born.trail.push(born.mints[0].clone());
+        born.mints.push(other);
         assert_eq!(bench().insert(10, vec![born]).lines(STALE), NOWHERE);
     }
 

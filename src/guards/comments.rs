@@ -37,7 +37,7 @@ pub fn comments(sources: &SourceSet, rules: &Rules, schema: &Schema) -> Vec<Comm
                 continue;
             }
             for block in blocks(source) {
-                let about = names.iter().any(|name| is_word_in(&block.text, name))
+                let about = names.iter().any(|name| is_named(&block.text, name))
                     || declared.iter().any(|span| span.file == file && block.precedes(source.line(span.start)));
                 let Some((claim, line)) = about.then(|| block.claim(&claims)).flatten() else { continue };
                 let span = line_span(source, file, line);
@@ -117,6 +117,18 @@ impl Block {
 fn tokens(text: &str) -> Vec<String> {
     let split = text.split(|c: char| !c.is_alphanumeric() && c != '\'');
     split.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+/// Whether a comment names the column. A name that is a word of the language (`token`) is one only as code: `users.token`, or between
+/// backquotes.
+fn is_named(text: &str, name: &str) -> bool {
+    if name.chars().all(char::is_lowercase) {
+        let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        return text.match_indices(name).any(|(at, _)| {
+            text[..at].ends_with(['`', '.']) && !text[..at].ends_with("..") && ends(&text[at + name.len()..])
+        });
+    }
+    is_word_in(text, name)
 }
 
 fn is_word_in(text: &str, name: &str) -> bool {

@@ -221,7 +221,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         guard.status = status::gap(graph, schema, guard, &asked);
     }
     found.guards.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.name.cmp(&b.name)));
-    found.decisions = columns::decisions(graph, traces, &walked);
+    found.decisions = columns::decisions(graph, traces, shapes, &walked);
     found.risks = columns::risks(graph, schema, traces);
     found.hits = web::find(graph, schema, &lives);
     found

@@ -77,7 +77,9 @@ struct Driver {
 #[serde(rename_all = "camelCase")]
 struct Rule {
     id: &'static str,
-    name: String,
+    /// `None` where the id is a name already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     short_description: Text,
     full_description: Text,
     help: Help,
@@ -245,7 +247,7 @@ fn rule(check: &Check) -> Rule {
     }
     Rule {
         id: check.id,
-        name: pascal(check.id),
+        name: check.id.contains('-').then(|| pascal(check.id)),
         short_description: sentence(check.summary),
         full_description: sentence(check.summary),
         help: Help { text: format!("See `tokendrift explain {}`.", check.id), markdown: check.docs },
@@ -460,7 +462,9 @@ mod tests {
         for check in CHECKS {
             let rule = rule(check);
             assert!(
-                rule.name.len() <= 255 && rule.full_description.text.len() <= 1024 && rule.properties.tags.len() <= 10
+                rule.name.as_ref().is_none_or(|name| name.len() <= 255)
+                    && rule.full_description.text.len() <= 1024
+                    && rule.properties.tags.len() <= 10
             );
             let severity = check.security_severity.map(|severity| severity.parse::<f32>().unwrap());
             assert!(severity.is_none_or(|severity| (0.1..=10.0).contains(&severity)), "{}", check.id);
