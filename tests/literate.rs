@@ -17,6 +17,7 @@
 //!   where no expectation fits better, whose call starts here). The column may be left out where the page tracks one. Without `via` it
 //!   is about the whole site; with it, about the path from that entry point (its name or its route).
 //! - `finding <check>`: a finding of that check at this line.
+//! - `guard <verdict>`, `read <kind>`: a guard, a read of the column at this line, and what the report says of it.
 //!
 //! # Pages
 //!
@@ -50,8 +51,22 @@ pub(crate) struct Expectation {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Expected {
-    Write { column: Option<String>, operation: String, semantics: String, form: Option<String>, via: Option<String> },
-    Finding { check: String },
+    Write {
+        column: Option<String>,
+        operation: String,
+        semantics: String,
+        form: Option<String>,
+        via: Option<String>,
+    },
+    Finding {
+        check: String,
+    },
+    /// A guard's verdict, a read's kind: what an element of the report's list says under the key.
+    Listed {
+        list: &'static str,
+        key: &'static str,
+        says: String,
+    },
 }
 
 /// What must not be there without an expectation.
@@ -91,6 +106,10 @@ fn expected(item: &str) -> Option<Expected> {
     let mut words: Vec<&str> = item.split_whitespace().collect();
     if let ["finding", check] = words[..] {
         return via.is_none().then(|| Expected::Finding { check: check.to_owned() });
+    }
+    if let [word @ ("guard" | "read"), says] = words[..] {
+        let (list, key) = if word == "guard" { ("guards", "verdict") } else { ("read_sites", "kind") };
+        return via.is_none().then(|| Expected::Listed { list, key, says: says.to_owned() });
     }
     let form = match words[..] {
         [.., "as", form] => Some(form.to_owned()),
@@ -169,6 +188,14 @@ pub(crate) fn differences(expectations: &[Expectation], report: &Value, closed: 
                 match at {
                     Some(at) => drop(findings.remove(at)),
                     None => wrong.push(format!("{shown}: no finding {check}")),
+                }
+            }
+            Expected::Listed { list, key, says } => {
+                let here = std::iter::once(report).chain(items(report, "columns")).flat_map(|at| items(at, list));
+                let here = here.filter(|it| it["file"] == expectation.file.as_str() && it["line"] == expectation.line);
+                let found: Vec<&str> = here.map(|it| text(&it[*key])).collect();
+                if !found.contains(&says.as_str()) {
+                    wrong.push(format!("{shown}: no {says} of {list} here, but {found:?}"));
                 }
             }
             Expected::Write { column, operation, semantics, form, via } => {

@@ -4,9 +4,9 @@ use crate::contract::case::Case;
 use crate::contract::{
     Anchor, Facts, Finding, Level, Related, Standing, contract_broken, contract_undeclared, contract_unpinned,
     decision_missing, denylist_by_hash, discarded_token, form_drift, insecure_cookie, live_contradiction,
-    live_incomplete, misleading_comment, missing_write, null_overwrite, orphaned_tokens, path_drift, reader_at_risk,
-    schema_contract, stale_relogin, stateful_guard, suppression, token_in_storage, unbounded_token, unchecked_status,
-    unchecked_user, unknown_value, unread_column, unwritten_column,
+    live_incomplete, misleading_comment, missing_write, non_atomic_rotation, null_overwrite, orphaned_tokens,
+    path_drift, reader_at_risk, schema_contract, stale_relogin, stateful_guard, suppression, token_in_storage,
+    unbounded_token, unchecked_status, unchecked_user, unknown_value, unread_column, unwritten_column,
 };
 
 /// A rule that findings are reported under.
@@ -70,6 +70,7 @@ pub static CHECKS: &[Check] = &[
     live_incomplete::CHECK,
     misleading_comment::CHECK,
     missing_write::CHECK,
+    non_atomic_rotation::CHECK,
     null_overwrite::CHECK,
     orphaned_tokens::CHECK,
     path_drift::CHECK,

@@ -37,6 +37,7 @@ mod live_contradiction;
 mod live_incomplete;
 mod misleading_comment;
 mod missing_write;
+mod non_atomic_rotation;
 mod null_overwrite;
 mod orphaned_tokens;
 mod path_drift;

@@ -95,15 +95,18 @@ fn configured(graph: &Graph, row: &Row, value: &Shared, seen: &mut BTreeSet<Span
             roots.push((function, Root { what: row.what.clone(), claims, first, ..Root::default() }));
         }
     }
-    let strategy = text("session.strategy");
-    let stored = match strategy.as_deref() {
-        Some("database") => Some(at("session.strategy").span),
-        Some(_) => None,
-        None => is_there("adapter").then(|| at("adapter").span),
+    let strategy = row.strategy.as_deref().and_then(|path| Some((path, text(path)?)));
+    let is_cached =
+        row.cached.as_deref().is_some_and(|path| matches!(graph.resolved(&at(path)).kind, ValueKind::Bool(true)));
+    let kept = row.stored.iter().find(|path| is_there(path));
+    let stored = match strategy {
+        _ if is_cached => None,
+        Some((path, word)) => (word == "database").then(|| at(path).span),
+        None => kept.map(|path| at(path).span),
     };
     let name = roots.first().map_or_else(|| row.what.clone(), |(function, _)| graph.name(*function));
     let span = roots.first().and_then(|(f, _)| graph.function(*f)).map_or(config.span, |f| f.name_span);
-    let life = ["session.maxAge", "jwt.maxAge"].into_iter().map(at).find(|v| !matches!(v.kind, ValueKind::Undefined));
+    let life = row.lives.iter().map(|path| at(path)).find(|value| !matches!(value.kind, ValueKind::Undefined));
     let exposure = match life {
         Some(life) => exposure_of(graph, &life, 1_000),
         None => row.life.map(|seconds| Exposure { seconds, at: None, exact: true }),
@@ -114,7 +117,7 @@ fn configured(graph: &Graph, row: &Row, value: &Shared, seen: &mut BTreeSet<Span
         what: row.what.clone(),
         roots,
         stored,
-        keeps_users: is_there("adapter") || has_password_login(graph, &at("providers")),
+        keeps_users: kept.is_some() || has_password_login(graph, &at("providers")),
         exposure,
     })
 }

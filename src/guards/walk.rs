@@ -320,7 +320,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             return Some((row.asks, what.to_owned(), None));
         }
         if self.rows.sql.iter().any(|row| row.call.matches(&path))
-            && let Some(table) = self.selected(call)
+            && let Some(table) = self.selected_in_chain(call)
         {
             let model = self.schema.models.iter().position(|model| model.table.eq_ignore_ascii_case(&table));
             return Some((Asks::Row, format!("a row of {table}"), model.map(ModelId)));
@@ -330,6 +330,19 @@ impl<'g, 'a> Walk<'g, 'a> {
         let is_chain = call.receiver().is_some_and(|at| matches!(at.kind, ValueKind::Call(_)));
         let is_told = !row.types.is_empty() || hands || is_chain;
         is_told.then_some((Asks::Row, "a row of a table".to_owned(), None))
+    }
+
+    /// The table of a query's text, which may stand where a chain begins: `query("SELECT ..").bind(id).fetch_one(pool)`.
+    fn selected_in_chain(&self, call: &CallValue) -> Option<String> {
+        let mut at = call;
+        for _ in 0..20 {
+            if let Some(table) = self.selected(at) {
+                return Some(table);
+            }
+            let ValueKind::Call(inner) = &at.receiver()?.kind else { return None };
+            at = inner;
+        }
+        None
     }
 
     fn selected(&self, call: &CallValue) -> Option<String> {
@@ -349,7 +362,7 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     fn is_harmless(&self, call: &CallValue) -> bool {
         // What a library hands in to be called: `next()`, `done(null, payload)`.
-        if matches!(call.callee.kind, ValueKind::Param(..) | ValueKind::Super(_)) {
+        if matches!(call.callee.kind, ValueKind::Param(..) | ValueKind::Super(_)) || calls_on_by_name(&call.callee) {
             return true;
         }
         // A method of the claims themselves: `payload.roles.includes(payload.role)`.
@@ -439,6 +452,12 @@ impl<'g, 'a> Walk<'g, 'a> {
 /// Whether the call itself refuses what it does not find.
 fn throws(call: &CallValue) -> bool {
     call.method().is_some_and(|name| name.ends_with("OrThrow") || name.ends_with("OrFail"))
+}
+
+/// `({ ctx, next }) => next({ ctx: { userId: claims.sub } })`
+fn calls_on_by_name(callee: &Shared) -> bool {
+    let ValueKind::Field(base, name) = &callee.kind else { return false };
+    name == "next" && matches!(base.kind, ValueKind::Param(..))
 }
 
 /// Whether a shape needs its last parameter to be called.

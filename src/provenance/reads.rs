@@ -3,15 +3,16 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Edge, EdgeKind, Graph};
 use crate::ir::{FunctionId, SqlStatement};
 use crate::provenance::meaning::{Evaluator, Known};
 use crate::provenance::path::{ReadKind, ReadSite};
 use crate::rules::ArgBase;
 use crate::schema::{ColumnId, Schema};
 use crate::sites;
-use crate::source::{Scope, Span};
+use crate::source::{Language, Scope, Span};
 use crate::summary::{FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// Read sites in production code, sorted by place.
@@ -22,8 +23,12 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
     let evaluator =
         Evaluator { graph, schema, column, top: None, assumed: RefCell::default(), known: Known::default() };
     let mut found: BTreeMap<Span, ReadSite> = BTreeMap::new();
+    let mut selected: BTreeMap<FunctionRef, Span> = BTreeMap::new();
     for (file, unit) in graph.units() {
-        if graph.sources.get(file).scope != Scope::Production {
+        let source = graph.sources.get(file);
+        // A view that a migration makes is there in production.
+        let views_alone = source.language == Language::Sql && source.scope == Scope::Migration;
+        if source.scope != Scope::Production && !views_alone {
             continue;
         }
         for (at, summary) in unit.summary.functions.iter().enumerate() {
@@ -36,7 +41,10 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                 graph.refuel();
                 let bound = tracked.bindings.iter().any(|(model, property)| {
                     schema.models[model.0].properties[*property].name == *name
-                        && evaluator.row_model(base) == Some(*model)
+                        && evaluator
+                            .row_model(base)
+                            .or_else(|| handed_in(graph, base).iter().find_map(|row| evaluator.row_model(row)))
+                            == Some(*model)
                 });
                 if bound {
                     add(read.span, kind(graph, function));
@@ -71,6 +79,15 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                         }
                     }
                 }
+                for (model, property) in &tracked.bindings {
+                    let property = schema.models[model.0].properties[*property].name.as_str();
+                    let span = event.call.args.iter().find_map(|arg| fetched(&arg.value, property));
+                    if let Some(span) = span
+                        && sites::model_read(graph, schema, &event.call) == Some(*model)
+                    {
+                        selected.entry(function).or_insert(span);
+                    }
+                }
                 if let Some((model, span)) = compared
                     && sites::model_read(graph, schema, &event.call) == Some(model)
                 {
@@ -80,17 +97,71 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
             for (text, _) in &summary.sql {
                 let ValueKind::Sql(text, _) = &text.kind else { continue };
                 for statement in &text.statements {
-                    if let SqlStatement::Select { tables, columns, span } = statement
+                    let SqlStatement::Select { tables, columns, span } = statement else { continue };
+                    let in_view = makes_view(graph.sources.text(*span));
+                    // A view of all columns hands this one out; a query of all may never look at it.
+                    let asks = |name: &String| name.eq_ignore_ascii_case(&tracked.column) || in_view && name == "*";
+                    if (in_view || !views_alone)
                         && tables.iter().any(|table| table.eq_ignore_ascii_case(&tracked.table))
-                        && columns.iter().any(|name| name.eq_ignore_ascii_case(&tracked.column))
+                        && columns.iter().any(asks)
                     {
-                        add(*span, ReadKind::Query);
+                        // What stands in a file of its own is a report or a view: its rows leave for somebody else.
+                        let leaves = source.language == Language::Sql;
+                        add(*span, if leaves { ReadKind::Export } else { ReadKind::Query });
                     }
                 }
             }
         }
     }
+    for (function, span) in selected {
+        // A function that fetches the column and looks at it no further hands it on.
+        let name = graph.name(function);
+        if !found.values().any(|read| read.span.file == function.file && read.function == name) {
+            found.insert(span, ReadSite { span, function: name, kind: ReadKind::Export });
+        }
+    }
     found.into_values().collect()
+}
+
+/// `CREATE OR REPLACE MATERIALIZED VIEW ..`
+fn makes_view(statement: &str) -> bool {
+    let mut words = statement.split_whitespace().map(str::to_ascii_uppercase).take_while(|word| word != "AS");
+    words.next().is_some_and(|word| word == "CREATE") && words.any(|word| word == "VIEW")
+}
+
+/// Where a query's options name the column among those that they fetch: `select: { token: true }`, `select: ['token']`.
+fn fetched(value: &Shared, property: &str) -> Option<Span> {
+    let ValueKind::Object { entries, .. } = &value.kind else { return None };
+    let select = entries.iter().find_map(|entry| match entry {
+        Slot::Named { key, value, .. } if key == "select" || key == "attributes" => Some(value),
+        _ => None,
+    })?;
+    match &select.kind {
+        ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
+            Slot::Named { key, key_span, value }
+                if key == property && !matches!(value.kind, ValueKind::Bool(false)) =>
+            {
+                Some(*key_span)
+            }
+            _ => None,
+        }),
+        ValueKind::Array(members) => members.iter().find_map(|member| match member {
+            Member::One(inner) if matches!(&inner.kind, ValueKind::Text(text) if text == property) => Some(inner.span),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// What callers hand in as a parameter of no declared type: `rows.map((row) => row.token)`, `show(user)`.
+fn handed_in(graph: &Graph, value: &Shared) -> Vec<Shared> {
+    let ValueKind::Param(function, at) = &value.kind else { return Vec::new() };
+    let argument = |edge: &Edge| match &edge.kind {
+        EdgeKind::Call(call) => call.args.get(*at as usize).map(|arg| Arc::clone(&arg.value)),
+        EdgeKind::Callback(bindings) => bindings.params.get(*at as usize).cloned(),
+        EdgeKind::Framework => None,
+    };
+    graph.callers(*function).iter().take(8).filter_map(argument).collect()
 }
 
 /// Keys of a query's options that do not select rows.

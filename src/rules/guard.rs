@@ -72,7 +72,19 @@ pub struct Guard {
     /// `config`: paths below the configuration to the functions that decide.
     #[serde(default)]
     pub callbacks: Vec<String>,
-    /// `config`: how long tokens live where it does not say, in seconds.
+    /// `config`: the key that says by a word whether sessions are rows (`database`) or not.
+    #[serde(default)]
+    pub strategy: Option<String>,
+    /// `config`: keys that say where sessions and users are kept; without any of them nothing is.
+    #[serde(default)]
+    pub stored: Vec<String>,
+    /// `config`: the flag by which a signed copy of the session lets in without a look at where it is kept.
+    #[serde(default)]
+    pub cached: Option<String>,
+    /// `config`: keys that say how long a token lets in, in seconds; the first that is there counts.
+    #[serde(default)]
+    pub lives: Vec<String>,
+    /// `config`: how long where it does not say, in seconds.
     #[serde(default)]
     pub life: Option<u64>,
     /// In words: `NestJS guard`.

@@ -36,6 +36,7 @@ macro_rules! built_in {
 /// Sorted by id, which is the order of the rows too.
 const BUILT_IN: &[BuiltIn] = built_in![
     "auth-js",
+    "better-auth",
     "browser",
     "crypto",
     "diesel",

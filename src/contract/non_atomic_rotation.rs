@@ -1,0 +1,109 @@
+//! A refresh compares the stored token, then replaces it by a statement that does not compare it again.
+
+use crate::contract::case::Case;
+use crate::contract::check::{Check, Run};
+use crate::contract::helper::contains;
+use crate::contract::practice::{Stance, Write, is_production};
+use crate::contract::wording::signature;
+use crate::contract::{Anchor, Finding, Level, Precision, Related};
+use crate::guards::{Decision, Place};
+use crate::rules::Operation;
+
+pub(crate) const CHECK: Check = Check {
+    id: "non-atomic-rotation",
+    summary: "a refresh compares the stored token and replaces it in a second step, so that two requests with one token both pass",
+    level: Level::Note,
+    precision: Precision::Medium,
+    security_severity: None,
+    docs: include_str!("../../docs/checks/non-atomic-rotation.md"),
+    run: Run::Column(run),
+};
+
+fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    if case.facts.config.no_hygiene {
+        return;
+    }
+    let sources = case.facts.sources;
+    let in_endpoint =
+        |decision: &&Decision| decision.place == Place::Endpoint && is_production(sources, decision.at.file);
+    for decision in case.decisions().filter(in_endpoint) {
+        let replaces = |write: &&Write<'_>| replaces(**write, decision) && !compares(case, **write);
+        let Some(write) = case.writes.iter().find(replaces) else { continue };
+        let message = format!(
+            "{} compares the stored {}, and {} then replaces it without comparing it again: of two requests with one \
+             token both get a new one, and a stolen one is not noticed",
+            decision.function, case.name, write.site.function
+        );
+        let related =
+            vec![Related { at: Anchor::Code(decision.at), message: format!("{} is compared here", case.name) }];
+        let signature = signature(&[&write.path.entry], &format!("{}>{}", decision.function, write.site.function));
+        let at = Anchor::Code(write.site.value);
+        findings.push(CHECK.finding(case, at, (&signature, "replaced"), message, related).along(*write));
+    }
+}
+
+/// Whether the write stores a fresh token on a path through the function that compares.
+fn replaces(write: Write<'_>, decision: &Decision) -> bool {
+    let updates = matches!(write.site.operation, Operation::Update | Operation::UpsertUpdate | Operation::Save);
+    let path = write.path;
+    let functions = path.steps.iter().map(|step| &step.function).chain([&path.entry.name, &write.site.function]);
+    updates && write.stance() == Stance::Stores && functions.into_iter().any(|name| *name == decision.function)
+}
+
+/// Whether the statement that writes asks for the old value too: `WHERE id = $1 AND token = $2`.
+fn compares(case: &Case<'_>, write: Write<'_>) -> bool {
+    let text = case.facts.sources.text(write.site.span);
+    let names = [case.property(write.site.model), case.column.column.as_str()];
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let times = words.filter(|word| names.contains(word)).count();
+    // Once to set it.
+    times > 1 || case.reads().any(|read| contains(write.site.span, read.span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::bench::{Bench, NOWHERE, bench_with, line, path};
+    use crate::schema::ColumnId;
+
+    const ROTATION: &str = "non-atomic-rotation";
+
+    fn refreshing(statement: &'static str, place: Place) -> Bench {
+        let mut bench =
+            bench_with(&[(20, statement)]).update(20, vec![path("refresh", "fresh").through("Auth.refresh", 12)]);
+        bench.guards.decisions.push(Decision {
+            column: ColumnId(0),
+            read: line(0, 10),
+            at: line(0, 10),
+            function: "Auth.refresh".into(),
+            place,
+        });
+        bench
+    }
+
+    #[test]
+    fn what_is_compared_first_and_replaced_later_is_told_at_the_write() {
+        let bench = refreshing("update({ id }, { accessToken: next })", Place::Endpoint);
+        assert_eq!(bench.lines(ROTATION), [21]);
+        let finding = &bench.findings(ROTATION)[0];
+        assert!(finding.message.starts_with("Auth.refresh compares the stored users.access_token"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_statement_that_compares_again_is_atomic() {
+        let bench = refreshing("update({ id, accessToken: old }, { accessToken: next })", Place::Endpoint);
+        assert_eq!(bench.lines(ROTATION), NOWHERE);
+    }
+
+    #[test]
+    fn a_guard_in_front_of_another_endpoint_rotates_nothing() {
+        let mut bench = refreshing("update({ id }, { accessToken: next })", Place::Guard);
+        assert_eq!(bench.lines(ROTATION), NOWHERE);
+        bench.guards.decisions[0].place = Place::Endpoint;
+        bench.guards.decisions[0].function = "Sessions.list".into();
+        assert_eq!(bench.lines(ROTATION), NOWHERE);
+        bench.guards.decisions[0].function = "Auth.refresh".into();
+        bench.config.no_hygiene = true;
+        assert_eq!(bench.lines(ROTATION), NOWHERE);
+    }
+}
