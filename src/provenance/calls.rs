@@ -113,7 +113,16 @@ impl Evaluator<'_, '_> {
     fn passed(&self, value: &Shared, call: &CallValue, path: Option<&str>, fuel: u8) -> Option<Vec<Chain>> {
         let path = path?;
         let row = self.graph.rules.passes_matching(path).next()?;
-        let parts: Vec<Shared> = row.from.iter().flat_map(|path| self.graph.argument(call, path)).collect();
+        let given = row.from.iter().flat_map(|path| self.graph.argument(call, path));
+        // `text.replace(/x/g, () => part)`: of a function what it returns.
+        let parts: Vec<Shared> = given
+            .map(|part| match &part.kind {
+                ValueKind::Function(function) => {
+                    self.graph.summary(*function).and_then(|summary| summary.returns.clone()).unwrap_or(part)
+                }
+                _ => part,
+            })
+            .collect();
         if parts.is_empty() && !row.from.is_empty() {
             return None;
         }

@@ -146,10 +146,7 @@ impl Evaluator<'_, '_> {
                 Some(false) => self.eval(left, fuel),
                 _ => self.assuming(left, true, || self.eval(right, fuel)),
             },
-            ValueKind::Either(values) => values
-                .iter()
-                .filter(|value| !is_seed(value, values))
-                .fold(Vec::new(), |all, value| join(all, self.eval(value, fuel))),
+            ValueKind::Either(values) => values.iter().fold(Vec::new(), |all, value| join(all, self.eval(value, fuel))),
             ValueKind::Concat(parts) => self.concat(value, parts, fuel),
             ValueKind::Stored { column, .. } => self.stored_column(value, column),
             ValueKind::Object { base, entries } if base.as_ref().is_none_or(is_new) => {
@@ -431,13 +428,4 @@ impl Evaluator<'_, '_> {
 /// A new object of a class, before its fields are assigned.
 fn is_new(value: &Shared) -> bool {
     matches!(&value.kind, ValueKind::Call(call) if call.is_new && call.args.is_empty())
-}
-
-/// The empty text that a loop appends to is no "no token": `let t = ''; for (..) t += random()`.
-fn is_seed(value: &Shared, among: &[Shared]) -> bool {
-    matches!(&value.kind, ValueKind::Text(text) if text.is_empty())
-        && among.iter().any(|other| match &other.kind {
-            ValueKind::Concat(parts) => parts.iter().any(|part| Arc::ptr_eq(part, value)),
-            _ => false,
-        })
 }

@@ -182,6 +182,7 @@ impl<'a> Execution<'a> {
                 self.block(body);
                 self.guards = guards;
                 let after = self.replace(before);
+                self.build_up(&after);
                 self.join(None, &after);
                 false
             }
@@ -249,6 +250,16 @@ impl<'a> Execution<'a> {
         false
     }
 
+    /// A text (or list) that is empty before a loop and longer after each round is what the rounds make it: nobody builds up a
+    /// token in a loop that may not run.
+    fn build_up(&mut self, after: &Held) {
+        for (local, longer) in &after.env {
+            if self.env.get(local).is_some_and(|before| is_empty(before) && grows(longer, before, 8)) {
+                self.env.insert(*local, Arc::clone(longer));
+            }
+        }
+    }
+
     fn held(&self) -> Held {
         Held { env: self.env.clone(), own: self.own.clone() }
     }
@@ -303,6 +314,29 @@ fn is_changed(value: &Value) -> bool {
         ValueKind::Object { base: Some(_), .. } | ValueKind::After { .. } => true,
         ValueKind::Cond { then, otherwise, .. } => is_changed(then) || is_changed(otherwise),
         ValueKind::Either(values) => values.iter().any(|value| is_changed(value)),
+        _ => false,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match &value.kind {
+        ValueKind::Text(text) => text.is_empty(),
+        ValueKind::Array(members) => members.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether `longer` is `before` with something behind it (or in front of it).
+fn grows(longer: &Shared, before: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    let starts = |part: &Shared| Arc::ptr_eq(part, before) || grows(part, before, fuel);
+    match &longer.kind {
+        // `+=` of what is not known to be text is arithmetic.
+        ValueKind::Concat(parts) | ValueKind::Opaque(_, parts) => parts.iter().any(starts),
+        ValueKind::After { before, .. } => starts(before),
+        ValueKind::Array(members) => members.iter().any(|member| starts(member.value())),
+        // `if (at % 4 === 0) text += '-'` within the round.
+        ValueKind::Cond { then, otherwise, .. } => grows(then, before, fuel) || grows(otherwise, before, fuel),
         _ => false,
     }
 }

@@ -126,8 +126,10 @@ impl Value {
         let ValueKind::Array(members) = &base.kind else {
             return Self::new(ValueKind::Element(Arc::clone(base)), span);
         };
+        let is_empty = |member: &&Member| matches!(member, Member::Spread(list) if matches!(&list.kind, ValueKind::Array(none) if none.is_empty()));
         let each: Vec<Shared> = members
             .iter()
+            .filter(|member| !is_empty(member))
             .map(|member| match member {
                 Member::One(value) | Member::Each(value) => Arc::clone(value),
                 Member::Spread(inner) => Self::element(inner, span),
