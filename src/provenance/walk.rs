@@ -36,6 +36,8 @@ struct State {
     function: FunctionRef,
     row: Shared,
     conditions: Vec<(Shared, bool)>,
+    /// So many of the conditions, the first ones, are known not to be ruled out as they stand.
+    judged: usize,
     steps: Vec<Step>,
     functions: Vec<FunctionRef>,
     certain: bool,
@@ -49,6 +51,7 @@ impl State {
             function: candidate.function,
             row: Arc::clone(&candidate.row),
             conditions: conditions(&candidate.guards),
+            judged: 0,
             steps: Vec::new(),
             functions: vec![candidate.function],
             certain: true,
@@ -145,6 +148,7 @@ impl Walk<'_, '_> {
                     function: parent,
                     row: Arc::clone(&state.row),
                     conditions: state.conditions.clone(),
+                    judged: state.judged,
                     steps: state.steps.clone(),
                     functions: with(&state.functions, parent),
                     certain: state.certain,
@@ -183,9 +187,10 @@ impl Walk<'_, '_> {
                 Some(true) => told_by = None,
                 None => {}
             }
-            if known.iter().any(|(cond, holds)| self.evaluator.holds(cond, 20).is_some_and(|value| value != *holds)) {
+            if self.rules_out(state, &known) {
                 continue;
             }
+            let judged = known.len();
             known.extend(conditions(&edge.guards));
             known.truncate(60);
             let mut steps = state.steps.clone();
@@ -194,6 +199,7 @@ impl Walk<'_, '_> {
                 function: edge.caller,
                 row,
                 conditions: known,
+                judged,
                 steps,
                 functions: with(&state.functions, edge.caller),
                 certain: state.certain && edge.certain,
@@ -201,6 +207,15 @@ impl Walk<'_, '_> {
             });
         }
         led_on
+    }
+
+    /// Whether what a caller hands in decides a condition of the way the other way. What was judged and has not changed is not
+    /// judged again.
+    fn rules_out(&self, state: &State, known: &[(Shared, bool)]) -> bool {
+        known.iter().zip(&state.conditions).enumerate().any(|(at, ((cond, holds), (before, _)))| {
+            let is_judged = at < state.judged && Arc::ptr_eq(cond, before);
+            !is_judged && self.evaluator.holds(cond, 20).is_some_and(|value| value != *holds)
+        })
     }
 
     /// Whether the way has been through two methods of the caller's name: `next.handle(..)` in each of many handlers. Whoever calls the
@@ -239,6 +254,7 @@ impl Walk<'_, '_> {
             function: state.function,
             row: Arc::clone(&state.row),
             conditions: state.conditions.clone(),
+            judged: state.judged,
             steps: state.steps.clone(),
             functions: state.functions.clone(),
             certain: state.certain,
@@ -280,6 +296,7 @@ impl Walk<'_, '_> {
                 function: edge.caller,
                 row: Arc::clone(&state.row),
                 conditions: state.conditions.clone(),
+                judged: state.judged,
                 steps,
                 functions: with(&state.functions, edge.caller),
                 certain: state.certain && edge.certain,
