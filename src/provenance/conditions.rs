@@ -7,6 +7,9 @@ use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
 use crate::summary::{Shared, Value, ValueKind};
 
+/// More functions than these that a call can reach do not agree on a condition.
+const WIDE: usize = 8;
+
 impl Evaluator<'_, '_> {
     /// Evaluates under a further condition.
     pub(super) fn assuming<T>(&self, cond: &Shared, holds: bool, work: impl FnOnce() -> T) -> T {
@@ -114,6 +117,9 @@ impl Evaluator<'_, '_> {
                         return self.holds(&resolved, fuel);
                     }
                 }
+                if self.is_wide(cond) {
+                    return None;
+                }
                 // What was minted or received on this path is there.
                 let chains = self.eval(cond, fuel.min(12));
                 let all = |origin| chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == origin);
@@ -141,6 +147,18 @@ impl Evaluator<'_, '_> {
         self.graph.resolved(value)
     }
 
+    /// Whether a value is (a part of) the result of one of many functions: that they all agree is not worth asking.
+    fn is_wide(&self, value: &Shared) -> bool {
+        let mut at = value;
+        loop {
+            match &at.kind {
+                ValueKind::Field(base, _) | ValueKind::Element(base) | ValueKind::Index(base, _) => at = base,
+                ValueKind::Call(call) => return self.graph.targets(call).len() > WIDE,
+                _ => return false,
+            }
+        }
+    }
+
     fn same(&self, left: &Shared, right: &Shared, fuel: u8) -> Option<bool> {
         let (left, right) = (self.settled(left), self.settled(right));
         let nullish = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
@@ -163,6 +181,9 @@ impl Evaluator<'_, '_> {
                     (false, true) => &left,
                     _ => return None,
                 };
+                if self.is_wide(other) {
+                    return None;
+                }
                 let chains = self.eval(other, fuel.min(12));
                 let fresh = chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == Origin::Fresh);
                 (fresh && !chains.is_empty()).then_some(false)

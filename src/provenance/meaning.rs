@@ -38,6 +38,57 @@ pub(super) struct Evaluator<'g, 'a> {
 #[derive(Default)]
 pub(super) struct Known {
     values: RefCell<HashMap<KnownAs, (Shared, Vec<Chain>)>>,
+    /// What values are made of; see [`Known::about`].
+    about: RefCell<HashMap<usize, (Shared, u128)>>,
+}
+
+impl Known {
+    /// The variables and calls that a value is made of, each as a bit of its own (or one that few share): a condition on anything
+    /// else tells nothing of it. All bits where more lies behind it than is written out.
+    fn about(&self, value: &Shared) -> u128 {
+        let key = Arc::as_ptr(value).addr();
+        if let Some((_, known)) = self.about.borrow().get(&key) {
+            return *known;
+        }
+        let own = match &value.kind {
+            ValueKind::Captured(..) | ValueKind::Leaves(..) | ValueKind::Function(_) => u128::MAX,
+            kind => root(kind),
+        };
+        let mut all = own;
+        if own != u128::MAX {
+            value.kind.each(&mut |inner| all |= self.about(inner));
+        }
+        self.about.borrow_mut().insert(key, (Arc::clone(value), all));
+        all
+    }
+}
+
+/// The bit of a variable or a call; none of other values.
+fn root(kind: &ValueKind) -> u128 {
+    let mut hasher = DefaultHasher::new();
+    match kind {
+        ValueKind::Param(function, at) => (function, at).hash(&mut hasher),
+        ValueKind::Call(call) => call.site.hash(&mut hasher),
+        ValueKind::This(class) => class.hash(&mut hasher),
+        ValueKind::Import(file, id) => (file, id).hash(&mut hasher),
+        ValueKind::Global(name) => name.hash(&mut hasher),
+        _ => return 0,
+    }
+    1 << (hasher.finish() % 128)
+}
+
+/// The bits of what a condition tells something of; all where that is not plain.
+fn told_of(cond: &Shared, fuel: u8) -> u128 {
+    let Some(fuel) = fuel.checked_sub(1) else { return u128::MAX };
+    match &cond.kind {
+        ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_) => 0,
+        ValueKind::Field(base, _) | ValueKind::Not(base) => told_of(base, fuel),
+        ValueKind::And(left, right)
+        | ValueKind::Fallback { left, right, .. }
+        | ValueKind::Compare { left, right, .. } => told_of(left, fuel) | told_of(right, fuel),
+        ValueKind::Param(..) | ValueKind::Call(_) | ValueKind::This(_) | ValueKind::Import(..) => root(&cond.kind),
+        _ => u128::MAX,
+    }
 }
 
 /// Address, key, conditions.
@@ -109,8 +160,12 @@ impl Evaluator<'_, '_> {
             _ => return None,
         };
         let mut under = DefaultHasher::new();
-        for (cond, holds) in self.assumed.borrow().iter() {
-            (Arc::as_ptr(cond).addr(), holds).hash(&mut under);
+        let assumed = self.assumed.borrow();
+        if !assumed.is_empty() {
+            let about = self.known.about(value);
+            for (cond, holds) in assumed.iter().filter(|(cond, _)| told_of(cond, 12) & about != 0) {
+                (Arc::as_ptr(cond).addr(), holds).hash(&mut under);
+            }
         }
         Some((Arc::as_ptr(at).addr(), name.to_owned(), under.finish()))
     }
