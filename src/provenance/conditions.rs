@@ -37,7 +37,7 @@ impl Evaluator<'_, '_> {
         variable && self.assumed.borrow().iter().any(|(cond, holds)| refutes(cond, *holds, value, 12))
     }
 
-    /// The ways of a result that the conditions on its other fields leave: `if (result.error) throw ..`. `None` where they leave all.
+    /// The ways of a result that the conditions on it or its other fields leave: `if (!result || result.error) throw ..`. `None` where they leave all.
     pub(super) fn told_apart(&self, base: &Shared) -> Option<Shared> {
         let conditions: Vec<(Shared, bool)> =
             self.assumed.borrow().iter().filter(|(cond, _)| is_about(cond, base, 4)).cloned().collect();
@@ -232,10 +232,11 @@ fn refutes(cond: &Shared, holds: bool, value: &Shared, fuel: u8) -> bool {
     }
 }
 
-/// Whether a condition is on a field of `base`.
+/// Whether a condition is on `base` or a field of it.
 fn is_about(cond: &Shared, base: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     match &cond.kind {
+        _ if is_same(cond, base, 12) => true,
         ValueKind::Field(of, _) => is_same(of, base, 12),
         ValueKind::Not(inner) => is_about(inner, base, fuel),
         ValueKind::Compare { left, right, .. } => is_about(left, base, fuel) || is_about(right, base, fuel),
@@ -243,11 +244,12 @@ fn is_about(cond: &Shared, base: &Shared, fuel: u8) -> bool {
     }
 }
 
-/// A condition on a field of `base`, where `base` is this way of it.
+/// A condition on `base` or a field of it, where `base` is this way of it.
 fn on_way(cond: &Shared, base: &Shared, way: &Shared, fuel: u8) -> Option<Shared> {
     let fuel = fuel.checked_sub(1)?;
     let side = |side: &Shared| on_way(side, base, way, fuel).unwrap_or_else(|| Arc::clone(side));
     Some(match &cond.kind {
+        _ if is_same(cond, base, 12) => Arc::clone(way),
         ValueKind::Field(of, name) if is_same(of, base, 12) => Value::field(way, name, cond.span),
         ValueKind::Not(inner) => Value::new(ValueKind::Not(on_way(inner, base, way, fuel)?), cond.span),
         ValueKind::Compare { left, right, equal } => {

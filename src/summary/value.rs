@@ -63,6 +63,8 @@ impl Value {
             ValueKind::Object { base: below, entries } => Self::field_of_entries(below.as_ref(), entries, name, span),
             // `null.x` throws: nothing comes of it.
             ValueKind::Null | ValueKind::Undefined => Self::new(ValueKind::Either(Vec::new()), span),
+            // `false.x` is undefined.
+            ValueKind::Bool(_) => Self::new(ValueKind::Undefined, span),
             _ => Self::new(ValueKind::Field(Arc::clone(base), name.to_owned()), span),
         }
     }
