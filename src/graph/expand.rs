@@ -368,26 +368,6 @@ impl Graph<'_> {
         Some(Value::new(ValueKind::Object { base: Some(Arc::clone(before)), entries }, call.site.span))
     }
 
-    /// The objects that a result can be, one for each way through the code that makes it.
-    pub fn ways(&self, value: &Shared) -> Vec<Shared> {
-        let mut found = Vec::new();
-        let mut open = vec![Arc::clone(value)];
-        for _ in 0..200 {
-            let Some(at) = open.pop() else { break };
-            match &at.kind {
-                ValueKind::Either(values) => open.extend(values.iter().rev().cloned()),
-                ValueKind::Cond { then, otherwise, .. } => open.extend([Arc::clone(otherwise), Arc::clone(then)]),
-                ValueKind::Call(_) | ValueKind::Captured(..) | ValueKind::Import(..) => match self.expand(&at) {
-                    Some(inner) if !Arc::ptr_eq(&inner, &at) => open.push(inner),
-                    _ => found.push(at),
-                },
-                _ => found.push(at),
-            }
-        }
-        found.extend(open);
-        found
-    }
-
     /// What `new Promise((resolve, reject) => ..)` comes to: all that is handed to `resolve`.
     fn promised(&self, call: &CallValue) -> Option<Shared> {
         let is_promise = call.is_new && matches!(&call.callee.kind, ValueKind::Global(name) if name == "Promise");

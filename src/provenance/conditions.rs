@@ -44,21 +44,49 @@ impl Evaluator<'_, '_> {
         if conditions.is_empty() {
             return None;
         }
-        let ways = self.graph.ways(base);
-        let left: Vec<Shared> = ways
-            .iter()
-            .filter(|way| {
-                conditions.iter().all(|(cond, holds)| {
-                    let of_way = on_way(cond, base, way, 4);
-                    of_way.and_then(|cond| self.constant(&cond)).is_none_or(|known| known == *holds)
-                })
+        let is_left = |way: &Shared| {
+            conditions.iter().all(|(cond, holds)| {
+                let of_way = on_way(cond, base, way, 4);
+                of_way.and_then(|cond| self.constant(&cond)).is_none_or(|known| known == *holds)
             })
-            .cloned()
-            .collect();
-        if left.is_empty() || left.len() == ways.len() {
-            return None;
+        };
+        let left = self.pruned(base, &is_left, 40)?;
+        (!is_nothing(&left)).then_some(left)
+    }
+
+    /// A value without the ways that are not left, under the conditions that it has; `None` where all are.
+    fn pruned(&self, value: &Shared, is_left: &impl Fn(&Shared) -> bool, fuel: u8) -> Option<Shared> {
+        let fuel = fuel.checked_sub(1)?;
+        let nothing = || Value::new(ValueKind::Either(Vec::new()), value.span);
+        match &value.kind {
+            ValueKind::Either(values) => {
+                let pruned: Vec<Option<Shared>> =
+                    values.iter().map(|value| self.pruned(value, is_left, fuel)).collect();
+                pruned.iter().any(Option::is_some).then(|| {
+                    let all = pruned
+                        .into_iter()
+                        .zip(values)
+                        .map(|(pruned, value)| pruned.unwrap_or_else(|| Arc::clone(value)));
+                    Value::new(ValueKind::Either(all.filter(|value| !is_nothing(value)).collect()), value.span)
+                })
+            }
+            ValueKind::Cond { cond, then, otherwise } => {
+                let (left, right) = (self.pruned(then, is_left, fuel), self.pruned(otherwise, is_left, fuel));
+                (left.is_some() || right.is_some()).then(|| {
+                    let then = left.unwrap_or_else(|| Arc::clone(then));
+                    let otherwise = right.unwrap_or_else(|| Arc::clone(otherwise));
+                    if is_nothing(&then) && is_nothing(&otherwise) {
+                        return nothing();
+                    }
+                    Value::new(ValueKind::Cond { cond: Arc::clone(cond), then, otherwise }, value.span)
+                })
+            }
+            ValueKind::Call(_) | ValueKind::Captured(..) | ValueKind::Import(..) => match self.graph.expand(value) {
+                Some(inner) if !Arc::ptr_eq(&inner, value) => self.pruned(&inner, is_left, fuel),
+                _ => (!is_left(value)).then(nothing),
+            },
+            _ => (!is_left(value)).then(nothing),
         }
-        Some(Value::new(ValueKind::Either(left), base.span))
     }
 
     /// Whether a condition holds, where what is written out decides it.
@@ -190,6 +218,11 @@ impl Evaluator<'_, '_> {
             }
         }
     }
+}
+
+/// Whether no way is left of a value.
+fn is_nothing(value: &Value) -> bool {
+    matches!(&value.kind, ValueKind::Either(ways) if ways.is_empty())
 }
 
 /// Whether `cond` being true (or false) means that `value` is neither null nor empty.
