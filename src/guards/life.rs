@@ -61,7 +61,8 @@ impl Lives {
                 default |= row.default;
                 let Some(value) = stated(graph, row, call) else { continue };
                 let key = row.key.iter().filter_map(|path| below(graph, call, path)).find_map(|key| name(graph, &key));
-                if let Some(found) = exposure_of(graph, &value, row.unit) {
+                let told = if row.until { until(graph, &value, 10) } else { exposure_of(graph, &value, row.unit) };
+                if let Some(found) = told {
                     let span = found.at.unwrap_or_else(|| call.site.span);
                     all.push(Life { seconds: found.seconds, span, key });
                 }
@@ -136,6 +137,29 @@ fn below(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<Shared> {
 pub(super) fn exposure_of(graph: &Graph, value: &Shared, unit: u64) -> Option<Exposure> {
     let (seconds, at) = seconds(graph, value, unit, 10)?;
     Some(Exposure { seconds, at: Some(at), exact: true })
+}
+
+/// A time that code computes from now: what it adds.
+fn until(graph: &Graph, value: &Shared, fuel: u8) -> Option<Exposure> {
+    let fuel = fuel.checked_sub(1)?;
+    let added = added(graph.sources.text(value.span));
+    if let Some(seconds) = added {
+        return Some(Exposure { seconds, at: Some(value.span), exact: true });
+    }
+    let inner = graph.expand(value)?;
+    (!Arc::ptr_eq(&inner, value)).then(|| until(graph, &inner, fuel)).flatten()
+}
+
+/// `now() + Duration::days(30)`, `now.timestamp() + 15 * 60`: the seconds.
+fn added(text: &str) -> Option<u64> {
+    let units =
+        [("weeks(", 604_800), ("days(", 86_400), ("hours(", 3_600), ("minutes(", 60), ("seconds(", 1), ("secs(", 1)];
+    let of_unit = units.iter().find_map(|(word, size)| {
+        let (_, rest) = text.split_once(word)?;
+        let (count, _) = rest.split_once(')')?;
+        product(count)?.checked_mul(*size)
+    });
+    of_unit.or_else(|| text.split('+').skip(1).find_map(product))
 }
 
 fn seconds(graph: &Graph, value: &Shared, unit: u64, fuel: u8) -> Option<(u64, Span)> {
@@ -238,6 +262,20 @@ mod tests {
         let read = ["15m", "7 days", "1h", "30d", "soon", "", "99999999999999999999d"].map(in_words);
         assert_eq!(read, [Some(900), Some(604_800), Some(3_600), Some(2_592_000), None, None, None]);
         assert_eq!(["30 * 24 * 60 * 60", "(60 * 15)", "x * 2"].map(product), [Some(2_592_000), Some(900), None]);
+    }
+
+    #[test]
+    fn what_is_added_to_now_is_the_life() {
+        let read = [
+            "chrono::Utc::now().timestamp() + 30 * 24 * 3600",
+            "(Utc::now() + Duration::days(7)).timestamp() as usize",
+            "now.checked_add_signed(TimeDelta::minutes(15))",
+            "SystemTime::now() + Duration::from_secs(2 * 60)",
+            "Utc::now().timestamp()",
+            "now + life",
+        ]
+        .map(added);
+        assert_eq!(read, [Some(2_592_000), Some(604_800), Some(900), Some(120), None, None]);
     }
 
     #[test]

@@ -137,6 +137,9 @@ pub struct Life {
     pub at: Vec<ArgPath>,
     /// What one stands for, in milliseconds, where it is a number.
     pub unit: u64,
+    /// Whether `at` is the time at which the token ends, as in `now() + Duration::days(30)`.
+    #[serde(default)]
+    pub until: bool,
     /// Where the key stands.
     #[serde(default)]
     pub key: Vec<ArgPath>,
