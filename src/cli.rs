@@ -73,7 +73,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Suppressions(args) => suppressions::run(&args, &streams),
         Command::Probe(args) => probe::run(&args, &streams),
         Command::Init(args) => init::run(&args, &streams),
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(args) => explain::run(&args, &streams),
         Command::Pin(args) => draft::pin(&args, &streams),
         Command::Adr(args) => draft::adr(&args, &streams),
         Command::Completions { shell } => Ok(completions(shell)),

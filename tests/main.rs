@@ -6,6 +6,7 @@ mod cli;
 mod command;
 mod drafts;
 mod endings;
+mod explanations;
 mod fixtures;
 mod formats;
 mod generated;

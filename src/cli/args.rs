@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Probe(Box<ProbeArgs>),
     /// Propose a tokendrift.toml from the token-like columns that a tree declares.
     Init(InitArgs),
-    /// Print what a check or a rule pack is about.
+    /// Explain a check, a rule pack, or one finding hop by hop.
     Explain(ExplainArgs),
     /// Write the test that fails the day a path breaks a column's contract.
     Pin(PinArgs),
@@ -251,11 +251,27 @@ pub(crate) struct InitArgs {
     pub(crate) quiet: bool,
 }
 
+// No `Debug`: the database's URL must not be printed.
 #[derive(Args)]
 pub(crate) struct ExplainArgs {
-    /// The id of a check or of a rule pack, such as path-drift or typeorm.
+    /// A check (path-drift), a rule pack (typeorm), or a finding: its place (src/auth.ts:12), its identity or a part of it with a `|`, or
+    /// with --report its number.
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// For a finding: the JSON report that lists it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+
+    /// For a finding about the data: the database; it is only read.
+    #[arg(long, value_name = "URL", env = "TOKENDRIFT_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -206,7 +206,11 @@ fn an_output_that_cannot_be_written_says_why() {
 
 #[test]
 fn explain_prints_a_page_or_the_ids_there_are() {
-    let explain = |id: &str| explain::run(&args::ExplainArgs { id: id.into() });
+    let explain = |id: &str| {
+        let cli = Cli::try_parse_from(["tokendrift", "explain", id]).unwrap();
+        let Command::Explain(args) = cli.command else { panic!("explain is a command") };
+        explain::run(&args, &Streams::of_process())
+    };
     assert!(explain("path-drift").is_ok_and(|ran| ran.exit == Exit::Clean && text(&ran).contains("path-drift")));
     let unknown = explain("path-drfit").unwrap_err();
     assert!(unknown.contains("did you mean `path-drift`?") && unknown.contains("typeorm"), "{unknown}");

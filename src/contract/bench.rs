@@ -68,7 +68,7 @@ impl Path {
     }
 
     pub(crate) fn through(mut self, function: &str, at: u32) -> Self {
-        self.steps.push(Step { function: function.into(), span: line(0, at) });
+        self.steps.push(Step { function: function.into(), span: line(0, at), certain: true });
         self
     }
 

@@ -198,7 +198,11 @@ impl<'g, 'a> Issuing<'g, 'a> {
                     let writes = || !self.below(edge.caller).is_disjoint(writing);
                     if seen.insert(edge.caller) && !writes() {
                         let mut steps = steps.clone();
-                        steps.push(Step { function: self.graph.name(edge.caller), span: edge.span });
+                        steps.push(Step {
+                            function: self.graph.name(edge.caller),
+                            span: edge.span,
+                            certain: edge.certain,
+                        });
                         open.push((edge.caller, steps));
                     }
                 }

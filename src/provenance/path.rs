@@ -154,6 +154,8 @@ pub struct Step {
     pub function: String,
     /// The call inside it that leads on.
     pub span: Span,
+    /// Whether what it calls is known, and not one of several that it could be.
+    pub certain: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

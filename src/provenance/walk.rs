@@ -194,7 +194,10 @@ impl Walk<'_, '_> {
             known.extend(conditions(&edge.guards));
             known.truncate(60);
             let mut steps = state.steps.clone();
-            push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
+            push_step(
+                &mut steps,
+                Step { function: self.graph.name(edge.caller), span: edge.span, certain: edge.certain },
+            );
             open.push(State {
                 function: edge.caller,
                 row,
@@ -291,7 +294,10 @@ impl Walk<'_, '_> {
                 continue;
             }
             let mut steps = state.steps.clone();
-            push_step(&mut steps, Step { function: self.graph.name(edge.caller), span: edge.span });
+            push_step(
+                &mut steps,
+                Step { function: self.graph.name(edge.caller), span: edge.span, certain: edge.certain },
+            );
             above.push(State {
                 function: edge.caller,
                 row: Arc::clone(&state.row),

@@ -169,7 +169,11 @@ fn traces(sources: &SourceSet) -> Vec<ColumnTrace> {
         route: route.into(),
         span: at("auth.controller.ts", &format!("{name}(@")),
     };
-    let step = |function: &str, file: &str, text: &str| Step { function: function.into(), span: at(file, text) };
+    let step = |function: &str, file: &str, text: &str| Step {
+        function: function.into(),
+        span: at(file, text),
+        certain: true,
+    };
     let mobile = Path {
         mints: vec![Hop { span: at("auth.service.ts", "this.jwt.sign"), what: "a signed JWT".into() }],
         ..path(

@@ -13,6 +13,7 @@
 
 mod accepted;
 mod excerpt;
+mod explanation;
 mod figures;
 mod github;
 mod gitlab;
@@ -30,6 +31,7 @@ mod stream;
 mod table;
 
 pub use accepted::{baseline, suppressions};
+pub use explanation::{explanation, place_of};
 pub use probe::{ProbeReport, plan, probe_json, probe_text};
 pub use record::record;
 

@@ -1,0 +1,198 @@
+//! One finding in full: the path hop by hop, why each hop was believed, what makes it go away, and when it is wrong.
+
+use std::collections::BTreeSet;
+
+use crate::contract::{Anchor, Finding, Standing, page};
+use crate::provenance::{Confidence, Path, Step, WriteSite};
+use crate::report::Report;
+use crate::report::excerpt::known_names;
+use crate::report::lines::{Style, clean, wrap};
+use crate::report::mask::mask;
+use crate::source::Span;
+
+/// File and 1-based line of a finding.
+pub fn place_of<'a>(report: &Report<'a>, finding: &Finding) -> (&'a str, u32) {
+    report.anchor(&finding.at)
+}
+
+/// The finding for people, as wide as `width`.
+pub fn explanation(report: &Report, finding: &Finding, color: bool, width: usize) -> String {
+    let style = Style::new(color, width);
+    let mut out = Out { report, style, names: known_names(report), text: String::new() };
+    out.title(&format!("{}[{}] {}", finding.level.word(), finding.check, finding.message));
+    let (file, line) = report.anchor(&finding.at);
+    out.fact("where", &format!("{file}:{line}"));
+    out.fact("identity", &finding.identity);
+    match &finding.standing {
+        Standing::Open => {}
+        Standing::Baselined => out.fact("standing", "the baseline has it"),
+        Standing::Suppressed { reason } => out.fact("standing", &format!("put aside by a comment: {reason}")),
+    }
+
+    let shown = out.path(finding);
+    let beside = finding.related.iter().filter(|related| !shown.contains(&related.at)).collect::<Vec<_>>();
+    if !beside.is_empty() {
+        out.head("What it is judged by");
+        for related in beside {
+            out.hop(&related.at, &related.message);
+        }
+    }
+    let docs = page(finding.check).unwrap_or_default();
+    out.head("What would make it go away");
+    out.section(docs, "## How to fix");
+    out.head("When it is wrong");
+    out.section(docs, "## When it is wrong");
+    out.text.push('\n');
+    out.line(&format!("More: tokendrift explain {}", finding.check));
+    out.text
+}
+
+/// The write and the path to it that a finding shows.
+fn shown_path<'a>(report: &Report<'a>, finding: &Finding) -> Option<(&'a WriteSite, &'a Path)> {
+    let flow: Vec<Span> = finding.flow.iter().map(|place| code(&place.at)).collect::<Option<_>>()?;
+    let (first, rest) = flow.split_first()?;
+    let (last, calls) = rest.split_last()?;
+    let sites = report.traces.iter().flat_map(|trace| &trace.sites).filter(|site| site.value == *last);
+    let mut paths = sites.flat_map(|site| site.paths.iter().map(move |path| (site, path)));
+    paths.find(|(_, path)| path.entry.span == *first && path.steps.iter().map(|step| &step.span).eq(calls))
+}
+
+/// Whether a related place only tells the path, which is shown anyway.
+fn goes_on(message: &str) -> bool {
+    message.contains(" calls on towards ")
+}
+
+fn code(at: &Anchor) -> Option<Span> {
+    match at {
+        Anchor::Code(span) => Some(*span),
+        Anchor::Config { .. } => None,
+    }
+}
+
+struct Out<'r, 'a> {
+    report: &'r Report<'a>,
+    style: Style,
+    names: BTreeSet<&'a str>,
+    text: String,
+}
+
+impl Out<'_, '_> {
+    fn title(&mut self, words: &str) {
+        for line in wrap(&clean(words), self.style.width) {
+            self.text.push_str(&self.style.bold(&line));
+            self.text.push('\n');
+        }
+    }
+
+    fn fact(&mut self, label: &str, words: &str) {
+        self.text.push_str(&self.style.fact(label, &clean(words)));
+    }
+
+    fn head(&mut self, words: &str) {
+        self.text.push('\n');
+        self.text.push_str(&self.style.bold(words));
+        self.text.push('\n');
+    }
+
+    fn line(&mut self, words: &str) {
+        self.text.push_str(&self.style.paragraph(2, &clean(words)));
+    }
+
+    /// What happens at a place, and the source line that stands there.
+    fn hop(&mut self, at: &Anchor, words: &str) {
+        self.text.push_str(&self.style.bullet(&clean(words)));
+        let (file, line) = self.report.anchor(at);
+        let source = code(at).map(|span| {
+            let text = self.report.sources.get(span.file).line_text(line).trim();
+            clean(&mask(text, &self.names, 0).text)
+        });
+        let place = format!("{file}:{line}");
+        let room = self.style.width.saturating_sub(6 + 2 + place.chars().count());
+        let source = source.unwrap_or_default();
+        let shown = |room: usize| source.chars().take(room).collect::<String>();
+        let line = match source.chars().count() {
+            0 => format!("      {}\n", self.style.dim(&place)),
+            length if length <= room => format!("      {}  {source}\n", self.style.dim(&place)),
+            _ => format!("      {}\n        {}\n", self.style.dim(&place), shown(self.style.width.saturating_sub(8))),
+        };
+        self.text.push_str(&line);
+    }
+
+    /// The code path, and what was shown of it.
+    fn path(&mut self, finding: &Finding) -> BTreeSet<Anchor> {
+        let found = shown_path(self.report, finding);
+        let mut shown: BTreeSet<Anchor> = finding.flow.iter().map(|place| place.at.clone()).collect();
+        if finding.flow.is_empty() {
+            return shown;
+        }
+        self.head("The path");
+        if let Some((_, path)) = found {
+            let believed = match path.confidence {
+                Confidence::Proven => "proven: every step was resolved",
+                Confidence::Inferred => "inferred: a step was taken by a name or a heuristic, or a value is not known",
+            };
+            self.line(&format!("It writes {}. That is {believed}.", path.meaning.semantics()));
+        }
+        let missing = || {
+            let missing = self.report.traces.iter().flat_map(|trace| &trace.missing);
+            missing.into_iter().find(|missing| Anchor::Code(missing.span) == finding.at)
+        };
+        let steps: &[Step] = found.map(|(_, path)| &path.steps).or_else(|| Some(&missing()?.steps)).map_or(&[], |s| s);
+        for place in &finding.flow {
+            let step = steps.iter().find(|step| Anchor::Code(step.span) == place.at);
+            let how = match step.map(|step| step.certain) {
+                Some(true) => " (proven)",
+                Some(false) => " (inferred: by its name, or one of several that it may call)",
+                None => "",
+            };
+            // Where the finding says more of a place than that the path goes on.
+            let more = finding.related.iter().filter(|related| related.at == place.at && !goes_on(&related.message));
+            let more: String = more.map(|related| format!("; {}", related.message)).collect();
+            self.hop(&place.at, &format!("{}{how}{more}", place.message));
+        }
+        if let Some((_, path)) = found.filter(|(_, path)| !path.mints.is_empty()) {
+            self.head("The tokens made on it");
+            for mint in &path.mints {
+                let at = Anchor::Code(mint.span);
+                self.hop(&at, &mint.what);
+                shown.insert(at);
+            }
+        }
+        if let Some((_, path)) = found.filter(|(_, path)| !path.trail.is_empty()) {
+            self.head("From the written value back to where it comes from");
+            for hop in &path.trail {
+                let at = Anchor::Code(hop.span);
+                self.hop(&at, &hop.what);
+                shown.insert(at);
+            }
+        }
+        shown
+    }
+
+    /// A section of the check's page, without its examples.
+    fn section(&mut self, docs: &str, heading: &str) {
+        let after = docs.split_once(heading).map_or("", |(_, after)| after);
+        let section = after.split("\n## ").next().unwrap_or("");
+        let mut fenced = false;
+        let mut paragraph = String::new();
+        for line in section.lines().chain([""]) {
+            let is_fence = line.starts_with("```");
+            fenced ^= is_fence;
+            let skipped = fenced || is_fence || line.starts_with("<!--");
+            let starts = line.starts_with("- ") || line.is_empty() || skipped;
+            if starts && !paragraph.is_empty() {
+                let done = std::mem::take(&mut paragraph);
+                match done.strip_prefix("- ") {
+                    Some(item) => self.text.push_str(&self.style.bullet(item)),
+                    None => self.line(&done),
+                }
+            }
+            if !skipped && !line.is_empty() {
+                if !paragraph.is_empty() {
+                    paragraph.push(' ');
+                }
+                paragraph.push_str(line.trim());
+            }
+        }
+    }
+}
