@@ -8,6 +8,7 @@ mod audit;
 mod baseline;
 mod draft;
 mod explain;
+mod fix;
 mod init;
 mod inputs;
 mod interrupt;

@@ -24,6 +24,8 @@ pub mod guards;
 pub mod demand;
 pub mod probe;
 
+pub mod fix;
+
 pub mod contract;
 pub mod draft;
 pub mod report;
@@ -74,6 +76,8 @@ pub struct Audit {
     pub traces: Vec<ColumnTrace>,
     pub guards: Guards,
     pub comments: Vec<Comment>,
+    /// The lowered files.
+    pub units: Units,
     pub probes: Vec<ColumnProbe>,
     /// What people should know about how it ran.
     pub warnings: Vec<String>,
@@ -100,6 +104,7 @@ impl Audit {
             traces: &self.traces,
             guards: &self.guards,
             comments: &self.comments,
+            units: &self.units,
             probes: &self.probes,
             today: self.today,
         }
@@ -260,6 +265,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         traces: &traces,
         guards: &guards,
         comments: &comments,
+        units: &units,
         probes: &probes,
         today,
     });
@@ -287,6 +293,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         traces,
         guards,
         comments,
+        units,
         probes,
         warnings,
         judgement,

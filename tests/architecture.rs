@@ -22,7 +22,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("guards", &["source", "ir", "rules", "summary", "graph", "schema", "sites", "provenance"]),
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
     ("probe", &["config"]),
-    ("contract", &["source", "rules", "config", "schema", "provenance", "guards", "probe"]),
+    ("fix", &["source", "ir", "graph"]),
+    ("contract", &["source", "rules", "config", "graph", "schema", "provenance", "guards", "probe", "fix"]),
     ("draft", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
     ("report", &["source", "rules", "config", "schema", "provenance", "guards", "probe", "contract"]),
 ];

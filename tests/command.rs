@@ -59,6 +59,20 @@ pub(crate) fn nest_auth(state: &str) -> PathBuf {
     repository().join("fixtures/nest-auth").join(state)
 }
 
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the folder can be made");
+    for entry in std::fs::read_dir(from).expect("the folder can be read") {
+        let entry = entry.expect("the folder can be listed");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("the file can be copied");
+        }
+    }
+}
+
 /// Writes text files below `root`, with the folders they need.
 pub(crate) fn write_files(root: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command::{Run, audit_json, nest_auth, tokendrift};
+use crate::command::{Run, audit_json, copy, nest_auth, tokendrift};
 use crate::node;
 
 const STATES: [&str; 3] = ["drifted", "write-consistently", "drop-writes"];
@@ -15,19 +15,6 @@ fn run(args: &[&str]) -> Run {
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("the folder can be made");
-    for entry in std::fs::read_dir(from).expect("the folder can be read") {
-        let entry = entry.expect("the folder can be listed");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("the file can be copied");
-        }
-    }
 }
 
 /// A copy of a state without its configuration.

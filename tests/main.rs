@@ -7,6 +7,7 @@ mod command;
 mod drafts;
 mod endings;
 mod explanations;
+mod fixes;
 mod fixtures;
 mod formats;
 mod generated;

@@ -74,6 +74,7 @@ pub(crate) struct InputArgs {
 // No `Debug`: the database's URL must not be printed.
 #[derive(Args)]
 #[command(after_help = EXIT_CODES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -136,6 +137,18 @@ pub(crate) struct AuditArgs {
     /// Say on stderr how long each part took.
     #[arg(long)]
     pub(crate) timings: bool,
+
+    /// Apply the fixes that findings carry, then audit what is left.
+    #[arg(long)]
+    pub(crate) fix: bool,
+
+    /// With --fix: print the patch as the result, and change nothing.
+    #[arg(long, requires = "fix")]
+    pub(crate) diff: bool,
+
+    /// With --fix: also what may change other code, or leaves some idle.
+    #[arg(long, requires = "fix")]
+    pub(crate) unsafe_fixes: bool,
 }
 
 #[derive(Subcommand)]

@@ -18,13 +18,16 @@ use crate::cli::inputs::{self, setting};
 use crate::cli::interrupt::Asking;
 use crate::cli::output::{Output, Sink};
 use crate::cli::terminal::{Streams, note};
-use crate::cli::{Exit, Ran, reference};
+use crate::cli::{Exit, Ran, fix, reference};
 
 /// Runs the audit. An error is why it could not run, in words for people.
 pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let started = Instant::now();
     let (quiet, verbose) = (args.input.quiet, args.input.verbose);
     let sinks = sinks(args)?;
+    if args.fix && !args.diff {
+        fix::apply(args, streams)?;
+    }
     let mut request = inputs::request(&args.input)?;
     request.databases = targets(&request.config, args.database_url.as_deref(), streams)?;
     let config = &request.config;
@@ -72,7 +75,13 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
         };
         Output { sink: Sink::End(file), quiet, render: Box::new(render) }
     });
-    let output = |(format, sink): (FormatName, Sink)| {
+    let take_unsafe = args.unsafe_fixes;
+    let output = |(format, sink): (Option<FormatName>, Sink)| {
+        let audit: Rc<Audit> = Rc::clone(&audit);
+        let Some(format) = format else {
+            let patch = move |out: &mut dyn Write| out.write_all(fix::patch(&audit, take_unsafe).as_bytes());
+            return Output { sink, quiet, render: Box::new(patch) };
+        };
         let to_file = sink != Sink::Stdout;
         let format = match format {
             FormatName::Table => {
@@ -84,7 +93,6 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
             FormatName::Gitlab => Format::Gitlab,
             FormatName::Markdown => Format::Markdown,
         };
-        let audit: Rc<Audit> = Rc::clone(&audit);
         Output { sink, quiet, render: Box::new(move |out| report::render(&audit.report(elapsed_ms), format, out)) }
     };
     Ok(Ran { exit, outputs: recorded.into_iter().chain(sinks.into_iter().map(output)).collect() })
@@ -95,17 +103,18 @@ pub(crate) fn earlier(record: Option<&Path>) -> Result<Vec<config::Record>, Stri
     record.map_or_else(|| Ok(Vec::new()), config::records).map_err(|error| error.to_string())
 }
 
-/// Every format that is asked for, and where it goes; files first, so that a reader of stdout who leaves costs none of them.
-fn sinks(args: &AuditArgs) -> Result<Vec<(FormatName, Sink)>, String> {
+/// Every format that is asked for (`None`: the patch), and where it goes; files first, so that a reader of stdout who leaves costs none of them.
+fn sinks(args: &AuditArgs) -> Result<Vec<(Option<FormatName>, Sink)>, String> {
     let more = [
         (FormatName::Json, &args.json_output),
         (FormatName::Sarif, &args.sarif_output),
         (FormatName::Gitlab, &args.gitlab_output),
         (FormatName::Markdown, &args.markdown_output),
     ];
-    let more = more.into_iter().filter_map(|(format, path)| Some((format, Sink::of(path.clone()?))));
+    let more = more.into_iter().filter_map(|(format, path)| Some((Some(format), Sink::of(path.clone()?))));
     let main = args.output.clone().map_or(Sink::Stdout, Sink::of);
-    let mut sinks: Vec<(FormatName, Sink)> = more.chain([(args.format, main)]).collect();
+    let format = (!args.diff).then_some(args.format);
+    let mut sinks: Vec<(Option<FormatName>, Sink)> = more.chain([(format, main)]).collect();
     let mut seen = BTreeSet::new();
     for sink in sinks.iter().map(|(_, sink)| sink).chain(&args.record.clone().map(Sink::End)) {
         let place = match sink {
@@ -154,7 +163,7 @@ pub(crate) fn targets(config: &Config, url: Option<&str>, streams: &Streams) -> 
 }
 
 /// What is known already: from a file, or from a revision.
-fn baseline(args: &AuditArgs, request: &Request) -> Result<Option<Baseline>, String> {
+pub(crate) fn baseline(args: &AuditArgs, request: &Request) -> Result<Option<Baseline>, String> {
     if let Some(reference) = &args.baseline_ref {
         return reference::baseline(reference, request).map(Some);
     }

@@ -2,6 +2,7 @@
 
 use crate::config::{Cohort, Column, Config, Contract};
 use crate::contract::{Day, Facts, Finding, Judgement, judge};
+use crate::graph::Units;
 use crate::guards::{Comment, Guards};
 use crate::probe::{CohortCounts, ColumnProbe, Counts, Outcome};
 use crate::provenance::{
@@ -265,6 +266,7 @@ impl Bench {
             traces,
             guards: &self.guards,
             comments: &self.comments,
+            units: &Units::new(&self.sources, crate::lowered),
             probes: &self.probes,
             today: Day::of_unix(1_767_225_600),
         })

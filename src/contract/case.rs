@@ -3,6 +3,7 @@
 use crate::config::{self, Contract};
 use crate::contract::practice::{Practice, Write, is_production, practices, production_writes};
 use crate::contract::{Anchor, Facts, Related};
+use crate::fix::Code;
 use crate::guards::Decision;
 use crate::probe::{ColumnProbe, Counts, Outcome};
 use crate::provenance::{ColumnTrace, ReadSite};
@@ -88,6 +89,11 @@ impl<'a> Case<'a> {
     pub(crate) fn decisions(&self) -> impl Iterator<Item = &'a Decision> {
         let column = self.trace.column;
         self.facts.guards.decisions.iter().filter(move |decision| decision.column == column)
+    }
+
+    /// The code as edits see it.
+    pub(crate) fn code(&self) -> Code<'a> {
+        Code { sources: self.facts.sources, units: self.facts.units }
     }
 
     /// `src/auth.ts:12`

@@ -127,6 +127,7 @@ impl Check {
             identity: format!("{}||{signature}|", self.id),
             related,
             flow: Vec::new(),
+            fix: None,
             standing: Standing::Open,
         }
     }
@@ -149,6 +150,7 @@ impl Check {
             identity: format!("{}|{}|{signature}|{semantics}", self.id, case.name),
             related,
             flow: Vec::new(),
+            fix: None,
             standing: Standing::Open,
         }
     }

@@ -6,7 +6,8 @@ use crate::contract::check::{Check, Run};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{clause, entry_point, list, signature};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
-use crate::provenance::Origin;
+use crate::fix::{Fix, Way, drop_column};
+use crate::provenance::{Origin, Path};
 use crate::schema::ModelSource;
 
 pub(crate) const CHECK: Check = Check {
@@ -105,8 +106,17 @@ fn still_written(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         let signature = signature(&entries, &write.site.function);
         let at = Anchor::Code(write.site.value);
-        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, Vec::new()).along(write));
+        let finding = CHECK.finding(case, at, (&signature, &semantics), message, Vec::new());
+        findings.push(finding.along(write).fixed(dropped(case, write)));
     }
+}
+
+/// Takes the column out of the write, whoever gets there.
+fn dropped(case: &Case<'_>, write: Write<'_>) -> Option<Fix> {
+    let sites = case.trace.sites.iter().filter(|site| site.value == write.site.value);
+    let way = |path: &Path| Way { entry: path.entry.span, calls: path.steps.iter().map(|step| step.span).collect() };
+    let ways: Vec<Way> = sites.flat_map(|site| &site.paths).map(way).collect();
+    drop_column(case.code(), write.site.span, write.site.value, &ways)
 }
 
 /// Readers stop before writers do.

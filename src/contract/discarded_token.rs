@@ -7,6 +7,7 @@ use crate::contract::helper::{Helper, Token};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{list, signature};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
+use crate::fix::{Lost, pass_token};
 use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
@@ -23,8 +24,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     if case.contract() == Some(Contract::DropWrites) {
         return;
     }
-    let writes = case.writes.iter().copied().filter(|write| discards(case, *write));
-    for (function, write, entries) in group(writes, |write| Helper::of(case, write).function) {
+    let writes: Vec<Write<'_>> = case.writes.iter().copied().filter(|write| discards(case, *write)).collect();
+    for (function, write, entries) in group(writes.iter().copied(), |write| Helper::of(case, write).function) {
         let helper = Helper::of(case, write);
         let why = match helper.token {
             Token::NoParameter => " and has no parameter for the token",
@@ -41,7 +42,27 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let semantics = write.path.meaning.semantics();
         let related = related(write, &helper);
         let at = Anchor::Code(write.site.value);
-        findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related).along(write));
+        let same =
+            |other: &&Write<'_>| other.site.value == write.site.value && Helper::of(case, **other).function == function;
+        let lost: Vec<Lost<'_>> = writes.iter().filter(same).map(|write| lost(case, *write)).collect();
+        let fix = pass_token(case.code(), &lost);
+        let finding = CHECK.finding(case, at, (&signature, &semantics), message, related);
+        findings.push(finding.along(write).fixed(fix));
+    }
+}
+
+/// What handing the token down has to know of a path.
+fn lost<'a>(case: &Case<'a>, write: Write<'a>) -> Lost<'a> {
+    let helper = Helper::of(case, write);
+    let calls = write.path.steps.iter().take_while(|step| step.span != helper.at);
+    Lost {
+        entry: write.path.entry.span,
+        mints: write.path.mints.iter().map(|mint| mint.span).collect(),
+        calls: calls.map(|step| step.span).collect(),
+        at: if helper.at == write.site.value { write.site.span } else { helper.at },
+        trail: write.path.trail.iter().map(|hop| hop.span).collect(),
+        property: case.property(write.site.model),
+        nullable: case.declarations().any(|property| property.nullable == Some(true)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::contract::Level;
 use crate::contract::practice::Write;
 use crate::contract::wording::entry_point;
+use crate::fix::Fix;
 use crate::provenance::{EntryPoint, MissingWrite, Step};
 use crate::source::Span;
 
@@ -60,6 +61,8 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// The code path in the order in which it runs: entry point, calls, the place itself. Empty where no path is the point.
     pub flow: Vec<Related>,
+    /// The edits that make it go away, where they are mechanical.
+    pub fix: Option<Fix>,
     pub standing: Standing,
 }
 
@@ -79,6 +82,11 @@ impl Finding {
         let end = (write.site.value, format!("`{}` writes here", write.site.function));
         self.flow = flow(&write.path.entry, &write.path.steps, end);
         self
+    }
+
+    /// Carries the edits that make it go away.
+    pub(crate) fn fixed(self, fix: Option<Fix>) -> Self {
+        Self { fix, ..self }
     }
 
     /// Shows how the code gets to a mint without a write.

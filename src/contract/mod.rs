@@ -65,6 +65,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{Baseline, Config, Contract};
 use crate::contract::case::Case;
+use crate::graph::Units;
 use crate::guards::{Comment, Guards, Place};
 use crate::probe::ColumnProbe;
 use crate::provenance::ColumnTrace;
@@ -81,6 +82,8 @@ pub struct Facts<'a> {
     pub traces: &'a [ColumnTrace],
     pub guards: &'a Guards,
     pub comments: &'a [Comment],
+    /// The lowered files, for what edits have to know of them.
+    pub units: &'a Units,
     /// Empty without a database.
     pub probes: &'a [ColumnProbe],
     /// For suppressions that expire.

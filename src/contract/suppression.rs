@@ -77,6 +77,7 @@ pub(crate) fn apply(facts: &Facts<'_>, findings: &mut Vec<Finding>) -> Vec<Suppr
             identity: format!("{}||{checks}|{}", CHECK.id, fault.split(':').next().unwrap_or("")),
             related: Vec::new(),
             flow: Vec::new(),
+            fix: None,
             standing: Standing::Open,
         }));
     }

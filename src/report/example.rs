@@ -271,6 +271,7 @@ fn judgement(sources: &SourceSet) -> Judgement {
             related(code("auth.service.ts", "this.users.generateRefreshToken(user.id)"), "`AuthService.loginWeb` calls on"),
             related(code("users.service.ts", "user.accessToken"), "`UsersService.updateToken` writes here"),
         ],
+        fix: None,
         standing: Standing::Open,
     };
     let drift = Finding {
@@ -287,6 +288,7 @@ fn judgement(sources: &SourceSet) -> Judgement {
             "POST /v1/mobile/login stores the fresh token",
         )],
         flow: Vec::new(),
+        fix: None,
         standing: Standing::Open,
     };
     let undeclared = Finding {
@@ -301,6 +303,7 @@ fn judgement(sources: &SourceSet) -> Judgement {
         identity: "contract-undeclared users.access_token".into(),
         related: Vec::new(),
         flow: Vec::new(),
+        fix: None,
         standing: Standing::Open,
     };
     let prediction =

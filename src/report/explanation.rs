@@ -39,6 +39,12 @@ pub fn explanation(report: &Report, finding: &Finding, color: bool, width: usize
     }
     let docs = page(finding.check).unwrap_or_default();
     out.head("What would make it go away");
+    if let Some(fix) = &finding.fix {
+        let flags = if fix.is_safe { "--fix" } else { "--fix --unsafe-fixes" };
+        let title = fix.title.chars().take(1).flat_map(char::to_uppercase).chain(fix.title.chars().skip(1));
+        let title: String = title.collect();
+        out.line(&format!("{title}: `tokendrift audit {flags}` does it, with --diff it shows the patch."));
+    }
     out.section(docs, "## How to fix");
     out.head("When it is wrong");
     out.section(docs, "## When it is wrong");
