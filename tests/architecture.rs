@@ -25,7 +25,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("fix", &["source", "ir", "graph"]),
     ("contract", &["source", "rules", "config", "graph", "schema", "provenance", "guards", "probe", "fix"]),
     ("draft", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
-    ("report", &["source", "rules", "config", "schema", "provenance", "guards", "probe", "contract"]),
+    ("report", &["source", "rules", "config", "schema", "provenance", "guards", "probe", "fix", "contract"]),
 ];
 
 /// What may name every module (path prefixes): the crate's root, which chains the stages, and the binary.

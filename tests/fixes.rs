@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::process::Command;
 
-use crate::command::{Run, audit_json, copy, files_below, nest_auth, tokendrift, write_files};
+use crate::command::{Run, audit_json, copy, files_below, nest_auth, repository, tokendrift, write_files};
 use crate::node;
 
 const PATCH: &str = "\
@@ -63,7 +64,7 @@ fn the_fixed_example_drifts_no_more_and_only_the_helper_has_changed() {
         .iter()
         .filter_map(|finding| finding["check"].as_str())
         .collect();
-    assert_eq!(checks, ["contract-undeclared"], "what is left is for people: {}", run.stderr);
+    assert_eq!(checks, ["unchecked-user", "contract-undeclared"], "what is left is for people: {}", run.stderr);
     assert_eq!(report["columns"][0]["verdict"]["agree"], true);
     for (path, text) in files_below("fixtures/nest-auth/drifted", "ts") {
         let now = std::fs::read_to_string(tree.path().join(path.trim_start_matches("fixtures/nest-auth/drifted/")));
@@ -71,11 +72,92 @@ fn the_fixed_example_drifts_no_more_and_only_the_helper_has_changed() {
     }
     let again = audit(tree.path(), &["--fix", "--diff", "--quiet"]);
     assert_eq!(again.stdout, "", "a second run has nothing to fix");
+    compiles(tree.path());
+}
+
+/// Runs the TypeScript compiler, which also minds what nothing uses.
+fn compiles(tree: &Path) {
     let Some(project) = node::project() else { return };
     let work = node::workspace(project);
-    copy(tree.path(), work.path());
-    let (compiles, output) = node::run(project, work.path(), "tsc", &["--noEmit", "-p", "."], &[]);
+    copy(tree, work.path());
+    let args = ["--noEmit", "-p", ".", "--noUnusedLocals", "--noUnusedParameters"];
+    let (compiles, output) = node::run(project, work.path(), "tsc", &args, &[]);
     assert!(compiles, "{output}");
+}
+
+#[test]
+fn where_writes_are_to_be_dropped_the_key_goes_with_the_parameters_and_arguments_that_only_served_it() {
+    let tree = drifted();
+    let config = tree.path().join("tokendrift.toml");
+    let text = std::fs::read_to_string(&config).expect("the state has a configuration");
+    let declared = text.replace("column = \"access_token\"", "column = \"access_token\"\ncontract = \"drop-writes\"");
+    std::fs::write(&config, declared).expect("the configuration can be written");
+    let run = audit(tree.path(), &["--fix", "--format", "json", "--quiet"]);
+    let report = run.report();
+    let findings = report["findings"].as_array().expect("findings");
+    assert!(findings.iter().all(|finding| finding["check"] != "contract-broken"), "{findings:?}");
+    let service = std::fs::read_to_string(tree.path().join("src/users/users.service.ts")).expect("the service");
+    assert!(service.contains("async updateToken(userId: number, refreshToken: string | null)"), "{service}");
+    let logout = std::fs::read_to_string(tree.path().join("src/auth/session.controller.ts")).expect("the controller");
+    assert!(logout.contains("updateToken(userId, null)"), "{logout}");
+    compiles(tree.path());
+}
+
+#[test]
+fn a_helper_in_rust_is_handed_the_token_and_compiles() {
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    copy(&repository().join("fixtures/diesel-auth"), tree.path());
+    let run = audit(tree.path(), &["--fix", "--format", "json", "--quiet"]);
+    let report = run.report();
+    let findings = report["findings"].as_array().expect("findings");
+    assert!(findings.iter().all(|finding| finding["check"] == "contract-undeclared"), "{findings:?}");
+    let code = std::fs::read_to_string(tree.path().join("src/lib.rs")).expect("the code");
+    for wanted in [
+        "renew(users, user_id, &access_token)?;",
+        "user_id: i64, access_token: &str) -> QueryResult<usize> {",
+        "users.update_token(user.id, Some(access_token.to_owned()), \"web\")",
+    ] {
+        assert!(code.contains(wanted), "{wanted} is not in:\n{code}");
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("diesel-auth");
+    let cargo = |args: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        let cargo = cargo.args(args).current_dir(tree.path()).env("CARGO_TARGET_DIR", &target);
+        cargo.env("RUSTFLAGS", "-D warnings").output().expect("cargo starts")
+    };
+    let fetched = cargo(&["fetch", "--locked", "--quiet"]);
+    if !fetched.status.success() {
+        return node::skipped(&format!("no crates: {}", String::from_utf8_lossy(&fetched.stderr)));
+    }
+    let checked = cargo(&["check", "--locked", "--offline", "--quiet"]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn sarif_and_json_carry_the_edits() {
+    let report = audit(&nest_auth("drifted"), &["--format", "json", "--quiet"]).report();
+    let findings = report["findings"].as_array().expect("findings");
+    let fix = findings.iter().find_map(|finding| finding.get("fix")).expect("a fix");
+    assert_eq!((&fix["is_safe"], fix["edits"].as_array().map(Vec::len)), (&true.into(), Some(4)), "{fix}");
+    let sarif = audit(&nest_auth("drifted"), &["--format", "sarif", "--quiet"]).report();
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let fixes = results.iter().find_map(|result| result.get("fixes")).expect("a fix");
+    let replacements = &fixes[0]["artifactChanges"][0]["replacements"];
+    assert_eq!(replacements.as_array().map(Vec::len), Some(4), "{fixes}");
+    assert_eq!(replacements[0]["insertedContent"]["text"], ", accessToken", "{fixes}");
+}
+
+#[test]
+fn a_file_that_has_changed_meanwhile_or_cannot_be_written_leaves_all_as_it_was() {
+    let tree = drifted();
+    let file = tree.path().join("src/auth/auth-web.service.ts");
+    let mut permissions = std::fs::metadata(&file).expect("the file").permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&file, permissions).expect("the permissions can be set");
+    let before = std::fs::read(&file).expect("the file");
+    let run = audit(tree.path(), &["--fix", "--quiet"]);
+    assert!(run.code == 2 && run.stderr.contains("nothing was fixed"), "{}", run.stderr);
+    assert_eq!(std::fs::read(&file).expect("the file"), before);
 }
 
 #[test]

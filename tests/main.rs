@@ -14,6 +14,7 @@ mod generated;
 mod inputs;
 mod literate;
 mod node;
+mod page;
 mod probe_faults;
 mod probes;
 mod readme;

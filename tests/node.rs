@@ -29,7 +29,7 @@ fn install() -> Option<PathBuf> {
     let source = repository().join("tests/node");
     let wanted = std::fs::read_to_string(source.join("package.json")).expect("the package file");
     let done = folder.join("installed.json");
-    for name in ["package.json", "jest.config.js", "vitest.config.mjs", "swc.json"] {
+    for name in ["package.json", "jest.config.js", "vitest.config.mjs", "swc.json", "browse.mjs"] {
         std::fs::copy(source.join(name), folder.join(name)).expect("the file can be copied");
     }
     if std::fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {

@@ -110,6 +110,10 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) markdown_output: Option<PathBuf>,
 
+    /// Write the page for a browser to this file too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) html_output: Option<PathBuf>,
+
     /// Count no finding that this file has (environment `TOKENDRIFT_BASELINE`); see `baseline write`.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "baseline_ref")]
     pub(crate) baseline: Option<PathBuf>,
@@ -301,6 +305,8 @@ pub(crate) enum FormatName {
     Gitlab,
     /// A comment on a pull request.
     Markdown,
+    /// One page for a browser, without a network.
+    Html,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

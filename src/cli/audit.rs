@@ -92,6 +92,7 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
             FormatName::Github => Format::Github,
             FormatName::Gitlab => Format::Gitlab,
             FormatName::Markdown => Format::Markdown,
+            FormatName::Html => Format::Html,
         };
         Output { sink, quiet, render: Box::new(move |out| report::render(&audit.report(elapsed_ms), format, out)) }
     };
@@ -110,6 +111,7 @@ fn sinks(args: &AuditArgs) -> Result<Vec<(Option<FormatName>, Sink)>, String> {
         (FormatName::Sarif, &args.sarif_output),
         (FormatName::Gitlab, &args.gitlab_output),
         (FormatName::Markdown, &args.markdown_output),
+        (FormatName::Html, &args.html_output),
     ];
     let more = more.into_iter().filter_map(|(format, path)| Some((Some(format), Sink::of(path.clone()?))));
     let main = args.output.clone().map_or(Sink::Stdout, Sink::of);

@@ -62,7 +62,6 @@ fn lost<'a>(case: &Case<'a>, write: Write<'a>) -> Lost<'a> {
         at: if helper.at == write.site.value { write.site.span } else { helper.at },
         trail: write.path.trail.iter().map(|hop| hop.span).collect(),
         property: case.property(write.site.model),
-        nullable: case.declarations().any(|property| property.nullable == Some(true)),
     }
 }
 

@@ -18,7 +18,6 @@ pub(crate) struct Lost<'a> {
     pub(crate) trail: Vec<Span>,
     /// What the code calls the column.
     pub(crate) property: &'a str,
-    pub(crate) nullable: bool,
 }
 
 /// Hands the minted token down on all of these paths, which lose it at one place.
@@ -88,7 +87,10 @@ pub(crate) fn pass_token(code: Code<'_>, paths: &[Lost<'_>]) -> Option<Fix> {
     };
     let token = at_hand.clone().or(parameter)?;
     let (place, text) = match syntax {
-        Syntax::Rust => in_rust(code, stored, &token, first.nullable, at_hand.is_none()),
+        Syntax::Rust => {
+            let is_optional = is_optional(code, first.property)?;
+            in_rust(code, stored, &token, is_optional, at_hand.is_none())
+        }
         _ if is_safe => (stored, token),
         _ => (stored, format!("{token} ?? {}", code.sources.text(stored))),
     };
@@ -210,6 +212,19 @@ fn free_name(module: &Module, inside: &Function, wanted: &str) -> String {
     let mut name = String::from("fresh");
     name.extend(wanted.chars().take(1).flat_map(char::to_uppercase).chain(wanted.chars().skip(1)));
     name
+}
+
+/// Whether the field of this name is an `Option`; `None` where fields of several structs disagree.
+fn is_optional(code: Code<'_>, property: &str) -> Option<bool> {
+    let fields = code.units.iter().flat_map(|(_, unit)| &unit.module.classes).flat_map(|class| &class.fields);
+    let mut kinds = fields
+        .filter(|field| field.name == property && code.syntax(field.span.file) == Some(Syntax::Rust))
+        .map(|field| {
+            let text = code.sources.get(field.span.file).text.get(field.span.start as usize..).unwrap_or("");
+            text.split([',', ';', '}']).next().is_some_and(|declared| declared.contains("Option<"))
+        });
+    let first = kinds.next()?;
+    kinds.all(|kind| kind == first).then_some(first)
 }
 
 /// The text that gives way in Rust, and what takes its place: as owned, and as optional, as the stored value was.

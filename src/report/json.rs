@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::contract::{Change, Finding, Level, Related, Standing, Verdict};
+use crate::fix::Edit;
 use crate::probe::Outcome;
 use crate::provenance::{EntryPoint, MissingWrite, Origin, Path, ReadSite, Step, WriteSite};
 use crate::report::guards::{TriageOut, guards, triage};
@@ -13,7 +14,7 @@ use crate::report::live_json::{LiveOut, live};
 use crate::report::mask::shown_default;
 use crate::report::stream::{Each, pretty};
 use crate::report::{ColumnView, Report, column_name, form_word, operation_word};
-use crate::source::{Gap, Tally};
+use crate::source::{Gap, Span, Tally};
 
 const SCHEMA: &str = "tokendrift-report/1";
 
@@ -153,6 +154,30 @@ struct FindingOut<'a> {
     reason: Option<&'a str>,
     related: Vec<RelatedOut<'a>>,
     path: Vec<RelatedOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<FixOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct FixOut<'a> {
+    title: &'a str,
+    is_safe: bool,
+    edits: Vec<EditOut<'a>>,
+}
+
+/// 1-based; what begins at the start and ends before the end gives way to the text.
+#[derive(Serialize)]
+struct EditOut<'a> {
+    file: &'a str,
+    start: PlaceOut,
+    end: PlaceOut,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct PlaceOut {
+    line: u32,
+    column: u32,
 }
 
 #[derive(Serialize)]
@@ -358,7 +383,21 @@ fn finding<'a>(report: &Report<'a>, finding: &'a Finding) -> FindingOut<'a> {
         },
         related: finding.related.iter().map(place).collect(),
         path: finding.flow.iter().map(place).collect(),
+        fix: finding.fix.as_ref().map(|fix| FixOut {
+            title: &fix.title,
+            is_safe: fix.is_safe,
+            edits: fix.edits.iter().map(|edit| self::edit(report, edit)).collect(),
+        }),
     }
+}
+
+fn edit<'a>(report: &Report<'a>, edit: &'a Edit) -> EditOut<'a> {
+    let place = |offset| {
+        let at = report.sources.location(Span { start: offset, ..edit.at });
+        PlaceOut { line: at.line, column: at.column }
+    };
+    let file = report.sources.get(edit.at.file).path.as_str();
+    EditOut { file, start: place(edit.at.start), end: place(edit.at.end), text: &edit.text }
 }
 
 fn gap(gap: &Gap) -> GapOut<'_> {

@@ -18,6 +18,7 @@ mod figures;
 mod github;
 mod gitlab;
 mod guards;
+mod html;
 mod json;
 mod lines;
 mod live;
@@ -61,6 +62,8 @@ pub enum Format {
     Gitlab,
     /// A comment on a pull request.
     Markdown,
+    /// One page for a browser, which holds all that it needs.
+    Html,
 }
 
 /// Writes `report` as `format`, with a newline at its end.
@@ -75,6 +78,7 @@ pub fn render(report: &Report, format: Format, out: &mut dyn io::Write) -> io::R
         Format::Github => github::write(report, out),
         Format::Gitlab => gitlab::write(report, out),
         Format::Markdown => markdown::write(report, out),
+        Format::Html => html::write(report, out),
     }
 }
 
