@@ -78,6 +78,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Pin(args) => draft::pin(&args, &streams),
         Command::Adr(args) => draft::adr(&args, &streams),
         Command::Completions { shell } => Ok(completions(shell)),
+        Command::Man { command } => man(command.as_deref()),
     };
     let written = ran.and_then(|ran| ran.outputs.iter().try_for_each(output::write).map(|()| ran.exit));
     let exit = written.unwrap_or_else(|why| {
@@ -103,6 +104,25 @@ fn completions(shell: clap_complete::Shell) -> Ran {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "tokendrift", &mut script);
     Ran::text(Exit::Clean, String::from_utf8_lossy(&script).into_owned())
+}
+
+/// A page in roff, from the same definition as the help.
+fn man(command: Option<&str>) -> Result<Ran, String> {
+    let program = Cli::command();
+    let page = match command {
+        None => program,
+        Some(name) => {
+            let found = program.get_subcommands().find(|command| command.get_name() == name).cloned();
+            let found = found.ok_or_else(|| format!("there is no command `{name}`"))?;
+            found
+                .name(format!("tokendrift-{name}"))
+                .bin_name(format!("tokendrift {name}"))
+                .version(env!("CARGO_PKG_VERSION"))
+        }
+    };
+    let mut roff = Vec::new();
+    clap_mangen::Man::new(page).render(&mut roff).map_err(|error| error.to_string())?;
+    Ok(Ran::text(Exit::Clean, String::from_utf8_lossy(&roff).into_owned()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod fixtures;
 mod formats;
 mod generated;
 mod inputs;
+mod jobs;
 mod literate;
 mod node;
 mod page;

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Adr(AdrArgs),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
+    /// Print the manual page of the program, or of one command.
+    Man { command: Option<String> },
 }
 
 /// What is audited: common to every command that audits.

@@ -217,6 +217,16 @@ fn explain_prints_a_page_or_the_ids_there_are() {
 }
 
 #[test]
+fn every_command_has_a_manual_page() {
+    for command in Cli::command().get_subcommands() {
+        let page = man(Some(command.get_name())).unwrap();
+        assert!(text(&page).contains(".SH SYNOPSIS"), "{}", command.get_name());
+    }
+    assert!(text(&man(None).unwrap()).contains(".TH tokendrift 1"));
+    assert!(man(Some("no")).unwrap_err().contains("no command `no`"));
+}
+
+#[test]
 fn completions_name_the_commands() {
     for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Fish, clap_complete::Shell::Zsh] {
         let script = text(&completions(shell));

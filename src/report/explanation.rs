@@ -187,7 +187,12 @@ impl Out<'_, '_> {
             let skipped = fenced || is_fence || line.starts_with("<!--");
             let starts = line.starts_with("- ") || line.is_empty() || skipped;
             if starts && !paragraph.is_empty() {
-                let done = std::mem::take(&mut paragraph);
+                let mut done = std::mem::take(&mut paragraph);
+                // What announces an example, which is left out.
+                if done.ends_with(':') {
+                    done.pop();
+                    done.push('.');
+                }
                 match done.strip_prefix("- ") {
                     Some(item) => self.text.push_str(&self.style.bullet(item)),
                     None => self.line(&done),

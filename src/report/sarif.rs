@@ -4,6 +4,8 @@
 //! places linked from the message, the code path as a code flow. Findings that the baseline has or a comment puts aside are marked,
 //! not left out: a forge would call a missing one fixed. Limits: <https://docs.github.com/en/code-security/reference/code-scanning/sarif-support-for-code-scanning>.
 
+mod fixes;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -11,10 +13,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::contract::{Anchor, CHECKS, Check, Finding, Related, Standing};
-use crate::fix::Fix;
 use crate::report::Report;
 use crate::report::stream::{Each, compact};
-use crate::source::{FileId, Gap, Span};
+use crate::source::Gap;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 const PROJECT: &str = env!("CARGO_PKG_REPOSITORY");
@@ -141,32 +142,11 @@ struct ResultOut {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     code_flows: Vec<CodeFlow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    fixes: Vec<FixOut>,
+    fixes: Vec<fixes::FixOut>,
     partial_fingerprints: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline_state: Option<&'static str>,
     suppressions: Vec<Suppression>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FixOut {
-    description: Text,
-    artifact_changes: Vec<ArtifactChange>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ArtifactChange {
-    artifact_location: ArtifactLocation,
-    replacements: Vec<Replacement>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Replacement {
-    deleted_region: Region,
-    inserted_content: Text,
 }
 
 #[derive(Serialize)]
@@ -365,42 +345,13 @@ fn result(report: &Report, finding: &Finding) -> ResultOut {
             };
             vec![CodeFlow { thread_flows: [ThreadFlow { locations: flow().map(|(_, place)| at(place)).collect() }] }]
         },
-        fixes: finding.fix.iter().map(|fix| self::fix(report, fix)).collect(),
+        fixes: finding.fix.iter().map(|fix| fixes::fix(report, fix)).collect(),
         partial_fingerprints: BTreeMap::from([("tokendrift/v1", finding.identity.clone())]),
         baseline_state: report.has_baseline.then_some(match finding.standing {
             Standing::Baselined => "unchanged",
             Standing::Open | Standing::Suppressed { .. } => "new",
         }),
         suppressions,
-    }
-}
-
-/// The edits, file by file.
-fn fix(report: &Report, fix: &Fix) -> FixOut {
-    let mut files: BTreeMap<FileId, Vec<Replacement>> = BTreeMap::new();
-    for edit in &fix.edits {
-        let start = report.sources.location(edit.at);
-        let end = report.sources.location(Span { start: edit.at.end, ..edit.at });
-        files.entry(edit.at.file).or_default().push(Replacement {
-            deleted_region: Region {
-                start_line: start.line,
-                start_column: start.column,
-                end_line: end.line,
-                end_column: end.column,
-            },
-            inserted_content: Text { text: edit.text.clone() },
-        });
-    }
-    let change = |(file, replacements): (FileId, Vec<Replacement>)| {
-        let path = format!("{}{}", report.below_repository, report.sources.get(file).path);
-        let artifact_location = ArtifactLocation { uri: uri(&path), uri_base_id: BASE };
-        ArtifactChange { artifact_location, replacements }
-    };
-    let words = fix.title.chars().take(1).flat_map(char::to_uppercase).chain(fix.title.chars().skip(1)).collect();
-    let warning = if fix.is_safe { "" } else { " It may change other code." };
-    FixOut {
-        description: Text { text: format!("{}{warning}", full_stop(words)) },
-        artifact_changes: files.into_iter().map(change).collect(),
     }
 }
 

@@ -22,6 +22,7 @@
   const tone = (semantics) => ORIGINS.find((origin) => semantics.split('-or-').at(-1) === origin) ?? 'unknown';
   const named = (entry) => entry.route || entry.name;
   const place = (at) => `${at.file}:${at.line}`;
+  const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
   const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
   /** One object a path, with everything that the filter looks at in one string. */
@@ -66,7 +67,10 @@
     bar('all rows', live, live.interval);
     for (const cohort of live.cohorts ?? []) bar(`${cohort.name} ${cohort.value ?? 'NULL'}`, cohort, cohort.interval);
     const said = (live.predictions ?? []).map((p) => el('p', { class: 'soft' }, `${p.cohort} ${p.value}: the code says ${p.expected}, the data: ${p.outcome}`));
-    return [el('h3', {}, `Share of NULL (${live.method})`), grid, ...said];
+    const share = (part) => (part.rows > 0 ? `${((part.without_token / part.rows) * 100).toFixed(1)} %` : 'no rows');
+    const trends = (live.trends ?? []).map((t) => el('p', { class: 'soft' }, `${t.name}: ${share(t.before)} without a token before ${t.since}, ${share(t.recent)} since: ${t.tendency}`));
+    const changes = (live.changes ?? []).map((c) => el('p', { class: 'soft' }, `${c.cohort === null ? 'all rows' : `${c.cohort} ${c.value ?? 'NULL'}`}: ${share(c.before)} without a token on ${c.since}, ${share(c.now)} now: ${c.tendency}`));
+    return [el('h3', {}, `Share of NULL (${live.method})`), grid, ...trends, ...changes, ...said];
   }
 
   /** Entry points on the left, helpers between, what is written on the right. */
@@ -190,7 +194,8 @@
     const related = found.related.map((at) => [el('p', { class: 'soft' }, `${at.message} · ${place(at)}`), source(at)]);
     const element = el('details', { class: `finding ${found.level}`, open: report.findings.length <= 20 },
       el('summary', {}, el('strong', {}, `${found.level}[${found.check}]`), ` ${found.message}`),
-      el('p', { class: 'soft' }, place(found)), source(found), related, el('p', { class: 'soft' }, `identity: ${found.identity}`));
+      el('p', { class: 'soft' }, `${place(found)}${found.standing === 'open' ? '' : ` · ${found.standing}${found.reason ? `: ${found.reason}` : ''}`}`), source(found), related,
+      found.fix ? el('p', {}, `To fix it: ${found.fix.title} (tokendrift audit ${found.fix.is_safe ? '--fix' : '--fix --unsafe-fixes'})`) : null, el('p', { class: 'soft' }, `identity: ${found.identity}`));
     return { element, text: `${found.check} ${found.level} ${found.column} ${found.message} ${found.file}`.toLowerCase() };
   }
 
@@ -198,7 +203,7 @@
   const findings = report.findings.map(finding);
   const levels = report.summary.findings;
   document.getElementById('summary').textContent =
-    `${levels.error} errors, ${levels.warning} warnings, ${levels.note} notes in ${report.summary.files} files; ${report.gaps.length} gaps`;
+    `${count(levels.error, 'error')}, ${count(levels.warning, 'warning')}, ${count(levels.note, 'note')} in ${count(report.summary.files, 'file')}; ${count(report.gaps.length, 'gap')}`;
 
   const pressed = new Set();
   const chips = document.getElementById('chips');
