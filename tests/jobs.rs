@@ -97,7 +97,8 @@ fn bash(folder: &Path, command: &str) -> String {
         .env_remove("TOKENDRIFT_CONFIG")
         .output()
         .expect("bash starts");
-    String::from_utf8(output.stdout).expect("UTF-8").lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    printed.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -30,7 +30,9 @@ pub(crate) fn apply(args: &AuditArgs, streams: &Streams) -> Result<(), String> {
     let fixed = fixed(&audit, args.unsafe_fixes);
     write(&root, &fixed)?;
     if !quiet {
-        fixed.iter().for_each(|file| note(&format!("fixed {}", file.path)));
+        for file in &fixed {
+            note(&format!("fixed {}", file.path));
+        }
         let waiting = fixes(&audit).filter(|fix| !fix.is_safe && !args.unsafe_fixes).count();
         if waiting > 0 {
             note(&format!("{waiting} more may change other code: see them with --fix --unsafe-fixes --diff"));

@@ -50,8 +50,8 @@ impl<'a> Code<'a> {
 
     /// The call whose text this is.
     pub(super) fn call_at(self, at: Span) -> Option<&'a Call> {
-        let calls = self.module(at.file)?.exprs.iter().filter(|expr| expr.span == at);
-        calls.filter_map(|expr| if let ExprKind::Call(call) = &expr.kind { Some(call) } else { None }).next()
+        let mut exprs = self.module(at.file)?.exprs.iter().filter(|expr| expr.span == at);
+        exprs.find_map(|expr| if let ExprKind::Call(call) = &expr.kind { Some(call) } else { None })
     }
 
     /// The calls of a way to `end`, that of the entry point itself included; `None` where it is not the only one of its name there.
@@ -101,13 +101,13 @@ impl<'a> Code<'a> {
     pub(super) fn add_argument(self, at: Span, item: &str) -> Option<Edit> {
         let call = self.call_at(at)?;
         let text = self.sources.text(at);
-        let list = text.strip_suffix(')')?;
+        let inside = text.strip_suffix(')')?;
         let last = call.args.last().and_then(|arg| Some(self.module(at.file)?.expr(arg.value).span));
         let from = match last {
             Some(last) => last.end.checked_sub(at.start)? as usize,
-            None => list.rfind('(')? + 1,
+            None => inside.rfind('(')? + 1,
         };
-        let rest = list.get(from..)?;
+        let rest = inside.get(from..)?;
         if rest.contains("//") || rest.contains("/*") || last.is_none() && !rest.trim().is_empty() {
             return None;
         }
@@ -173,9 +173,8 @@ impl<'a> Code<'a> {
             let value = value.trim_start();
             Some((at, text.len() - value.len()))
         };
-        let starts = ["const", "let"].into_iter().flat_map(|word| text.match_indices(word));
-        let mut found = starts.filter_map(declared);
-        let (start, end) = found.next().filter(|_| true)?;
+        let mut starts = ["const", "let"].into_iter().flat_map(|word| text.match_indices(word));
+        let (start, end) = starts.find_map(declared)?;
         let offset = |at: usize| Some(around.start + u32::try_from(at).ok()?);
         Some(Edit { at: Span { start: offset(start)?, end: offset(end)?, ..around }, text: String::new() })
     }

@@ -153,8 +153,12 @@ impl Out<'_, '_> {
             };
             // Where the finding says more of a place than that the path goes on.
             let more = finding.related.iter().filter(|related| related.at == place.at && !goes_on(&related.message));
-            let more: String = more.map(|related| format!("; {}", related.message)).collect();
-            self.hop(&place.at, &format!("{}{how}{more}", place.message));
+            let mut words = format!("{}{how}", place.message);
+            for related in more {
+                words.push_str("; ");
+                words.push_str(&related.message);
+            }
+            self.hop(&place.at, &words);
         }
         if let Some((_, path)) = found.filter(|(_, path)| !path.mints.is_empty()) {
             self.head("The tokens made on it");
