@@ -158,6 +158,30 @@ impl Evaluator<'_, '_> {
         }
     }
 
+    /// `(await agent.login(..)).data.accessToken`: what a library that no rule names answers a sign-in with, by what call and key
+    /// are called.
+    pub(super) fn answered(&self, value: &Shared, base: &Shared, key: &str) -> Option<Vec<Chain>> {
+        let folded = key.replace('_', "").to_lowercase();
+        let kinds = ["access", "refresh", "id", "auth", "session"];
+        let is_token =
+            kinds.iter().any(|kind| folded.strip_prefix(kind).is_some_and(|rest| rest == "token" || rest == "jwt"));
+        let mut at = base;
+        while let ValueKind::Field(inner, _) = &at.kind {
+            at = inner;
+        }
+        let ValueKind::Call(call) = &at.kind else { return None };
+        let name = call.method()?;
+        let signs_in = ["login", "signin", "authenticate", "authorize", "exchange", "token", "grant"];
+        let called = name.to_lowercase();
+        if !is_token || !signs_in.iter().any(|word| called.contains(word)) || !self.graph.targets(call).is_empty() {
+            return None;
+        }
+        let mut chains = one(Origin::Fresh, value, format!("`{key}` that {name}() answers, by their names"));
+        let atom = &mut chains[0][0];
+        (atom.inferred, atom.definite, atom.mint) = (true, true, Some(call.site));
+        Some(chains)
+    }
+
     /// A call that no rule names: by what its name says, and then only as inferred.
     fn by_name(&self, value: &Shared, call: &CallValue, path: Option<&str>, fuel: u8) -> Vec<Chain> {
         let name = match (&call.callee.kind, path) {

@@ -336,7 +336,12 @@ impl Evaluator<'_, '_> {
         {
             return self.eval(&inner, fuel);
         }
-        self.part_of(value, base, fuel)
+        let chains = self.part_of(value, base, fuel);
+        let is_unknown = chains.iter().flatten().all(|atom| atom.origin == Origin::Unknown);
+        match self.answered(value, base, name).filter(|_| is_unknown) {
+            Some(answered) => answered,
+            None => chains,
+        }
     }
 
     /// A part of something: of what an entry point is given, of a row, of a result that cannot be told.
