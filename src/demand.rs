@@ -81,7 +81,9 @@ fn declaring_code(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
 
 /// The files that may write a row of a tracked model without naming the column.
 pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<FileId> {
-    let mut wanted = BTreeSet::new();
+    // A library that is handed the database names no model.
+    let adapters: Vec<&str> = rules.adapter().filter_map(|row| row.call.last()).collect();
+    let mut wanted: BTreeSet<FileId> = sources.mentions(&adapters).into_iter().flatten().collect();
     let tracked: BTreeSet<usize> =
         schema.columns.iter().flat_map(|column| &column.bindings).map(|(model, _)| model.0).collect();
     let methods = |model: bool| {
@@ -209,6 +211,9 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
         routers.extend(graph.routers(*function));
         // `const login = asyncHandler(async () => ..)` goes by the name of the variable.
         let kept = graph.registered_name(*function);
+        if graph.is_rust(function.file) {
+            wanted.extend(modules_above(graph.sources, function.file));
+        }
         let name = match declared.kind {
             FunctionKind::Module => continue,
             FunctionKind::Constructor => class.and_then(|class| graph.class(class)).map_or("", |class| &class.name),
@@ -271,6 +276,18 @@ fn importers(graph: &Graph, files: BTreeSet<FileId>) -> BTreeSet<FileId> {
                 open.push(importer);
             }
         }
+    }
+    found
+}
+
+/// The files of the modules around one of Rust, up to its crate's root: what it holds may be named through them (`pub use login::*`).
+fn modules_above(sources: &SourceSet, file: FileId) -> BTreeSet<FileId> {
+    let mut found = BTreeSet::new();
+    let mut folder = sources.get(file).path.as_str();
+    while let Some((above, _)) = folder.rsplit_once('/') {
+        folder = above;
+        let inside = ["mod.rs", "lib.rs", "main.rs"].map(|name| sources.find(&format!("{folder}/{name}")));
+        found.extend(inside.into_iter().chain([sources.find(&format!("{folder}.rs"))]).flatten());
     }
     found
 }

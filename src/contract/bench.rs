@@ -121,6 +121,7 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         nullable: Some(true),
         default: None,
         relation: None,
+        cascades: false,
         span: line(0, 190),
     };
     let model = Model {
@@ -188,6 +189,7 @@ impl Bench {
             operation,
             scope,
             function: format!("Users.{operation:?}{at}").to_lowercase(),
+            by_library: false,
             paths,
         });
         self

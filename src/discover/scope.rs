@@ -4,7 +4,8 @@ use crate::source::{Language, Scope};
 
 const TEST_FOLDERS: [&str; 10] =
     ["__tests__", "__test__", "__mocks__", "test", "tests", "e2e", "spec", "specs", "cypress", "playwright"];
-const TEST_FOLDER_ENDS: [&str; 2] = ["-tests", "-e2e"];
+const TEST_FOLDER_ENDS: [&str; 8] =
+    ["-tests", "-e2e", "test-utils", "test_utils", "testutils", "test-helpers", "test_helpers", "test_support"];
 /// Between the name and the extension: `a.spec.ts`, `app.e2e-spec.ts`, `login.cy.ts`.
 const TEST_PARTS: [&str; 8] = ["spec", "test", "e2e", "e2e-spec", "e2e-test", "int-spec", "cy", "mock"];
 const SEED_FOLDERS: [&str; 6] = ["seed", "seeds", "seeder", "seeders", "fixtures", "__fixtures__"];

@@ -5,6 +5,9 @@ use crate::ir::{Export, Imported};
 use crate::source::{FileId, Language};
 use crate::summary::{Value, ValueKind};
 
+/// Modules that are re-exported further than this are not followed.
+const DEEPEST: u8 = 12;
+
 impl Graph<'_> {
     pub(crate) fn is_rust(&self, file: FileId) -> bool {
         self.sources.get(file).language == Language::Rust
@@ -104,7 +107,16 @@ impl Graph<'_> {
             if !matches!(found, Resolved::Missing) {
                 return found;
             }
-            let Resolved::Value(value) = self.export(file, inner[0], depth + 1) else { return Resolved::Missing };
+            let value = match self.export(file, inner[0], depth + 1) {
+                Resolved::Value(value) => value,
+                // `pub use other_crate::models`
+                Resolved::Namespace(inside) if depth < DEEPEST => {
+                    let module =
+                        ["self"].into_iter().chain(inner.iter().skip(1).copied()).collect::<Vec<_>>().join("::");
+                    return self.used(inside, &module, what, depth + 1);
+                }
+                _ => return Resolved::Missing,
+            };
             let span = value.span;
             let steps = inner.iter().skip(1).copied().chain(std::iter::once(name.as_str()));
             let value = steps.fold(self.resolved(&value), |at, step| Value::field(&at, step, span));

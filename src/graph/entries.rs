@@ -36,6 +36,7 @@ pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers
     }
     let mounts = Mounts::find(graph);
     let mut routers = Routers::new();
+    let mut described: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let by_place: Vec<(&EntryRow, GlobSet)> = rows
         .iter()
         .filter(|row| row.kind == EntryKind::File)
@@ -52,7 +53,7 @@ pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for decorator in &summary.decorators {
                 graph.refuel();
-                decorated(graph, &rows, &mounts, function, decorator, &mut found);
+                decorated(graph, &rows, &mounts, function, decorator, &mut found, &mut described);
             }
             for event in &summary.calls {
                 graph.refuel();
@@ -69,6 +70,9 @@ pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers
             extended(graph, &rows, ClassRef { file, id: ClassId::of(at) }, &mut found);
         }
         exported(graph, &by_place, file, &mut found);
+    }
+    for (function, entries) in described {
+        found.entry(function).or_insert(entries);
     }
     for entries in found.values_mut() {
         entries.sort();
@@ -97,12 +101,18 @@ fn decorated(
     function: FunctionRef,
     decorator: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
+    described: &mut BTreeMap<FunctionRef, Vec<Entry>>,
 ) {
     let Some(path) = graph.callee_path(decorator) else { return };
+    let is_true = |at: &ArgPath| {
+        let values = graph.argument(decorator, at);
+        values.iter().any(|value| matches!(graph.resolved(value).kind, ValueKind::Bool(true)))
+    };
     for row in rows.iter().filter(|row| row.kind == EntryKind::Decorator) {
-        if !row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)) {
+        if !row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)) || !row.when.as_ref().is_none_or(is_true) {
             continue;
         }
+        let into = if row.describes { &mut *described } else { &mut *found };
         let class = graph.function(function).and_then(|f| f.class);
         let mounted: Vec<String> = mounts.of_function(function).map(str::to_owned).into_iter().collect();
         let mut prefixes = vec![mounted];
@@ -125,7 +135,7 @@ fn decorated(
                 (Some(verb), _) => format!("{verb} {}", own.unwrap_or_else(|| name.to_owned())),
                 (None, _) => own.unwrap_or_default(),
             };
-            add(graph, row, function, route.trim().to_owned(), found);
+            add(graph, row, function, route.trim().to_owned(), into);
         }
     }
 }

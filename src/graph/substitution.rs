@@ -113,7 +113,16 @@ impl<'g, 'a> Substitution<'g, 'a> {
                     })
                     .collect(),
             ),
-            ValueKind::Call(call) => ValueKind::Call(self.call(call)),
+            ValueKind::Call(call) => {
+                // A closure has no place for what it captures: what the call makes of it is taken here.
+                if self.captures(call)
+                    && let Some(inner) = self.graph.expand(value)
+                    && !Arc::ptr_eq(&inner, value)
+                {
+                    return self.apply(&inner);
+                }
+                ValueKind::Call(self.call(call))
+            }
             ValueKind::After { call, arg, before } => {
                 ValueKind::After { call: self.call(call), arg: *arg, before: self.apply(before) }
             }
@@ -136,6 +145,14 @@ impl<'g, 'a> Substitution<'g, 'a> {
             | ValueKind::Stored { .. } => return Arc::clone(value),
         };
         Value::new(kind, span)
+    }
+
+    /// Whether a call is handed a closure of the function whose parameters are replaced.
+    fn captures(&self, call: &CallValue) -> bool {
+        call.args.iter().any(|arg| match arg.value.kind {
+            ValueKind::Function(closure) => self.graph.named_parent(closure) == Some(self.bindings.function),
+            _ => false,
+        })
     }
 
     fn all(&mut self, values: &[Shared]) -> Vec<Shared> {

@@ -123,10 +123,11 @@ impl Evaluator<'_, '_> {
                 _ => part,
             })
             .collect();
-        if parts.is_empty() && !row.from.is_empty() {
+        if parts.is_empty() && !row.from.is_empty() && row.makes.is_none() {
             return None;
         }
         let mut chains = match parts.as_slice() {
+            [] if row.makes.is_some() => one(Origin::Supplied, value, row.makes.as_deref().unwrap_or_default()),
             [only] => self.eval(only, fuel),
             several => self.concat(value, several, fuel),
         };

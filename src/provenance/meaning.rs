@@ -294,7 +294,9 @@ impl Evaluator<'_, '_> {
             .graph
             .function(function)
             .and_then(|f| f.params.get(at as usize))
-            .map_or_else(String::new, |param| param.name.clone());
+            // A parameter that is taken apart has no name of its own.
+            .filter(|param| !param.name.starts_with('%'))
+            .map_or_else(|| "input".to_owned(), |param| param.name.clone());
         let owner = self.graph.name(function);
         if let Some(top) = self.top.filter(|top| top.function == function) {
             if top.fresh.contains(&at) {

@@ -359,7 +359,10 @@ impl ColumnTracer<'_, '_> {
     fn finished(&self, site: DraftSite, evidence: &Evidence) -> WriteSite {
         let mut paths: BTreeMap<(EntryPoint, Meaning, Option<Form>), Path> = BTreeMap::new();
         // What tests hand to production code says nothing about production.
-        let is_test = |draft: &Draft| self.graph.sources.get(draft.path.entry.span.file).scope == Scope::Test;
+        let is_test = |draft: &Draft| {
+            let top = draft.functions.last().map(|top| self.graph.scope(*top));
+            top.unwrap_or_else(|| self.graph.sources.get(draft.path.entry.span.file).scope) == Scope::Test
+        };
         let tests_alone = site.drafts.iter().all(is_test);
         for draft in site.drafts.into_iter().filter(|draft| tests_alone || !is_test(draft)) {
             let mints = self.issuing.on(&draft.functions);
@@ -383,6 +386,7 @@ impl ColumnTracer<'_, '_> {
             operation: site.operation,
             scope: self.graph.scope(site.candidate.function),
             function: self.graph.name(site.candidate.function),
+            by_library: site.candidate.run_by.is_some(),
             paths: paths.into_values().collect(),
         }
     }

@@ -71,6 +71,8 @@ pub struct WriteSite {
     pub scope: Scope,
     /// `UsersService.updateToken`
     pub function: String,
+    /// Whether a library writes by itself; then it reads by itself too.
+    pub by_library: bool,
     pub paths: Vec<Path>,
 }
 

@@ -83,6 +83,9 @@ pub(super) struct Ways {
 
 impl Walk<'_, '_> {
     pub(super) fn ways(&self, candidate: &Candidate) -> Ways {
+        if let Some(action) = &candidate.run_by {
+            return Ways { ways: vec![run_by_library(candidate, action)], cut: false };
+        }
         let mut open = vec![State::start(candidate)];
         let mut ways = Vec::new();
         let mut spent = 0;
@@ -340,6 +343,23 @@ impl Walk<'_, '_> {
 
     fn entry_point(&self, function: FunctionRef, route: String) -> EntryPoint {
         entry_point(self.graph, function, route)
+    }
+}
+
+/// The only way to what a library writes by itself.
+fn run_by_library(candidate: &Candidate, action: &str) -> Way {
+    let state = State::start(candidate);
+    let span = Span { end: candidate.span.start, ..candidate.span };
+    Way {
+        top: state.function,
+        entry: EntryPoint { name: action.to_owned(), route: String::new(), span },
+        fresh: Vec::new(),
+        steps: Vec::new(),
+        functions: state.functions,
+        row: state.row,
+        conditions: state.conditions,
+        certain: true,
+        told: true,
     }
 }
 

@@ -206,6 +206,7 @@ fn traces(sources: &SourceSet) -> Vec<ColumnTrace> {
         operation: Operation::Update,
         scope,
         function: function.into(),
+        by_library: false,
         paths,
     };
     vec![ColumnTrace {
@@ -345,6 +346,7 @@ fn schema(sources: &SourceSet) -> Schema {
         nullable: Some(true),
         default: None,
         relation: None,
+        cascades: false,
         span: span(sources, "user.entity.ts", "accessToken"),
     };
     let model = Model {

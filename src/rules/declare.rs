@@ -58,6 +58,12 @@ pub struct Entity {
     /// Decorators that make a property a relation.
     #[serde(default)]
     pub relation: Vec<CallPattern>,
+    /// Where in a relation decorator's arguments it is said that writing a row writes what it relates to.
+    #[serde(default)]
+    pub cascade: Vec<ArgPath>,
+    /// The decorator of a class whose rows stand in the table of the entity that it extends.
+    #[serde(default)]
+    pub heir: Option<CallPattern>,
     /// The column's name when it is not written.
     pub column_naming: Naming,
     /// The pack that the row stands in.
@@ -152,6 +158,35 @@ pub struct Subscriber {
     pub before: Vec<Operation>,
     /// The key of the first parameter under which the row stands.
     pub under: String,
+    #[serde(skip)]
+    pub pack: String,
+}
+
+/// A call that hands a library the database, whose rows the library then writes by itself: `PrismaAdapter(prisma)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Adapter {
+    pub call: CallPattern,
+    /// What the library does then. In callable paths a method of the call's result, whose keys are the row's:
+    /// `@auth/prisma-adapter#PrismaAdapter().linkAccount`; rows of `mint` and `pass` say what it gives.
+    pub runs: String,
+    /// Where the model is said: its class, its declaration, or its name,
+    #[serde(default)]
+    pub entity: Vec<ArgPath>,
+    /// ... and the names that it can have where it is not said, whatever their case.
+    pub model: Vec<String>,
+    /// A boolean in its options without which it does not,
+    #[serde(default)]
+    pub when: Option<ArgPath>,
+    /// ... or one that keeps it from that where it is false: `updateAccountOnSignIn`.
+    #[serde(default)]
+    pub unless: Option<ArgPath>,
+    pub operation: Operation,
+    /// The properties that are written; those that the model does not have are not.
+    pub keys: Vec<String>,
+    /// Where an object stands that says what a key is called in the table: `account.fields`.
+    #[serde(default)]
+    pub renamed: Option<ArgPath>,
     #[serde(skip)]
     pub pack: String,
 }

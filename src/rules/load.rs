@@ -142,6 +142,7 @@ fn read(file: &str, name: &str, text: &str, before: &[Pack]) -> Result<Pack, Pac
     pack.model.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.nested.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.write.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.adapter.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.read.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.hook.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.subscriber.iter_mut().for_each(|row| of.clone_into(&mut row.pack));

@@ -28,7 +28,7 @@ mod load;
 mod pack;
 mod path;
 
-pub use declare::{ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Subscriber, Transform};
+pub use declare::{Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Subscriber, Transform};
 pub use guard::{Asks, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web};
 pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
@@ -61,7 +61,7 @@ macro_rules! rows {
 rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
-    maker: Maker, leave: Leave, subscriber: Subscriber,
+    maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, status: Status, web: Web,
     claim: Claim,
 }
@@ -156,6 +156,9 @@ pub struct Write {
     /// `set((name.eq(x), token.eq(y)))`.
     #[serde(default)]
     pub assign: Option<String>,
+    /// A function whose call stands for what `values` further left inserts into the column: `token.eq(excluded(token))`.
+    #[serde(default)]
+    pub inserted: Option<String>,
     /// Where a column's name stands, whose value is `row`: `.value(Users::Token, token)`.
     #[serde(default)]
     pub column: Option<ArgPath>,
@@ -200,6 +203,9 @@ pub struct Nested {
     /// As in [`Write`].
     #[serde(default)]
     pub wrapper: Option<String>,
+    /// Whether only relations that say so are written with their row: `cascade` in an [`Entity`].
+    #[serde(default)]
+    pub cascades: bool,
     #[serde(skip)]
     pub pack: String,
 }
@@ -286,6 +292,9 @@ pub struct Pass {
     pub call: CallPattern,
     /// Argument paths that flow into the result; empty: nothing does, it is made of constants.
     pub from: Vec<ArgPath>,
+    /// What it makes where nothing flows in, in words for reasons: `the time`, `the password of the request`.
+    #[serde(default)]
+    pub makes: Option<String>,
     /// The result's form; absent: that of what flows in.
     #[serde(default)]
     pub form: Option<Form>,
@@ -342,6 +351,12 @@ pub struct Entry {
     /// Where the route stands in the decorator's or call's arguments; the first that is there counts.
     #[serde(default)]
     pub route: Vec<ArgPath>,
+    /// `decorator`: a boolean in its arguments that must be true.
+    #[serde(default)]
+    pub when: Option<ArgPath>,
+    /// Whether it only describes a route that something else registers: it counts where nothing is known to.
+    #[serde(default)]
+    pub describes: bool,
     /// `call`: which arguments are handlers: `1..`, `last`, `0.*` (every function in an object).
     #[serde(default)]
     pub handler: Option<ArgPath>,

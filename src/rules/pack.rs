@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::rules::{
-    Callback, Claim, Consult, Declaration, Edge, Entity, Entry, Foreign, Guard, Harmless, Hook, Leave, Life, Maker,
-    Mint, Mount, Nested, Pass, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
+    Adapter, Callback, Claim, Consult, Declaration, Edge, Entity, Entry, Foreign, Guard, Harmless, Hook, Leave, Life,
+    Maker, Mint, Mount, Nested, Pass, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
 };
 
 /// One file of rules.
@@ -51,6 +51,8 @@ pub struct Pack {
     pub leave: Vec<Leave>,
     #[serde(default)]
     pub subscriber: Vec<Subscriber>,
+    #[serde(default)]
+    pub adapter: Vec<Adapter>,
     #[serde(default)]
     pub verify: Vec<Verify>,
     #[serde(default)]

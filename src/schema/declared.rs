@@ -161,6 +161,7 @@ impl<'a> Reader<'a> {
             nullable: Some(nullable.unwrap_or(form.nullable_default)),
             default,
             relation: None,
+            cascades: false,
             span,
         }
     }

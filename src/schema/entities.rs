@@ -46,13 +46,30 @@ impl<'a> Reader<'a> {
         rules: &'r Rules,
     ) -> Option<(&'r Entity, Option<String>)> {
         rules.entity().find_map(|row| {
-            let table = if let Some(pattern) = &row.decorator {
-                let decorator = class.decorators.iter().find(|found| self.is_by(module, found, pattern))?;
+            let by = |pattern: &CallPattern| class.decorators.iter().find(|found| self.is_by(module, found, pattern));
+            let table = if let Some(decorator) = row.decorator.as_ref().and_then(by) {
                 self.text_at(module, &decorator.args, &row.table)
+            } else if row.heir.as_ref().and_then(by).is_some() {
+                Some(self.inherited_table(module, class, row, 0)?)
+            } else if row.decorator.is_some() {
+                return None;
             } else {
                 Some(self.table_of_base(module, class, row)?)
             };
             Some((row, table))
+        })
+    }
+
+    /// The table of the nearest entity that a class extends.
+    fn inherited_table(&self, module: &'a Module, class: &'a Class, row: &Entity, steps: usize) -> Option<String> {
+        let pattern = row.decorator.as_ref().filter(|_| steps <= MAX_STEPS)?;
+        class.extends.iter().find_map(|ty| {
+            let (module, base) = self.class(module, ty)?;
+            let Some(decorator) = base.decorators.iter().find(|found| self.is_by(module, found, pattern)) else {
+                return self.inherited_table(module, base, row, steps + 1);
+            };
+            let written = self.text_at(module, &decorator.args, &row.table);
+            Some(written.unwrap_or_else(|| named(row.naming, &base.name)))
         })
     }
 
@@ -148,6 +165,7 @@ impl<'a> Reader<'a> {
                 nullable: None,
                 default: None,
                 relation: Some(target.unwrap_or_default()),
+                cascades: self.is_said(module, &decorator.args, &row.cascade),
                 span: field.span,
             });
         }
@@ -175,6 +193,7 @@ impl<'a> Reader<'a> {
             nullable: nullable.or((!row.every_field).then_some(row.nullable_default)),
             default: default.or_else(|| generated.map(|decorator| format!("@{}", decorator.name))),
             relation: None,
+            cascades: false,
             span: field.span,
         })
     }

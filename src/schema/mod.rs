@@ -83,6 +83,8 @@ pub struct Property {
     pub default: Option<String>,
     /// The model on the other side.
     pub relation: Option<String>,
+    /// Whether a row on the other side is written with the row.
+    pub cascades: bool,
     pub span: Span,
 }
 

@@ -153,6 +153,16 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Whether something other than `false` stands at one of the paths.
+    pub(crate) fn is_said(&self, module: &Module, args: &[ExprId], paths: &[ArgPath]) -> bool {
+        paths.iter().any(|path| {
+            self.argument(module, args, path).is_some_and(|Written { module, expr }| {
+                let kind = module.exprs.get(expr.at()).map(|expr| &expr.kind);
+                !matches!(kind, None | Some(ExprKind::Bool(false) | ExprKind::Undefined | ExprKind::Null))
+            })
+        })
+    }
+
     /// The default at the first path that holds one, as written.
     pub(crate) fn default_at(&self, module: &Module, args: &[ExprId], paths: &[ArgPath]) -> Option<String> {
         paths.iter().find_map(|path| {

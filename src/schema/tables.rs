@@ -35,6 +35,7 @@ fn property(column: &ColumnDecl, models: &BTreeSet<&str>) -> Property {
         nullable: column.nullable,
         default: column.default.clone().filter(|default| is_value(default)),
         relation,
+        cascades: false,
         span: column.span,
     }
 }
@@ -147,6 +148,7 @@ fn declare(model: &mut Model, column: &ColumnDecl) {
             nullable: column.nullable,
             default,
             relation: None,
+            cascades: false,
             span: column.span,
         });
         return;

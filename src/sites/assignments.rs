@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::rules::Write;
-use crate::sites::models::chain_calls;
+use crate::schema::Property;
+use crate::sites::models::{chain_calls, is_called};
 use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 
 /// A row written as calls of a method of its columns, as an object; `None` where it is not.
@@ -50,6 +51,46 @@ pub(super) fn assignments(graph: &Graph, row: &Shared, method: &str, fuel: u8) -
         }
         _ => None,
     }
+}
+
+/// `excluded(token)` is what the insert further left would have stored in the column.
+pub(super) fn excluded(
+    graph: &Graph,
+    properties: &[Property],
+    call: &CallValue,
+    row: &Write,
+    value: &Shared,
+) -> Shared {
+    let (Some(function), Some(method)) = (&row.inserted, &row.assign) else { return Arc::clone(value) };
+    let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
+    let inserted = chain.iter().find(|call| call.method() == Some("values")).and_then(|call| call.args.first());
+    let Some(inserted) = inserted.map(|arg| Arc::clone(&arg.value)) else { return Arc::clone(value) };
+    let by_column = assignments(graph, &inserted, method, 6);
+    let stored = |column: &str| {
+        if let Some(row) = &by_column {
+            return Value::field(row, column, row.span);
+        }
+        let property = properties.iter().find(|property| property.column == column);
+        let name = property.map_or(column, |property| property.name.as_str());
+        Value::field(&graph.resolved(&inserted), name, inserted.span)
+    };
+    replaced(graph, value, function, &stored, 6)
+}
+
+fn replaced(graph: &Graph, row: &Shared, function: &str, stored: &dyn Fn(&str) -> Shared, fuel: u8) -> Shared {
+    let (Some(fuel), ValueKind::Object { base, entries }) = (fuel.checked_sub(1), &row.kind) else {
+        return Arc::clone(row);
+    };
+    let entries = entries.iter().map(|entry| match entry {
+        Slot::Named { key, key_span, value } => {
+            let is_it = matches!(&value.kind, ValueKind::Call(call) if is_called(graph, call, function));
+            let value = if is_it { stored(key) } else { Arc::clone(value) };
+            Slot::Named { key: key.clone(), key_span: *key_span, value }
+        }
+        Slot::Spread(inner) => Slot::Spread(replaced(graph, inner, function, stored, fuel)),
+        entry @ Slot::Computed { .. } => entry.clone(),
+    });
+    Value::new(ValueKind::Object { base: base.clone(), entries: entries.collect() }, row.span)
 }
 
 /// A row whose columns stand beside its values, as an object; `None` where the rule row says nothing of the kind.

@@ -117,6 +117,7 @@ fn write(
         certain,
         unresolved: None,
         told_by: None,
+        run_by: None,
     };
     nested::find(graph, schema, &candidate, found);
     if is_tracked(schema, model) {

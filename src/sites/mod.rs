@@ -9,6 +9,7 @@
 //! Worked example: `this.prisma.user.create({ data: { email, accounts: { create: { access_token: t } } } })` is a candidate for `User`
 //! with the row `data`, and one for `Account` with the row `data.accounts.create`.
 
+mod adapters;
 mod assignments;
 mod inherited;
 mod models;
@@ -57,6 +58,8 @@ pub struct Candidate {
     pub unresolved: Option<Span>,
     /// The handle or entity of which callers tell whether it stands for the model; see [`stands_for`].
     pub told_by: Option<Shared>,
+    /// What the library does when it writes by itself: no code of the tree leads there.
+    pub run_by: Option<String>,
 }
 
 /// Every write of a model that has a tracked column, sorted by place.
@@ -72,6 +75,7 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let _limit = graph.limit(Rc::new(leading.collect()));
     let mut found = orm::find(graph, schema);
     found.extend(sql::find(graph, schema));
+    found.extend(adapters::find(graph, schema));
     // An insert whose chain goes on with what happens to a row that is there already is the first half of an upsert.
     let upserts: BTreeSet<(ModelId, FileId, u32)> = found
         .iter()

@@ -24,10 +24,10 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
     let Some(fuel) = fuel.checked_sub(1) else { return };
     for entries in objects(graph, row) {
         for (key, value) in entries {
-            let Some(model) = related(schema, outer.model, &key) else { continue };
+            let Some((model, cascades)) = related(schema, outer.model, &key) else { continue };
             let mut taken: Vec<&str> = Vec::new();
             let pack = &schema.models[outer.model.0].pack;
-            for rule in graph.rules.nested().filter(|rule| rule.pack == *pack) {
+            for rule in graph.rules.nested().filter(|rule| rule.pack == *pack && (cascades || !rule.cascades)) {
                 let first = rule.key.split('.').next().unwrap_or("");
                 if taken.contains(&first) && !rule.key.contains('.') {
                     continue;
@@ -72,10 +72,12 @@ fn lists(rows: &[Shared]) -> bool {
     })
 }
 
-fn related(schema: &Schema, model: ModelId, property: &str) -> Option<ModelId> {
+/// The model on the other side, and whether its rows are written with the row.
+fn related(schema: &Schema, model: ModelId, property: &str) -> Option<(ModelId, bool)> {
     let property = schema.models[model.0].properties.iter().find(|p| p.name == property)?;
     let other = property.relation.as_ref()?;
-    schema.models.iter().position(|model| model.name == *other).map(ModelId)
+    let at = schema.models.iter().position(|model| model.name == *other)?;
+    Some((ModelId(at), property.cascades))
 }
 
 /// The named entries of every object that a row can be.

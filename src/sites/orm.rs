@@ -91,6 +91,8 @@ fn written(
         told |= !rows.is_empty();
         for (model, certain, value) in rows {
             let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
+            let properties = &schema.models[model.0].properties;
+            let assigned = assigned.map(|value| assignments::excluded(graph, properties, call, row, &value));
             let listed = assignments::listed(graph, call, row, &value);
             let by_column = assigned.is_some() || listed.is_some();
             let value = assigned.or(listed).unwrap_or(value);
@@ -110,6 +112,7 @@ fn written(
                 certain,
                 unresolved: None,
                 told_by: None,
+                run_by: None,
             };
             nested::find(graph, schema, &candidate, found);
             if is_tracked(schema, model) {

@@ -160,7 +160,10 @@ fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) -> Params {
         .collect();
     if let ArgBase::From(_) = path.base {
         return match values.as_slice() {
-            [only] if matches!(graph.resolved(only).kind, ValueKind::Array(_)) => Params::Array(graph.resolved(only)),
+            // `query!(text, bytes)`: in Rust a list is one value.
+            [only] if !graph.is_rust(only.span.file) && matches!(graph.resolved(only).kind, ValueKind::Array(_)) => {
+                Params::Array(graph.resolved(only))
+            }
             _ => Params::List(values),
         };
     }
@@ -297,6 +300,7 @@ impl Text<'_> {
             certain: true,
             unresolved: None,
             told_by: None,
+            run_by: None,
         }
     }
 

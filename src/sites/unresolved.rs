@@ -92,6 +92,7 @@ pub(super) fn find(
                     instance: false,
                     unresolved: (!certain_name).then_some(receiver.span),
                     told_by: told_by.cloned(),
+                    run_by: None,
                 });
             }
         }

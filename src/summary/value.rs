@@ -41,6 +41,10 @@ impl Value {
         let mut depth = 0;
         let mut open =
             matches!(kind, ValueKind::Param(..) | ValueKind::Captured(..) | ValueKind::Leaves(..) | ValueKind::This(_));
+        // What a closure that is handed over makes can be made of them too.
+        if let ValueKind::Call(call) = &kind {
+            open |= call.args.iter().any(|arg| matches!(arg.value.kind, ValueKind::Function(_)));
+        }
         kind.each(&mut |inner| {
             depth = depth.max(inner.depth + 1);
             open |= inner.open;

@@ -40,6 +40,19 @@ fn needs_test(tokens: TokenStream) -> bool {
     false
 }
 
+/// What stands between the commas of an attribute. A part that is no expression, as some macros take, is left out.
+fn pieces(tokens: TokenStream) -> Vec<Expr> {
+    let mut parts = vec![TokenStream::new()];
+    for token in tokens {
+        match (&token, parts.last_mut()) {
+            (TokenTree::Punct(comma), _) if comma.as_char() == ',' => parts.push(TokenStream::new()),
+            (_, Some(part)) => part.extend([token]),
+            (_, None) => {}
+        }
+    }
+    parts.into_iter().filter_map(|part| syn::parse2(part).ok()).collect()
+}
+
 /// The attributes as they stand where every feature is on: `#[cfg_attr(feature = "x", derive(A), b)]` is `#[derive(A)] #[b]`.
 fn enabled(attrs: &[Attribute]) -> Vec<Attribute> {
     let mut all = Vec::new();
@@ -112,11 +125,8 @@ impl Lowering<'_> {
 
     fn arguments(&mut self, attr: &Attribute) -> (Vec<ExprId>, Vec<Entry>) {
         let (mut args, mut named) = (Vec::new(), Vec::new());
-        if !matches!(attr.meta, Meta::List(_)) {
-            return (args, named);
-        }
-        let list = attr.parse_args_with(Punctuated::<Expr, Token![,]>::parse_terminated);
-        for argument in list.into_iter().flatten() {
+        let Meta::List(list) = &attr.meta else { return (args, named) };
+        for argument in pieces(list.tokens.clone()) {
             let span = self.expr_span(&argument);
             let name_of = |expr: &Expr| match expr {
                 Expr::Path(path) => path.path.get_ident().map(plain),

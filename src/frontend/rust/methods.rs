@@ -113,6 +113,9 @@ impl Lowering<'_> {
         let args: Vec<&Expr> = call.args.iter().collect();
         match (name, args.as_slice()) {
             (name, []) if SAME.contains(&name) => Some(receiver),
+            ("push" | "push_str" | "extend" | "extend_from_slice" | "append" | "push_back", [item]) => {
+                self.grow(receiver, item, name == "push" || name == "push_back", span)
+            }
             (name, args) if SAME_BUT.contains(&name) && !args.is_empty() => {
                 for arg in args {
                     // Runs on failure only, and is no part of the value.
@@ -187,6 +190,24 @@ impl Lowering<'_> {
             }
             _ => None,
         }
+    }
+
+    /// `list.push(item)`, `text.push_str(more)`: the variable holds that too.
+    fn grow(&mut self, receiver: ExprId, item: &Expr, is_one: bool, span: Span) -> Option<ExprId> {
+        let ExprKind::Name(Binding::Local(local)) = *self.kind(receiver) else { return None };
+        let is_list = self.lists.contains(&local);
+        if !is_list && !self.texts.contains(&local) {
+            return None;
+        }
+        let item = self.expr(item);
+        let items = match (is_list, is_one) {
+            (true, true) => ExprKind::Array(vec![Item::Spread(receiver), Item::One(item)]),
+            (true, false) => ExprKind::Array(vec![Item::Spread(receiver), Item::Spread(item)]),
+            (false, _) => ExprKind::Concat(vec![receiver, item]),
+        };
+        let value = self.add(items, span);
+        self.assign(local, value, span);
+        Some(self.opaque("nothing", Vec::new(), span))
     }
 
     /// What a function makes of values: a call of it; a variant or wrapper is its argument.

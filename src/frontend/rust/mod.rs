@@ -98,6 +98,9 @@ struct Lowering<'t> {
     out: Vec<Stmt>,
     depth: usize,
     temporaries: u32,
+    /// Variables that start as a list, or as a text, which is written out: what is pushed to them is known.
+    lists: BTreeSet<LocalId>,
+    texts: BTreeSet<LocalId>,
     /// How many items for tests are around.
     tests: usize,
     /// What hoisting made of an item, by its address.
@@ -126,6 +129,8 @@ impl<'t> Lowering<'t> {
             out: Vec::new(),
             depth: 0,
             temporaries: 0,
+            lists: BTreeSet::new(),
+            texts: BTreeSet::new(),
             tests: 0,
             functions: HashMap::new(),
             classes: HashMap::new(),

@@ -93,6 +93,11 @@ impl Lowering<'_> {
             };
             let local = self.declare(&name, span);
             self.module.locals[local.at()].ty = ty;
+            match self.kind(value) {
+                ExprKind::Array(_) => _ = self.lists.insert(local),
+                ExprKind::Text(_) | ExprKind::Concat(_) => _ = self.texts.insert(local),
+                _ => {}
+            }
             self.assign(local, value, span);
             return;
         }
