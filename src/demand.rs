@@ -151,7 +151,7 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
         let rows = methods(model.source == ModelSource::Prisma);
         let bound = schema.columns.iter().flat_map(|column| &column.bindings).filter(|(id, _)| id.0 == *at);
         for (_, property) in bound {
-            let name = &model.properties[*property].name;
+            let name = model.properties[*property].last_key();
             search(name, &format!(r"\.\s*({rows})\s*(<[^>]*>)?\([^;]{{0,300}}?\b{}\b", regex::escape(name)));
         }
         let table = regex::escape(&model.table);

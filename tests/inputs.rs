@@ -267,15 +267,27 @@ fn a_database_url_of_another_kind_is_refused_without_its_password() {
 }
 
 #[test]
-fn the_database_url_can_come_from_the_environment_of_the_configuration() {
+fn a_database_whose_url_is_not_set_leaves_the_run_incomplete() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let text = "[[column]]\ntable = \"users\"\ncolumn = \"access_token\"\n\
                 [[database]]\nname = \"replica\"\nurl-env = \"TOKENDRIFT_TEST_UNSET\"\n";
     write_files(folder.path(), &[ENTITY, LOGOUT, ("tokendrift.toml", text)]);
-    let args = ["audit", "--format", "json", "--quiet"];
-    let run = tokendrift(args.iter().map(OsStr::new).chain([folder.path().as_os_str()]));
-    // Without a URL the audit stays static: the live part is simply not asked for.
-    assert_eq!(sites(&run.report()), [LOGOUT_SITE]);
+    let run = |more: &[&str]| {
+        let args = ["audit", "--format", "json", "--quiet", "--fail-on", "error"];
+        tokendrift(args.iter().chain(more).map(OsStr::new).chain([folder.path().as_os_str()]))
+    };
+    // The code is audited all the same.
+    let asked = run(&[]);
+    assert_eq!(sites(&asked.report()), [LOGOUT_SITE]);
+    assert_eq!(asked.code, 3, "{}", asked.stderr);
+    assert!(
+        asked.stderr.contains("replica is not asked: the environment variable TOKENDRIFT_TEST_UNSET"),
+        "{}",
+        asked.stderr
+    );
+    let offline = run(&["--offline"]);
+    assert_eq!(offline.code, 0, "{}", offline.stderr);
+    assert_eq!(sites(&offline.report()), [LOGOUT_SITE]);
 }
 
 #[test]

@@ -89,6 +89,10 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) record: Option<PathBuf>,
 
+    /// Ask no database, also where the configuration names some: the audit of the code alone.
+    #[arg(long)]
+    pub(crate) offline: bool,
+
     #[arg(long, value_enum, default_value_t = FormatName::Table)]
     pub(crate) format: FormatName,
 

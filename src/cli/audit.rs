@@ -29,7 +29,12 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
         fix::apply(args, streams)?;
     }
     let mut request = inputs::request(&args.input)?;
-    request.databases = targets(&request.config, args.database_url.as_deref(), streams)?;
+    let Targets { databases, unasked } = if args.offline {
+        Targets::default()
+    } else {
+        targets(&request.config, args.database_url.as_deref(), streams)?
+    };
+    request.databases = databases;
     let config = &request.config;
     let fail_on = setting(args.fail_on.map(FailOn::level), "TOKENDRIFT_FAIL_ON", Level::of, config.fail_on)?;
     let number = |text: &str| text.parse().ok();
@@ -56,7 +61,8 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
         }
     }
     let report = audit.report(None);
-    let incomplete = incomplete(&report, max_unknown);
+    let mut incomplete = incomplete(&report, max_unknown);
+    incomplete.extend(unasked);
     for why in &incomplete {
         streams.warning(&format!("incomplete: {why}"));
     }
@@ -137,29 +143,38 @@ fn sinks(args: &AuditArgs) -> Result<Vec<(Option<FormatName>, Sink)>, String> {
     Ok(sinks)
 }
 
+/// The databases to ask.
+#[derive(Default)]
+pub(crate) struct Targets {
+    pub(crate) databases: Vec<Target>,
+    /// Why others that the configuration names cannot be asked, one each.
+    pub(crate) unasked: Vec<String>,
+}
+
 /// The databases to ask: the one named on the command line, on the terms of the first `[[database]]`, or every `[[database]]` whose
 /// environment variable is set.
-pub(crate) fn targets(config: &Config, url: Option<&str>, streams: &Streams) -> Result<Vec<Target>, String> {
+pub(crate) fn targets(config: &Config, url: Option<&str>, streams: &Streams) -> Result<Targets, String> {
     // An empty variable is one that is not set.
     let given = |url: &str| !url.trim().is_empty();
     if let Some(url) = url.filter(|url| given(url)) {
         let url = SecretUrl::parse(url).map_err(|error| error.to_string())?;
-        return Ok(vec![Target::new(url, config.databases.first())]);
+        let databases = vec![Target::new(url, config.databases.first())];
+        return Ok(Targets { databases, ..Targets::default() });
     }
     // What an unset variable or secret leaves behind: nothing to ask, but somebody meant to.
     if url.is_some() {
         streams.warning("the database URL given is empty");
     }
-    let mut targets = Vec::new();
+    let mut targets = Targets::default();
     for database in &config.databases {
         let (name, variable) = (&database.name, &database.url_env);
         let Some(url) = crate::cli::inputs::variable(variable) else {
-            let why = format!("the environment variable {variable} is not set");
-            streams.warning(&format!("database {name} is not asked: {why}"));
+            let why = format!("database {name} is not asked: the environment variable {variable} is not set");
+            targets.unasked.push(why);
             continue;
         };
         let url = SecretUrl::parse(&url).map_err(|error| format!("database {name}: {error}"))?;
-        targets.push(Target::new(url, Some(database)));
+        targets.databases.push(Target::new(url, Some(database)));
     }
     Ok(targets)
 }

@@ -46,7 +46,13 @@ pub(crate) fn pin(args: &PinArgs, streams: &Streams) -> Result<Ran, String> {
 
 /// `adr TABLE.COLUMN`
 pub(crate) fn adr(args: &AdrArgs, streams: &Streams) -> Result<Ran, String> {
-    let ask = |config: &Config| targets(config, args.database_url.as_deref(), streams);
+    let ask = |config: &Config| {
+        let targets = targets(config, args.database_url.as_deref(), streams)?;
+        for why in &targets.unasked {
+            streams.warning(why);
+        }
+        Ok(targets.databases)
+    };
     let audit = audited(&args.project, Some(args.column.clone()), ask, streams)?;
     for warning in audit.warnings.iter().filter(|_| !args.project.quiet) {
         streams.warning(warning);

@@ -8,7 +8,7 @@ use tokendrift::probe::{self, ColumnProbe, Method, Options, Progress, Target};
 use tokendrift::report::{self, ProbeReport};
 
 use crate::cli::args::{CountMethod, ProbeArgs, ProbeFormat};
-use crate::cli::audit::{earlier, targets, unanswered};
+use crate::cli::audit::{Targets, earlier, targets, unanswered};
 use crate::cli::interrupt::Asking;
 use crate::cli::output::{Output, Sink};
 use crate::cli::terminal::Streams;
@@ -17,8 +17,11 @@ use crate::cli::{Exit, Ran, inputs};
 /// Asks the databases. An error is why none could be asked, in words for people.
 pub(crate) fn run(args: &ProbeArgs, streams: &Streams) -> Result<Ran, String> {
     let config = configuration(args)?;
-    let mut targets = targets(&config, args.database_url.as_deref(), streams)?;
+    let Targets { databases: mut targets, unasked } = targets(&config, args.database_url.as_deref(), streams)?;
     if targets.is_empty() {
+        for why in &unasked {
+            streams.warning(why);
+        }
         return Err(
             "no database to ask: set TOKENDRIFT_DATABASE_URL, or write a [[database]] with `url-env` into the configuration"
                 .to_owned(),
@@ -31,7 +34,7 @@ pub(crate) fn run(args: &ProbeArgs, streams: &Streams) -> Result<Ran, String> {
     }
     let asking = Asking::start();
     let mut counted = None;
-    let (text, incomplete) = if args.plan {
+    let (text, mut incomplete) = if args.plan {
         each(&targets, |target| {
             let (planned, problems) = probe::plan(target, &config)?;
             Ok((report::plan(&planned), problems))
@@ -44,6 +47,7 @@ pub(crate) fn run(args: &ProbeArgs, streams: &Streams) -> Result<Ran, String> {
         (text, incomplete)
     };
     drop(asking);
+    incomplete.extend(unasked);
     for why in &incomplete {
         streams.warning(&format!("incomplete: {why}"));
     }

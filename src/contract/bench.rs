@@ -50,6 +50,7 @@ pub(crate) fn path(entry_name: &str, text: &str) -> Path {
     let stores = meaning.origins().iter().any(|o| !matches!(o, Origin::Null | Origin::Omitted));
     Path {
         entry: entry(entry_name, &format!("POST /{entry_name}")),
+        entered: None,
         steps: Vec::new(),
         issues: true,
         mints: vec![Hop { span: line(0, 100), what: "a signed JWT".into() }],
@@ -69,7 +70,7 @@ impl Path {
     }
 
     pub(crate) fn through(mut self, function: &str, at: u32) -> Self {
-        self.steps.push(Step { function: function.into(), span: line(0, at), certain: true });
+        self.steps.push(Step { function: function.into(), span: line(0, at), certain: true, hands_token: false });
         self
     }
 

@@ -76,7 +76,7 @@ impl<'a> Case<'a> {
     pub(crate) fn property(&self, model: ModelId) -> &'a str {
         let bound = self.column.bindings.iter().find(|(of, _)| *of == model);
         let property = bound.and_then(|(model, at)| self.facts.schema.models.get(model.0)?.properties.get(*at));
-        property.map_or(&self.column.column, |property| &property.name)
+        property.map_or(&self.column.column, |property| property.last_key())
     }
 
     /// Reads in production code.

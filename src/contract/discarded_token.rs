@@ -110,8 +110,8 @@ fn related(write: Write<'_>, helper: &Helper<'_>) -> Vec<Related> {
 #[cfg(test)]
 mod tests {
     use crate::config::Contract;
-    use crate::contract::bench::{Bench, NOWHERE, bench, bench_with, path};
-    use crate::provenance::Path;
+    use crate::contract::bench::{Bench, NOWHERE, bench, bench_with, line, path};
+    use crate::provenance::{Path, Step};
 
     const DISCARDED: &str = "discarded-token";
 
@@ -162,6 +162,18 @@ mod tests {
         let bench = bench_with(&texts).update(10, vec![web()]);
         let finding = &bench.findings(DISCARDED)[0];
         assert!(!finding.message.contains("parameter"), "{}", finding.message);
+    }
+
+    #[test]
+    fn a_helper_that_the_entry_point_hands_the_token_to_is_not_said_to_lack_the_parameter() {
+        let message = |hands_token| {
+            let mut web = path("web", "preserved").through("Tokens.generate", 60).trail(60, "user.accessToken");
+            web.entered = Some(Step { function: "web".into(), span: line(0, 40), hands_token });
+            let bench = bench_with(&[(40, "this.tokens.generate(id, made);"), (60, "set(id, user.accessToken)")]);
+            bench.update(10, vec![web]).findings(DISCARDED)[0].message.clone()
+        };
+        assert!(!message(true).contains("parameter"), "{}", message(true));
+        assert!(message(false).contains("has no parameter"), "{}", message(false));
     }
 
     #[test]

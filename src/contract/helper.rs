@@ -42,12 +42,13 @@ impl<'a> Helper<'a> {
             Some((index, step)) => (step.function.as_str(), step.span, index.checked_sub(1)),
             None => (site.function.as_str(), site.value, steps.len().checked_sub(1)),
         };
-        let called_at = before.and_then(|before| steps.get(before)).map(|step| step.span);
+        let call = before.map_or(path.entered.as_ref(), |before| steps.get(before));
+        let called_at = call.map(|step| step.span);
         let minted_there = path.mints.iter().any(|mint| {
             let between = Span { start: mint.span.end, end: at.start, ..at };
             mint.span.file == at.file && mint.span.end <= at.start && stays_in_block(text(between))
         });
-        let handed_in = called_at.is_some_and(|call| hands_token(text(call), property));
+        let handed_in = call.is_some_and(|step| step.hands_token || hands_token(text(step.span), property));
         let at_hand = minted_there || handed_in || called_at.is_none() && function == path.entry.name;
         let token = if at_hand { Token::AtHand } else { Token::NoParameter };
         Self { function, called_at, at, token }

@@ -2,7 +2,7 @@
 //!
 //! A cohort value stands for entry points. Where all issuing ones among them leave the column as it was, and no insert that such
 //! users come through fills it, its rows must be NULL; where all store a token, its rows must be filled. `''` counts as NULL.
-//! Data confirms a prediction when every row bears it out. It contradicts one when fewer than half do, among at least
+//! Data confirms a prediction when every row bears it out, and contradicts one when fewer than half do, among at least
 //! [`ENOUGH_ROWS`] rows. What lies between is no evidence: rows from before, users who came in by several ways.
 
 use crate::config::Cohort;
@@ -14,7 +14,7 @@ use crate::provenance::{EntryPoint, Origin};
 use crate::rules::Operation;
 use crate::source::Gap;
 
-/// Fewer rows than these contradict nothing.
+/// Fewer rows than these confirm and contradict nothing.
 const ENOUGH_ROWS: u64 = 5;
 
 /// One a cohort value that stands for entry points; none without counts.
@@ -138,7 +138,7 @@ fn outcome(case: &Case<'_>, expected: Expected, counts: &Counts, cohort: &str, v
     if let Some(effective) = row.effective {
         return sampled(bearing_out, row.rows, effective, excused);
     }
-    if bearing_out == row.rows {
+    if bearing_out == row.rows && row.rows >= ENOUGH_ROWS {
         PredictionOutcome::Confirmed
     } else if row.rows >= ENOUGH_ROWS && bearing_out < row.rows.div_ceil(2) && !excused {
         PredictionOutcome::Contradicted
@@ -218,6 +218,8 @@ mod tests {
                 ("app".into(), Expected::Filled, PredictionOutcome::NoEvidence),
             ]
         );
+        let few = drifted().cohorts(&[("web", "/web", 4, 4), ("app", "mobile", 4, 0)]);
+        assert!(told(&few).iter().all(|(_, _, outcome)| *outcome == PredictionOutcome::NoEvidence));
     }
 
     #[test]

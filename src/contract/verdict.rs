@@ -1,6 +1,6 @@
 //! Whether a column's paths agree, and which way to go where they do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Contract;
 use crate::contract::Verdict;
@@ -8,6 +8,8 @@ use crate::contract::case::Case;
 use crate::contract::changes::{to_drop, to_write};
 use crate::contract::practice::{Practice, Stance};
 use crate::contract::prediction::predictions;
+use crate::provenance::EntryPoint;
+use crate::source::Span;
 
 /// Fewer issuing entry points than these recommend nothing.
 const ENOUGH: usize = 3;
@@ -23,10 +25,10 @@ pub(crate) struct Votes {
 
 impl Votes {
     pub(crate) fn count(practices: &[Practice<'_>]) -> Self {
-        let count = |wanted: fn(Stance) -> bool| practices.iter().filter(|practice| wanted(practice.stance)).count();
-        let storing = count(|stance| stance == Stance::Stores);
-        let unknown = count(|stance| stance == Stance::Unknown);
-        Self { storing, unknown, others: practices.len().saturating_sub(storing).saturating_sub(unknown) }
+        let stances = || handlers(practices).into_iter().map(|(_, stance)| stance);
+        let storing = stances().filter(|stance| *stance == Stance::Stores).count();
+        let unknown = stances().filter(|stance| *stance == Stance::Unknown).count();
+        Self { storing, unknown, others: stances().count().saturating_sub(storing).saturating_sub(unknown) }
     }
 
     pub(crate) fn agree(self) -> bool {
@@ -59,11 +61,17 @@ pub(crate) fn verdict(case: &Case<'_>) -> Verdict {
     }
 }
 
+/// The handlers and what they do: a handler that several routes lead to (`@Get(['a', 'b'])`) is one.
+fn handlers<'a>(practices: &[Practice<'a>]) -> BTreeSet<((Span, &'a str), Stance)> {
+    let name = |entry: &'a EntryPoint| if entry.name == entry.route { "" } else { entry.name.as_str() };
+    practices.iter().map(|practice| ((practice.entry.span, name(practice.entry)), practice.stance)).collect()
+}
+
 /// The label that more issuing entry points share than any other.
 fn majority(practices: &[Practice<'_>]) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for practice in practices.iter().filter(|practice| practice.stance != Stance::Unknown) {
-        *counts.entry(practice.stance.label()).or_default() += 1;
+    for (_, stance) in handlers(practices).into_iter().filter(|(_, stance)| *stance != Stance::Unknown) {
+        *counts.entry(stance.label()).or_default() += 1;
     }
     let most = counts.values().copied().max()?;
     let mut winners = counts.iter().filter(|(_, count)| **count == most);
@@ -92,6 +100,18 @@ mod tests {
         assert_eq!(verdict.recommendation, Some(Contract::WriteConsistently));
         let drops = bench().update(10, vec![path("a", "fresh"), path("b", "preserved"), path("d", "preserved")]);
         assert_eq!(judged(&drops.missing("c", 30)).recommendation, Some(Contract::DropWrites));
+    }
+
+    #[test]
+    fn a_handler_that_several_routes_lead_to_is_one() {
+        let at = |route: &str| {
+            let mut path = path("login", "fresh");
+            path.entry.route = route.into();
+            path
+        };
+        let writes = bench().update(10, vec![at("GET /a"), at("GET /b"), at("GET /c"), path("d", "preserved")]);
+        assert_eq!(judged(&writes).majority, None);
+        assert_eq!(judged(&writes).recommendation, None);
     }
 
     #[test]

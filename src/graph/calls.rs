@@ -75,12 +75,14 @@ impl Graph<'_> {
                 _ => Vec::new(),
             },
             ValueKind::Field(base, name) => self.methods(base, name, callee, fuel),
-            ValueKind::Captured(..) | ValueKind::Leaves(..) | ValueKind::Call(_) | ValueKind::Index(..) => {
-                match self.expand(callee) {
-                    Some(inner) if !Arc::ptr_eq(&inner, callee) => self.callable(&inner, is_new, fuel),
-                    _ => Vec::new(),
-                }
-            }
+            ValueKind::Captured(..)
+            | ValueKind::Leaves(..)
+            | ValueKind::Call(_)
+            | ValueKind::Index(..)
+            | ValueKind::Element(_) => match self.expand(callee) {
+                Some(inner) if !Arc::ptr_eq(&inner, callee) => self.callable(&inner, is_new, fuel),
+                _ => Vec::new(),
+            },
             ValueKind::Either(values) => {
                 let mut all: Vec<Target> = Vec::new();
                 for value in values {

@@ -359,8 +359,15 @@ impl Graph<'_> {
             ValueKind::Text(text) => Some((text.clone(), name.span)),
             _ => None,
         });
-        let entries = if let (Some((key, key_span)), Some(value)) = (named, call.args.get(1)) {
-            vec![Slot::Named { key, key_span, value: Arc::clone(&value.value) }]
+        let value = match &row.value {
+            Some(path) => self.argument(call, path).into_iter().next(),
+            None => call.args.get(1).map(|arg| Arc::clone(&arg.value)),
+        };
+        let entries = if let (Some((key, key_span)), Some(value)) = (named, value.clone()) {
+            vec![Slot::Named { key, key_span, value }]
+        } else if let (Some(path), Some(value)) = (row.name.as_ref().filter(|_| row.value.is_some()), value) {
+            let keys = self.argument(call, path).into_iter();
+            keys.map(|key| Slot::Computed { key, value: Arc::clone(&value) }).collect()
         } else {
             let others = row.from.iter().filter(|from| from.base != into.base);
             others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect()

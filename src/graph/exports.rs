@@ -30,6 +30,12 @@ impl Graph<'_> {
         self.import(file, id, 0)
     }
 
+    /// The file of the tree that a value is imported from.
+    pub fn imported_from(&self, value: &Shared) -> Option<FileId> {
+        let ValueKind::Import(file, id) = value.kind else { return None };
+        self.resolve_module(file, &self.module(file)?.imports.get(id.at())?.module)
+    }
+
     fn import(&self, file: FileId, id: ImportId, depth: u8) -> Resolved {
         let Some(import) = self.module(file).and_then(|module| module.imports.get(id.at())) else {
             return Resolved::Missing;

@@ -1,7 +1,7 @@
 //! Type parameters: what stands for them where a class is extended or an instance is typed.
 
 use crate::graph::{Graph, Type};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
 
 /// Types that every program has; any other name that no file declares is a parameter of a generic.
@@ -35,6 +35,11 @@ impl Type {
         }
     }
 
+    /// `any`, `unknown`, `object`: a type that tells nothing.
+    pub fn is_any(&self) -> bool {
+        matches!(self, Self::External(path, _) if matches!(path.as_str(), "global#any" | "global#unknown" | "global#object"))
+    }
+
     /// Whether a type or its arguments are parameters.
     pub fn is_generic(&self) -> bool {
         let args: &[Self] = match self {
@@ -65,6 +70,17 @@ impl Type {
 }
 
 impl Graph<'_> {
+    /// The class that a type parameter of a file extends: `T extends User`. `None` where parameters of that name extend several.
+    pub fn bound_of(&self, file: FileId, parameter: &Type) -> Option<Type> {
+        let Type::External(path, _) = parameter else { return None };
+        let name = path.strip_prefix("global#")?;
+        let mut bounds = self.module(file)?.bounds.iter().filter(|(of, _)| of == name).map(|(_, bound)| bound);
+        let first = bounds.next()?;
+        // `T extends User & Timestamps`
+        let found = self.resolve_type(file, first);
+        (bounds.all(|other| other.name == first.name) && matches!(found, Type::Instance(..))).then_some(found)
+    }
+
     /// A type that is written in `owner`, as an instance of `class` with these type arguments has it: `Repository<T>` of
     /// `Base<T>` is `Repository<User>` in `Users extends Base<User>`.
     pub(super) fn seen_from(&self, ty: Type, owner: ClassRef, class: ClassRef, args: &[Type]) -> Type {

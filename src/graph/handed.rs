@@ -17,10 +17,12 @@ impl Graph<'_> {
         }
         let written = || {
             let text = self.sources.text(call.callee.span);
-            text.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect()
+            text.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect::<String>()
         };
+        let is_name = |name: &String| name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'));
         let last = |path: String| path.rsplit(['.', '#']).next().map(str::to_owned);
-        let name = call.method().map(str::to_owned).or_else(|| path.and_then(last)).unwrap_or_else(written);
+        let name =
+            call.method().map(str::to_owned).or_else(|| path.and_then(last)).filter(is_name).unwrap_or_else(written);
         Some(if name.is_empty() { "a function".to_owned() } else { format!("{name}()") })
     }
 

@@ -96,6 +96,8 @@ impl Graph<'_> {
     /// The path of a value's declared type, of a class outside the tree: `@nestjs/jwt#JwtService`.
     fn typed_path(&self, value: &Shared) -> Option<String> {
         match self.type_of(value) {
+            // `any` says nothing: the value could be of any library.
+            ty if ty.is_any() => Some("?".to_owned()),
             Type::External(path, _) => Some(path),
             _ => None,
         }

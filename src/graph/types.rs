@@ -174,7 +174,8 @@ impl Graph<'_> {
         let Some(declared) = self.function(function) else { return Type::Unknown };
         let Some(param) = declared.params.get(at as usize) else { return Type::Unknown };
         if let Some(ty) = &param.ty {
-            return self.resolve_type(function.file, ty);
+            let found = self.resolve_type(function.file, ty);
+            return if found.is_parameter() { self.bound_of(function.file, &found).unwrap_or(found) } else { found };
         }
         if declared.kind == FunctionKind::Closure { self.handed_type(function, at) } else { Type::Unknown }
     }
@@ -384,7 +385,7 @@ impl Graph<'_> {
 fn known(ty: Type) -> Option<Type> {
     match ty {
         Type::Unknown => None,
-        Type::External(path, _) if path == "global#any" || path == "global#unknown" || path == "global#object" => None,
+        ty if ty.is_any() => None,
         ty => Some(ty),
     }
 }

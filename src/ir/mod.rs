@@ -60,6 +60,8 @@ pub struct Module {
     pub gaps: Vec<Gap>,
     /// A call may change the variable that it is given or called on (`&mut`).
     pub lends: bool,
+    /// What type parameters of the file's functions and classes extend: `T extends User`.
+    pub bounds: Vec<(String, TypeRef)>,
 }
 
 impl Module {
@@ -78,6 +80,7 @@ impl Module {
             tables: Vec::new(),
             gaps: Vec::new(),
             lends: false,
+            bounds: Vec::new(),
         }
     }
 

@@ -230,6 +230,52 @@ fn what_is_no_database_is_refused_with_a_reason() {
     assert!(server.starts_with("mongodb://db/app: this kind of database is not supported"), "{server}");
 }
 
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let all = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = all.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_write_ahead_log_is_read_and_none_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["open", "copy", "closed"] {
+        std::fs::create_dir(at(name)).unwrap();
+    }
+    let file = at("open").join("app.db");
+    let log = |name: &str| at(name).join("app.db-wal");
+    let open = block(execute(
+        &file,
+        "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE users (id INTEGER, access_token TEXT);
+         INSERT INTO users VALUES (1, 'a'), (2, NULL); PRAGMA wal_checkpoint(TRUNCATE);
+         INSERT INTO users VALUES (3, NULL);",
+    ));
+    // What a process that ended in the middle leaves, or a copy of both files.
+    for suffix in ["", "-wal"] {
+        let name = format!("app.db{suffix}");
+        std::fs::copy(at("open").join(&name), at("copy").join(&name)).unwrap();
+    }
+    let rows = |name: &str| {
+        let url = format!("sqlite:{}", at(name).join("app.db").display());
+        let counts = counted(&ask(&url, &[("users", "access_token", &[])])[0]).clone();
+        (counts.rows, counts.nulls)
+    };
+    let before = std::fs::read(log("copy")).unwrap();
+    assert_eq!(rows("copy"), (3, 2));
+    assert_eq!(names(&at("copy")), ["app.db", "app.db-wal"]);
+    assert_eq!(std::fs::read(log("copy")).unwrap(), before);
+    // Somebody has it open.
+    assert_eq!(rows("open"), (3, 2));
+    assert_eq!(names(&at("open")), ["app.db", "app.db-shm", "app.db-wal"]);
+    block(async { sqlx::Connection::close(open).await.unwrap() });
+    std::fs::copy(&file, at("closed").join("app.db")).unwrap();
+    assert_eq!(rows("closed"), (3, 2));
+    assert_eq!(names(&at("closed")), ["app.db"]);
+}
+
 #[test]
 fn an_empty_file_is_a_database_without_tables() {
     let folder = tempfile::tempdir().unwrap();

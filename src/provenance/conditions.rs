@@ -125,6 +125,12 @@ impl Evaluator<'_, '_> {
                     _ => None,
                 }
             }
+            // A default: `(user, withToken = false)`.
+            ValueKind::Fallback { left, right, .. } => match self.settled(left).kind {
+                ValueKind::Undefined => self.holds(right, fuel),
+                ValueKind::Bool(value) => Some(value),
+                _ => None,
+            },
             ValueKind::Compare { left, right, equal } => {
                 let same = self.same(left, right, fuel)?;
                 Some(same == *equal)

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::provenance::calls::mint_of;
+use crate::rules::Operation;
 use crate::schema::Schema;
 use crate::sites;
-use crate::summary::{CallValue, Member, Shared, Slot, ValueKind};
+use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 
 /// What an object says of the row that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +26,18 @@ enum Row {
 const KEY: &str = "id";
 
 /// Whether `save(row)` inserts: a new object; an object that was read or carries its key is updated.
-pub(super) fn inserts(graph: &Graph, schema: &Schema, row: &Shared) -> bool {
+fn inserts(graph: &Graph, schema: &Schema, row: &Shared) -> bool {
     let told = Saved { graph, schema }.told(row, true, 40);
     matches!(told, Row::New | Row::Keyless)
+}
+
+/// What `save(row)` does, and with which row: a row that was read or else made (`(await find(id)) ?? create()`) does both.
+pub(super) fn saved(graph: &Graph, schema: &Schema, row: &Shared) -> Vec<(Operation, Shared)> {
+    if let Some((new, stored)) = (Saved { graph, schema }).apart(row, 8) {
+        return vec![(Operation::Insert, new), (Operation::Update, stored)];
+    }
+    let operation = if inserts(graph, schema, row) { Operation::Insert } else { Operation::Update };
+    vec![(operation, Arc::clone(row))]
 }
 
 struct Saved<'g, 'a> {
@@ -79,6 +89,42 @@ impl Saved<'_, '_> {
                 Some(inner) if !Arc::ptr_eq(&inner, row) => self.told(&inner, always, fuel),
                 _ => Row::Untold,
             },
+        }
+    }
+
+    /// The row where it is made here, and where it was read, if it can be both.
+    fn apart(&self, row: &Shared, fuel: u8) -> Option<(Shared, Shared)> {
+        let fuel = fuel.checked_sub(1).filter(|_| self.graph.step())?;
+        let with = |base: Shared| match &row.kind {
+            ValueKind::Object { entries, .. } => {
+                Value::new(ValueKind::Object { base: Some(base), entries: entries.clone() }, row.span)
+            }
+            ValueKind::After { call, arg, .. } => {
+                let call = Arc::clone(call);
+                Value::new(ValueKind::After { call, arg: *arg, before: base }, row.span)
+            }
+            _ => base,
+        };
+        match &row.kind {
+            ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } => {
+                let (new, stored) = self.apart(base, fuel)?;
+                Some((with(new), with(stored)))
+            }
+            ValueKind::Fallback { left, right, .. } | ValueKind::Cond { then: left, otherwise: right, .. } => {
+                let is_new = |value: &Shared| {
+                    matches!(self.told(value, false, 20), Row::New | Row::Keyless)
+                        && matches!(value.kind, ValueKind::Call(_) | ValueKind::Object { .. } | ValueKind::After { .. })
+                };
+                if self.is_read(left) && is_new(right) {
+                    Some((Arc::clone(right), Arc::clone(left)))
+                } else if self.is_read(right) && is_new(left) {
+                    Some((Arc::clone(left), Arc::clone(right)))
+                } else {
+                    None
+                }
+            }
+            ValueKind::Captured(..) | ValueKind::Leaves(..) => self.apart(&self.graph.expand(row)?, fuel),
+            _ => None,
         }
     }
 

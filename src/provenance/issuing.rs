@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Edge, EdgeKind, Graph};
 use crate::provenance::calls::mint_of;
+use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, Hop, MissingWrite, Step};
-use crate::provenance::walk::entry_point;
-use crate::source::{FileId, Scope};
-use crate::summary::{CallSite, FunctionRef};
+use crate::provenance::walk::{conditions, entry_point};
+use crate::source::{FileId, Scope, Span};
+use crate::summary::{CallSite, FunctionRef, Shared};
 
 /// A mint that a function runs, itself or through what it calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,12 @@ pub(super) struct Issuing<'g, 'a> {
 
 /// More functions than these below one are not looked through.
 const BUDGET: usize = 4_000;
+
+/// Longer ways from an entry point to a mint are not followed.
+const LONGEST: usize = 30;
+
+/// What holds (or fails) where something runs.
+type Conditions = Vec<(Shared, bool)>;
 
 impl<'g, 'a> Issuing<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>) -> Self {
@@ -109,6 +117,22 @@ impl<'g, 'a> Issuing<'g, 'a> {
         found
     }
 
+    /// Conditions of a function as one of its callers sees them.
+    fn seen_by(&self, edge: &Edge, function: FunctionRef, known: &Conditions) -> Conditions {
+        let call;
+        let bindings = match &edge.kind {
+            EdgeKind::Call(written) => {
+                call = self.graph.bind(written, function);
+                &call
+            }
+            EdgeKind::Callback(bindings) => bindings,
+            EdgeKind::Framework => return known.clone(),
+        };
+        let values: Vec<Shared> = known.iter().map(|(cond, _)| Arc::clone(cond)).collect();
+        let values = self.graph.substitute_all(&values, bindings);
+        values.into_iter().zip(known).map(|(cond, (_, holds))| (cond, *holds)).collect()
+    }
+
     /// The mints on a path: those of its functions and of what the functions call.
     pub(super) fn on(&self, functions: &[FunctionRef]) -> BTreeSet<Minting> {
         functions.iter().flat_map(|function| self.minted_below(*function).as_ref().clone()).collect()
@@ -160,11 +184,21 @@ impl<'g, 'a> Issuing<'g, 'a> {
         if is_credential { reaching * 2 < tops.len() } else { reaching * 2 <= tops.len() && tops.len() > reaching }
     }
 
-    /// Entry points that reach an issuer and none of the functions that write.
+    /// The conditions under which a function runs the mints among these: one list for each, none where a mint runs always.
+    fn conditions(&self, function: FunctionRef, minted: &BTreeSet<CallSite>) -> Vec<Conditions> {
+        let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+        let mints = calls.filter(|event| minted.contains(&event.call.site));
+        mints.map(|event| conditions(&event.guards)).collect()
+    }
+
+    /// Entry points that reach an issuer and none of the functions that write. A call whose constants switch the mint off
+    /// (`present(user, false)`) does not reach it.
     pub(super) fn missing(
         &self,
         issuers: &BTreeSet<FunctionRef>,
+        minted: &BTreeSet<CallSite>,
         writing: &BTreeSet<FunctionRef>,
+        evaluator: &Evaluator,
     ) -> Vec<MissingWrite> {
         let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
         for issuer in issuers {
@@ -172,9 +206,13 @@ impl<'g, 'a> Issuing<'g, 'a> {
             if writing.contains(issuer) || self.is_utility(*issuer, writing) {
                 continue;
             }
-            let mut seen = BTreeSet::from([*issuer]);
-            let mut open: Vec<(FunctionRef, Vec<Step>)> = vec![(*issuer, Vec::new())];
-            while let Some((at, steps)) = open.pop() {
+            let mut seen: BTreeSet<(FunctionRef, Span)> = BTreeSet::new();
+            let mut open: Vec<(FunctionRef, Vec<Step>, Conditions)> = self
+                .conditions(*issuer, minted)
+                .into_iter()
+                .map(|conditions| (*issuer, Vec::new(), conditions))
+                .collect();
+            while let Some((at, steps, known)) = open.pop() {
                 let callers = self.graph.callers(at);
                 let entries = self.graph.entries(at);
                 // Only what is run from outside by a rule: a helper that nobody calls is no sign-in.
@@ -194,17 +232,26 @@ impl<'g, 'a> Issuing<'g, 'a> {
                     found.entry((point, *issuer)).or_insert(missing);
                 }
                 for edge in callers.iter() {
-                    // Some calls lead only upward: a job is not called by who asks for it.
-                    let writes = || !self.below(edge.caller).is_disjoint(writing);
-                    if seen.insert(edge.caller) && !writes() {
-                        let mut steps = steps.clone();
-                        steps.push(Step {
-                            function: self.graph.name(edge.caller),
-                            span: edge.span,
-                            certain: edge.certain,
-                        });
-                        open.push((edge.caller, steps));
+                    let mut known = self.seen_by(edge, at, &known);
+                    let refuted = |(cond, holds): &(Shared, bool)| evaluator.holds(cond, 20) == Some(!holds);
+                    self.graph.refuel();
+                    if steps.len() > LONGEST || known.iter().any(refuted) || !seen.insert((edge.caller, edge.span)) {
+                        continue;
                     }
+                    // Some calls lead only upward: a job is not called by who asks for it.
+                    if !self.below(edge.caller).is_disjoint(writing) {
+                        continue;
+                    }
+                    known.extend(conditions(&edge.guards));
+                    known.truncate(60);
+                    let mut steps = steps.clone();
+                    steps.push(Step {
+                        function: self.graph.name(edge.caller),
+                        span: edge.span,
+                        certain: edge.certain,
+                        hands_token: false,
+                    });
+                    open.push((edge.caller, steps, known));
                 }
             }
         }

@@ -324,7 +324,18 @@ impl Evaluator<'_, '_> {
         {
             return self.eval(&inner, fuel);
         }
+        // `user.tokens.access`, where the class of `tokens` is embedded.
+        if let ValueKind::Field(row, outer) = &base.kind
+            && let below = format!("{outer}.{name}")
+            && self.is_tracked_as(&below)
+            && let Some(model) = self.row_model(row)
+        {
+            return self.column_of(value, model, &below);
+        }
         if let Some(model) = self.row_model(base) {
+            if let Some(inner) = self.added_to_row(value, base, name) {
+                return self.eval(&inner, fuel);
+            }
             return self.column_of(value, model, name);
         }
         if let Some(inner) = self.told_apart(base) {
@@ -344,6 +355,22 @@ impl Evaluator<'_, '_> {
             Some(answered) => answered,
             None => chains,
         }
+    }
+
+    /// A field that a function of the tree adds to the row that it returns: `return { ...user, token: sign(..) }`.
+    fn added_to_row(&self, value: &Shared, base: &Shared, name: &str) -> Option<Shared> {
+        let ValueKind::Call(call) = &base.kind else { return None };
+        if call.is_new || self.graph.targets(call).is_empty() {
+            return None;
+        }
+        let adds = |way: &Shared| match &way.kind {
+            ValueKind::Object { entries, .. } => {
+                entries.iter().any(|slot| matches!(slot, crate::summary::Slot::Named { key, .. } if key == name))
+            }
+            _ => false,
+        };
+        let ways = self.graph.ways(base);
+        ways.iter().any(adds).then(|| self.graph.expand(value)).flatten().filter(|inner| !Arc::ptr_eq(inner, value))
     }
 
     /// A part of something: of what an entry point is given, of a row, of a result that cannot be told.
@@ -435,6 +462,11 @@ impl Evaluator<'_, '_> {
             }
             _ => None,
         }
+    }
+
+    fn is_tracked_as(&self, name: &str) -> bool {
+        let mut bound = self.schema.columns[self.column.0].bindings.iter();
+        bound.any(|(id, property)| self.schema.models[id.0].properties[*property].name == name)
     }
 
     fn column_of(&self, value: &Shared, model: ModelId, name: &str) -> Vec<Chain> {

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::provenance::cells::{Judge, Written};
 use crate::provenance::chain::Chain;
-use crate::provenance::inserts::inserts;
+use crate::provenance::inserts::saved;
 use crate::provenance::issuing::{Evidence, Issuing};
 use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::provenance::row::Lookup;
@@ -47,7 +47,7 @@ use crate::rules::{Form, Operation};
 use crate::schema::{ColumnId, Schema};
 use crate::sites::{self, Candidate};
 use crate::source::{Gap, Scope, Span};
-use crate::summary::{CallSite, FunctionRef};
+use crate::summary::{CallSite, FunctionRef, Shared};
 
 /// Every way to every write, before it is known which of them issue tokens.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl ColumnTracer<'_, '_> {
                 }
                 continue;
             }
-            if let Some(site) = self.site(candidate, reached, &mut minted, &mut gaps, &mut doubtful) {
+            for site in self.sites(candidate, reached, &mut minted, &mut gaps, &mut doubtful) {
                 match drafts.iter_mut().find(|known| {
                     (known.span, known.operation, known.candidate.model)
                         == (site.span, site.operation, site.candidate.model)
@@ -154,7 +154,7 @@ impl ColumnTracer<'_, '_> {
         let Surveyed { drafts, minted, issuers, doubtful, gaps } = surveyed;
         let writing: BTreeSet<FunctionRef> =
             drafts.iter().map(|site| site.candidate.function).chain(doubtful).collect();
-        let missing = self.issuing.missing(&issuers, &writing);
+        let missing = self.issuing.missing(&issuers, &minted, &writing, &self.evaluator(None));
         let any_fresh = drafts
             .iter()
             .flat_map(|site| &site.drafts)
@@ -163,6 +163,17 @@ impl ColumnTracer<'_, '_> {
         let sites = drafts.into_iter().map(|site| self.finished(site, &evidence)).collect();
         let reads = reads::find(self.graph, self.schema, self.column);
         ColumnTrace { column: self.column, sites, missing, reads, gaps: gaps.into_iter().collect() }
+    }
+
+    fn evaluator<'t>(&'t self, top: Option<Top<'t>>) -> Evaluator<'t, 't> {
+        Evaluator {
+            graph: self.graph,
+            schema: self.schema,
+            column: self.column,
+            top,
+            assumed: RefCell::default(),
+            known: Known::default(),
+        }
     }
 
     /// All callers at any distance: their callers must be known too.
@@ -185,7 +196,9 @@ impl ColumnTracer<'_, '_> {
         if lookup.of(&candidate.row).key_span().is_none() {
             // Only what callers hand in can have it.
             let (mut minted, mut gaps, mut doubtful) = Default::default();
-            self.site(candidate, reached, &mut minted, &mut gaps, &mut doubtful)?;
+            if self.sites(candidate, reached, &mut minted, &mut gaps, &mut doubtful).is_empty() {
+                return None;
+            }
         }
         reached.insert(candidate.function);
         self.untold(candidate)
@@ -204,26 +217,22 @@ impl ColumnTracer<'_, '_> {
         Some(Gap { path: at.path, line: at.line, why })
     }
 
-    fn site(
+    /// The sites that a write is: two where it inserts on some ways and updates on others.
+    fn sites(
         &self,
         candidate: &Candidate,
         reached: &mut BTreeSet<FunctionRef>,
         minted: &mut BTreeSet<CallSite>,
         gaps: &mut BTreeSet<Gap>,
         doubtful: &mut BTreeSet<FunctionRef>,
-    ) -> Option<DraftSite> {
+    ) -> Vec<DraftSite> {
         let tracked = &self.schema.columns[self.column.0];
-        let (_, property) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model)?;
+        let Some((_, property)) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model) else {
+            return Vec::new();
+        };
         let property = &self.schema.models[candidate.model.0].properties[*property];
         let key = if candidate.by_column { property.column.as_str() } else { property.name.as_str() };
-        let evaluator = |top| Evaluator {
-            graph: self.graph,
-            schema: self.schema,
-            column: self.column,
-            top,
-            assumed: RefCell::default(),
-            known: Known::default(),
-        };
+        let evaluator = |top| self.evaluator(top);
         let lookup = || Lookup { graph: self.graph, schema: self.schema, key };
         let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup() };
         let found = walk.ways(candidate);
@@ -240,17 +249,24 @@ impl ColumnTracer<'_, '_> {
             if candidate.hooks { hooks::of_model(self.graph, self.schema, candidate.model) } else { Vec::new() };
         let form =
             if candidate.by_column { None } else { hooks::form_of(&evaluator(None), candidate.model, &property.name) };
-        let mut site: Option<DraftSite> = None;
-        for way in found.ways {
+        let mut sites: Vec<DraftSite> = Vec::new();
+        let ways = found.ways.into_iter().flat_map(|way| match candidate.operation {
+            Operation::Save => saved(self.graph, self.schema, &way.row)
+                .into_iter()
+                .map(|(operation, row)| (operation, Way { row, ..way.clone() }))
+                .collect(),
+            operation => vec![(operation, way)],
+        });
+        for (operation, way) in ways {
             self.graph.refuel();
             // A way that says of what model the row is makes a site; another leaves the question open.
             let is_open = candidate.told_by.is_some() && candidate.unresolved.is_some() && !way.told;
-            let mut judge = Judge {
+            let judge = Judge {
                 graph: self.graph,
                 schema: self.schema,
                 column: self.column,
                 model: candidate.model,
-                operation: candidate.operation,
+                operation,
                 undefined: candidate.undefined,
                 wrapper: candidate.wrapper.as_deref(),
                 whole: candidate.whole,
@@ -260,10 +276,6 @@ impl ColumnTracer<'_, '_> {
                 row: Arc::clone(&way.row),
                 span: candidate.span,
             };
-            if candidate.operation == Operation::Save {
-                let is_new = inserts(self.graph, self.schema, &way.row);
-                judge.operation = if is_new { Operation::Insert } else { Operation::Update };
-            }
             let top = Top { function: way.top, fresh: &way.fresh };
             let evaluator =
                 Evaluator { top: Some(top), assumed: RefCell::new(way.conditions.clone()), ..evaluator(None) };
@@ -298,20 +310,18 @@ impl ColumnTracer<'_, '_> {
             minted.extend(chains.iter().flatten().filter_map(|atom| atom.mint));
             let draft = self.draft(candidate, way, &chains);
             let value = value.filter(|value| value.file == candidate.span.file).unwrap_or(candidate.span);
-            match &mut site {
+            match sites.iter_mut().find(|site| site.operation == operation) {
                 Some(site) => site.drafts.push(draft),
-                None => {
-                    site = Some(DraftSite {
-                        span: candidate.span,
-                        value,
-                        candidate: candidate.clone(),
-                        operation: judge.operation,
-                        drafts: vec![draft],
-                    });
-                }
+                None => sites.push(DraftSite {
+                    span: candidate.span,
+                    value,
+                    candidate: candidate.clone(),
+                    operation,
+                    drafts: vec![draft],
+                }),
             }
         }
-        site
+        sites
     }
 
     fn draft(&self, candidate: &Candidate, way: Way, chains: &[Chain]) -> Draft {
@@ -344,6 +354,7 @@ impl ColumnTracer<'_, '_> {
         trail.extend(atoms().flat_map(|atom| atom.trail.iter().cloned()).take(30));
         let path = Path {
             entry: way.entry,
+            entered: way.entered,
             steps: way.steps,
             issues: false,
             mints: Vec::new(),
@@ -354,6 +365,18 @@ impl ColumnTracer<'_, '_> {
             trail,
         };
         Draft { path, functions: way.functions }
+    }
+
+    /// Tells which calls on a path hand on a token that was minted.
+    fn follow_token<'s>(&self, steps: impl Iterator<Item = &'s mut Step>, functions: &[FunctionRef]) {
+        let evaluator = self.evaluator(None);
+        for step in steps {
+            let calls = functions.iter().filter_map(|function| self.graph.summary(*function)).flat_map(|of| &of.calls);
+            let Some(event) = calls.into_iter().find(|event| event.call.site.span == step.span) else { continue };
+            self.graph.refuel();
+            let is_minted = |value: &Shared| evaluator.chains(value).iter().flatten().any(|atom| atom.mint.is_some());
+            step.hands_token = event.call.args.iter().any(|arg| is_minted(&arg.value));
+        }
     }
 
     fn finished(&self, site: DraftSite, evidence: &Evidence) -> WriteSite {
@@ -371,6 +394,9 @@ impl ColumnTracer<'_, '_> {
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);
+            if !issuing.is_empty() && path.meaning.origins().contains(&Origin::Preserved) {
+                self.follow_token(path.entered.iter_mut().chain(&mut path.steps), &draft.functions);
+            }
             let key = (path.entry.clone(), path.meaning.clone(), path.form);
             match paths.get(&key) {
                 Some(known) if known.steps.len() <= path.steps.len() => {}

@@ -109,6 +109,8 @@ impl WriteSite {
 #[derive(Clone, Debug)]
 pub struct Path {
     pub entry: EntryPoint,
+    /// The call in the entry point itself that leads on; `None` where it writes itself.
+    pub entered: Option<Step>,
     /// The functions between the entry point and the function of the site, with the call that goes on.
     pub steps: Vec<Step>,
     /// Whether the path mints or receives a token of this column.
@@ -158,6 +160,8 @@ pub struct Step {
     pub span: Span,
     /// Whether what it calls is known, and not one of several that it could be.
     pub certain: bool,
+    /// Whether an argument of the call is a token that was minted on the path; told where the stored value is written.
+    pub hands_token: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

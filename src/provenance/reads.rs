@@ -40,11 +40,18 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                 let ValueKind::Field(base, name) = &read.kind else { continue };
                 graph.refuel();
                 let bound = tracked.bindings.iter().any(|(model, property)| {
-                    schema.models[model.0].properties[*property].name == *name
-                        && evaluator
-                            .row_model(base)
-                            .or_else(|| handed_in(graph, base).iter().find_map(|row| evaluator.row_model(row)))
-                            == Some(*model)
+                    let property = &schema.models[model.0].properties[*property];
+                    // `user.tokens.access`, where the class of `tokens` is embedded.
+                    let row = match &base.kind {
+                        ValueKind::Field(row, outer) if property.name != *name => {
+                            Some(row).filter(|_| property.name == format!("{outer}.{name}"))
+                        }
+                        _ => Some(base).filter(|_| property.name == *name),
+                    };
+                    row.is_some_and(|row| {
+                        let model_of = |row: &Shared| evaluator.row_model(row);
+                        model_of(row).or_else(|| handed_in(graph, row).iter().find_map(model_of)) == Some(*model)
+                    })
                 });
                 if bound {
                     add(read.span, kind(graph, function));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::ClassKind;
+use crate::provenance::calls::mint_of;
 use crate::schema::Schema;
 use crate::sites;
 use crate::source::Span;
@@ -34,6 +35,7 @@ pub(super) enum Cell {
 pub(super) struct Lookup<'g, 'a> {
     pub graph: &'g Graph<'a>,
     pub schema: &'g Schema,
+    /// A property's name; with a dot where its class is embedded.
     pub key: &'g str,
 }
 
@@ -41,7 +43,35 @@ const DEEPEST: u8 = 40;
 
 impl Lookup<'_, '_> {
     pub(super) fn of(&self, row: &Shared) -> Cell {
-        self.at(row, DEEPEST)
+        let Some((outer, inner)) = self.key.split_once('.') else { return self.at(row, DEEPEST) };
+        let below = |key| Lookup { graph: self.graph, schema: self.schema, key };
+        below(inner).within(below(outer).of(row), &below(outer))
+    }
+
+    /// The key below what stands under another.
+    fn within(&self, cell: Cell, outer: &Lookup) -> Cell {
+        match cell {
+            // `user.tokens` with what was assigned to it; the rest is as it was read.
+            Cell::Value { value, .. } => match (&value.kind, self.of(&value)) {
+                (ValueKind::Object { base: Some(base), entries }, cell) => {
+                    let is_assigned =
+                        entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if key == self.key));
+                    if !is_assigned && outer.is_part_of_stored(base) { Cell::Stored } else { cell }
+                }
+                (_, _) if outer.is_part_of_stored(&value) => Cell::Stored,
+                (_, cell) => cell,
+            },
+            Cell::Either(cells) => {
+                Cell::Either(cells.into_iter().map(|cell| self.within(cell, outer)).collect()).flat()
+            }
+            Cell::Over(over, under) => self.within(*over, outer).over(self.within(*under, outer)),
+            other => other,
+        }
+    }
+
+    /// Whether a value is what a row that was read has under this key.
+    fn is_part_of_stored(&self, value: &Shared) -> bool {
+        matches!(&value.kind, ValueKind::Field(row, name) if name == self.key && matches!(self.of(row), Cell::Stored))
     }
 
     fn at(&self, row: &Shared, fuel: u8) -> Cell {
@@ -116,9 +146,7 @@ impl Lookup<'_, '_> {
                 Some(Cell::Absent) => Cell::Absent,
                 _ => Cell::Open(Arc::clone(row)),
             },
-            ValueKind::Captured(..) | ValueKind::Leaves(..) if self.graph.is_rust(row.span.file) => {
-                self.behind(row, fuel)
-            }
+            ValueKind::Captured(..) | ValueKind::Leaves(..) => self.behind(row, fuel),
             ValueKind::Field(..) | ValueKind::Element(_) | ValueKind::Index(..)
                 if self.graph.is_rust(row.span.file)
                     && let Some(inner) = self.graph.expand(row)
@@ -210,6 +238,8 @@ impl Lookup<'_, '_> {
             ValueKind::Text(text) => Some(!text.is_empty()),
             ValueKind::Number(text) => Some(text != "0"),
             ValueKind::Not(inner) => self.constant(inner).map(|value| !value),
+            // What was minted is there.
+            ValueKind::Call(call) if mint_of(self.graph, call).is_some_and(|mint| mint.keys.is_empty()) => Some(true),
             _ => None,
         }
     }

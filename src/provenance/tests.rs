@@ -292,3 +292,21 @@ fn a_path_that_writes_on_something_unknown_misses_no_write_and_the_write_is_a_ga
     let gaps: Vec<&str> = found.gaps.iter().map(|gap| gap.why.as_str()).collect();
     assert_eq!(gaps, ["may write users.token: what `this.anything` is could not be told"; 2]);
 }
+
+#[test]
+fn an_argument_that_switches_the_mint_off_issues_nothing() {
+    let tree = Tree::one(
+        "function presentToken(id: number, mint = false) { return { id, token: mint ? jwt.sign({ id }, 's') : null }; }
+         app.post('/login', async (q, s) => {
+           const made = presentToken(q.id, true);
+           await db.user.update({ where: { id: q.id }, data: { token: made.token } });
+         });
+         app.get('/silent', (q, s) => s.json(presentToken(q.id, true)));
+         app.get('/me', (q, s) => s.json(presentToken(q.id)));
+         app.get('/you', (q, s) => s.json(presentToken(q.id, false)));",
+    );
+    let graph = tree.graph();
+    let found = survey(&graph, &tree.schema).finish().remove(0);
+    let missing: Vec<&str> = found.missing.iter().map(|missing| missing.entry.route.as_str()).collect();
+    assert_eq!(missing, ["GET /silent"]);
+}

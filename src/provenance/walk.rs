@@ -20,6 +20,8 @@ pub(super) struct Way {
     pub entry: EntryPoint,
     /// Parameters of the top that an issuer hands in.
     pub fresh: Vec<u32>,
+    /// The call in the entry point itself that leads on; `None` where it writes itself.
+    pub entered: Option<Step>,
     pub steps: Vec<Step>,
     /// All functions on the way, the top last.
     pub functions: Vec<FunctionRef>,
@@ -199,7 +201,12 @@ impl Walk<'_, '_> {
             let mut steps = state.steps.clone();
             push_step(
                 &mut steps,
-                Step { function: self.graph.name(edge.caller), span: edge.span, certain: edge.certain },
+                Step {
+                    function: self.graph.name(edge.caller),
+                    span: edge.span,
+                    certain: edge.certain,
+                    hands_token: false,
+                },
             );
             open.push(State {
                 function: edge.caller,
@@ -299,7 +306,12 @@ impl Walk<'_, '_> {
             let mut steps = state.steps.clone();
             push_step(
                 &mut steps,
-                Step { function: self.graph.name(edge.caller), span: edge.span, certain: edge.certain },
+                Step {
+                    function: self.graph.name(edge.caller),
+                    span: edge.span,
+                    certain: edge.certain,
+                    hands_token: false,
+                },
             );
             above.push(State {
                 function: edge.caller,
@@ -318,14 +330,14 @@ impl Walk<'_, '_> {
         let mut steps: Vec<Step> = state.steps.clone();
         steps.reverse();
         let top_name = self.graph.name(state.function);
-        if steps.first().is_some_and(|step| step.function == top_name) {
-            steps.remove(0);
-        }
+        let enters = steps.first().is_some_and(|step| step.function == top_name);
+        let entered = enters.then(|| steps.remove(0));
         let entries = self.graph.entries(state.function);
         let way = |entry: EntryPoint, fresh: Vec<u32>| Way {
             top: state.function,
             entry,
             fresh,
+            entered: entered.clone(),
             steps: steps.clone(),
             functions: state.functions.clone(),
             row: Arc::clone(&state.row),
@@ -394,7 +406,8 @@ fn with(functions: &[FunctionRef], next: FunctionRef) -> Vec<FunctionRef> {
     all
 }
 
-fn conditions(guards: &Guards) -> Vec<(Shared, bool)> {
+/// What holds (or fails) where guarded code runs.
+pub(super) fn conditions(guards: &Guards) -> Vec<(Shared, bool)> {
     let mut all = Vec::new();
     let mut at = guards.as_ref();
     while let Some(guard) = at {

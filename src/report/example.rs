@@ -151,6 +151,7 @@ fn meaning(chains: &[&[Origin]]) -> Meaning {
 pub(crate) fn path(entry: EntryPoint, steps: Vec<Step>, origin: Origin, reason: &str) -> Path {
     Path {
         entry,
+        entered: None,
         steps,
         issues: matches!(origin, Origin::Fresh | Origin::Preserved),
         mints: Vec::new(),
@@ -173,6 +174,7 @@ fn traces(sources: &SourceSet) -> Vec<ColumnTrace> {
         function: function.into(),
         span: at(file, text),
         certain: true,
+        hands_token: false,
     };
     let mobile = Path {
         mints: vec![Hop { span: at("auth.service.ts", "this.jwt.sign"), what: "a signed JWT".into() }],

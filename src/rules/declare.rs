@@ -55,6 +55,10 @@ pub struct Entity {
     /// Column decorators whose value the library or the database makes (`PrimaryGeneratedColumn`, `CreateDateColumn`).
     #[serde(default)]
     pub generated: Vec<CallPattern>,
+    /// Where in the column decorator's arguments the prefix stands of the columns of an embedded class (`@Column(() => Tokens, { prefix: 'x' })`);
+    /// empty: there are no such classes.
+    #[serde(default)]
+    pub embedded_prefix: Vec<ArgPath>,
     /// Decorators that make a property a relation.
     #[serde(default)]
     pub relation: Vec<CallPattern>,

@@ -313,6 +313,9 @@ pub struct Pass {
     /// With `into`: where a key can stand whose value is argument 1: `set('key', value)` beside `set({ key: value })`.
     #[serde(default)]
     pub name: Option<ArgPath>,
+    /// ... or, where it is not argument 1, this: `Reflect.set(object, 'key', value)`.
+    #[serde(default)]
+    pub value: Option<ArgPath>,
 }
 
 /// A call that leaves the objects it is handed as they are: `console.log(user)`. So do all calls that other rows describe.

@@ -29,8 +29,8 @@ pub(crate) fn bases_elsewhere(modules: &[&Module], sources: &SourceSet, rules: &
     let mut names = BTreeSet::new();
     for module in modules {
         for class in module.classes.iter().filter(|class| class.kind == ClassKind::Class) {
-            if reader.declared(module, class, rules).is_some() {
-                reader.absent_bases(module, class, &mut names, 0);
+            if let Some((row, _)) = reader.declared(module, class, rules) {
+                reader.absent_bases(module, class, row, &mut names, 0);
             }
         }
     }
@@ -73,13 +73,14 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn absent_bases(&self, module: &Module, class: &Class, into: &mut BTreeSet<String>, steps: usize) {
+    fn absent_bases(&self, module: &Module, class: &Class, row: &Entity, into: &mut BTreeSet<String>, steps: usize) {
         if steps > MAX_STEPS {
             return;
         }
-        for base in &class.extends {
+        let embedded = class.fields.iter().filter_map(|field| self.embeds(module, field, row)).map(|(_, ty)| ty);
+        for base in class.extends.iter().chain(embedded) {
             match self.class(module, base) {
-                Some((module, base)) => self.absent_bases(module, base, into, steps + 1),
+                Some((module, base)) => self.absent_bases(module, base, row, into, steps + 1),
                 None => into.extend(self.class_elsewhere(module, base)),
             }
         }
@@ -116,7 +117,7 @@ impl<'a> Reader<'a> {
     fn model(&self, module: &Module, class: &Class, at: ClassRef, row: &Entity, table: Option<String>) -> Model {
         let table = table.unwrap_or_else(|| named(row.naming, &class.name));
         let mut properties = Vec::new();
-        self.inherit(module, class, row, &mut properties, 0);
+        self.inherit(module, class, row, &[], &mut properties, 0);
         // A TypeORM table can be given with its schema; the last part is its name.
         let table = table.rsplit('.').next().unwrap_or(&table).to_owned();
         let reads =
@@ -135,24 +136,67 @@ impl<'a> Reader<'a> {
     }
 
     /// The properties of the base classes, then those of the class, which replace those of the same name.
-    fn inherit(&self, module: &Module, class: &Class, row: &Entity, into: &mut Vec<Property>, steps: usize) {
+    /// `embedded`: the prefixes of the classes around that embed this one.
+    fn inherit(
+        &self,
+        module: &Module,
+        class: &Class,
+        row: &Entity,
+        embedded: &[String],
+        into: &mut Vec<Property>,
+        steps: usize,
+    ) {
         if steps > MAX_STEPS {
             return;
         }
         for base in &class.extends {
             if let Some((module, base)) = self.class(module, base) {
-                self.inherit(module, base, row, into, steps + 1);
+                self.inherit(module, base, row, embedded, into, steps + 1);
             }
         }
         for field in class.fields.iter().filter(|field| !field.is_static) {
-            if let Some(property) = self.property(module, field, row) {
+            let mut properties = Vec::new();
+            if let Some((decorator, ty)) = self.embeds(module, field, row) {
+                if let Some((of, class)) = self.class(module, ty) {
+                    let prefixes: Vec<String> =
+                        embedded.iter().cloned().chain(self.prefix(module, field, decorator, row)).collect();
+                    self.inherit(of, class, row, &prefixes, &mut properties, steps + 1);
+                }
+                for property in &mut properties {
+                    property.name = format!("{}.{}", field.name, property.name);
+                }
+            } else {
+                properties.extend(self.property(module, field, row, embedded));
+            }
+            for property in properties {
                 into.retain(|known| known.name != property.name);
                 into.push(property);
             }
         }
     }
 
-    fn property(&self, module: &Module, field: &FieldDecl, row: &Entity) -> Option<Property> {
+    /// The decorator that embeds a class in a property, and the class: `@Column(() => Tokens) tokens: Tokens`.
+    fn embeds<'f>(
+        &self,
+        module: &Module,
+        field: &'f FieldDecl,
+        row: &Entity,
+    ) -> Option<(&'f Decorator, &'f crate::ir::TypeRef)> {
+        let is_column =
+            |decorator: &&Decorator| row.column.iter().any(|pattern| self.is_by(module, decorator, pattern));
+        let decorator = field.decorators.iter().find(is_column).filter(|_| !row.embedded_prefix.is_empty())?;
+        let embeds = matches!(module.expr(*decorator.args.first()?).kind, ExprKind::Closure(_));
+        field.ty.as_ref().filter(|_| embeds).map(|ty| (decorator, ty))
+    }
+
+    /// The prefix of an embedded class: what is written, none where that is `''` or `false`, else the property's name.
+    fn prefix(&self, module: &Module, field: &FieldDecl, decorator: &Decorator, row: &Entity) -> Option<String> {
+        let none = self.flag(module, &decorator.args, &row.embedded_prefix) == Some(false);
+        let written = self.text_at(module, &decorator.args, &row.embedded_prefix);
+        Some(written.unwrap_or_else(|| field.name.clone())).filter(|prefix| !none && !prefix.is_empty())
+    }
+
+    fn property(&self, module: &Module, field: &FieldDecl, row: &Entity, embedded: &[String]) -> Option<Property> {
         let find = |patterns: &[CallPattern]| {
             let is_one = |decorator: &&Decorator| patterns.iter().any(|pattern| self.is_by(module, decorator, pattern));
             field.decorators.iter().find(is_one)
@@ -188,7 +232,7 @@ impl<'a> Reader<'a> {
         let default = self.default_at(module, args, &row.default);
         let default = default.or_else(|| self.default(module, *given?));
         Some(Property {
-            column: written.unwrap_or_else(|| named(row.column_naming, &field.name)),
+            column: below(embedded, &written.unwrap_or_else(|| named(row.column_naming, &field.name))),
             name: field.name.clone(),
             nullable: nullable.or((!row.every_field).then_some(row.nullable_default)),
             default: default.or_else(|| generated.map(|decorator| format!("@{}", decorator.name))),
@@ -217,4 +261,30 @@ impl<'a> Reader<'a> {
             Some(imported(module, &ty.binding).unwrap_or_else(|| ty.name.clone()))
         })
     }
+}
+
+/// The column of a property of an embedded class, as TypeORM's `DefaultNamingStrategy.columnName` has it: the prefixes in camel case,
+/// then the name with a capital first and small letters after it.
+fn below(prefixes: &[String], name: &str) -> String {
+    if prefixes.is_empty() {
+        return name.to_owned();
+    }
+    let mut column = String::new();
+    let joined = prefixes.join("_");
+    let mut letters = joined.chars().peekable();
+    column.extend(letters.next().into_iter().flat_map(char::to_lowercase));
+    while let Some(letter) = letters.next() {
+        let next = letters.peek().copied().filter(|next| next.is_alphanumeric() || *next == '_');
+        match next {
+            Some(next) if matches!(letter, '_' | '-' | ' ') => {
+                column.extend(next.to_uppercase());
+                letters.next();
+            }
+            _ => column.push(letter),
+        }
+    }
+    let mut letters = name.chars();
+    column.extend(letters.next().into_iter().flat_map(char::to_uppercase));
+    column.extend(letters.flat_map(char::to_lowercase));
+    column
 }

@@ -75,6 +75,7 @@ pub enum ModelSource {
 
 #[derive(Clone, Debug)]
 pub struct Property {
+    /// With a dot where its class is embedded: `tokens.access`.
     pub name: String,
     /// The column; for a relation the property's own name.
     pub column: String,
@@ -86,6 +87,18 @@ pub struct Property {
     /// Whether a row on the other side is written with the row.
     pub cascades: bool,
     pub span: Span,
+}
+
+impl Property {
+    /// The key of a row under which it stands: `tokens` of `tokens.access`.
+    pub fn first_key(&self) -> &str {
+        self.name.split('.').next().unwrap_or(&self.name)
+    }
+
+    /// What it is called in its own class: `access` of `tokens.access`.
+    pub fn last_key(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
 }
 
 /// A configured column, bound.

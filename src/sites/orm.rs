@@ -311,17 +311,22 @@ impl<'r> Named<'r> {
             Target::Model => {
                 let ValueKind::Field(client, accessor) = &receiver.kind else {
                     // `const users = prisma.user; users.update(..)`
-                    let inner = graph.resolved(receiver);
-                    let ValueKind::Field(_, accessor) = &inner.kind else { return None };
-                    return model_of_accessor(schema, accessor).map(|model| (model, false));
+                    return accessed(graph, schema, receiver, 6).map(|model| (model, false));
                 };
                 let model = model_of_accessor(schema, accessor)?;
-                let certain = match graph.type_of(client) {
+                let typed = || match graph.type_of(client) {
+                    ty if ty.is_any() || ty.is_parameter() => false,
                     Type::External(..) => true,
                     Type::Instance(class, _) => graph.base_path(class).is_some(),
                     _ => false,
                 };
-                Some((model, certain))
+                // What the client is may stand in a file that mentions no model.
+                if is_tracked(schema, model)
+                    && let Some(file) = graph.imported_from(client)
+                {
+                    graph.ask(file);
+                }
+                Some((model, typed()))
             }
             Target::Type => self.by_type(graph, schema, receiver).map(|model| (model, true)),
             Target::Argument => {
@@ -437,6 +442,23 @@ impl<'r> Named<'r> {
             .iter()
             .filter_map(|call| call.receiver())
             .find_map(|receiver| self.by_type(graph, schema, receiver).or_else(|| table_of(graph, schema, receiver)))
+    }
+}
+
+/// The model whose delegate a value is: `prisma.user`, or one of several (`flag ? prisma.user : prisma.admin`), a tracked one first.
+fn accessed(graph: &Graph, schema: &Schema, value: &Shared, fuel: u8) -> Option<ModelId> {
+    let fuel = fuel.checked_sub(1)?;
+    let any = |values: &mut dyn Iterator<Item = &Shared>| {
+        let models: Vec<ModelId> = values.filter_map(|value| accessed(graph, schema, value, fuel)).collect();
+        models.iter().find(|model| is_tracked(schema, **model)).or(models.first()).copied()
+    };
+    let value = graph.resolved(value);
+    match &value.kind {
+        ValueKind::Field(_, accessor) => model_of_accessor(schema, accessor),
+        ValueKind::Cond { then, otherwise, .. } => any(&mut [then, otherwise].into_iter()),
+        ValueKind::Fallback { left, right, .. } => any(&mut [left, right].into_iter()),
+        ValueKind::Either(values) => any(&mut values.iter()),
+        _ => None,
     }
 }
 

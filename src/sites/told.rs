@@ -42,6 +42,14 @@ pub(super) fn an_heir_tells(graph: &Graph, schema: &Schema, value: &Shared, mode
     graph.heirs(class).iter().any(tells)
 }
 
+/// Whether the type parameter that a handle is about extends the model: `Repository<T>` with `T extends User`.
+pub(super) fn is_bound_to(graph: &Graph, schema: &Schema, value: &Shared, model: ModelId) -> bool {
+    let Type::External(_, args) = graph.type_of(value) else { return false };
+    let Some(parameter) = args.first().filter(|ty| ty.is_parameter()) else { return false };
+    let bound = graph.bound_of(value.span.file, parameter);
+    bound.is_some_and(|bound| model_of_type(graph, schema, &bound) == Some(model))
+}
+
 /// The class whose `this` a value is a member of.
 fn class_of_this(value: &Shared) -> Option<ClassRef> {
     let mut at = value;

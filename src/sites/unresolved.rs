@@ -9,7 +9,7 @@ use crate::rules::{Target, Write};
 use crate::schema::{Model, ModelId, ModelSource, Schema};
 use crate::sites::Candidate;
 use crate::sites::models::{chain_calls, is_called, model_of_type};
-use crate::sites::told::an_heir_tells;
+use crate::sites::told::{an_heir_tells, is_bound_to};
 use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// What is known about the model that a call writes.
@@ -55,7 +55,10 @@ pub(super) fn find(
                 // An entity that nothing declares; without a handle of the library around it, only one that is called like the model.
                 Told::Name(name) if row.on != Target::Type && !is_named_after(name, known) => continue,
                 Told::Name(_) | Told::Nothing => (false, None),
-                Told::Handed(value) => (an_heir_tells(graph, schema, value, model), Some(value)),
+                Told::Handed(value) => (
+                    an_heir_tells(graph, schema, value, model) || is_bound_to(graph, schema, value, model),
+                    Some(value),
+                ),
                 Told::Elsewhere(path, args) => {
                     let of_model = args.iter().any(|arg| model_of_type(graph, schema, arg) == Some(model));
                     if !of_model && !path.starts_with('.') && !is_named_after(path, known) {
@@ -66,7 +69,8 @@ pub(super) fn find(
             };
             let handed_in = matches!(told, Told::Nothing | Told::Handed(_));
             for value in &values {
-                let could_have = holds(value, &known.properties[property].name, 6) || handed_in && is_handed_in(value);
+                let could_have =
+                    holds(value, known.properties[property].first_key(), 6) || handed_in && is_handed_in(value);
                 let is_told = certain_name && !matches!(told, Told::Elsewhere(..));
                 if !could_have && !is_told {
                     continue;
@@ -175,18 +179,11 @@ fn handed(graph: &Graph, entity: &Shared) -> Option<Told> {
     let is_handed = matches!(entity.kind, ValueKind::Param(..) | ValueKind::Field(..));
     let is_open = match graph.type_of(entity) {
         Type::Unknown => true,
-        Type::External(path, args) => is_any(&path) || args.iter().any(|arg| arg.is_parameter() || is_any_type(arg)),
+        ty if ty.is_any() => true,
+        Type::External(_, args) => args.iter().any(|arg| arg.is_parameter() || arg.is_any()),
         _ => false,
     };
     (is_handed && is_open).then(|| Told::Handed(entity.clone()))
-}
-
-fn is_any(path: &str) -> bool {
-    matches!(path, "global#any" | "global#unknown" | "global#object")
-}
-
-fn is_any_type(ty: &Type) -> bool {
-    matches!(ty, Type::External(path, _) if is_any(path))
 }
 
 /// An entity class that was imported from a module that is not in the tree.
@@ -216,11 +213,7 @@ fn untyped(graph: &Graph, receiver: &Shared) -> Option<Told> {
         receiver.kind,
         ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_) | ValueKind::Array(_) | ValueKind::Global(_)
     );
-    let nothing = |ty: &Type| match ty {
-        Type::Unknown => true,
-        Type::External(path, _) => is_any(path),
-        _ => false,
-    };
+    let nothing = |ty: &Type| *ty == Type::Unknown || ty.is_any();
     // A member of what a library gives is not unknown: no row describes it.
     let of_library = match &receiver.kind {
         ValueKind::Field(base, _) => {

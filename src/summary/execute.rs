@@ -6,12 +6,11 @@ mod expressions;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::ir::Binding;
-use crate::ir::{ClassId, Decorator, Export, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
+use crate::ir::{Binding, ClassId, Decorator, Export, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
 use crate::summary::{
-    Argument, CallSite, CallValue, ClassRef, FunctionRef, Guard, Guards, ModuleSummary, Shared, Slot, Summary, Value,
-    ValueKind,
+    Argument, CallSite, CallValue, ClassRef, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot, Summary,
+    Value, ValueKind,
 };
 
 /// More expressions than this in one function make the rest opaque: generated code, not written code.
@@ -183,6 +182,7 @@ impl<'a> Execution<'a> {
                 self.guards = guards;
                 let after = self.replace(before);
                 self.build_up(&after);
+                self.run_through(&after);
                 self.join(None, &after);
                 false
             }
@@ -258,6 +258,19 @@ impl<'a> Execution<'a> {
                 self.env.insert(*local, Arc::clone(longer));
             }
         }
+    }
+
+    /// A list whose every element a loop changed: where the loop does not run, it has none.
+    fn run_through(&mut self, after: &Held) {
+        let changed: Vec<(LocalId, Shared)> = after
+            .env
+            .iter()
+            .filter_map(|(local, left)| {
+                let list = self.env.get(local)?;
+                is_list_of_changed(left, list).then(|| (*local, Arc::clone(left)))
+            })
+            .collect();
+        self.env.extend(changed);
     }
 
     fn held(&self) -> Held {
@@ -341,6 +354,18 @@ fn grows(longer: &Shared, before: &Shared, fuel: u8) -> bool {
     }
 }
 
+/// Whether a list is what a loop over `list` left that assigned fields of each element.
+fn is_list_of_changed(left: &Value, list: &Shared) -> bool {
+    let ValueKind::Array(members) = &left.kind else { return false };
+    let [Member::Each(element)] = members.as_slice() else { return false };
+    let mut at = element;
+    while let ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } = &at.kind {
+        at = base;
+    }
+    !Arc::ptr_eq(at, element)
+        && matches!(&at.kind, ValueKind::Element(of) | ValueKind::Index(of, _) if Arc::ptr_eq(of, list))
+}
+
 /// One of two ways to here.
 fn alternatives(cond: Option<&Shared>, left: Shared, right: Shared, span: Span) -> Shared {
     let kind = match cond {
@@ -383,6 +408,11 @@ fn conjunction(guards: &Guards) -> Option<Shared> {
     result
 }
 
+/// Whether an expression is a variable or a parameter, by itself.
+fn is_variable(module: &Module, at: ExprId) -> bool {
+    matches!(module.expr(at).kind, ExprKind::Name(Binding::Local(_)))
+}
+
 /// The variable that a chain of fields starts from.
 fn root(module: &Module, mut at: ExprId) -> Option<LocalId> {
     for _ in 0..20 {
@@ -395,22 +425,27 @@ fn root(module: &Module, mut at: ExprId) -> Option<LocalId> {
     None
 }
 
-/// Variables of functions around that a closure assigns, them or their fields.
+/// Variables of functions around that a closure assigns, them or their fields, or hands to a function that it was given.
 fn assigned_outside(module: &Module, id: FunctionId) -> Vec<LocalId> {
     fn visit(module: &Module, id: FunctionId, statements: &[Stmt], out: &mut BTreeSet<LocalId>) {
+        let outside =
+            |local: Option<LocalId>| local.filter(|l| module.locals.get(l.at()).is_some_and(|l| l.function != id));
+        for statement in statements {
+            let (Stmt::Expr(value) | Stmt::Return(Some(value)) | Stmt::Assign { value, .. }) = statement else {
+                continue;
+            };
+            let ExprKind::Call(call) = &module.expr(*value).kind else { continue };
+            if is_variable(module, call.callee) {
+                let variables = call.args.iter().filter(|arg| is_variable(module, arg.value));
+                out.extend(variables.filter_map(|arg| outside(root(module, arg.value))));
+            }
+        }
         for statement in statements {
             match statement {
-                Stmt::Assign { target, .. } => {
-                    let local = match target {
-                        Place::Local(local) => Some(*local),
-                        Place::Field { base, .. } | Place::Index { base, .. } => root(module, *base),
-                    };
-                    if let Some(local) = local
-                        && module.locals.get(local.at()).is_some_and(|l| l.function != id)
-                    {
-                        out.insert(local);
-                    }
-                }
+                Stmt::Assign { target, .. } => out.extend(outside(match target {
+                    Place::Local(local) => Some(*local),
+                    Place::Field { base, .. } | Place::Index { base, .. } => root(module, *base),
+                })),
                 Stmt::If { then, otherwise, .. } => {
                     visit(module, id, then, out);
                     visit(module, id, otherwise, out);

@@ -34,6 +34,12 @@ impl<'t> Lowering<'t> {
             self.bind_type(name, Binding::Global(name.to_owned()));
             names.push(name.to_owned());
         }
+        for (param, name) in children(list).into_iter().filter(|param| field(*param, "name").is_some()).zip(&names) {
+            if let Some(bound) = field(param, "constraint").and_then(inner) {
+                let bound = self.ty(bound);
+                self.module.bounds.push((name.clone(), bound));
+            }
+        }
         names
     }
 

@@ -1,11 +1,12 @@
 //! SQLite: a file opened read-only; the clock is looked at while a statement runs.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, SqliteConnection};
 
 use crate::probe::problem::Trouble;
@@ -14,6 +15,9 @@ use crate::probe::{Deadline, ProbeError};
 
 /// Instructions of SQLite's machine between two looks at the clock: well under a millisecond.
 const OPERATIONS: i32 = 1000;
+
+/// SQLite's own name of the file system layer that takes no locks (<https://www.sqlite.org/vfs.html>).
+const WITHOUT_LOCKS: &str = if cfg!(windows) { "win32-none" } else { "unix-none" };
 
 pub(crate) struct Sqlite {
     connection: SqliteConnection,
@@ -46,8 +50,14 @@ impl Sqlite {
         let fatal = |trouble| ProbeError::Database { shown: shown.clone(), trouble };
         // Absolute, so that a relative path that begins with `file:` is not taken for a URI with parameters.
         let absolute = std::path::absolute(path).map_err(|_| fatal(Trouble::Unreadable))?;
-        let options = SqliteConnectOptions::new()
-            .filename(absolute)
+        let log = Log::beside(&absolute).map_err(|_| fatal(Trouble::Unreadable))?;
+        let options = SqliteConnectOptions::new().filename(absolute);
+        let options = match log {
+            Log::None | Log::Shared => options,
+            Log::Empty => options.immutable(true),
+            Log::Left => options.vfs(WITHOUT_LOCKS).locking_mode(SqliteLockingMode::Exclusive),
+        };
+        let options = options
             .read_only(true)
             .create_if_missing(false)
             .busy_timeout((deadline.budget / 2).min(Duration::from_secs(5)))
@@ -80,6 +90,41 @@ impl Sqlite {
 
     pub(crate) async fn close(self) {
         let _ = self.connection.close().await;
+    }
+}
+
+/// How the write-ahead log beside a file stands: it decides how to read the file with all its rows and without making a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Log {
+    /// The file does without one.
+    None,
+    /// Nothing is in it, and nobody has the file open: it can be read as it is.
+    Empty,
+    /// There is a log and nobody has the file open: a process ended in the middle, or the files are a copy. Its index is made in
+    /// memory (<https://www.sqlite.org/wal.html>, "Use of WAL without shared memory"), where no lock is needed.
+    Left,
+    /// Others may have the file open: the log is read through the index that they share.
+    Shared,
+}
+
+impl Log {
+    fn beside(file: &Path) -> std::io::Result<Self> {
+        // Bytes 18 and 19 of the header: 2 in a file with a log (<https://www.sqlite.org/fileformat.html>).
+        let mut header = Vec::new();
+        std::fs::File::open(file)?.take(20).read_to_end(&mut header)?;
+        if header.get(18..20) != Some(&[2, 2]) {
+            return Ok(Self::None);
+        }
+        let beside = |suffix: &str| {
+            let mut name = file.as_os_str().to_owned();
+            name.push(suffix);
+            std::fs::metadata(name)
+        };
+        Ok(match (beside("-wal"), beside("-shm")) {
+            (_, Ok(_)) => Self::Shared,
+            (Ok(log), Err(_)) if log.len() > 0 => Self::Left,
+            _ => Self::Empty,
+        })
     }
 }
 

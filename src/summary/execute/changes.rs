@@ -39,7 +39,7 @@ impl Execution<'_> {
             return;
         }
         let list = match &before.kind {
-            ValueKind::Element(list) => Some(list),
+            ValueKind::Element(list) | ValueKind::Index(list, _) => Some(list),
             _ => None,
         };
         let mut changed: Vec<(LocalId, Shared)> = Vec::new();
@@ -95,8 +95,16 @@ impl Execution<'_> {
             // `rows[0].slot = ..`: the list holds the changed object.
             ExprKind::Index { .. } if !self.module.lends => {
                 let before = self.eval(base);
-                if matches!(before.kind, ValueKind::Object { .. } | ValueKind::Call(_) | ValueKind::After { .. }) {
-                    let value = with_slot(&before, slot, span);
+                let value = with_slot(&before, slot, span);
+                // Of a list that is not written out, each element may be the changed one.
+                if matches!(
+                    before.kind,
+                    ValueKind::Object { .. }
+                        | ValueKind::Call(_)
+                        | ValueKind::After { .. }
+                        | ValueKind::Index(..)
+                        | ValueKind::Element(_)
+                ) {
                     self.change(&before, &value, span);
                 }
             }

@@ -175,6 +175,7 @@ impl Execution<'_> {
         };
         let args: Vec<Argument> =
             call.args.iter().map(|arg| Argument { value: self.whole(arg.value), spread: arg.spread }).collect();
+        let (callee, args) = self.as_written(call, callee, args);
         let site = CallSite { function: self.function, expr: id, span };
         let made = Arc::new(CallValue { site, callee, args, is_new: call.is_new, type_args: call.type_args.clone() });
         self.out.calls.push(Event { call: Arc::clone(&made), guards: self.guards.clone() });
@@ -185,6 +186,47 @@ impl Execution<'_> {
             self.call_on(*base, &made, span);
         }
         Value::new(ValueKind::Call(made), span)
+    }
+
+    /// `prisma.user.update.call(prisma.user, row)` and `.apply(prisma.user, [row])` are `prisma.user.update(row)`.
+    fn as_written(&self, call: &Call, callee: Shared, mut args: Vec<Argument>) -> (Shared, Vec<Argument>) {
+        let ValueKind::Field(method, by) = &callee.kind else { return (callee, args) };
+        let ValueKind::Field(receiver, _) = &method.kind else { return (callee, args) };
+        let is_applied = by == "apply";
+        let handed_back = match (by.as_str(), call.args.first()) {
+            ("call" | "apply", Some(first)) if !first.spread => {
+                self.is_same(receiver, &args[0].value, 6)
+                    || matches!(self.module.expr(first.value).kind, ExprKind::This)
+            }
+            _ => false,
+        };
+        if !handed_back || is_applied && args.len() != 2 {
+            return (callee, args);
+        }
+        args.remove(0);
+        if is_applied {
+            args = match &args[0].value.kind {
+                ValueKind::Array(members) if members.iter().all(|member| matches!(member, Member::One(_))) => {
+                    members.iter().map(|member| Argument { value: Arc::clone(member.value()), spread: false }).collect()
+                }
+                _ => vec![Argument { value: Arc::clone(&args[0].value), spread: true }],
+            };
+        }
+        (Arc::clone(method), args)
+    }
+
+    /// Whether two values are the same variable or field.
+    fn is_same(&self, left: &Shared, right: &Shared, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        Arc::ptr_eq(left, right)
+            || match (&left.kind, &right.kind) {
+                (ValueKind::Field(a, x), ValueKind::Field(b, y)) => x == y && self.is_same(a, b, fuel),
+                (ValueKind::Import(a, x), ValueKind::Import(b, y)) => (a, x) == (b, y),
+                (ValueKind::Captured(a, x), ValueKind::Captured(b, y)) => (a, x) == (b, y),
+                (ValueKind::Param(a, x), ValueKind::Param(b, y)) => (a, x) == (b, y),
+                (ValueKind::This(a), ValueKind::This(b)) => a == b,
+                _ => false,
+            }
     }
 
     /// An expression that is handed over or called on: `this` with what was assigned to it so far.
@@ -235,7 +277,14 @@ impl Execution<'_> {
             },
             _ => return,
         };
-        let Some(held) = self.env.get(&local).cloned() else { return };
+        let is_given =
+            || matches!(call.callee.kind, ValueKind::Param(..) | ValueKind::Element(_) | ValueKind::Captured(..));
+        let held = match self.env.get(&local).cloned() {
+            Some(held) => held,
+            // A closure hands a variable of the function around to a function that it was given.
+            None if !of_list && slot.is_some() && is_given() => self.local(local, span),
+            None => return,
+        };
         let before = if of_list { Value::element(&held, span) } else { Arc::clone(&held) };
         let can_change = matches!(
             before.kind,
@@ -244,6 +293,7 @@ impl Execution<'_> {
                 | ValueKind::After { .. }
                 | ValueKind::Param(..)
                 | ValueKind::Element(_)
+                | ValueKind::Captured(..)
         ) || (self.module.lends
             && matches!(
                 before.kind,
