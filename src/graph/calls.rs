@@ -292,13 +292,16 @@ impl Graph<'_> {
 
     fn handed(&self, call: &CallValue, closure: FunctionRef, at: u32) -> Option<Given> {
         let method = call.method();
-        let row = self.rules.callbacks_named(method).find(|row| {
+        let fits = |row: &&crate::rules::Callback| {
             self.callee_path(call).is_some_and(|path| row.call.matches(&path))
                 && self
                     .argument(call, &row.function)
                     .iter()
                     .any(|value| matches!(value.kind, ValueKind::Function(f) if f == closure))
-        })?;
+        };
+        // A row that names the library knows more than one for any method of that name.
+        let rows = || self.rules.callbacks_named(method);
+        let row = rows().filter(|row| row.call.module().is_some()).find(fits).or_else(|| rows().find(fits))?;
         match row.params.get(at as usize)? {
             Handed::Unknown => None,
             Handed::Argument(path) => self.argument(call, path).into_iter().next().map(Given::Value),

@@ -148,7 +148,24 @@ fn made_by(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> 
     let path = graph.callee_path(call)?;
     graph.rules.passes_matching(&path).find(|row| row.into.is_none() && !row.from.is_empty())?;
     let receiver = call.receiver().and_then(|receiver| model_behind(graph, schema, receiver));
+    let receiver = receiver.or_else(|| of_handle(graph, schema, call.receiver()?));
     receiver.or_else(|| model_behind(graph, schema, &call.args.first()?.value))
+}
+
+/// The model whose rows a handle is for: `Repository<User>`, or a class of the tree that extends it.
+fn of_handle(graph: &Graph, schema: &Schema, handle: &Shared) -> Option<ModelId> {
+    let of = |ty: &Type| match ty {
+        Type::External(path, args)
+            if graph.rules.write().flat_map(|row| &row.types).any(|types| types.matches(path)) =>
+        {
+            model_of_type(graph, schema, args.first()?)
+        }
+        _ => None,
+    };
+    match graph.type_of(handle) {
+        Type::Instance(class, args) => graph.library_bases(class, &args).iter().find_map(of),
+        ty => of(&ty),
+    }
 }
 
 /// The calls of a chain, the last first.

@@ -195,8 +195,7 @@ impl Execution<'_> {
         let is_applied = by == "apply";
         let handed_back = match (by.as_str(), call.args.first()) {
             ("call" | "apply", Some(first)) if !first.spread => {
-                self.is_same(receiver, &args[0].value, 6)
-                    || matches!(self.module.expr(first.value).kind, ExprKind::This)
+                is_same(receiver, &args[0].value, 6) || matches!(self.module.expr(first.value).kind, ExprKind::This)
             }
             _ => false,
         };
@@ -213,20 +212,6 @@ impl Execution<'_> {
             };
         }
         (Arc::clone(method), args)
-    }
-
-    /// Whether two values are the same variable or field.
-    fn is_same(&self, left: &Shared, right: &Shared, fuel: u8) -> bool {
-        let Some(fuel) = fuel.checked_sub(1) else { return false };
-        Arc::ptr_eq(left, right)
-            || match (&left.kind, &right.kind) {
-                (ValueKind::Field(a, x), ValueKind::Field(b, y)) => x == y && self.is_same(a, b, fuel),
-                (ValueKind::Import(a, x), ValueKind::Import(b, y)) => (a, x) == (b, y),
-                (ValueKind::Captured(a, x), ValueKind::Captured(b, y)) => (a, x) == (b, y),
-                (ValueKind::Param(a, x), ValueKind::Param(b, y)) => (a, x) == (b, y),
-                (ValueKind::This(a), ValueKind::This(b)) => a == b,
-                _ => false,
-            }
     }
 
     /// An expression that is handed over or called on: `this` with what was assigned to it so far.
@@ -315,4 +300,18 @@ impl Execution<'_> {
         }
         self.env.insert(local, after);
     }
+}
+
+/// Whether two values are the same variable or field.
+fn is_same(left: &Shared, right: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    Arc::ptr_eq(left, right)
+        || match (&left.kind, &right.kind) {
+            (ValueKind::Field(a, x), ValueKind::Field(b, y)) => x == y && is_same(a, b, fuel),
+            (ValueKind::Import(a, x), ValueKind::Import(b, y)) => (a, x) == (b, y),
+            (ValueKind::Captured(a, x), ValueKind::Captured(b, y)) => (a, x) == (b, y),
+            (ValueKind::Param(a, x), ValueKind::Param(b, y)) => (a, x) == (b, y),
+            (ValueKind::This(a), ValueKind::This(b)) => a == b,
+            _ => false,
+        }
 }
