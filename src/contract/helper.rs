@@ -36,7 +36,8 @@ impl<'a> Helper<'a> {
         let steps = path.steps.as_slice();
         let reads = steps.iter().position(|step| in_trail(step.span).any(|hop| text(hop).contains(property)));
         let passes = || steps.iter().position(|step| in_trail(step.span).next().is_some());
-        let at_site = || in_trail(site.span).next().is_some();
+        // The write itself is a hop of every trail.
+        let at_site = || in_trail(site.span).any(|hop| hop != site.span);
         let step = reads.or_else(passes).or_else(|| if at_site() { None } else { steps.len().checked_sub(1) });
         let (function, at, before) = match step.and_then(|at| Some((at, steps.get(at)?))) {
             Some((index, step)) => (step.function.as_str(), step.span, index.checked_sub(1)),

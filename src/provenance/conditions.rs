@@ -178,7 +178,20 @@ impl Evaluator<'_, '_> {
         {
             return Arc::clone(value);
         }
-        self.graph.resolved(value)
+        self.without_default(self.graph.resolved(value), 6)
+    }
+
+    /// What is there, of a value with a default behind it: `(user, options = {}) => options.persist`.
+    fn without_default(&self, value: Shared, fuel: u8) -> Shared {
+        let ValueKind::Fallback { left, right, .. } = &value.kind else { return value };
+        let Some(fuel) = fuel.checked_sub(1) else { return value };
+        let given = self.without_default(self.graph.resolved(left), fuel);
+        match given.kind {
+            ValueKind::Undefined => self.without_default(self.graph.resolved(right), fuel),
+            ValueKind::Bool(true) => given,
+            ValueKind::Bool(false) if !matches!(&value.kind, ValueKind::Fallback { when: Missing::Falsy, .. }) => given,
+            _ => value,
+        }
     }
 
     /// Whether a value is (a part of) the result of one of many functions: that they all agree is not worth asking.

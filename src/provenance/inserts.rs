@@ -79,7 +79,10 @@ impl Saved<'_, '_> {
             }
             ValueKind::And(_, right) => self.told(right, always, fuel),
             ValueKind::Either(values) => self.first(values.iter(), fuel),
-            ValueKind::Array(members) => self.first(members.iter().map(Member::value), fuel),
+            ValueKind::Array(members) => match members.as_slice() {
+                [Member::One(only)] => self.told(only, always, fuel),
+                members => self.first(members.iter().map(Member::value), fuel),
+            },
             ValueKind::Undefined | ValueKind::Null => Row::Keyless,
             ValueKind::After { before, .. } => match self.graph.expand(row) {
                 Some(inner) if !Arc::ptr_eq(&inner, row) => self.told(&inner, always, fuel),

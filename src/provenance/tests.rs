@@ -310,3 +310,17 @@ fn an_argument_that_switches_the_mint_off_issues_nothing() {
     let missing: Vec<&str> = found.missing.iter().map(|missing| missing.entry.route.as_str()).collect();
     assert_eq!(missing, ["GET /silent"]);
 }
+
+#[test]
+fn an_option_that_is_handed_in_decides_a_condition_on_it() {
+    let found = written(
+        "function issue(id: number, options: { persist?: boolean } = {}) {
+           const token = randomUUID();
+           if (options.persist !== false) { return db.user.update({ where: { id }, data: { token } }); }
+         }
+         export function plain(id: number) { return issue(id); }
+         export function silent(id: number) { return issue(id, { persist: false }); }
+         export function asked(id: number) { return issue(id, { persist: true }); }",
+    );
+    assert_eq!(found, ["asked: fresh", "plain: fresh"]);
+}
