@@ -219,7 +219,7 @@ impl SourceSet {
         Location { path: file.path.clone(), line, column }
     }
 
-    /// The files whose text mentions `name` as a whole identifier, sorted. See [`NameIndex`].
+    /// The files whose text mentions `name` as a whole identifier, sorted. See `NameIndex`.
     pub fn mentions(&self, names: &[&str]) -> Vec<Vec<FileId>> {
         self.index.look_up(&self.files, names)
     }
