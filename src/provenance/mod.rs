@@ -22,6 +22,7 @@ mod hooks;
 mod inserts;
 mod issuing;
 mod meaning;
+mod models;
 mod path;
 mod reads;
 mod row;
