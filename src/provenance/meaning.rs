@@ -362,14 +362,26 @@ impl Evaluator<'_, '_> {
         if call.is_new || self.graph.targets(call).is_empty() {
             return None;
         }
-        let adds = |way: &Shared| match &way.kind {
-            ValueKind::Object { entries, .. } => {
-                entries.iter().any(|slot| matches!(slot, crate::summary::Slot::Named { key, .. } if key == name))
+        let mut open = vec![Arc::clone(base)];
+        for _ in 0..60 {
+            let at = open.pop()?;
+            match &at.kind {
+                ValueKind::Object { entries, .. }
+                    if entries
+                        .iter()
+                        .any(|slot| matches!(slot, crate::summary::Slot::Named { key, .. } if key == name)) =>
+                {
+                    return self.graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
+                }
+                ValueKind::Either(values) => open.extend(values.iter().cloned()),
+                ValueKind::Cond { then, otherwise, .. } => open.extend([Arc::clone(then), Arc::clone(otherwise)]),
+                ValueKind::Call(_) | ValueKind::Captured(..) | ValueKind::Import(..) => {
+                    open.extend(self.graph.expand(&at).filter(|inner| !Arc::ptr_eq(inner, &at)));
+                }
+                _ => {}
             }
-            _ => false,
-        };
-        let ways = self.graph.ways(base);
-        ways.iter().any(adds).then(|| self.graph.expand(value)).flatten().filter(|inner| !Arc::ptr_eq(inner, value))
+        }
+        None
     }
 
     /// A part of something: of what an entry point is given, of a row, of a result that cannot be told.
