@@ -365,6 +365,7 @@ fn run_by_library(candidate: &Candidate, action: &str) -> Way {
     Way {
         top: state.function,
         entry: EntryPoint { name: action.to_owned(), route: String::new(), span },
+        entered: None,
         fresh: Vec::new(),
         steps: Vec::new(),
         functions: state.functions,
