@@ -21,7 +21,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("provenance", &["source", "ir", "rules", "summary", "graph", "schema", "sites"]),
     ("guards", &["source", "ir", "rules", "summary", "graph", "schema", "sites", "provenance"]),
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
-    ("probe", &["config"]),
+    ("probe", &["source", "ir", "config", "frontend", "provenance"]),
     ("fix", &["source", "ir", "graph"]),
     ("contract", &["source", "rules", "config", "graph", "schema", "provenance", "guards", "probe", "fix"]),
     ("draft", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),

@@ -28,6 +28,7 @@ fn kind(kind: Kind) -> String {
         Kind::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Duration => "length of time".to_owned(),
         Kind::Number => "number".to_owned(),
+        Kind::Share => "number from 0 to 1".to_owned(),
         Kind::Flag => "true or false".to_owned(),
         Kind::Entries => "table of texts".to_owned(),
     }
@@ -93,6 +94,7 @@ fn of_key(key: &Key) -> Value {
         Kind::Word(words) => json!({"type": "string", "enum": words}),
         Kind::Duration => json!({"type": "string", "pattern": "^ *[0-9]+ *(ms|s|m|h|d) *$"}),
         Kind::Number => json!({"type": "integer", "minimum": 0}),
+        Kind::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
         Kind::Flag => json!({"type": "boolean"}),
         Kind::Entries => {
             json!({"type": "object", "additionalProperties": {"anyOf": [text, {"type": "array", "minItems": 1, "items": text}]}})

@@ -16,6 +16,7 @@ mod jobs;
 mod literate;
 mod node;
 mod page;
+mod probe_facts;
 mod probe_faults;
 mod probes;
 mod readme;

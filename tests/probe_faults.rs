@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::probes::{column, configured, counted, failure, probe, replayed, run_sql, shared, value};
-use crate::servers::Servers;
+use crate::probes::{QUIET, column, configured, counted, failure, probe, replayed, run_sql, shared, value};
+use crate::servers::{Servers, servers};
 
 #[test]
 fn a_spent_budget_ends_the_statement_on_the_server_too() {
@@ -104,6 +105,175 @@ fn a_connection_that_is_lost_leaves_the_run_incomplete() {
     assert_eq!(output.status.code(), Some(3));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("connection was lost"), "{stderr}");
+}
+
+/// Waits until the standby answers.
+fn answers(servers: &Servers) {
+    let start = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    while runtime.block_on(PgConnection::connect(servers.get("PG_STANDBY_ADMIN"))).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(30), "the standby does not come back");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_server_that_restarts_leaves_the_run_incomplete_and_the_next_one_whole() {
+    let Some(servers) = servers() else { return };
+    let _alone = QUIET.write().unwrap_or_else(PoisonError::into_inner);
+    slow_view(servers, "slow_restart");
+    run_sql(servers.get("PG_PRIMARY"), "CREATE TABLE after_restart (id serial PRIMARY KEY, access_token text)");
+    replayed(servers);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = configured(folder.path(), &column("slow_restart"));
+    let child = Command::new(env!("CARGO_BIN_EXE_tokendrift"))
+        .args(["probe", "--config", &config, "--database-url", servers.get("PG_STANDBY")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let running = "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE '%slow_restart%count(*)%' OR query LIKE \
+                   '%count(*)%slow_restart%' AND pid <> pg_backend_pid()";
+    let start = Instant::now();
+    while value(servers.get("PG_STANDBY_ADMIN"), running) == "0" {
+        assert!(start.elapsed() < Duration::from_secs(20), "the probe does not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    let mut restart = Command::new(if is_root { "runuser" } else { "env" });
+    restart.args(if is_root { &["-u", "postgres", "--"][..] } else { &[] });
+    let pg_ctl = format!("{}/pg_ctl", servers.get("PG_BIN"));
+    restart.args([pg_ctl.as_str(), "-D", servers.get("PG_STANDBY_DATA"), "-m", "fast", "-w", "restart"]);
+    let done = restart.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(done.expect("pg_ctl runs").success());
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("connection was lost"), "{stderr}");
+    answers(servers);
+    assert_eq!(counted(&column("after_restart"), servers.get("PG_STANDBY"), &[])["rows"], 0);
+}
+
+#[test]
+fn a_mariadb_connection_that_is_killed_leaves_the_run_incomplete() {
+    let Some((servers, _guard)) = shared() else { return };
+    run_sql(
+        servers.get("MARIADB"),
+        "CREATE VIEW slow_killed AS SELECT seq, IF(SLEEP(0.2) = 0, 'x', NULL) AS access_token FROM seq_1_to_1000",
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = configured(folder.path(), &column("slow_killed"));
+    let child = Command::new(env!("CARGO_BIN_EXE_tokendrift"))
+        .args(["probe", "--config", &config, "--database-url", servers.get("MARIADB")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let find = "BEGIN NOT ATOMIC DECLARE thread bigint; DECLARE tries int DEFAULT 0; REPEAT SET tries = tries + 1; DO SLEEP(0.05);
+          SET thread = (SELECT max(id) FROM information_schema.processlist WHERE info LIKE '/* tokendrift */ SELECT count(*)%slow_killed%');
+        UNTIL thread IS NOT NULL OR tries > 400 END REPEAT; KILL CONNECTION thread; END";
+    run_sql(servers.get("MARIADB_ADMIN"), find);
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("connection was lost"), "{stderr}");
+}
+
+#[test]
+fn names_in_mixed_case_and_tables_without_any_right_are_told_apart() {
+    let Some((servers, _guard)) = shared() else { return };
+    run_sql(
+        servers.get("PG_PRIMARY"),
+        "CREATE SCHEMA \"Side\"; CREATE TABLE \"Side\".\"MixedUsers\" (id serial, \"accessToken\" text);
+         INSERT INTO \"Side\".\"MixedUsers\" (\"accessToken\") VALUES (NULL), ('x');
+         CREATE TABLE mixedusers (accesstoken text);",
+    );
+    run_sql(
+        servers.get("MARIADB"),
+        "CREATE TABLE MixedUsers (id int, `accessToken` varchar(9)); INSERT INTO MixedUsers VALUES (1, NULL), (2, 'x')",
+    );
+    let of = |table: &str| column(table).replace("access_token", "accessToken");
+    for (server, table) in [
+        ("PG_PRIMARY", "\"MixedUsers\""),
+        ("PG_PRIMARY", "Side.MixedUsers"),
+        ("MARIADB", "MixedUsers"),
+        ("MARIADB", "app.MixedUsers"),
+    ] {
+        let live = counted(&of(table), servers.get(server), &[]);
+        assert_eq!((&live["rows"], &live["nulls"]), (&2.into(), &1.into()), "{server} {table}: {live}");
+    }
+    run_sql(
+        servers.get("PG_ADMIN"),
+        "CREATE TABLE told_closed (id serial, access_token text); REVOKE ALL ON told_closed FROM app;",
+    );
+    run_sql(
+        servers.get("MARIADB_ADMIN"),
+        "CREATE DATABASE closed; CREATE TABLE closed.told_closed (id int, access_token text);",
+    );
+    let why = failure(&column("told_closed"), servers.get("PG_PRIMARY"));
+    assert!(why.contains("no permission to read"), "{why}");
+    // What a user may not read at all is not there for it.
+    let why = failure(&column("closed.told_closed"), servers.get("MARIADB"));
+    assert!(why.contains("has no table") || why.contains("no permission"), "{why}");
+}
+
+#[test]
+fn among_ten_thousand_tables_one_is_found_at_once_and_a_missing_one_is_told_with_the_closest() {
+    let Some((servers, _guard)) = shared() else { return };
+    run_sql(servers.get("PG_ADMIN"), "CREATE DATABASE many OWNER app");
+    let many = format!("{}many", servers.get("PG_PRIMARY").trim_end_matches("app"));
+    // A transaction holds only so many locks.
+    for thousand in 0..10 {
+        let create = format!(
+            "DO $$ BEGIN FOR n IN 1..1000 LOOP EXECUTE format('CREATE TABLE t_%s (n int)', {thousand} * 1000 + n); END LOOP; END $$"
+        );
+        run_sql(&many, &create);
+    }
+    run_sql(&many, "CREATE TABLE users (id serial PRIMARY KEY, access_token text); INSERT INTO users VALUES (1, NULL)");
+    let start = Instant::now();
+    assert_eq!(counted(&column("users"), &many, &[])["nulls"], 1);
+    let why = failure(&column("usres"), &many);
+    assert!(why.contains("`users`"), "{why}");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    run_sql(servers.get("PG_ADMIN"), "DROP DATABASE many");
+}
+
+/// On a terminal, which `script` gives it: the bar says the table, the rows, how many a second, and how long it will take.
+#[test]
+fn a_long_count_shows_its_progress_on_a_terminal_and_nowhere_else() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("long.sqlite");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let url = format!("sqlite:{}?mode=rwc", file.display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("the database opens");
+        let sql = "CREATE TABLE long_count (id INTEGER PRIMARY KEY, access_token TEXT);
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+            INSERT INTO long_count SELECT i, CASE WHEN i % 3 = 0 THEN 'x' || i END FROM n";
+        connection.execute(sqlx::raw_sql(sql)).await.expect("the rows");
+        connection.close().await.expect("it closes");
+    });
+    let config = configured(folder.path(), &column("long_count"));
+    let command = format!(
+        "{} probe --config {config} --method exact --database-url sqlite:{}",
+        env!("CARGO_BIN_EXE_tokendrift"),
+        file.display()
+    );
+    let script = |command: &str| {
+        let output = Command::new("script")
+            .args(["-qec", command, "/dev/null"])
+            .env("TERM", "xterm")
+            .stdin(Stdio::null())
+            .output();
+        String::from_utf8_lossy(&output.expect("script runs").stdout).into_owned()
+    };
+    let shown = script(&format!("stty cols 140; {command}"));
+    for wanted in ["long_count", " of about 1,000,000 rows, ", "/s, ", " left"] {
+        assert!(shown.contains(wanted), "{wanted}: {shown:?}");
+    }
+    assert!(shown.contains("666667 NULL"), "{shown:?}");
+    let piped = Command::new("sh").args(["-c", &command]).output().expect("sh runs");
+    assert!(!String::from_utf8_lossy(&piped.stderr).contains("left"), "{:?}", piped.stderr);
 }
 
 #[test]

@@ -13,10 +13,10 @@ use crate::probe_faults::slow_view;
 use crate::servers::{Servers, servers};
 
 /// Every row's token holds it, and nothing that is printed may.
-const CANARY: &str = "canaryTOKEN4711";
+pub(crate) const CANARY: &str = "canaryTOKEN4711";
 
 /// Whoever measures what the whole server writes takes it alone.
-static QUIET: RwLock<()> = RwLock::new(());
+pub(crate) static QUIET: RwLock<()> = RwLock::new(());
 
 pub(crate) fn shared() -> Option<(&'static Servers, RwLockReadGuard<'static, ()>)> {
     Some((servers()?, QUIET.read().unwrap_or_else(PoisonError::into_inner)))
@@ -162,9 +162,22 @@ fn no_token_and_no_password_reaches_any_output() {
     );
     run_sql(servers.get("PG_PRIMARY"), &rows.replace("SERIES", "generate_series(1, 60) n"));
     run_sql(servers.get("MARIADB"), &rows.replace("SERIES", "(SELECT seq AS n FROM seq_1_to_60) s"));
+    // A routine that holds a token itself, and one that no parser understands.
+    run_sql(
+        servers.get("PG_PRIMARY"),
+        &format!(
+            "CREATE PROCEDURE canary_set() LANGUAGE sql AS $$ UPDATE canary SET access_token = '{CANARY}' $$;
+             CREATE PROCEDURE canary_odd() LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'UPDATE canary SET access_token = ''{CANARY}'' WHERE'; END $$;"
+        ),
+    );
+    run_sql(
+        servers.get("MARIADB"),
+        &format!("CREATE PROCEDURE canary_set() UPDATE canary SET access_token = '{CANARY}'"),
+    );
     let password = servers.get("PASSWORD");
     let asked = [
         format!("{}{COHORT}", column("canary")),
+        format!("{}[column.user]\nactive = \"access_token = '{CANARY}x'\"\n", column("canary")),
         column("canari"),
         column("canary").replace("access_token", "acces_token"),
         format!("{}[[column.cohort]]\nname = \"c\"\nby = \"substr(access_token, 1, 99)\"\n", column("canary")),
@@ -187,8 +200,13 @@ fn no_token_and_no_password_reaches_any_output() {
         for (at, toml) in asked.iter().enumerate() {
             let config = configured(folder.path(), toml);
             for (nth, url) in broken.iter().enumerate().filter(|(nth, _)| at == 0 || *nth == 0) {
-                let modes: &[&[&str]] =
-                    if nth == 0 { &[&[], &["--format", "json"], &["--plan"], &["--grants"]] } else { &[&[]] };
+                let record = folder.path().join("record.jsonl").display().to_string();
+                let recording = ["--record", &record, "--method", "exact"];
+                let modes: &[&[&str]] = if nth == 0 {
+                    &[&[], &["--format", "json"], &["--plan"], &["--grants"], &recording]
+                } else {
+                    &[&[]]
+                };
                 for mode in modes {
                     let output = Command::new(env!("CARGO_BIN_EXE_tokendrift"))
                         .args(["probe", "--config", &config])
@@ -209,6 +227,8 @@ fn no_token_and_no_password_reaches_any_output() {
         }
     }
     assert!(runs > 40, "{runs}");
+    let recorded = std::fs::read_to_string(folder.path().join("record.jsonl")).expect("the record");
+    assert!(recorded.lines().count() > 1 && !recorded.contains(CANARY) && !recorded.contains(password), "{recorded}");
 }
 
 #[test]

@@ -5,11 +5,12 @@
 #   tests/servers.sh COMMAND [ARG].. starts them, runs COMMAND with those variables, stops them; exits as it does
 #
 # They live in one temporary directory, which goes with them, whatever happens. As root they run as the servers' own users.
-# What is missing is installed from Debian's packages where that is allowed; else `skipped: WHY` is printed, and the exit code is 0.
+# What is missing is installed from Debian's packages where that is allowed (MySQL itself is not among them: MariaDB stands for it); else `skipped: WHY` is printed, and the exit code is 0.
 #
 #   PG_PRIMARY, PG_STANDBY, PG_POOLER, MARIADB   URLs of the owner of database `app`, over TCP, password PASSWORD
 #   PG_ADMIN, PG_STANDBY_ADMIN, MARIADB_ADMIN    URLs of the superusers, over TCP
 #   PG_SOCKET_DIR, PG_PORT, MARIADB_SOCKET       for psql and mariadb; PG_BIN: PostgreSQL's own programs
+#   PG_STANDBY_DATA                              the standby's folder, for pg_ctl
 #   SERVERS_CA                                   the certificate of the authority that signed the servers' certificate
 set -euo pipefail
 
@@ -163,7 +164,7 @@ declare -A variables=(
   [PG_POOLER]="postgres://app:$PASSWORD@127.0.0.1:$pooler/app"
   [PG_ADMIN]="postgres://admin:$PASSWORD@127.0.0.1:$primary/app"
   [PG_STANDBY_ADMIN]="postgres://admin:$PASSWORD@127.0.0.1:$standby/app"
-  [PG_SOCKET_DIR]="$dir/pg" [PG_PORT]="$primary" [PG_BIN]="$PG_BIN" [PG_DATA]="$dir/pg/primary"
+  [PG_SOCKET_DIR]="$dir/pg" [PG_PORT]="$primary" [PG_BIN]="$PG_BIN" [PG_STANDBY_DATA]="$dir/pg/standby"
   [MARIADB]="mysql://app:$PASSWORD@127.0.0.1:$maria/app"
   [MARIADB_ADMIN]="mysql://admin:$PASSWORD@127.0.0.1:$maria/app"
   [MARIADB_SOCKET]="$dir/maria/socket"

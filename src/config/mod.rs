@@ -205,6 +205,10 @@ pub struct Column {
     /// How far `drop-writes` is to have come.
     pub stage: Option<Stage>,
     pub form: Option<StoredForm>,
+    /// The share of rows, between 0 and 1, that may hold NULL or `''`.
+    pub max_null_ratio: Option<f64>,
+    /// Whose tokens they are; `None`: found by foreign keys and names.
+    pub users: Option<UserTable>,
     pub cohorts: Vec<Cohort>,
     /// 1-based line of `[[column]]` in the configuration; `None` from the command line.
     pub line: Option<u32>,
@@ -223,6 +227,20 @@ impl Column {
     pub fn name(&self) -> String {
         format!("{}.{}", self.table, self.column)
     }
+}
+
+/// The users whose tokens a column holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserTable {
+    pub schema: Option<String>,
+    /// `None`: the rows with the tokens are the users.
+    pub table: Option<String>,
+    /// The column of the tokens' table that holds the user's key; `None`: that of a foreign key.
+    pub by: Option<String>,
+    /// What it leads to; `None`: what the foreign key says, else the primary key.
+    pub key: Option<String>,
+    /// A column or SQL condition that holds for users who may log in.
+    pub active: Option<String>,
 }
 
 /// A split of the table's rows, and which entry points each part stands for.

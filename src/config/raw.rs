@@ -42,8 +42,19 @@ pub(crate) struct Column {
     pub(crate) stage: Option<Spanned<String>>,
     pub(crate) decision: Option<Spanned<String>>,
     pub(crate) form: Option<Spanned<String>>,
+    pub(crate) max_null_ratio: Option<Spanned<toml::Value>>,
+    pub(crate) user: Option<Spanned<User>>,
     #[serde(default)]
     pub(crate) cohort: Vec<Spanned<Cohort>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct User {
+    pub(crate) table: Option<Spanned<String>>,
+    pub(crate) by: Option<Spanned<String>>,
+    pub(crate) key: Option<Spanned<String>>,
+    pub(crate) active: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

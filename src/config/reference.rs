@@ -36,6 +36,8 @@ pub enum Kind {
     Duration,
     /// 0 or more.
     Number,
+    /// From 0 to 1.
+    Share,
     Flag,
     /// Any key -> a text or a list of texts.
     Entries,
@@ -158,6 +160,39 @@ pub static TABLES: &[Table] = &[
                 kind: Kind::Word(&["plain", "hashed", "encrypted"]),
                 example: "\"hashed\"",
                 text: "The form that the token is stored in; another one is reported as `form-drift`.",
+                ..KEY
+            },
+            Key {
+                name: "max-null-ratio",
+                kind: Kind::Share,
+                example: "0.05",
+                text: "The share of rows that may hold NULL or `''`, whole and in each cohort; more is reported as `null-ratio`.",
+                ..KEY
+            },
+        ],
+    },
+    Table {
+        heading: "[column.user]",
+        path: "column.user",
+        text: "Whose tokens the column holds, for the live part, where foreign keys and the names of columns do not tell.",
+        keys: &[
+            Key {
+                name: "table",
+                example: "\"members\"",
+                text: "The table of users; without it the rows with the tokens are the users.",
+                ..KEY
+            },
+            Key {
+                name: "by",
+                example: "\"member_id\"",
+                text: "The column beside the token that holds the user's key; without it that of a foreign key to the table.",
+                ..KEY
+            },
+            Key { name: "key", example: "\"id\"", text: "The column of the users that it leads to.", ..KEY },
+            Key {
+                name: "active",
+                example: "\"status = 'active'\"",
+                text: "A column or SQL condition that holds for users who may log in.",
                 ..KEY
             },
         ],

@@ -7,7 +7,7 @@ use toml::{Spanned, Value};
 
 use crate::config::error::{Origin, unknown};
 use crate::config::{
-    Cohort, Column, Config, ConfigError, Contract, Database, Level, Stage, StoredForm, columns, exclude, raw,
+    Cohort, Column, Config, ConfigError, Contract, Database, Level, Stage, StoredForm, UserTable, columns, exclude, raw,
 };
 
 /// For all statements of one database together, where the configuration says nothing.
@@ -156,6 +156,8 @@ impl Place<'_> {
             decision_names,
             stage,
             form,
+            max_null_ratio: typed.max_null_ratio.as_ref().map(|ratio| self.ratio(ratio)).transpose()?,
+            users: typed.user.as_ref().map(|user| self.user(user)).transpose()?,
             cohorts,
             line: Some(self.origin.line(whole.span().start)),
             contract_line: typed.contract.as_ref().map(|word| self.origin.line(word.span().start)),
@@ -190,6 +192,37 @@ impl Place<'_> {
         all.into_iter()
             .find(|form| form.word() == word.get_ref())
             .ok_or_else(|| self.error(word, unknown("form", word.get_ref(), &known)))
+    }
+
+    fn ratio(&self, value: &Spanned<Value>) -> Result<f64, ConfigError> {
+        let ratio = match value.get_ref() {
+            Value::Float(ratio) => Some(*ratio),
+            Value::Integer(0) => Some(0.0),
+            Value::Integer(1) => Some(1.0),
+            _ => None,
+        };
+        let message = "max-null-ratio is a number from 0 to 1, without quotes, as in max-null-ratio = 0.05";
+        ratio.filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| self.error(value, message))
+    }
+
+    fn user(&self, whole: &Spanned<raw::User>) -> Result<UserTable, ConfigError> {
+        let typed = whole.get_ref();
+        let text = |key: &str, value: &Option<Spanned<String>>| match value {
+            Some(value) if value.get_ref().trim().is_empty() => {
+                Err(self.error(value, format!("`{key}` is empty: write what it names, or leave the key out")))
+            }
+            other => Ok(other.as_ref().map(|value| value.get_ref().trim().to_owned())),
+        };
+        let (table, by, key) = (text("table", &typed.table)?, text("by", &typed.by)?, text("key", &typed.key)?);
+        let active = text("active", &typed.active)?;
+        let mut parts = table.as_deref().map(columns::split).unwrap_or_default();
+        let table = parts.pop().filter(|name| !name.trim().is_empty());
+        if table.is_none() && (active.is_none() || by.is_some() || key.is_some()) {
+            let message = "this [column.user] names no table: write table = \"users\"; without one the rows with the tokens are \
+                           the users, and `active` alone says which of them may log in";
+            return Err(self.error(whole, message));
+        }
+        Ok(UserTable { schema: parts.pop().filter(|name| !name.trim().is_empty()), table, by, key, active })
     }
 
     fn cohort(&self, whole: &Spanned<raw::Cohort>) -> Result<Cohort, ConfigError> {

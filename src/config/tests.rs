@@ -231,3 +231,24 @@ fn selected_columns_keep_what_the_file_says_of_them() {
     assert_eq!(names, ["x.y", "users.access_token"]);
     assert_eq!(config.columns[1].contract, Some(Contract::DropWrites));
 }
+
+#[test]
+fn users_and_the_allowed_share_of_null_are_checked() {
+    let user = |text: &str| loaded(&format!("{COLUMN}max-null-ratio = 0.05\n[column.user]\n{text}")).columns.remove(0);
+    let column = user("table = \"auth.members\"\nby = \"member\"\nactive = \"status = 'on'\"\n");
+    let users = column.users.unwrap();
+    assert_eq!((users.schema.as_deref(), users.table.as_deref()), (Some("auth"), Some("members")));
+    assert_eq!((users.by.as_deref(), users.key, column.max_null_ratio), (Some("member"), None, Some(0.05)));
+    assert_eq!(user("active = \"enabled\"\n").users.unwrap().table, None);
+    for (text, said) in [
+        ("max-null-ratio = \"5%\"\n", "tokendrift.toml:4"),
+        ("max-null-ratio = 5\n", "from 0 to 1"),
+        ("max-null-ratio = nan\n", "from 0 to 1"),
+        ("[column.user]\nby = \"member\"\n", "names no table"),
+        ("[column.user]\ntable = \"\"\n", "`table` is empty"),
+        ("[column.user]\ntabel = \"users\"\n", "table"),
+    ] {
+        let why = error(&format!("{COLUMN}{text}"));
+        assert!(why.contains(said), "{why}");
+    }
+}

@@ -3,10 +3,7 @@
 use crate::contract::case::Case;
 use crate::contract::{
     Anchor, Facts, Finding, Level, Related, Standing, contract_broken, contract_undeclared, contract_unpinned,
-    decision_missing, denylist_by_hash, discarded_token, form_drift, insecure_cookie, live_contradiction,
-    live_incomplete, misleading_comment, missing_write, non_atomic_rotation, null_overwrite, orphaned_tokens,
-    path_drift, reader_at_risk, schema_contract, stale_relogin, stateful_guard, suppression, token_in_storage,
-    unbounded_token, unchecked_status, unchecked_user, unknown_value, unread_column, unwritten_column,
+    decision_missing, denylist_by_hash, discarded_token, form_drift, insecure_cookie, live_incomplete, misleading_comment, missing_write, non_atomic_rotation, null_overwrite, null_ratio, orphaned_tokens, path_drift, prediction_contradicted, reader_at_risk, schema_contract, stale_relogin, stateful_guard, suppression, token_in_storage, unbounded_token, unchecked_status, unchecked_user, unknown_value, unread_column, unwritten_column,
 };
 
 /// A rule that findings are reported under.
@@ -66,14 +63,15 @@ pub static CHECKS: &[Check] = &[
     discarded_token::CHECK,
     form_drift::CHECK,
     insecure_cookie::CHECK,
-    live_contradiction::CHECK,
     live_incomplete::CHECK,
     misleading_comment::CHECK,
     missing_write::CHECK,
     non_atomic_rotation::CHECK,
     null_overwrite::CHECK,
+    null_ratio::CHECK,
     orphaned_tokens::CHECK,
     path_drift::CHECK,
+    prediction_contradicted::CHECK,
     reader_at_risk::CHECK,
     schema_contract::CHECK,
     stale_relogin::CHECK,

@@ -1,4 +1,4 @@
-//! Paths store the token in different forms, or in another than the configured one.
+//! Paths store the token in different forms, or paths or rows in another than the configured one.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,13 @@ use crate::contract::check::{Check, Run};
 use crate::contract::practice::{Write, entry_points, group};
 use crate::contract::wording::{list, signature};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
+use crate::probe::Shape;
 use crate::provenance::Origin;
 use crate::rules::Form;
 
 pub(crate) const CHECK: Check = Check {
     id: "form-drift",
-    summary: "paths store the token in different forms: plain, hashed or encrypted",
+    summary: "the token is stored in different forms: plain, hashed or encrypted",
     level: Level::Warning,
     precision: Precision::High,
     security_severity: Some("5.9"),
@@ -22,6 +23,7 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    measured(case, findings);
     let mut by_form: BTreeMap<StoredForm, Vec<Write<'_>>> = BTreeMap::new();
     for write in &case.writes {
         if let Some(form) = form(*write) {
@@ -62,6 +64,35 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Fewer rows of another form are a handful of exceptions.
+const ENOUGH_ROWS: u64 = 5;
+
+/// Rows that look otherwise than the configuration says. What looks like both forms counts for neither.
+fn measured(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let Some(configured) = case.config.and_then(|config| config.form) else { return };
+    let (Some(shapes), Some(at)) = (case.counts().and_then(|counts| counts.shapes.as_ref()), case.anchor()) else {
+        return;
+    };
+    for (shape, rows) in &shapes.rows {
+        // Random hexadecimal digits are no less plain text than a hash is, and some ciphers give digits too.
+        let looks = match (configured, shape) {
+            (StoredForm::Hashed | StoredForm::Encrypted, Shape::Jwt) => "signed tokens in plain text",
+            (StoredForm::Hashed | StoredForm::Encrypted, Shape::Uuid) => "UUIDs in plain text",
+            (StoredForm::Plain | StoredForm::Encrypted, Shape::PasswordHash) => "password hashes",
+            (StoredForm::Plain | StoredForm::Hashed, Shape::Encrypted) => "encrypted values",
+            _ => continue,
+        };
+        if *rows >= ENOUGH_ROWS {
+            let message = format!(
+                "rows of {} hold what looks like {looks}, while the configuration says {}",
+                case.name,
+                word(configured)
+            );
+            findings.push(CHECK.finding(case, at.clone(), ("rows", shape.word()), message, Vec::new()));
+        }
+    }
+}
+
 /// The form of a value that this path brings itself; what it merely puts back has the form that others gave it.
 fn form(write: Write<'_>) -> Option<StoredForm> {
     let origins = write.path.meaning.origins();
@@ -94,6 +125,7 @@ fn word(form: StoredForm) -> &'static str {
 mod tests {
     use super::*;
     use crate::contract::bench::{NOWHERE, bench, path};
+    use crate::probe::{Outcome, Shapes};
 
     const FORM: &str = "form-drift";
 
@@ -124,6 +156,25 @@ mod tests {
             ],
         );
         assert_eq!(bench.lines(FORM), NOWHERE);
+    }
+
+    #[test]
+    fn rows_that_look_otherwise_than_configured_are_reported_at_the_column() {
+        let with = |form, shape, rows| {
+            let mut bench = bench().cohorts(&[("web", "/web", 100, 0)]);
+            bench.column().form = form;
+            if let Outcome::Counted(counts) = &mut bench.probes[0].outcome {
+                counts.shapes = Some(Shapes { rows: vec![(shape, rows)], expired: 0 });
+            }
+            bench.lines(FORM)
+        };
+        assert_eq!(with(Some(StoredForm::Hashed), Shape::Jwt, 5), [3]);
+        assert_eq!(with(Some(StoredForm::Encrypted), Shape::Uuid, 50), [3]);
+        assert_eq!(with(Some(StoredForm::Plain), Shape::PasswordHash, 50), [3]);
+        assert_eq!(with(Some(StoredForm::Hashed), Shape::Jwt, 4), NOWHERE);
+        assert_eq!(with(Some(StoredForm::Plain), Shape::HexHash, 50), NOWHERE);
+        assert_eq!(with(Some(StoredForm::Hashed), Shape::Other, 50), NOWHERE);
+        assert_eq!(with(None, Shape::Jwt, 50), NOWHERE);
     }
 
     #[test]

@@ -2,20 +2,23 @@
 //!
 //! A cohort value stands for entry points. Where all issuing ones among them leave the column as it was, and no insert that such
 //! users come through fills it, its rows must be NULL; where all store a token, its rows must be filled. `''` counts as NULL.
-//! Data confirms a prediction when every row bears it out, and contradicts one when fewer than half do, among at least
-//! [`ENOUGH_ROWS`] rows. What lies between is no evidence: rows from before, users who came in by several ways.
+//! Data confirms a prediction when every row bears it out. It contradicts one when, by the interval of what was counted, surely fewer
+//! than half do. Either takes at least [`ENOUGH_ROWS`] rows. What lies between is no evidence: rows from before, users who came in by
+//! several ways.
 
 use crate::config::Cohort;
 use crate::contract::case::Case;
 use crate::contract::practice::{Practice, Stance};
 use crate::contract::{Expected, Prediction, PredictionOutcome};
-use crate::probe::{Counts, wilson};
+use crate::probe::{Counts, likely_share};
 use crate::provenance::{EntryPoint, Origin};
 use crate::rules::Operation;
 use crate::source::Gap;
 
 /// Fewer rows than these confirm and contradict nothing.
 const ENOUGH_ROWS: u64 = 5;
+/// A sample confirms only where no larger share of the rows that were not drawn can be otherwise.
+const FEW: f64 = 0.05;
 
 /// One a cohort value that stands for entry points; none without counts.
 pub(crate) fn predictions(case: &Case<'_>) -> Vec<Prediction> {
@@ -135,27 +138,12 @@ fn outcome(case: &Case<'_>, expected: Expected, counts: &Counts, cohort: &str, v
         Expected::Filled => (row.rows - nulls, revokes(case)),
         Expected::Open => return PredictionOutcome::NoEvidence,
     };
-    if let Some(effective) = row.effective {
-        return sampled(bearing_out, row.rows, effective, excused);
-    }
-    if bearing_out == row.rows && row.rows >= ENOUGH_ROWS {
+    let Some([low, high]) = likely_share(bearing_out, row.rows, row.effective) else {
+        return PredictionOutcome::NoEvidence;
+    };
+    if bearing_out == row.rows && row.rows >= ENOUGH_ROWS && (row.effective.is_none() || low >= 1.0 - FEW) {
         PredictionOutcome::Confirmed
-    } else if row.rows >= ENOUGH_ROWS && bearing_out < row.rows.div_ceil(2) && !excused {
-        PredictionOutcome::Contradicted
-    } else {
-        PredictionOutcome::NoEvidence
-    }
-}
-
-/// A sample speaks by its interval: it confirms where no row that was drawn is otherwise and few others can be, it contradicts where
-/// surely fewer than half of all rows bear the prediction out.
-fn sampled(bearing_out: u64, rows: u64, effective: f64, excused: bool) -> PredictionOutcome {
-    const FEW: f64 = 0.05;
-    #[expect(clippy::cast_precision_loss, reason = "a share")]
-    let [low, high] = wilson(bearing_out as f64 / rows as f64, effective);
-    if bearing_out == rows && low >= 1.0 - FEW {
-        PredictionOutcome::Confirmed
-    } else if high < 0.5 && rows >= ENOUGH_ROWS && !excused {
+    } else if high < 0.5 && row.rows >= ENOUGH_ROWS && !excused {
         PredictionOutcome::Contradicted
     } else {
         PredictionOutcome::NoEvidence

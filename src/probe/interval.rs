@@ -7,7 +7,7 @@ const Z: f64 = 1.959_964;
 ///
 /// # Source
 /// E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
-pub fn wilson(share: f64, effective: f64) -> [f64; 2] {
+pub(crate) fn wilson(share: f64, effective: f64) -> [f64; 2] {
     if effective <= 0.0 {
         return [0.0, 1.0];
     }

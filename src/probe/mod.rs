@@ -26,8 +26,9 @@ mod table;
 mod tally;
 mod trend;
 mod url;
+mod users;
+mod writers;
 
-pub use interval::wilson;
 pub use plan::Planned;
 pub use problem::{ProbeError, Trouble};
 pub use shape::Shape;
@@ -209,9 +210,15 @@ impl CohortCounts {
     }
 }
 
+/// Where the share of such rows lies, 95 % sure, in what the counted rows stand for: the table where they are a sample, else the rows
+/// that the same code writes tomorrow. `None` without rows.
+pub fn likely_share(part: u64, rows: u64, effective: Option<f64>) -> Option<[f64; 2]> {
+    share(part, rows, Some(effective.unwrap_or(interval::number(rows))))
+}
+
 fn share(nulls: u64, rows: u64, effective: Option<f64>) -> Option<[f64; 2]> {
     let share = interval::number(nulls) / interval::number(Some(rows).filter(|rows| *rows > 0)?);
-    Some(effective.map_or([share, share], |effective| wilson(share, effective)))
+    Some(effective.map_or([share, share], |effective| interval::wilson(share, effective)))
 }
 
 /// What values look like, of the rows that hold one.
@@ -279,15 +286,30 @@ pub struct Declared {
     pub nullable: bool,
     pub has_default: bool,
     pub is_generated: bool,
-    /// Triggers, routines and views whose text names the column, by kind and name.
+    /// Triggers, routines, events and views whose text names the column, by kind and name.
     pub mentions: Vec<(&'static str, String)>,
+    /// Those of them that write it.
+    pub writers: Vec<Writer>,
+}
+
+/// A trigger, routine or event that writes the column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writer {
+    pub kind: &'static str,
+    pub name: String,
+    /// `insert`, `update`, `upsert-update`
+    pub operation: &'static str,
+    /// As in `provenance::Meaning::semantics`.
+    pub semantics: String,
 }
 
 /// Writes of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// `INSERT`, `UPDATE`
-    pub kind: String,
+    /// `insert`, `update`, `upsert-update`
+    pub operation: &'static str,
+    /// As in `provenance::Meaning::semantics`.
+    pub semantics: String,
     pub calls: u64,
     /// How many different texts.
     pub texts: u64,

@@ -2,10 +2,10 @@
 
 use crate::config::{Column, Config};
 use crate::probe::dialect::Dialect;
-use crate::probe::extras::orphans_sql;
 use crate::probe::ranges::{Chunks, Clusters, Part, bounds_sql};
 use crate::probe::session::{Session, count, text};
 use crate::probe::table::{Table, prepare};
+use crate::probe::users::orphans_sql;
 use crate::probe::{Deadline, Outcome, ProbeError, Target, by_table, refuse_primary, tracked_names};
 
 /// One statement.

@@ -3,6 +3,7 @@
 
 use crate::probe::dialect::Dialect;
 use crate::probe::shape::{SHAPES, is_expired};
+use crate::probe::users::Users;
 
 /// Groups that one answer may have.
 pub(crate) const MOST_GROUPS: usize = 2000;
@@ -12,6 +13,8 @@ pub(crate) const MOST_GROUPS: usize = 2000;
 pub(crate) struct Measured {
     pub(crate) name: String,
     pub(crate) kind: String,
+    /// Whose tokens they are, where the configuration says so.
+    pub(crate) users: Option<Users>,
 }
 
 /// Counts of all columns over all cohorts of one table.

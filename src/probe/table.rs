@@ -11,6 +11,7 @@ use crate::probe::ranges::{Chunks, Clusters};
 use crate::probe::session::Session;
 use crate::probe::statements::{Counting, MOST_GROUPS, Measured, group, is_name};
 use crate::probe::tally::{Tallies, counts};
+use crate::probe::users::configured;
 use crate::probe::{Counts, Method, Options, Outcome, extras, problem};
 
 /// Tables of at most so many rows are counted in one statement.
@@ -133,10 +134,17 @@ async fn measured<'a>(
             Err(why) => refused = refused.or(Some(format!("cohort `{}`: {why}", visible(&cohort.name)))),
         }
     }
-    match refused {
-        Some(why) => Err(why),
-        None => Ok((Measured { name: found.name.clone(), kind: found.kind.clone() }, cohorts)),
+    if let Some(why) = refused {
+        return Err(why);
     }
+    let users = match &column.users {
+        Some(users) if !relation.is_grant => {
+            let users = configured(session, relation, users, tracked).await;
+            Some(users.map_err(|why| format!("`user` of the configuration: {why}"))?)
+        }
+        _ => None,
+    };
+    Ok((Measured { name: found.name.clone(), kind: found.kind.clone(), users }, cohorts))
 }
 
 /// What a cohort groups by, once the database has understood it.

@@ -44,9 +44,9 @@ pub(crate) fn rest(counts: &Counts) -> Vec<String> {
     for trend in &counts.trends {
         let share = |(rows, bare): (u64, u64)| format!("{bare} of {}", count(rows, "row", "rows"));
         let word = match trend.tendency {
-            Tendency::Falls => "rows heal with new logins",
-            Tendency::Level => "rows do not heal",
-            Tendency::Rises => "it gets worse",
+            Tendency::Falls => "fewer in recent months, rows heal",
+            Tendency::Level => "no fewer in recent months, rows do not heal",
+            Tendency::Rises => "more in recent months, it gets worse",
         };
         out.push(format!(
             "by {}, without a token: {} before {}, {} since: {word}",
@@ -63,14 +63,28 @@ pub(crate) fn rest(counts: &Counts) -> Vec<String> {
         if !mentions.is_empty() {
             out.push(format!("named in the database by: {}", mentions.join(", ")));
         }
+        out.extend(declared.writers.iter().map(|writer| {
+            let (name, does) = (clean(&writer.name), does(writer.operation, &writer.semantics));
+            format!("{} {name} of the database {does}", writer.kind)
+        }));
     }
     for seen in &counts.statements_seen {
         let texts = count(seen.texts, "statement", "statements");
-        out.push(format!("the server has seen {} {} of it run {} times", texts, clean(&seen.kind), seen.calls));
+        let runs = count(seen.calls, "run", "runs");
+        out.push(format!(
+            "the server has seen {runs} of {texts}, each of which {}",
+            does(seen.operation, &seen.semantics)
+        ));
     }
     out.extend(counts.skipped.iter().map(|why| format!("left out: {}", clean(why))));
     out.extend(counts.incomplete.iter().map(|why| format!("INCOMPLETE: {}", clean(why))));
     out
+}
+
+/// `writes it (update: null)`, `leaves it out (insert: omitted)`
+fn does(operation: &str, semantics: &str) -> String {
+    let verb = if semantics == "omitted" { "leaves it out" } else { "writes it" };
+    format!("{verb} ({operation}: {semantics})")
 }
 
 /// What moved since earlier counts: `since 2026-11-01: without a token 33 % then (40 of 120 rows), 14 % now (20 of 140 rows): fewer`.

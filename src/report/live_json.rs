@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::contract::{Expected, Prediction, PredictionOutcome, Verdict};
-use crate::probe::{Change, CohortCounts, Counts, Tendency};
+use crate::probe::{Change, CohortCounts, Counts, Statement, Tendency, Writer};
 
 #[derive(Serialize)]
 pub(crate) struct LiveOut<'a> {
@@ -92,6 +92,15 @@ struct DeclaredOut<'a> {
     has_default: bool,
     is_generated: bool,
     mentions: Vec<MentionOut<'a>>,
+    writers: Vec<WriterOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct WriterOut<'a> {
+    kind: &'static str,
+    name: &'a str,
+    operation: &'static str,
+    semantics: &'a str,
 }
 
 #[derive(Serialize)]
@@ -102,7 +111,8 @@ struct MentionOut<'a> {
 
 #[derive(Serialize)]
 struct StatementOut<'a> {
-    kind: &'a str,
+    operation: &'static str,
+    semantics: &'a str,
     calls: u64,
     texts: u64,
 }
@@ -156,16 +166,21 @@ pub(crate) fn live<'a>(counts: &'a Counts, verdict: Option<&'a Verdict>) -> Live
             has_default: declared.has_default,
             is_generated: declared.is_generated,
             mentions: declared.mentions.iter().map(|(kind, name)| MentionOut { kind, name }).collect(),
+            writers: declared.writers.iter().map(writer).collect(),
         }),
-        statements_seen: counts
-            .statements_seen
-            .iter()
-            .map(|seen| StatementOut { kind: &seen.kind, calls: seen.calls, texts: seen.texts })
-            .collect(),
+        statements_seen: counts.statements_seen.iter().map(statement).collect(),
         skipped: &counts.skipped,
         incomplete: counts.incomplete.as_deref(),
         predictions: predictions.iter().map(prediction).collect(),
     }
+}
+
+fn writer(writer: &Writer) -> WriterOut<'_> {
+    WriterOut { kind: writer.kind, name: &writer.name, operation: writer.operation, semantics: &writer.semantics }
+}
+
+fn statement(seen: &Statement) -> StatementOut<'_> {
+    StatementOut { operation: seen.operation, semantics: &seen.semantics, calls: seen.calls, texts: seen.texts }
 }
 
 fn rows((rows, without_token): (u64, u64)) -> RowsOut {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::{Dialect, GenericDialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
+use sqlparser::keywords::ALL_KEYWORDS;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span as LineSpan, TokenWithSpan, Tokenizer};
 
@@ -113,12 +114,31 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// The parser's message without its own name and without positions, which count from the statement.
+/// The parser's message without its own name, without positions, which count from the statement, and without what it found in
+/// place of grammar: that may be a literal of the audited code.
 fn why(error: &str) -> String {
     let error = error.strip_prefix("sql parser error: ").unwrap_or(error);
     let error = error.split(" at Line: ").next().unwrap_or(error);
-    let error = crate::frontend::sql::text::shown(error);
-    format!("SQL not understood: {}", error.chars().take(120).collect::<String>())
+    let (expected, found) = error.split_once("found: ").unwrap_or((error, ""));
+    let is_keyword = |word: &str| ALL_KEYWORDS.binary_search(&word.to_ascii_uppercase().as_str()).is_ok();
+    let is_mark = |text: &str| text.len() <= 3 && text.chars().all(|c| c.is_ascii_punctuation() && !"'\"`".contains(c));
+    let found = match found.trim() {
+        "" => String::new(),
+        found if is_keyword(found) || is_mark(found) || found == "EOF" => format!("found: {found}"),
+        _ => "found: a name or literal".to_owned(),
+    };
+    // What other messages quote: names, texts and numbers.
+    let mut quoted = false;
+    let grammar: String = expected
+        .chars()
+        .filter(|c| {
+            let is_quote = matches!(c, '\'' | '"' | '`');
+            quoted ^= is_quote;
+            is_quote || !(quoted || c.is_ascii_digit())
+        })
+        .take(120)
+        .collect();
+    format!("SQL not understood: {grammar}{found}")
 }
 
 /// Those to try, the likeliest first.
@@ -205,5 +225,31 @@ mod tests {
         let sql = format!("INSERT INTO u (a, b) VALUES (-1, 'x'){}", ", (-2, NULL)".repeat(5_000));
         let text = Text::of_file(&sql, FileId(0));
         assert!(Piece::new(&text, 0..sql.len()).parse().is_ok());
+    }
+
+    #[test]
+    fn what_stands_in_place_of_grammar_is_not_quoted() {
+        for (error, wanted) in [
+            (
+                "sql parser error: Expected: end of statement, found: 'canary' at Line: 1, Column: 9",
+                "Expected: end of statement, found: a name or literal",
+            ),
+            (
+                "sql parser error: Expected: an expression, found: canary4711 at Line: 1",
+                "Expected: an expression, found: a name or literal",
+            ),
+            (
+                "sql parser error: Expected: an expression, found: FROM at Line: 1",
+                "Expected: an expression, found: FROM",
+            ),
+            ("sql parser error: Expected: ), found: ; at Line: 1", "Expected: ), found: ;"),
+            (
+                "sql parser error: Could not parse 'canary' as u64: invalid digit",
+                "Could not parse '' as u: invalid digit",
+            ),
+            ("Unterminated string literal", "Unterminated string literal"),
+        ] {
+            assert_eq!(why(error), format!("SQL not understood: {wanted}"));
+        }
     }
 }

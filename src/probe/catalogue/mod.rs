@@ -6,7 +6,7 @@ mod sqlite;
 
 use crate::probe::dialect::Dialect;
 use crate::probe::problem::{Trouble, closest, visible};
-use crate::probe::session::{Row, Session, text};
+use crate::probe::session::{Row, Session, count, text};
 
 /// A table, or a view.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ pub(crate) struct Relation {
     pub(crate) is_grant: bool,
     /// Foreign keys of one column: the column, and the table and column that it leads to.
     pub(crate) references: Vec<Reference>,
-    /// Triggers on it and routines, with the columns whose names their bodies hold.
+    /// Triggers, routines, events and views whose text names the table.
     pub(crate) mentions: Vec<Mention>,
 }
 
@@ -53,6 +53,7 @@ pub(crate) struct Reference {
     /// Its plain name.
     pub(crate) table_name: String,
     pub(crate) key: String,
+    /// Name and type.
     pub(crate) columns: Vec<(String, String)>,
 }
 
@@ -61,7 +62,7 @@ pub(crate) struct Reference {
 pub(crate) struct Mention {
     pub(crate) kind: &'static str,
     pub(crate) name: String,
-    /// Its text, in lower case; never shown.
+    /// Its text; never shown.
     pub(crate) body: String,
 }
 
@@ -111,6 +112,56 @@ impl From<Trouble> for Missing {
     fn from(trouble: Trouble) -> Self {
         Self::Trouble(trouble)
     }
+}
+
+/// From a row of name, type, nullable, default, generated.
+fn column(row: &Row) -> Column {
+    Column {
+        name: text(row, 0),
+        kind: text(row, 1),
+        nullable: is_true(row, 2),
+        has_default: is_true(row, 3),
+        is_generated: is_true(row, 4),
+        null_share: None,
+        is_readable: true,
+    }
+}
+
+/// Foreign keys of one column, from rows of column, schema, table and key that `keys` gives; `columns` asks for name, type and
+/// rank in the primary key of what such a row leads to.
+async fn references(
+    session: &mut Session,
+    keys: &str,
+    columns: impl Fn(&Row) -> String,
+) -> Result<Vec<Reference>, Trouble> {
+    let dialect = session.dialect;
+    let mut references = Vec::new();
+    for row in session.ask(keys).await? {
+        let columns = session.ask(&columns(&row)).await?;
+        let target = Relation {
+            schema: Some(text(&row, 1)).filter(|place| !place.is_empty()),
+            name: text(&row, 2),
+            ..Relation::default()
+        };
+        let primary = || columns.iter().find(|row| count(row, 2) == 1).map(|row| text(row, 0));
+        references.push(Reference {
+            column: text(&row, 0),
+            table: target.from(dialect),
+            table_name: target.name,
+            // SQLite leaves it out where it is the primary one.
+            key: Some(text(&row, 3)).filter(|key| !key.is_empty()).or_else(primary).unwrap_or_default(),
+            columns: columns.iter().map(|row| (text(row, 0), text(row, 1))).collect(),
+        });
+    }
+    Ok(references)
+}
+
+/// From rows of kind, name and text.
+async fn mentions(session: &mut Session, sql: &str) -> Result<Vec<Mention>, Trouble> {
+    let kind =
+        |row: &Row| ["trigger", "view", "event"].into_iter().find(|kind| *kind == text(row, 0)).unwrap_or("routine");
+    let found = session.ask(sql).await?;
+    Ok(found.iter().map(|row| Mention { kind: kind(row), name: visible(&text(row, 1)), body: text(row, 2) }).collect())
 }
 
 /// `'t'` or `1`

@@ -1,6 +1,6 @@
 //! MySQL's and MariaDB's `information_schema`; columns that the user may not read are not in it.
 
-use crate::probe::catalogue::{Column, Mention, Reference, Relation, is_true};
+use crate::probe::catalogue::{Column, Relation, column, mentions, references};
 use crate::probe::problem::Trouble;
 use crate::probe::session::{Session, count, text};
 
@@ -35,7 +35,7 @@ pub(crate) async fn relation(
     };
     let (own, place) = (dialect.literal(&relation.name), dialect.literal(&text(row, 1)));
     let sql = format!(
-        "SELECT column_name, data_type, is_nullable, column_default IS NOT NULL, LENGTH(COALESCE(generation_expression, '')) > 0, \
+        "SELECT column_name, data_type, is_nullable, COALESCE(column_default, 'NULL') <> 'NULL', LENGTH(COALESCE(generation_expression, '')) > 0, \
          column_key FROM information_schema.columns WHERE table_schema = {place} AND table_name = {own} ORDER BY ordinal_position"
     );
     let mut keys = Vec::new();
@@ -44,15 +44,7 @@ pub(crate) async fn relation(
         if text(&row, 5) == "PRI" {
             keys.push((text(&row, 0), kind.ends_with("int")));
         }
-        relation.columns.push(Column {
-            name: text(&row, 0),
-            kind,
-            nullable: is_true(&row, 2),
-            has_default: is_true(&row, 3),
-            is_generated: is_true(&row, 4),
-            is_readable: true,
-            null_share: None,
-        });
+        relation.columns.push(Column { kind, ..column(&row) });
     }
     if let [(key, true)] = keys.as_slice() {
         relation.key = Some(key.clone());
@@ -62,37 +54,27 @@ pub(crate) async fn relation(
          FROM information_schema.key_column_usage k WHERE k.table_schema = {place} AND k.table_name = {own} \
          AND k.referenced_table_name IS NOT NULL ORDER BY k.ordinal_position"
     );
-    for row in session.ask(&sql).await? {
-        let (place, table) = (dialect.literal(&text(&row, 1)), dialect.literal(&text(&row, 2)));
-        let sql = format!(
-            "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = {place} AND table_name = {table} \
+    relation.references = references(session, &sql, |row| {
+        let (place, table) = (dialect.literal(&text(row, 1)), dialect.literal(&text(row, 2)));
+        format!(
+            "SELECT column_name, column_type, 0 FROM information_schema.columns WHERE table_schema = {place} AND table_name = {table} \
              ORDER BY ordinal_position"
-        );
-        let columns = session.ask(&sql).await?.iter().map(|row| (text(row, 0), text(row, 1))).collect();
-        relation.references.push(Reference {
-            column: text(&row, 0),
-            table: format!("{}.{}", dialect.quoted(&text(&row, 1)), dialect.quoted(&text(&row, 2))),
-            table_name: text(&row, 2),
-            key: text(&row, 3),
-            columns,
-        });
-    }
+        )
+    })
+    .await?;
     let like = dialect.literal(&format!("%{}%", relation.name.to_lowercase()));
+    // As the statements that made them, so far as the server tells.
     let sql = format!(
-        "SELECT 'trigger', trigger_name, LOWER(action_statement) FROM information_schema.triggers \
-         WHERE event_object_schema = {place} AND event_object_table = {own} \
-         UNION ALL SELECT 'routine', routine_name, LOWER(COALESCE(routine_definition, '')) FROM information_schema.routines \
-         WHERE routine_schema = {place} AND LOWER(routine_definition) LIKE {like} \
-         UNION ALL SELECT 'view', table_name, LOWER(view_definition) FROM information_schema.views \
+        "SELECT 'trigger', trigger_name, CONCAT('CREATE TRIGGER `', trigger_name, '` ', action_timing, ' ', event_manipulation, ' ON `', \
+         event_object_table, '` FOR EACH ROW ', action_statement) FROM information_schema.triggers \
+         WHERE event_object_schema = {place} AND (event_object_table = {own} OR LOWER(action_statement) LIKE {like}) \
+         UNION ALL SELECT 'routine', routine_name, CONCAT('CREATE PROCEDURE `', routine_name, '`() BEGIN ', routine_definition, '; END') \
+         FROM information_schema.routines WHERE routine_schema = {place} AND LOWER(routine_definition) LIKE {like} \
+         UNION ALL SELECT 'event', event_name, CONCAT('CREATE EVENT `', event_name, '` ON SCHEDULE EVERY 1 DAY DO BEGIN ', event_definition, \
+         '; END') FROM information_schema.events WHERE event_schema = {place} AND LOWER(event_definition) LIKE {like} \
+         UNION ALL SELECT 'view', table_name, view_definition FROM information_schema.views \
          WHERE table_schema = {place} AND LOWER(view_definition) LIKE {like} AND table_name <> {own} ORDER BY 1, 2 LIMIT 1000"
     );
-    let kind = |row| match text(row, 0).as_str() {
-        "trigger" => "trigger",
-        "view" => "view",
-        _ => "routine",
-    };
-    let found = session.ask(&sql).await?;
-    relation.mentions =
-        found.iter().map(|row| Mention { kind: kind(row), name: text(row, 1), body: text(row, 2) }).collect();
+    relation.mentions = mentions(session, &sql).await?;
     Ok(Some(relation))
 }

@@ -1,8 +1,8 @@
 //! PostgreSQL's `pg_catalog`, which unlike `information_schema` also shows what the user may not read.
 
-use crate::probe::catalogue::{Column, Mention, Reference, Relation, is_true};
+use crate::probe::catalogue::{Column, Relation, column, is_true, mentions, references};
 use crate::probe::problem::Trouble;
-use crate::probe::session::{Session, count, integer, text};
+use crate::probe::session::{Row, Session, count, integer, text};
 
 pub(crate) const TABLES: &str = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
@@ -42,8 +42,9 @@ pub(crate) async fn relation(
     };
     size(session, oid, &mut relation).await?;
     columns(session, oid, &mut relation).await?;
-    references(session, oid, &mut relation).await?;
-    relation.mentions = mentions(session, oid, &relation.name).await?;
+    relation.references = references(session, &keys_sql(oid), columns_sql).await?;
+    let sql = mentions_sql(session, oid, &relation.name);
+    relation.mentions = mentions(session, &sql).await?;
     Ok(Some(relation))
 }
 
@@ -87,62 +88,45 @@ async fn columns(session: &mut Session, oid: i64, relation: &mut Relation) -> Re
             relation.key = Some(text(&row, 0));
         }
         relation.columns.push(Column {
-            name: text(&row, 0),
-            kind,
-            nullable: is_true(&row, 2),
-            has_default: is_true(&row, 3),
-            is_generated: is_true(&row, 4),
             is_readable: is_true(&row, 5),
             null_share: share.filter(|_| sampled > 0).map(|share| (share, sampled)),
+            ..column(&row)
         });
     }
     Ok(())
 }
 
-async fn references(session: &mut Session, oid: i64, relation: &mut Relation) -> Result<(), Trouble> {
-    let sql = format!(
+fn keys_sql(oid: i64) -> String {
+    format!(
         "SELECT a.attname, n.nspname, c.relname, k.attname, c.oid FROM pg_constraint f \
          JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = f.conkey[1] \
          JOIN pg_class c ON c.oid = f.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_attribute k ON k.attrelid = f.confrelid AND k.attnum = f.confkey[1] \
          WHERE f.conrelid = {oid} AND f.contype = 'f' AND array_length(f.conkey, 1) = 1 ORDER BY a.attnum"
-    );
-    for row in session.ask(&sql).await? {
-        let target = integer(&row, 4).unwrap_or(0);
-        let sql = format!(
-            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = {target} AND attnum > 0 \
-             AND NOT attisdropped AND has_column_privilege({target}::oid, attnum, 'SELECT') ORDER BY attnum"
-        );
-        let columns = session.ask(&sql).await?.iter().map(|row| (text(row, 0), text(row, 1))).collect();
-        let dialect = session.dialect;
-        relation.references.push(Reference {
-            column: text(&row, 0),
-            table: format!("{}.{}", dialect.quoted(&text(&row, 1)), dialect.quoted(&text(&row, 2))),
-            table_name: text(&row, 2),
-            key: text(&row, 3),
-            columns,
-        });
-    }
-    Ok(())
+    )
 }
 
-async fn mentions(session: &mut Session, oid: i64, table: &str) -> Result<Vec<Mention>, Trouble> {
+fn columns_sql(row: &Row) -> String {
+    let target = integer(row, 4).unwrap_or(0);
+    format!(
+        "SELECT attname, format_type(atttypid, NULL), 0 FROM pg_attribute WHERE attrelid = {target} AND attnum > 0 \
+         AND NOT attisdropped AND has_column_privilege({target}::oid, attnum, 'SELECT') ORDER BY attnum"
+    )
+}
+
+/// A trigger comes with the function that it runs; functions of other languages have no text to read.
+fn mentions_sql(session: &Session, oid: i64, table: &str) -> String {
     let table = session.dialect.literal(&format!("%{}%", table.to_lowercase()));
-    let sql = format!(
-        "SELECT 'trigger', t.tgname, lower(p.prosrc) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
+    format!(
+        "SELECT 'trigger', t.tgname::text, pg_get_triggerdef(t.oid) || E';\\n' || pg_get_functiondef(t.tgfoid) FROM pg_trigger t \
          WHERE t.tgrelid = {oid} AND NOT t.tgisinternal \
-         UNION ALL SELECT 'routine', p.proname, lower(p.prosrc) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
-         JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname IN ('sql', 'plpgsql') AND p.prorettype <> 'trigger'::regtype \
-         AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND lower(p.prosrc) LIKE {table} \
-         UNION ALL SELECT DISTINCT 'view', v.relname::text, lower(pg_get_viewdef(v.oid)) FROM pg_depend d \
+         UNION ALL SELECT 'routine', f.name, f.text FROM (SELECT p.oid, p.proname::text AS name, \
+         CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN pg_get_functiondef(p.oid) END AS text \
+         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang \
+         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')) f WHERE lower(f.text) LIKE {table} \
+         AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = {oid} AND t.tgfoid = f.oid) \
+         UNION ALL SELECT DISTINCT 'view', v.relname::text, pg_get_viewdef(v.oid) FROM pg_depend d \
          JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass JOIN pg_class v ON v.oid = r.ev_class \
          WHERE d.refobjid = {oid} AND d.refclassid = 'pg_class'::regclass AND v.oid <> {oid} ORDER BY 1, 2 LIMIT 1000"
-    );
-    let found = session.ask(&sql).await?;
-    let kind = |row| match text(row, 0).as_str() {
-        "trigger" => "trigger",
-        "view" => "view",
-        _ => "routine",
-    };
-    Ok(found.iter().map(|row| Mention { kind: kind(row), name: text(row, 1), body: text(row, 2) }).collect())
+    )
 }

@@ -1,6 +1,6 @@
 //! SQLite's `sqlite_master` and pragmas.
 
-use crate::probe::catalogue::{Column, Mention, Reference, Relation, is_true};
+use crate::probe::catalogue::{Relation, column, mentions, references};
 use crate::probe::problem::Trouble;
 use crate::probe::session::{Session, count, text};
 
@@ -15,7 +15,7 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
     let own = dialect.literal(&name);
     let mut relation = Relation { name, ..Relation::default() };
     let sql = format!(
-        "SELECT name, type, \"notnull\" = 0 AND pk = 0, dflt_value IS NOT NULL, hidden IN (2, 3), pk FROM pragma_table_xinfo({own}) \
+        "SELECT name, type, \"notnull\" = 0 AND pk = 0, coalesce(upper(dflt_value), 'NULL') <> 'NULL', hidden IN (2, 3), pk FROM pragma_table_xinfo({own}) \
          ORDER BY cid"
     );
     let mut keys = Vec::new();
@@ -24,15 +24,7 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
             // Only this spelling is the row's own number.
             keys.push((text(&row, 0), text(&row, 1).eq_ignore_ascii_case("INTEGER")));
         }
-        relation.columns.push(Column {
-            name: text(&row, 0),
-            kind: text(&row, 1),
-            nullable: is_true(&row, 2),
-            has_default: is_true(&row, 3),
-            is_generated: is_true(&row, 4),
-            is_readable: true,
-            null_share: None,
-        });
+        relation.columns.push(column(&row));
     }
     if let [(key, true)] = keys.as_slice() {
         // The largest number is found at once, and there are no more rows than that.
@@ -40,28 +32,15 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
         relation.rows = session.ask(&sql).await?.first().map(|row| count(row, 0));
         relation.key = Some(key.clone());
     }
-    let sql = format!("SELECT \"from\", \"table\", \"to\" FROM pragma_foreign_key_list({own}) ORDER BY id, seq");
-    for row in session.ask(&sql).await? {
-        let target = text(&row, 1);
-        let sql = format!("SELECT name, type, pk FROM pragma_table_xinfo({}) ORDER BY cid", dialect.literal(&target));
-        let columns = session.ask(&sql).await?;
-        let primary = columns.iter().find(|row| count(row, 2) == 1).map(|row| text(row, 0)).unwrap_or_default();
-        let key = Some(text(&row, 2)).filter(|key| !key.is_empty()).unwrap_or(primary);
-        relation.references.push(Reference {
-            column: text(&row, 0),
-            table: dialect.quoted(&target),
-            table_name: target,
-            key,
-            columns: columns.iter().map(|row| (text(row, 0), text(row, 1))).collect(),
-        });
-    }
+    let keys = format!("SELECT \"from\", '', \"table\", \"to\" FROM pragma_foreign_key_list({own}) ORDER BY id, seq");
+    relation.references = references(session, &keys, |row| {
+        format!("SELECT name, type, pk FROM pragma_table_xinfo({}) ORDER BY cid", dialect.literal(&text(row, 2)))
+    })
+    .await?;
     let sql = format!(
-        "SELECT type, name, lower(sql) FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower({own}) \
-         OR type = 'view' AND lower(name) <> lower({own}) AND instr(lower(sql), lower({own})) > 0 ORDER BY 1, 2"
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view') AND lower(name) <> lower({own}) \
+         AND instr(lower(sql), lower({own})) > 0 ORDER BY 1, 2"
     );
-    for row in session.ask(&sql).await? {
-        let kind = if text(&row, 0) == "view" { "view" } else { "trigger" };
-        relation.mentions.push(Mention { kind, name: text(&row, 1), body: text(&row, 2) });
-    }
+    relation.mentions = mentions(session, &sql).await?;
     Ok(Some(relation))
 }

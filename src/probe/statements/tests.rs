@@ -14,7 +14,7 @@ const DIALECTS: [Dialect; 4] = [
 ];
 
 fn counting(dialect: Dialect, table: &str, columns: &[&str], groups: &[&str]) -> Counting {
-    let measured = |name: &&str| Measured { name: (*name).into(), kind: "text".into() };
+    let measured = |name: &&str| Measured { name: (*name).into(), kind: "text".into(), users: None };
     let groups = groups.iter().map(|by| group(dialect, table, by, columns).unwrap());
     Counting {
         dialect,

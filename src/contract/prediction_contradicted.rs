@@ -6,12 +6,12 @@ use crate::contract::prediction::predictions;
 use crate::contract::{Expected, Finding, Level, Precision, PredictionOutcome};
 
 pub(crate) const CHECK: Check = Check {
-    id: "live-contradiction",
+    id: "prediction-contradicted",
     summary: "a cohort's rows are not what the paths it stands for must leave",
     level: Level::Warning,
     precision: Precision::High,
     security_severity: None,
-    docs: include_str!("../../docs/checks/live-contradiction.md"),
+    docs: include_str!("../../docs/checks/prediction-contradicted.md"),
     run: Run::Column(run),
 };
 
@@ -37,7 +37,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 mod tests {
     use crate::contract::bench::{Bench, NOWHERE, bench, path};
 
-    const LIVE: &str = "live-contradiction";
+    const LIVE: &str = "prediction-contradicted";
 
     fn drifted() -> Bench {
         bench().update(10, vec![path("mobile", "fresh"), path("web", "preserved")])

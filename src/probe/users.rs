@@ -1,0 +1,171 @@
+//! Whose token it is: the table of users by configuration, else by foreign keys and names, and who of them may still log in.
+
+use crate::config::UserTable;
+use crate::probe::catalogue::{Missing, Reference, Relation, relation};
+use crate::probe::dialect::Dialect;
+use crate::probe::problem::{closest, visible};
+use crate::probe::ranges::Part;
+use crate::probe::session::Session;
+use crate::probe::statements::{Measured, group};
+use crate::probe::table::{Table, while_reading};
+
+/// The users as the configuration names them.
+#[derive(Clone, Debug)]
+pub(crate) struct Users {
+    /// `None`: the rows with the tokens are the users.
+    owner: Option<Owner>,
+    /// Whether a user may not log in, over the columns of `from`.
+    inactive: Option<String>,
+    name: String,
+}
+
+#[derive(Clone, Debug)]
+struct Owner {
+    /// What stands behind `JOIN`.
+    from: String,
+    /// The column of the tokens' table that holds the user's key.
+    by: String,
+    key: String,
+}
+
+/// The alias of the users' table.
+const OWNER: &str = "owner";
+/// A column of the sub-query, for a condition that the configuration gives.
+const INACTIVE: &str = "tokendrift_inactive";
+
+/// Finds the table and columns that the configuration names.
+///
+/// # Errors
+/// What of them there is not, with the closest names.
+pub(crate) async fn configured(
+    session: &mut Session,
+    own: &Relation,
+    users: &UserTable,
+    tracked: &[&str],
+) -> Result<Users, String> {
+    let dialect = session.dialect;
+    let not_active = |table: &str, active: &str| {
+        let active = group(dialect, table, active, tracked).map_err(|why| why.replace("`by`", "`active`"))?;
+        Ok::<String, String>(format!("CASE WHEN {active} THEN 0 ELSE 1 END"))
+    };
+    let Some(table) = &users.table else {
+        let active = users.active.as_deref().unwrap_or_default();
+        let inactive = Some(format!("{} = 1", not_active(&own.name, active)?));
+        return Ok(Users { owner: None, inactive, name: own.name.clone() });
+    };
+    let found = relation(session, users.schema.as_deref(), table).await.map_err(|missing| match missing {
+        Missing::Table(why) => why,
+        Missing::Trouble(trouble) => while_reading(session, table, trouble),
+    })?;
+    let column = |of: &Relation, name: &str| {
+        let names: Vec<String> = of.columns.iter().map(|column| column.name.clone()).collect();
+        of.column(name).map(|column| column.name.clone()).ok_or_else(|| {
+            let hint = closest(name, &names, "column");
+            format!("table `{}` has no column `{}`{hint}", visible(&of.name), visible(name))
+        })
+    };
+    let reference = own.references.iter().find(|reference| reference.table_name.eq_ignore_ascii_case(&found.name));
+    let by = match (&users.by, reference) {
+        (Some(by), _) => column(own, by)?,
+        (None, Some(reference)) => reference.column.clone(),
+        (None, None) => {
+            return Err(format!(
+                "no foreign key leads from `{}` to `{}`: name the column that holds the user's key, as in by = \"user_id\"",
+                visible(&own.name),
+                visible(&found.name)
+            ));
+        }
+    };
+    let key = match (&users.key, reference, &found.key) {
+        (Some(key), _, _) => column(&found, key)?,
+        (None, Some(reference), _) => reference.key.clone(),
+        (None, None, Some(key)) => key.clone(),
+        (None, None, None) => column(&found, "id")?,
+    };
+    let (from, inactive) = if let Some(active) = &users.active {
+        let (key, name) = (dialect.field(&found.name, &key), dialect.quoted(INACTIVE));
+        let sql =
+            format!("(SELECT {key}, {} AS {name} FROM {})", not_active(&found.name, active)?, found.from(dialect));
+        (sql, Some(format!("{} = 1", dialect.field(OWNER, INACTIVE))))
+    } else {
+        let columns = found.columns.iter().filter(|c| c.is_readable).map(|c| (c.name.clone(), c.kind.clone()));
+        (found.from(dialect), inactive(dialect, OWNER, &columns.collect::<Vec<_>>()))
+    };
+    Ok(Users { owner: Some(Owner { from, by, key }), inactive, name: found.name })
+}
+
+/// Names of columns that say whether a user may still log in, and what they hold for one that may not.
+fn inactive(dialect: Dialect, alias: &str, columns: &[(String, String)]) -> Option<String> {
+    let tests: Vec<String> = columns
+        .iter()
+        .filter_map(|(name, kind)| {
+            let field = dialect.field(alias, name);
+            let plain = name.to_lowercase().replace('_', "");
+            let kind = kind.to_lowercase();
+            let is_flag = kind.starts_with("bool") || kind.starts_with("tinyint") || kind.starts_with("int");
+            let (yes, no) = match dialect {
+                Dialect::Postgres { .. } if kind.starts_with("bool") => (field.clone(), format!("NOT {field}")),
+                _ => (format!("{field} <> 0"), format!("{field} = 0")),
+            };
+            match plain.as_str() {
+                "isactive" | "active" | "enabled" | "isenabled" if is_flag => Some(no),
+                "isdeleted" | "deleted" | "isdisabled" | "disabled" | "isbanned" | "banned" | "isblocked"
+                | "blocked"
+                    if is_flag =>
+                {
+                    Some(yes)
+                }
+                "deletedat" | "disabledat" | "deactivatedat" | "bannedat" | "blockedat" => {
+                    Some(format!("{field} IS NOT NULL"))
+                }
+                _ => None,
+            }
+        })
+        .collect();
+    (!tests.is_empty()).then(|| tests.join(" OR "))
+}
+
+/// The users by foreign keys and names. A table that refers to no users is one of users if it has a column that says so itself.
+fn likely(dialect: Dialect, relation: &Relation) -> Option<Users> {
+    let owns = |reference: &&Reference| {
+        let name = reference.table_name.to_lowercase();
+        let name = name.trim_end_matches('s');
+        name.ends_with("user") || name.ends_with("account")
+    };
+    if let Some(users) = relation.references.iter().find(owns) {
+        let owner = Owner { from: users.table.clone(), by: users.column.clone(), key: users.key.clone() };
+        let inactive = inactive(dialect, OWNER, &users.columns);
+        return Some(Users { owner: Some(owner), inactive, name: users.table_name.clone() });
+    }
+    let columns = relation.columns.iter().filter(|c| c.is_readable).map(|c| (c.name.clone(), c.kind.clone()));
+    let inactive = inactive(dialect, &relation.name, &columns.collect::<Vec<_>>())?;
+    Some(Users { owner: None, inactive: Some(inactive), name: relation.name.clone() })
+}
+
+/// Counts the tokens, those whose user is gone, and those whose user is inactive; the table of users with it.
+pub(crate) fn orphans_sql(
+    dialect: Dialect,
+    table: &Table<'_>,
+    column: &Measured,
+    part: &Part,
+) -> Option<(String, String)> {
+    let users = column.users.clone().or_else(|| likely(dialect, &table.relation))?;
+    let counting = &table.counting;
+    let text = dialect.stored_text(&dialect.field(&counting.table, &column.name), &column.kind);
+    let inactive = users.inactive.unwrap_or_else(|| "1 = 0".to_owned());
+    let holds = format!("WHERE {text} <> ''{}", part.and());
+    let sql = match users.owner {
+        None => format!("SELECT count(*), 0, count(CASE WHEN {inactive} THEN 1 END) FROM {} {holds}", part.from),
+        Some(owner) => {
+            let (own, key) = (dialect.field(&counting.table, &owner.by), dialect.field(OWNER, &owner.key));
+            format!(
+                "SELECT count(*), count(CASE WHEN {key} IS NULL THEN 1 END), count(CASE WHEN {inactive} THEN 1 END) FROM {} \
+                 LEFT JOIN {} {} ON {key} = {own} {holds}",
+                part.from,
+                owner.from,
+                dialect.quoted(OWNER)
+            )
+        }
+    };
+    Some((users.name, sql))
+}
