@@ -23,6 +23,9 @@ const MOST_TEXTS: u64 = 1000;
 pub(crate) async fn add(session: &mut Session, table: &Table<'_>, counted: &mut [Counts]) {
     for (column, counts) in table.counting.columns.iter().zip(counted) {
         counts.declared = declared(table, column);
+        if table.relation.mentions.is_none() {
+            counts.skipped.push("what in the database names the column: the server did not tell".to_owned());
+        }
         counts.statements_seen = statements(session, table, column).await;
         if table.counting.is_view || counts.rows == 0 {
             continue;
@@ -72,7 +75,7 @@ fn declared(table: &Table<'_>, column: &Measured) -> Option<Declared> {
     let name = column.name.to_lowercase();
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let names = |body: &str| body.to_lowercase().split(|c| !is_part(c)).any(|word| word == name);
-    let mentions = || table.relation.mentions.iter().filter(|mention| names(&mention.body));
+    let mentions = || table.relation.mentions.iter().flatten().filter(|mention| names(&mention.body));
     let writers = mentions().filter(|mention| mention.kind != "view").flat_map(|mention| {
         let writes = writes(&mention.body, &table.relation.name, &column.name, Origin::Supplied);
         writes.into_iter().map(|(operation, semantics)| Writer {

@@ -13,6 +13,8 @@ const SAMPLE: u64 = 30_000;
 const CLUSTERS: u64 = 300;
 /// Rows in the first chunk; the next ones are cut by the time it took.
 const FIRST_CHUNK: u64 = 50_000;
+/// Stretches of a PostgreSQL table that its blocks are told apart by.
+const BUCKETS: u64 = 1000;
 /// The same seed draws the same rows again.
 const SEED: u64 = 42;
 
@@ -20,7 +22,7 @@ const SEED: u64 = 42;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Clusters {
     /// Blocks of a PostgreSQL table.
-    Blocks { percent: f64 },
+    Blocks { percent: f64, blocks: u64 },
     /// Ranges of an integer key: one of `width` keys begins somewhere in each `step` keys.
     Keys { key: String, low: i64, step: i64, width: i64, starts: Vec<i64> },
 }
@@ -46,7 +48,7 @@ impl Clusters {
         let rows = number(relation.rows?.max(1));
         let blocks = number(relation.blocks.max(1));
         let percent = (100.0 * number(SAMPLE) / rows).max(100.0 * number(CLUSTERS) / blocks);
-        (percent <= 50.0).then_some(Self::Blocks { percent })
+        (percent <= 50.0).then_some(Self::Blocks { percent, blocks: relation.blocks })
     }
 
     fn keys(key: &str, low: i64, high: i64, rows: u64) -> Option<Self> {
@@ -71,9 +73,13 @@ impl Clusters {
     pub(crate) fn sql(&self, counting: &Counting) -> String {
         let part = self.part(counting);
         let cluster = match self {
-            Self::Blocks { .. } => {
-                let table = counting.dialect.quoted(&counting.table);
-                format!("split_part({table}.ctid::text, ',', 1) || {table}.tableoid::text")
+            // Blocks that are near each other count as one cluster: finding a row's block costs more than finding its bucket.
+            Self::Blocks { blocks, .. } => {
+                let (table, step) = (counting.dialect.quoted(&counting.table), (blocks / BUCKETS).max(1));
+                format!(
+                    "width_bucket({table}.ctid, ARRAY(SELECT CAST('(' || g || ',0)' AS tid) FROM generate_series(0, {blocks}, {step}) g)) \
+                     + {table}.tableoid::bigint * 65536"
+                )
             }
             Self::Keys { key, low, step, .. } => {
                 let field = counting.dialect.field(&counting.table, key);
@@ -81,13 +87,23 @@ impl Clusters {
                 format!("({field} - {low}) {division} {step}")
             }
         };
-        counting.sample(&part.from, part.filter.as_deref(), &cluster, true)
+        counting.sample(&part, &cluster)
+    }
+
+    /// A tenth of it: what values look like takes longer to find out than whether they are there.
+    pub(crate) fn tenth(&self) -> Self {
+        match self.clone() {
+            Self::Blocks { percent, blocks } => Self::Blocks { percent: percent / 10.0, blocks },
+            Self::Keys { starts, key, low, step, width } => {
+                Self::Keys { starts: starts.into_iter().step_by(10).collect(), key, low, step, width }
+            }
+        }
     }
 
     /// The rows of the sample.
     pub(crate) fn part(&self, counting: &Counting) -> Part {
         match self {
-            Self::Blocks { percent } => {
+            Self::Blocks { percent, .. } => {
                 let from = format!("{} TABLESAMPLE SYSTEM ({percent:.6}) REPEATABLE ({SEED})", counting.from);
                 Part { from, filter: None }
             }

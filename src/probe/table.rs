@@ -228,8 +228,9 @@ impl Table<'_> {
             let sql = clusters.sql(&self.counting);
             match session.ask(&sql).await {
                 Ok(rows) => {
-                    let tallies = Tallies::of(&rows, &self.counting, true, true);
-                    let counts = counts(self, &tallies, Method::Sample);
+                    let tallies = Tallies::of(&rows, &self.counting, false, true);
+                    let mut counts = counts(self, &tallies, Method::Sample);
+                    self.look_at_values(session, &clusters, &mut counts).await;
                     if method.is_some() || self.is_decided(&counts) {
                         return Ok(counts);
                     }
@@ -247,9 +248,17 @@ impl Table<'_> {
             Ok(tallies) => {
                 self.refuse_many(&tallies)?;
                 let mut exact = counts(self, &tallies, Method::Exact);
-                // Only small tables have the shapes of all values told: a big one has those of its sample.
-                for (exact, sampled) in exact.iter_mut().zip(sampled.into_iter().flatten()) {
-                    exact.shapes = sampled.shapes;
+                // Only small tables have the shapes of all values told: a big one has those of some.
+                match (sampled, self.is_small()) {
+                    (_, true) => {}
+                    (Some(sampled), false) => {
+                        exact.iter_mut().zip(sampled).for_each(|(exact, sampled)| exact.shapes = sampled.shapes);
+                    }
+                    (None, false) => {
+                        if let Ok(Some(clusters)) = Clusters::of(session, &self.relation).await {
+                            self.look_at_values(session, &clusters, &mut exact).await;
+                        }
+                    }
                 }
                 Ok(exact)
             }
@@ -260,6 +269,23 @@ impl Table<'_> {
                     counts.incomplete = Some(format!("only a sample was counted, and it does not decide: {why}"));
                 }
                 Ok(counts)
+            }
+        }
+    }
+
+    /// Tells what values look like, from a tenth of the sample.
+    async fn look_at_values(&self, session: &mut Session, clusters: &Clusters, all: &mut [Counts]) {
+        let (counting, sql) = self.counting.shapes(&clusters.tenth().part(&self.counting));
+        match session.ask_within(&sql, LONGEST_CHUNK).await {
+            Ok(rows) => {
+                let tallies = Tallies::of(&rows, &counting, true, false);
+                let seen = counts(self, &tallies, Method::Exact);
+                all.iter_mut().zip(seen).for_each(|(counts, seen)| counts.shapes = seen.shapes);
+            }
+            Err(trouble) => {
+                for counts in all {
+                    counts.skipped.push(format!("what values look like: {trouble}"));
+                }
             }
         }
     }

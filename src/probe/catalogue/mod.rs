@@ -27,8 +27,8 @@ pub(crate) struct Relation {
     pub(crate) is_grant: bool,
     /// Foreign keys of one column: the column, and the table and column that it leads to.
     pub(crate) references: Vec<Reference>,
-    /// Triggers, routines, events and views whose text names the table.
-    pub(crate) mentions: Vec<Mention>,
+    /// Triggers, routines, events and views whose text names the table; `None`: the server did not tell.
+    pub(crate) mentions: Option<Vec<Mention>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -156,12 +156,21 @@ async fn references(
     Ok(references)
 }
 
-/// From rows of kind, name and text.
-async fn mentions(session: &mut Session, sql: &str) -> Result<Vec<Mention>, Trouble> {
+/// From rows of kind, name and text. Objects come and go while a server puts their texts together, which some take for an error: it is
+/// asked again, and where that does not help the counts are worth more than the names.
+async fn mentions(session: &mut Session, sql: &str) -> Result<Option<Vec<Mention>>, Trouble> {
+    const TRIES: u32 = 3;
     let kind =
         |row: &Row| ["trigger", "view", "event"].into_iter().find(|kind| *kind == text(row, 0)).unwrap_or("routine");
-    let found = session.ask(sql).await?;
-    Ok(found.iter().map(|row| Mention { kind: kind(row), name: visible(&text(row, 1)), body: text(row, 2) }).collect())
+    let mention = |row: &Row| Mention { kind: kind(row), name: visible(&text(row, 1)), body: text(row, 2) };
+    for _ in 0..TRIES {
+        match session.ask(sql).await {
+            Ok(found) => return Ok(Some(found.iter().map(mention).collect())),
+            Err(Trouble::Refused | Trouble::Data | Trouble::Denied | Trouble::Blocked) => {}
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(None)
 }
 
 /// `'t'` or `1`
