@@ -3,7 +3,11 @@
 use crate::contract::case::Case;
 use crate::contract::{
     Anchor, Facts, Finding, Level, Related, Standing, contract_broken, contract_undeclared, contract_unpinned,
-    decision_missing, denylist_by_hash, discarded_token, form_drift, insecure_cookie, live_incomplete, misleading_comment, missing_write, non_atomic_rotation, null_overwrite, null_ratio, orphaned_tokens, path_drift, prediction_contradicted, reader_at_risk, schema_contract, stale_relogin, stateful_guard, suppression, token_in_storage, unbounded_token, unchecked_status, unchecked_user, unknown_value, unread_column, unwritten_column,
+    decision_missing, denylist_by_hash, discarded_token, form_drift, insecure_cookie, live_incomplete,
+    misleading_comment, missing_write, non_atomic_rotation, null_overwrite, null_ratio, orphaned_tokens, path_drift,
+    prediction_contradicted, reader_at_risk, schema_contract, stale_relogin, stateful_guard, suppression,
+    token_in_storage, unbounded_token, unchecked_status, unchecked_user, unknown_value, unread_column,
+    unwritten_column,
 };
 
 /// A rule that findings are reported under.
