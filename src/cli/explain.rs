@@ -30,7 +30,8 @@ fn finding(args: &ExplainArgs, streams: &Streams) -> Result<String, String> {
         return Err(unknown(&args.id));
     }
     let mut request = inputs::request(&args.input)?;
-    request.databases = targets(&request.config, args.database_url.as_deref(), streams)?;
+    // What cannot be asked explains nothing, and an explanation is no verdict.
+    request.databases = targets(&request.config, args.database_url.as_deref(), streams)?.databases;
     let asking = (!request.databases.is_empty()).then(Asking::start);
     let audit = {
         let _progress = streams.progress("auditing", args.input.quiet);

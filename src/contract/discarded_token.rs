@@ -168,7 +168,7 @@ mod tests {
     fn a_helper_that_the_entry_point_hands_the_token_to_is_not_said_to_lack_the_parameter() {
         let message = |hands_token| {
             let mut web = path("web", "preserved").through("Tokens.generate", 60).trail(60, "user.accessToken");
-            web.entered = Some(Step { function: "web".into(), span: line(0, 40), hands_token });
+            web.entered = Some(Step { function: "web".into(), span: line(0, 40), certain: true, hands_token });
             let bench = bench_with(&[(40, "this.tokens.generate(id, made);"), (60, "set(id, user.accessToken)")]);
             bench.update(10, vec![web]).findings(DISCARDED)[0].message.clone()
         };
