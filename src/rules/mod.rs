@@ -227,6 +227,9 @@ pub struct SqlCall {
     /// A method whose calls further left in the chain hand over one value each, in order: `bind`.
     #[serde(default)]
     pub bind: Option<String>,
+    /// Whether a query gives the value of its first column instead of rows.
+    #[serde(default)]
+    pub scalar: bool,
 }
 
 /// A call whose result is a row (or rows) of a table, or that only compares columns.

@@ -94,7 +94,7 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
 
 /// The model whose rows a reading call returns.
 pub fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
-    orm::model_read(graph, schema, call)
+    orm::model_read(graph, schema, call).or_else(|| sql::model_read(graph, schema, call))
 }
 
 /// The conditions of a call that only compares (`delete({ token })`, `where('u.token = :token')`), with the model of the rows.

@@ -89,6 +89,19 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     found
 }
 
+/// The model whose rows a query returns: of one table, since the columns of several cannot be told apart by name.
+pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+    let method = call.method();
+    let named = |row: &&SqlCall| !row.scalar && row.call.last().is_none_or(|last| method == Some(last));
+    let rows: Vec<&SqlCall> = graph.rules.sql().filter(named).collect();
+    texts(graph, &rows, call).into_iter().find_map(|(text, _)| {
+        let ValueKind::Sql(sql, _) = &text.kind else { return None };
+        let Some(SqlStatement::Select { tables, span, .. }) = sql.statements.last() else { return None };
+        let [table] = tables.as_slice() else { return None };
+        model_of_table(graph, schema, table, span.file)
+    })
+}
+
 /// The SQL texts that a call runs, with what it hands over for their placeholders.
 fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Params)> {
     let method = call.method();
