@@ -277,6 +277,22 @@ fn a_long_count_shows_its_progress_on_a_terminal_and_nowhere_else() {
 }
 
 #[test]
+fn a_policy_that_hides_rows_leaves_the_run_incomplete() {
+    let Some((servers, _guard)) = shared() else { return };
+    run_sql(
+        servers.get("PG_PRIMARY"),
+        "CREATE TABLE tenants (id serial PRIMARY KEY, access_token text, tenant text);
+         INSERT INTO tenants (access_token, tenant) SELECT 'x', 'a' FROM generate_series(1, 30);
+         ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE tenants FORCE ROW LEVEL SECURITY;
+         CREATE POLICY own ON tenants USING (tenant = current_setting('app.tenant', true))",
+    );
+    let why = failure(&column("tenants"), servers.get("PG_PRIMARY"));
+    assert!(why.contains("row-level security hides rows from this role"), "{why}");
+    assert_eq!(counted(&column("tenants"), servers.get("PG_ADMIN"), &[])["rows"], 30);
+}
+
+#[test]
 fn a_standby_that_cancels_again_and_again_leaves_the_run_incomplete() {
     let Some((servers, _guard)) = shared() else { return };
     run_sql(

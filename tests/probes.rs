@@ -106,11 +106,13 @@ fn every_server_gives_the_same_figures() {
     let (old, new) = ("'eyJzdWIiOiIxIiwiZXhwIjoxNTAwMDAwMDAwfQ'", "'eyJzdWIiOiIxIiwiZXhwIjo5NTAwMDAwMDAwfQ'");
     let table = |serial: &str, series: &str| {
         format!(
-            "CREATE TABLE same (id {serial} PRIMARY KEY, access_token varchar(400), client varchar(20), is_active int);
-             INSERT INTO same (access_token, client, is_active) SELECT CASE n % 10 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'null'
+            "CREATE TABLE same (id {serial} PRIMARY KEY, access_token varchar(400), client varchar(20), is_active int,
+               status varchar(20) DEFAULT 'active');
+             INSERT INTO same (access_token, client, is_active, status) SELECT CASE n % 10 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'null'
                WHEN 3 THEN {} WHEN 4 THEN {} WHEN 5 THEN concat('$2b$10$', n) WHEN 6 THEN md5(concat(n, '')) WHEN 7 THEN
                'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' WHEN 8 THEN 'gAAAAABh' ELSE concat('{CANARY}', n) END,
-               CASE WHEN n % 2 = 0 THEN 'web' WHEN n > 990 THEN 'tv' ELSE 'app' END, CASE WHEN n % 4 = 0 THEN 0 ELSE 1 END
+               CASE WHEN n % 2 = 0 THEN 'web' WHEN n > 990 THEN 'tv' ELSE 'app' END, CASE WHEN n % 8 = 0 THEN 0 ELSE 1 END,
+               CASE WHEN n % 8 = 4 THEN 'Suspended' ELSE 'active' END
              FROM {series};",
             payload(old),
             payload(new)

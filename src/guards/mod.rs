@@ -340,17 +340,29 @@ fn routes(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> Routes {
                 .filter(|r| !r.is_empty()),
         );
     }
-    if let Some(class) =
-        graph.function(guard).and_then(|f| f.class).and_then(|id| graph.module(guard.file)?.classes.get(id.at()))
-        && graph.is_rust(guard.file)
-    {
-        for handler in shapes::taking(graph, &class.name) {
+    if graph.is_rust(guard.file) {
+        for handler in extractors(graph, guard).iter().flat_map(|class| shapes::taking(graph, class)) {
             names.extend(graph.entries(handler).iter().map(|entry| entry.route.clone()));
             handlers.insert(handler);
         }
     }
     let names: Vec<String> = names.into_iter().take(MOST_ROUTES).collect();
     Routes { names, known: !handlers.is_empty() && handlers.len() <= 5, handlers: handlers.into_iter().collect() }
+}
+
+/// The class of an extractor, and those whose own extraction begins with it: `Admin` that takes a `Caller` and looks at the role.
+fn extractors(graph: &Graph, guard: FunctionRef) -> BTreeSet<&str> {
+    let mut classes = BTreeSet::new();
+    let mut open = vec![guard];
+    while let Some(at) = open.pop() {
+        let Some(function) = graph.function(at) else { continue };
+        let class = function.class.and_then(|id| graph.module(at.file)?.classes.get(id.at()));
+        if class.is_some_and(|class| classes.insert(class.name.as_str())) {
+            let same = |caller: &FunctionRef| graph.function(*caller).is_some_and(|f| f.name == function.name);
+            open.extend(graph.callers(at).iter().map(|edge| edge.caller).filter(same));
+        }
+    }
+    classes
 }
 
 /// Whether a handler asks about who is handed to it.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
+use sqlx::postgres::PgDatabaseError;
 
 /// Why a database could not be asked at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +41,11 @@ pub enum Trouble {
     Locked,
     #[error("no permission to read it")]
     Denied,
+    #[error(
+        "row-level security hides rows from this role, and what it would count is not what the table holds; ask as a role \
+         with BYPASSRLS, or one that reads the view of `tokendrift probe --grants`"
+    )]
+    Filtered,
     #[error(
         "the database cannot be opened read-only: a write was interrupted, or it is in WAL mode and its -shm file can be \
          neither read nor made here; open it once with a program that may write, or probe a copy (`.backup` in the \
@@ -129,6 +136,8 @@ impl Trouble {
             "40001" | "40P01" => Self::Conflict,
             "57014" => Self::OutOfTime,
             "55P03" => Self::Blocked,
+            // `query would be affected by row-level security policy`: the code is that of a missing right.
+            "42501" if routine(error.as_ref()) == Some("check_enable_rls") => Self::Filtered,
             "42501" => Self::Denied,
             "3D000" | "08P01" => Self::NoDatabase,
             "53300" => Self::Busy,
@@ -158,6 +167,11 @@ impl Trouble {
             _ => Self::Refused,
         }
     }
+}
+
+/// The function of PostgreSQL's source that raised an error.
+fn routine(error: &dyn DatabaseError) -> Option<&str> {
+    error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine)
 }
 
 /// `30 s`, `400 ms`

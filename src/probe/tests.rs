@@ -370,12 +370,12 @@ fn the_shapes_of_values_are_counted_and_no_value_is_told() {
 #[test]
 fn tokens_of_inactive_and_missing_users_are_counted() {
     let (_folder, url) = database(
-        "PRAGMA foreign_keys = OFF; CREATE TABLE users (id INTEGER PRIMARY KEY, is_active INTEGER NOT NULL);
+        "PRAGMA foreign_keys = OFF; CREATE TABLE users (id INTEGER PRIMARY KEY, is_active INTEGER NOT NULL, status TEXT);
          CREATE TABLE sessions (token TEXT, user_id INTEGER REFERENCES users (id));
-         INSERT INTO users VALUES (1, 1), (2, 0);
-         INSERT INTO sessions VALUES ('a', 1), ('b', 2), ('c', 3), (NULL, 3);",
+         INSERT INTO users VALUES (1, 1, 'active'), (2, 0, NULL), (4, 1, 'Deactivated');
+         INSERT INTO sessions VALUES ('a', 1), ('b', 2), ('c', 3), (NULL, 3), ('d', 4);",
     );
     let outcomes = ask(&url, &[("sessions", "token", &[])]);
     let orphans = counted(&outcomes[0]).orphans.clone().unwrap();
-    assert_eq!((orphans.tokens, orphans.gone, orphans.inactive), (3, 1, 1));
+    assert_eq!((orphans.tokens, orphans.gone, orphans.inactive), (4, 1, 2));
 }

@@ -30,6 +30,8 @@ struct Owner {
 
 /// The alias of the users' table.
 const OWNER: &str = "owner";
+/// Words for a user who may not log in.
+const LOCKED_OUT: &str = "'inactive', 'deactivated', 'disabled', 'deleted', 'banned', 'blocked', 'suspended'";
 /// A column of the sub-query, for a condition that the configuration gives.
 const INACTIVE: &str = "tokendrift_inactive";
 
@@ -117,6 +119,10 @@ fn inactive(dialect: Dialect, alias: &str, columns: &[(String, String)]) -> Opti
                 }
                 "deletedat" | "disabledat" | "deactivatedat" | "bannedat" | "blockedat" => {
                     Some(format!("{field} IS NOT NULL"))
+                }
+                // What a number stands for cannot be told.
+                "status" | "state" | "userstatus" | "accountstatus" if !is_flag => {
+                    Some(format!("lower({}) IN ({LOCKED_OUT})", dialect.as_text(&field)))
                 }
                 _ => None,
             }
