@@ -351,7 +351,7 @@ fn routes(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> Routes {
 }
 
 /// The class of an extractor, and those whose own extraction begins with it: `Admin` that takes a `Caller` and looks at the role.
-fn extractors(graph: &Graph, guard: FunctionRef) -> BTreeSet<&str> {
+fn extractors<'a>(graph: &'a Graph<'_>, guard: FunctionRef) -> BTreeSet<&'a str> {
     let mut classes = BTreeSet::new();
     let mut open = vec![guard];
     while let Some(at) = open.pop() {

@@ -33,6 +33,8 @@ impl Lowering<'_> {
         for item in items {
             self.hoist_one(item);
         }
+        // A module that is used here may have the name of a function here: who asks from outside means the function.
+        self.module.exports.sort_by_key(|export| matches!(export, Export::Named { binding: Binding::Import(_), .. }));
     }
 
     fn exported(&self, name: &str) -> String {

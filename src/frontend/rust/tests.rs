@@ -1,6 +1,6 @@
 //! What lowering makes of Rust.
 
-use crate::ir::{Binding, ClassKind, ExprKind, FunctionKind, Module, Place, SqlStatement, Stmt, dump};
+use crate::ir::{Binding, ClassKind, Export, ExprKind, FunctionKind, Module, Place, SqlStatement, Stmt, dump};
 use crate::source::{FileId, Language, Scope, SourceFile};
 
 fn lower(text: &str) -> Module {
@@ -74,6 +74,13 @@ fn paths_stand_in_imports_as_far_as_their_module_reaches() {
     assert!(named.contains(&("crate::b".into(), "Named(\"T\")".into())), "{named:?}");
     assert!(named.contains(&("self::a::c".into(), "Named(\"g\")".into())), "{named:?}");
     assert!(named.contains(&("other".into(), "Named(\"h\")".into())), "{named:?}");
+}
+
+#[test]
+fn a_function_is_exported_before_a_used_module_of_its_name() {
+    let module = lower("use crate::sessions::{self, Session}; fn sessions() {}");
+    let [Export::Named { name, binding }, ..] = module.exports.as_slice() else { panic!("{:?}", module.exports) };
+    assert_eq!((name.as_str(), matches!(binding, Binding::Function(_))), ("sessions", true));
 }
 
 #[test]
