@@ -201,8 +201,8 @@ fn the_pin_for_prisma_runs_through_the_client_that_the_project_exports() {
     }
 }
 
-/// The newest library of that name among what this package was built from.
-fn library(name: &str) -> PathBuf {
+/// The libraries of that name that were built for this package or another of the same target folder, the newest first.
+fn libraries(name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_BIN_EXE_tokendrift")).parent().expect("the target's folder").join("deps");
     let found = std::fs::read_dir(&folder).expect("the dependencies").map(|entry| entry.expect("an entry").path());
     let prefix = format!("lib{name}-");
@@ -211,7 +211,68 @@ fn library(name: &str) -> PathBuf {
         file.starts_with(&prefix) && path.extension() == Some(OsStr::new("rlib"))
     };
     let age = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).expect("a time");
-    found.filter(is_it).max_by_key(age).unwrap_or_else(|| panic!("no {name} in {}", folder.display()))
+    let mut found: Vec<PathBuf> = found.filter(is_it).collect();
+    found.sort_by_key(|path| std::cmp::Reverse(age(path)));
+    found
+}
+
+/// Compiles `file` with two libraries that were built for each other: of others, some part is missing or is not the same.
+fn compile(file: &Path, program: &Path) {
+    let mut complaints = "no library was built".to_owned();
+    let tokios = libraries("tokio");
+    for (sqlx, tokio) in libraries("sqlx").iter().flat_map(|sqlx| tokios.iter().map(move |tokio| (sqlx, tokio))) {
+        let output = Command::new("rustc")
+            .args(["--edition", "2024", "--test", "-A", "warnings", text(file), "-o", text(program)])
+            .args(["--extern", &format!("sqlx={}", text(sqlx)), "--extern", &format!("tokio={}", text(tokio))])
+            .arg("-L")
+            .arg(format!("dependency={}", text(sqlx.parent().expect("a folder"))))
+            .output()
+            .expect("rustc starts");
+        if output.status.success() {
+            return;
+        }
+        complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    }
+    panic!("{complaints}");
+}
+
+#[test]
+fn the_rust_pin_compiles_and_tells_the_states_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The fixture is no Rust tree, so the pin has the default connection; its databases are SQLite.
+    let source = pin("write-consistently", "sqlx", "write-consistently").replace("PgConnection", "SqliteConnection");
+    let (file, program) = (folder.path().join("pin.rs"), folder.path().join("pin"));
+    std::fs::write(&file, source).expect("the pin can be written");
+    compile(&file, &program);
+    for (state, _, holds) in &HELD[..2] {
+        let database = tree.path().join(format!("{state}.sqlite"));
+        std::fs::copy(nest_auth(state).join("database.sqlite"), &database).expect("the database can be copied");
+        let (config, url) = (project.join("vitest.config.mjs"), format!("file:{}", text(&database)));
+        let args = ["run", "--config", text(&config), "--root", text(tree.path())];
+        let (passed, output) = node::run(project, tree.path(), "vitest", &args, &[("DATABASE_URL", &url)]);
+        assert_eq!(passed, *holds, "{state}: {output}");
+        assert!(*holds || output.contains("40"), "{output}");
+    }
+}
+
+/// A library that these tests were built from. The target's folder may hold others of that name, built for other packages.
+fn library(name: &str) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["test", "--offline", "--no-run", "--test", "it", "--message-format", "json"]);
+    if env!("CARGO_BIN_EXE_tokendrift").contains("/release/") {
+        cargo.arg("--release");
+    }
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let built = String::from_utf8(output.stdout).expect("cargo's messages are text");
+    let mut artifacts =
+        built.lines().map(|line| serde_json::from_str::<Value>(line).expect("cargo's messages are JSON"));
+    let library = artifacts.find_map(|message| {
+        let is_it = message["reason"] == "compiler-artifact" && message["target"]["name"] == name;
+        let files = message["filenames"].as_array().filter(|_| is_it)?;
+        files.iter().filter_map(Value::as_str).map(PathBuf::from).find(|file| file.extension() == Some("rlib".as_ref()))
+    });
+    library.unwrap_or_else(|| panic!("no {name} among what cargo built"))
 }
 
 #[test]
