@@ -245,53 +245,6 @@ fn the_rust_pin_compiles_and_tells_the_states_apart() {
     std::fs::write(&file, source).expect("the pin can be written");
     compile(&file, &program);
     for (state, _, holds) in &HELD[..2] {
-        let database = tree.path().join(format!("{state}.sqlite"));
-        std::fs::copy(nest_auth(state).join("database.sqlite"), &database).expect("the database can be copied");
-        let (config, url) = (project.join("vitest.config.mjs"), format!("file:{}", text(&database)));
-        let args = ["run", "--config", text(&config), "--root", text(tree.path())];
-        let (passed, output) = node::run(project, tree.path(), "vitest", &args, &[("DATABASE_URL", &url)]);
-        assert_eq!(passed, *holds, "{state}: {output}");
-        assert!(*holds || output.contains("40"), "{output}");
-    }
-}
-
-/// A library that these tests were built from. The target's folder may hold others of that name, built for other packages.
-fn library(name: &str) -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["test", "--offline", "--no-run", "--test", "it", "--message-format", "json"]);
-    if env!("CARGO_BIN_EXE_tokendrift").contains("/release/") {
-        cargo.arg("--release");
-    }
-    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let built = String::from_utf8(output.stdout).expect("cargo's messages are text");
-    let mut artifacts =
-        built.lines().map(|line| serde_json::from_str::<Value>(line).expect("cargo's messages are JSON"));
-    let library = artifacts.find_map(|message| {
-        let is_it = message["reason"] == "compiler-artifact" && message["target"]["name"] == name;
-        let files = message["filenames"].as_array().filter(|_| is_it)?;
-        files.iter().filter_map(Value::as_str).map(PathBuf::from).find(|file| file.extension() == Some("rlib".as_ref()))
-    });
-    library.unwrap_or_else(|| panic!("no {name} among what cargo built"))
-}
-
-#[test]
-fn the_rust_pin_compiles_and_tells_the_states_apart() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    // The fixture is no Rust tree, so the pin has the default connection; its databases are SQLite.
-    let source = pin("write-consistently", "sqlx", "write-consistently").replace("PgConnection", "SqliteConnection");
-    let (file, program) = (folder.path().join("pin.rs"), folder.path().join("pin"));
-    std::fs::write(&file, source).expect("the pin can be written");
-    let (sqlx, tokio) = (library("sqlx"), library("tokio"));
-    let output = Command::new("rustc")
-        .args(["--edition", "2024", "--test", "-A", "warnings", text(&file), "-o", text(&program)])
-        .args(["--extern", &format!("sqlx={}", text(&sqlx)), "--extern", &format!("tokio={}", text(&tokio))])
-        .arg("-L")
-        .arg(format!("dependency={}", text(sqlx.parent().expect("a folder"))))
-        .output()
-        .expect("rustc starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for (state, _, holds) in &HELD[..2] {
         let url = format!("sqlite:{}?mode=ro", nest_auth(state).join("database.sqlite").display());
         let output = Command::new(&program).env("DATABASE_URL", url).output().expect("the pin starts");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
