@@ -194,6 +194,26 @@ fn several_formats_of_one_run_go_to_files_of_their_own() {
     assert!(twice.code == 2 && twice.stderr.contains("two results would go to"), "{}", twice.stderr);
 }
 
+#[test]
+fn a_result_never_goes_over_what_audits_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    for (file, flags) in [
+        ("tokendrift.toml", vec!["audit", "--output"]),
+        ("a.ts", vec!["audit", "--sarif-output"]),
+        ("mine.toml", vec!["audit", "--config", "FILE", "--json-output"]),
+        ("known.json", vec!["audit", "--baseline", "FILE", "--output"]),
+        ("tokendrift.toml", vec!["baseline", "write", "--baseline"]),
+    ] {
+        std::fs::write(path(file), "kept").expect("a file");
+        let flags = flags.into_iter().map(|flag| if flag == "FILE" { path(file) } else { flag.to_owned() });
+        let args: Vec<String> = flags.chain([path(file), path("")]).collect();
+        let ran = tokendrift(args.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(ran.code == 2 && ran.stderr.contains("name another file"), "{args:?}: {}", ran.stderr);
+        assert_eq!(std::fs::read_to_string(path(file)).expect("a file"), "kept", "{args:?}");
+    }
+}
+
 /// The drifted example's files, with what comments say for tests taken out.
 fn drifted() -> Vec<(String, String)> {
     let root = "fixtures/nest-auth/drifted/";

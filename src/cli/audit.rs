@@ -131,6 +131,9 @@ fn sinks(args: &AuditArgs) -> Result<Vec<(Option<FormatName>, Sink)>, String> {
                 std::path::absolute(path).unwrap_or_else(|_| path.clone())
             }
         };
+        if let Sink::File(path) = sink {
+            inputs::spare(path, args.input.config.as_deref(), args.baseline.as_deref())?;
+        }
         if !seen.insert(place) {
             let place = match sink {
                 Sink::Stdout => "stdout".to_owned(),

@@ -18,6 +18,9 @@ const FILE_NAME: &str = "tokendrift-baseline.json";
 
 pub(crate) fn run(command: &BaselineCommand, streams: &Streams) -> Result<Ran, String> {
     let (BaselineCommand::Write { args, .. } | BaselineCommand::Check(args) | BaselineCommand::Prune(args)) = command;
+    if let (BaselineCommand::Write { .. }, Some(file)) = (command, &args.baseline) {
+        inputs::spare(file, args.input.config.as_deref(), None)?;
+    }
     let request = inputs::request(&args.input)?;
     let file = file(args, &request);
     let load = || Baseline::load(&file).map_err(|error| error.to_string());

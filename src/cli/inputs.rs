@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tokendrift::Request;
 use tokendrift::config::{self, Config};
 use tokendrift::contract::Day;
-use tokendrift::discover::common_root;
+use tokendrift::discover::{self, common_root};
 use tokendrift::probe::Options;
 
 use crate::cli::args::InputArgs;
@@ -106,4 +106,26 @@ fn tell(request: &Request) {
     note(&format!("configuration: {file}"));
     let columns: Vec<String> = request.config.columns.iter().map(config::Column::name).collect();
     note(&format!("columns: {}", columns.join(", ")));
+}
+
+/// Refuses to write over what audits read: code, a configuration, the baseline.
+///
+/// # Errors
+/// Says which it is.
+pub(crate) fn spare(output: &Path, config: Option<&Path>, baseline: Option<&Path>) -> Result<(), String> {
+    let place = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let is = |other: Option<&Path>| other.is_some_and(|other| place(other) == place(output));
+    let what = if is(baseline) {
+        "the baseline that is read"
+    } else if is(config) || output.file_name().is_some_and(|name| name == "tokendrift.toml") {
+        "a configuration"
+    } else if discover::is_read(output) {
+        "code"
+    } else {
+        return Ok(());
+    };
+    if !output.exists() {
+        return Ok(());
+    }
+    Err(format!("{} is {what}: name another file for the result, so that nothing is lost", output.display()))
 }

@@ -107,6 +107,11 @@ pub fn minified_mentions(root: &Path, sources: &SourceSet, names: &[String]) -> 
     found.into_iter().map(gap).collect()
 }
 
+/// Whether a file of that name is read as code, or for how modules are found.
+pub fn is_read(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).and_then(read::kind).is_some()
+}
+
 /// The folder that an audit of `paths` (none: the current folder) is relative to, and the paths without links: the folder
 /// itself where it is one, else the nearest folder above all of them.
 pub fn common_root(paths: &[PathBuf]) -> Result<(PathBuf, Vec<PathBuf>), DiscoverError> {
