@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::ir::FunctionId;
-use crate::rules::Verify;
+use crate::rules::{CallPattern, Verify};
 use crate::source::Scope;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
 
@@ -35,15 +35,26 @@ pub(super) fn verifying(graph: &Graph) -> BTreeMap<FunctionRef, Vec<CallSite>> {
 
 /// The row that says that a call verifies.
 pub(super) fn row_of<'r>(graph: &Graph, rows: &[&'r Verify], call: &CallValue) -> Option<&'r Verify> {
+    rows_about(graph, rows, |row| &row.call, call).into_iter().next()
+}
+
+/// The rows that are about a call.
+pub(super) fn rows_about<'r, R>(
+    graph: &Graph,
+    rows: &[&'r R],
+    pattern: fn(&R) -> &CallPattern,
+    call: &CallValue,
+) -> Vec<&'r R> {
     let method = call.method();
-    let mut fits = rows
-        .iter()
-        .filter(|row| row.call.last().is_none_or(|last| method.is_none_or(|method| method == last)))
-        .peekable();
-    fits.peek()?;
+    let may_be = |row: &&&R| pattern(row).last().is_none_or(|last| method.is_none_or(|method| method == last));
+    let mut fits = rows.iter().filter(may_be).peekable();
+    // Hardly any call has the name of one, and telling its path costs more.
+    if fits.peek().is_none() {
+        return Vec::new();
+    }
     graph.refuel();
-    let path = graph.library_path(call)?;
-    fits.find(|row| row.call.matches(&path)).copied()
+    let Some(path) = graph.library_path(call) else { return Vec::new() };
+    fits.filter(|row| pattern(row).matches(&path)).copied().collect()
 }
 
 /// Where claims and tokens come from in one guard.

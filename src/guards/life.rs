@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::guards::claims::rows_about;
 use crate::rules::{ArgPath, Life as Row};
 use crate::source::{Scope, Span};
 use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
@@ -89,15 +90,7 @@ impl Lives {
 }
 
 pub(super) fn row_of<'r>(graph: &Graph, rows: &[&'r Row], call: &CallValue) -> Option<&'r Row> {
-    let method = call.method();
-    let mut fits = rows
-        .iter()
-        .filter(|row| row.call.last().is_none_or(|last| method.is_none_or(|method| method == last)))
-        .peekable();
-    fits.peek()?;
-    graph.refuel();
-    let path = graph.library_path(call)?;
-    fits.find(|row| row.call.matches(&path)).copied()
+    rows_about(graph, rows, |row| &row.call, call).into_iter().next()
 }
 
 /// The calls in the arguments of a call, at any depth.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
-use crate::guards::claims::holds_call;
+use crate::guards::claims::{holds_call, rows_about};
 use crate::guards::life::{self, Lives};
 use crate::ir::FunctionId;
 use crate::rules::{Asks, Consult, Keeps, Life, Web};
@@ -82,17 +82,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
 }
 
 fn rows_of<'r>(graph: &Graph, rows: &[&'r Web], call: &CallValue) -> Vec<&'r Web> {
-    let method = call.method();
-    let fits: Vec<&&Web> = rows
-        .iter()
-        .filter(|row| row.call.last().is_none_or(|last| method.is_none_or(|method| method == last)))
-        .collect();
-    if fits.is_empty() {
-        return Vec::new();
-    }
-    graph.refuel();
-    let Some(path) = graph.library_path(call) else { return Vec::new() };
-    fits.into_iter().filter(|row| row.call.matches(&path)).copied().collect()
+    rows_about(graph, rows, |row| &row.call, call)
 }
 
 /// A call that keeps something, or that reaches one through wrappers.

@@ -9,7 +9,7 @@ use crate::graph::{Edge, EdgeKind, Graph};
 use crate::provenance::calls::mint_of;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, Hop, MissingWrite, Step};
-use crate::provenance::walk::{conditions, entry_point};
+use crate::provenance::walk::{conditions, entry_point, step_along};
 use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallSite, FunctionRef, Shared};
 
@@ -245,12 +245,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
                     known.extend(conditions(&edge.guards));
                     known.truncate(60);
                     let mut steps = steps.clone();
-                    steps.push(Step {
-                        function: self.graph.name(edge.caller),
-                        span: edge.span,
-                        certain: edge.certain,
-                        hands_token: false,
-                    });
+                    steps.push(step_along(self.graph, edge));
                     open.push((edge.caller, steps, known));
                 }
             }

@@ -199,15 +199,7 @@ impl Walk<'_, '_> {
             known.extend(conditions(&edge.guards));
             known.truncate(60);
             let mut steps = state.steps.clone();
-            push_step(
-                &mut steps,
-                Step {
-                    function: self.graph.name(edge.caller),
-                    span: edge.span,
-                    certain: edge.certain,
-                    hands_token: false,
-                },
-            );
+            push_step(&mut steps, step_along(self.graph, edge));
             open.push(State {
                 function: edge.caller,
                 row,
@@ -304,15 +296,7 @@ impl Walk<'_, '_> {
                 continue;
             }
             let mut steps = state.steps.clone();
-            push_step(
-                &mut steps,
-                Step {
-                    function: self.graph.name(edge.caller),
-                    span: edge.span,
-                    certain: edge.certain,
-                    hands_token: false,
-                },
-            );
+            push_step(&mut steps, step_along(self.graph, edge));
             above.push(State {
                 function: edge.caller,
                 row: Arc::clone(&state.row),
@@ -391,6 +375,11 @@ pub(super) fn entry_point(graph: &Graph, function: FunctionRef, mut route: Strin
         name = if route.is_empty() { path.rsplit('/').next().unwrap_or(path).to_owned() } else { route.clone() };
     }
     EntryPoint { name, route, span }
+}
+
+/// The step that a call is, seen from what it calls.
+pub(super) fn step_along(graph: &Graph, edge: &Edge) -> Step {
+    Step { function: graph.name(edge.caller), span: edge.span, certain: edge.certain, hands_token: false }
 }
 
 fn push_step(steps: &mut Vec<Step>, step: Step) {
