@@ -90,6 +90,8 @@ pub struct Audit {
     pub today: Day,
     /// The root seen from the repository's root, with `/` at its end; empty where they are one.
     pub below_repository: String,
+    /// See [`contract::repeated_classes`].
+    pub repeated_classes: BTreeSet<String>,
     /// Stage -> how long it took.
     pub timings: Vec<(&'static str, Duration)>,
 }
@@ -107,6 +109,8 @@ impl Audit {
             units: &self.units,
             probes: &self.probes,
             today: self.today,
+            below_repository: &self.below_repository,
+            repeated_classes: &self.repeated_classes,
         }
     }
 
@@ -258,6 +262,8 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     let Probed { columns: probes, warnings } = probe::probe(&databases, &config, &options);
     clock.lap("probe");
 
+    let below_repository = discover::below_repository(&root);
+    let repeated_classes = contract::repeated_classes(&units);
     let mut judgement = contract::judge(&Facts {
         config: &config,
         sources: &sources,
@@ -268,6 +274,8 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         units: &units,
         probes: &probes,
         today,
+        below_repository: &below_repository,
+        repeated_classes: &repeated_classes,
     });
     if !suppressions {
         judgement.disregard_suppressions();
@@ -301,7 +309,8 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         files_lowered,
         has_baseline: baseline.is_some(),
         today,
-        below_repository: discover::below_repository(&root),
+        below_repository,
+        repeated_classes,
         timings: clock.laps,
         sources,
     })

@@ -242,6 +242,46 @@ fn a_revision_as_baseline_leaves_what_is_new_and_touches_nothing() {
 }
 
 #[test]
+fn a_revision_is_judged_by_its_own_configuration_and_decision_records() {
+    let folder = project("");
+    let folder = folder.path();
+    let file = folder.join("tokendrift.toml");
+    let started = std::fs::read_to_string(&file).expect("a configuration");
+    let decided = started.replacen("[[column]]", "[[column]]\ndecision = \"decision.md\"", 1);
+    let record = "# users.access_token\n\nusers: access_token is written by every login.\n";
+    write_files(folder, &[("tokendrift.toml", decided.as_str()), ("decision.md", record)]);
+    git(folder, &["init", "--quiet", "--initial-branch=main"]);
+    git(folder, &["add", "--all"]);
+    git(folder, &["commit", "--quiet", "--message=start"]);
+    let new = || -> Vec<String> {
+        let (_, report) = audit(folder, &["--baseline-ref", "main"]);
+        let open = |finding: &&Value| finding["standing"] == "open";
+        let findings = report["findings"].as_array().expect("findings").iter().filter(open);
+        findings.filter_map(|finding| finding["check"].as_str()).map(str::to_owned).collect()
+    };
+    assert_eq!(new(), [""; 0], "nothing changed");
+    std::fs::remove_file(folder.join("decision.md")).expect("a decision");
+    assert_eq!(new(), ["decision-missing"], "the record is gone");
+    write_files(folder, &[("decision.md", record)]);
+    let lines = decided.lines().filter(|line| !line.starts_with("contract"));
+    std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).expect("a configuration");
+    assert!(new().contains(&"contract-undeclared".to_owned()), "{:?}", new());
+
+    // The revision has no configuration: today's holds for it.
+    std::fs::remove_file(&file).expect("a configuration");
+    git(folder, &["commit", "--quiet", "--all", "--message=none"]);
+    write_files(folder, &[("tokendrift.toml", decided.as_str())]);
+    assert_eq!(audit(folder, &["--baseline-ref", "HEAD"]).0, 0);
+    // One that is none is an error that names the revision.
+    std::fs::write(&file, "[[column]\n").expect("a configuration");
+    git(folder, &["add", "--all"]);
+    git(folder, &["commit", "--quiet", "--message=broken"]);
+    std::fs::write(&file, decided).expect("a configuration");
+    let ran = run(folder, &["audit", "--baseline-ref", "HEAD"]);
+    assert!(ran.code == 2 && ran.stderr.contains("HEAD:tokendrift.toml:1"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_revision_needs_a_repository() {
     let folder = project("");
     let run = run(folder.path(), &["audit", "--baseline-ref", "main"]);

@@ -23,7 +23,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
     ("probe", &["source", "ir", "config", "frontend", "provenance"]),
     ("fix", &["source", "ir", "graph"]),
-    ("contract", &["source", "rules", "config", "graph", "schema", "provenance", "guards", "probe", "fix"]),
+    ("contract", &["source", "ir", "rules", "config", "graph", "schema", "provenance", "guards", "probe", "fix"]),
     ("draft", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
     ("report", &["source", "rules", "config", "schema", "provenance", "guards", "probe", "fix", "contract"]),
 ];

@@ -276,3 +276,72 @@ fn identities_stay_when_code_moves_locals_are_renamed_and_files_change_their_ord
     });
     assert_eq!(reordered, before, "methods in another order");
 }
+
+/// A handler that mints a token and stores the old one, over a local function called `local`.
+fn keeps_the_old(name: &str, local: &str) -> String {
+    format!(
+        "import jwt from 'jsonwebtoken';\nimport {{ PrismaClient }} from '@prisma/client';\nconst prisma = new PrismaClient();\n\
+         export async function {name}(id: string) {{\n  const {local} = async (t: string | null) => {{\n    \
+         await prisma.user.update({{ where: {{ id }}, data: {{ accessToken: t }} }});\n  }};\n  \
+         const u = await prisma.user.findUniqueOrThrow({{ where: {{ id }} }});\n  const token = jwt.sign({{ sub: id }}, 's');\n  \
+         await {local}(u.accessToken);\n  return token;\n}}\n"
+    )
+}
+
+/// A project whose `src/good/` stores what it mints, with `handlers` beside.
+fn prisma_project(handlers: &[(&str, String)]) -> Vec<(String, String)> {
+    let schema =
+        "model User {\n  id String @id\n  accessToken String? @map(\"access_token\")\n\n  @@map(\"users\")\n}\n";
+    let config = "[[column]]\ntable = \"users\"\ncolumn = \"access_token\"\n";
+    let good = |name: &str| keeps_the_old(name, "store").replace("store(u.accessToken)", "store(token)");
+    let mut files = vec![
+        ("schema.prisma".to_owned(), schema.to_owned()),
+        ("tokendrift.toml".to_owned(), config.to_owned()),
+        ("src/good/a.ts".to_owned(), good("signUp")),
+        ("src/good/b.ts".to_owned(), good("refresh")),
+    ];
+    files.extend(handlers.iter().map(|(path, text)| ((*path).to_owned(), text.clone())));
+    files
+}
+
+#[test]
+fn a_local_function_may_be_renamed_and_a_function_of_the_same_name_elsewhere_is_another() {
+    let of = |path, local| identities(&prisma_project(&[(path, keeps_the_old("login", local))]));
+    let before = of("src/web/a.ts", "store");
+    assert!(before.iter().any(|identity| identity.starts_with("discarded-token|")), "{before:?}");
+    assert_eq!(of("src/web/a.ts", "put"), before, "a local function renamed");
+    let drift = |identities: &BTreeSet<String>| -> BTreeSet<String> {
+        identities.iter().filter(|identity| identity.contains("login")).cloned().collect()
+    };
+    let elsewhere = of("src/tv/a.ts", "store");
+    assert!(drift(&elsewhere).is_disjoint(&drift(&before)), "one mended, another like it elsewhere: that one is new");
+    let both = [("src/web/a.ts", keeps_the_old("login", "store")), ("src/tv/a.ts", keeps_the_old("login", "store"))];
+    let both = identities(&prisma_project(&both));
+    assert_eq!(drift(&both), &drift(&before) | &drift(&elsewhere), "each keeps its own beside the other");
+}
+
+#[test]
+fn identities_are_the_same_from_whatever_folder_of_a_repository_an_audit_starts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files = prisma_project(&[("src/web/a.ts", keeps_the_old("login", "store"))]);
+    let mut files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    files.iter_mut().filter(|(path, _)| *path == "schema.prisma").for_each(|(path, _)| *path = "src/schema.prisma");
+    write_files(folder.path(), &files);
+    std::fs::create_dir(folder.path().join(".git")).expect("a folder");
+    let of = |below: &str| {
+        let report = audit_json(&folder.path().join(below), &[]).report();
+        let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+        let all: BTreeSet<(String, String)> = list(&report, "/findings")
+            .iter()
+            .map(|finding| (text(finding, "identity"), text(finding, "file")))
+            .collect();
+        all
+    };
+    let identities = |all: &BTreeSet<(String, String)>| all.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+    let (whole, below) = (of(""), of("src"));
+    assert_eq!(identities(&whole), identities(&below));
+    assert!(whole.iter().any(|(_, file)| file == "tokendrift.toml"), "{whole:?}");
+    assert!(below.iter().any(|(_, file)| file == "../tokendrift.toml"), "{below:?}");
+    let sarif = audit(&folder.path().join("src"), &["--format", "sarif"]);
+    assert!(sarif.contains("\"uri\":\"tokendrift.toml\"") && !sarif.contains("\"uri\":\".."), "{sarif}");
+}

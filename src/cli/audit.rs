@@ -36,9 +36,15 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     };
     request.databases = databases;
     let config = &request.config;
-    let fail_on = setting(args.fail_on.map(FailOn::level), "TOKENDRIFT_FAIL_ON", Level::of, config.fail_on)?;
+    let fail_on = setting(
+        args.fail_on.map(FailOn::level),
+        "TOKENDRIFT_FAIL_ON",
+        (Level::of, "error, warning or note"),
+        config.fail_on,
+    )?;
     let number = |text: &str| text.parse().ok();
-    let max_unknown = setting(args.max_unknown, "TOKENDRIFT_MAX_UNKNOWN", number, config.max_unknown)?;
+    let max_unknown =
+        setting(args.max_unknown, "TOKENDRIFT_MAX_UNKNOWN", (number, "a whole number, 0 or more"), config.max_unknown)?;
     request.probe.records = earlier(args.record.as_deref())?;
     let progress = streams.progress("auditing", quiet);
     request.suppressions = !args.no_ignores;
@@ -185,10 +191,11 @@ pub(crate) fn targets(config: &Config, url: Option<&str>, streams: &Streams) -> 
 /// What is known already: from a file, or from a revision.
 pub(crate) fn baseline(args: &AuditArgs, request: &Request) -> Result<Option<Baseline>, String> {
     if let Some(reference) = &args.baseline_ref {
-        return reference::baseline(reference, request).map(Some);
+        return reference::baseline(reference, &args.input.columns, request).map(Some);
     }
     let configured = request.config.baseline.clone();
-    let file = setting(args.baseline.clone(), "TOKENDRIFT_BASELINE", |path| Some(PathBuf::from(path)), configured)?;
+    let path = |path: &str| Some(PathBuf::from(path));
+    let file = setting(args.baseline.clone(), "TOKENDRIFT_BASELINE", (path, "a path"), configured)?;
     file.map(|file| Baseline::load(&file)).transpose().map_err(|error| error.to_string())
 }
 

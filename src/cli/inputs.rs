@@ -69,13 +69,14 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 pub(crate) fn setting<T>(
     flag: Option<T>,
     name: &str,
-    parse: impl Fn(&str) -> Option<T>,
+    (parse, expected): (impl Fn(&str) -> Option<T>, &str),
     configured: Option<T>,
 ) -> Result<Option<T>, String> {
     match (flag, variable(name)) {
         (Some(flag), _) => Ok(Some(flag)),
         (None, Some(value)) => {
-            let wrong = || format!("the environment variable {name} is `{value}`, which is no value for it");
+            let wrong =
+                || format!("the environment variable {name} is `{value}`; set it to {expected}, or leave it out");
             parse(value.trim()).map(Some).ok_or_else(wrong)
         }
         (None, None) => Ok(configured),

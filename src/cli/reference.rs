@@ -6,13 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tokendrift::config::Baseline;
+use tokendrift::config::{self, Baseline, Column, Config};
 use tokendrift::{Error, Request};
 
 use crate::cli::interrupt::{self, TemporaryFolder};
 
-/// The identities of the findings that the revision has, seen with the configuration of today.
-pub(crate) fn baseline(reference: &str, today: &Request) -> Result<Baseline, String> {
+/// The identities of the findings that the revision has, seen with its own configuration and decision records.
+/// `columns` are those of the command line.
+pub(crate) fn baseline(reference: &str, columns: &[Column], today: &Request) -> Result<Baseline, String> {
     let repository = git(&today.root, &["rev-parse", "--show-toplevel"], None)
         .map_err(|why| format!("--baseline-ref needs a git repository around {}: {why}", today.root.display()))?;
     let repository = std::fs::canonicalize(repository.trim()).map_err(|error| error.to_string())?;
@@ -30,10 +31,14 @@ pub(crate) fn baseline(reference: &str, today: &Request) -> Result<Baseline, Str
     git(&repository, &["checkout-index", "--all", "--force", "--quiet", &format!("--prefix={prefix}")], Some(&index))
         .map_err(failed)?;
 
+    // Paths are named from the repository's root, as in the work tree.
+    std::fs::create_dir_all(tree.join(".git")).map_err(|error| failed(error.to_string()))?;
+
+    let then = |path: &Path| Some(tree.join(path.strip_prefix(&repository).ok()?));
     // A folder that the revision does not have shows nothing.
-    let then = |path: &Path| Some(tree.join(path.strip_prefix(&repository).ok()?)).filter(|path| path.exists());
-    let Some(root) = then(&today.root) else { return Ok(Baseline::default()) };
-    let inputs: Vec<PathBuf> = today.inputs.iter().filter_map(|input| then(input)).collect();
+    let there = |path: &Path| then(path).filter(|path| path.exists());
+    let Some(root) = there(&today.root) else { return Ok(Baseline::default()) };
+    let inputs: Vec<PathBuf> = today.inputs.iter().filter_map(|input| there(input)).collect();
     if inputs.is_empty() && !today.inputs.is_empty() {
         return Ok(Baseline::default());
     }
@@ -48,7 +53,13 @@ pub(crate) fn baseline(reference: &str, today: &Request) -> Result<Baseline, Str
         suppressions: today.suppressions,
         today: today.today,
     };
-    let mut config = today.config.clone();
+    let file = today.config.file.as_deref().and_then(|file| then(&std::fs::canonicalize(file).ok()?));
+    let mut config = match file {
+        Some(file) => configuration(&file, &root, today)
+            .map_err(|why| format!("--baseline-ref {reference}: {}", why.replace(&prefix, &format!("{reference}:"))))?,
+        None => today.config.clone(),
+    };
+    config.select(columns.to_vec());
     let audit = loop {
         match tokendrift::audit(request(config.clone())) {
             Ok(audit) => break audit,
@@ -65,6 +76,18 @@ pub(crate) fn baseline(reference: &str, today: &Request) -> Result<Baseline, Str
     };
     let open = audit.judgement.findings.into_iter().filter(tokendrift::contract::Finding::is_open);
     Ok(Baseline { identities: open.map(|finding| finding.identity).collect() })
+}
+
+/// What stood at `file` in the revision; where it had none yet, today's over the revision's files.
+fn configuration(file: &Path, root: &Path, today: &Request) -> Result<Config, String> {
+    if file.exists() {
+        return config::load(file, root).map_err(|error| error.to_string());
+    }
+    let written =
+        file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(file, &today.config.text));
+    written.map_err(|error| error.to_string())?;
+    // It may name rule packs that the revision does not have.
+    Ok(config::load(file, root).unwrap_or_else(|_| today.config.clone()))
 }
 
 /// What git prints, or why it failed.

@@ -40,7 +40,9 @@ pub fn load(path: &Path, root: &Path) -> Result<Config, ConfigError> {
         return Err(unreadable(format!("it is a folder; name the file, as in {}", path.join(FILE_NAME).display())));
     }
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => unreadable("there is no such file; check the path given with --config".into()),
+        std::io::ErrorKind::NotFound => {
+            unreadable("there is no such file; check the path given with --config or TOKENDRIFT_CONFIG".into())
+        }
         _ => unreadable(error.to_string()),
     })?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8; save it as UTF-8".into()))?;
@@ -54,7 +56,7 @@ pub fn load(path: &Path, root: &Path) -> Result<Config, ConfigError> {
     let root_below = root.strip_prefix(&folder).map(slashed).unwrap_or_default();
     let mut config = resolve::Place { origin, folder: &folder, root_below: &root_below }.resolve(&typed)?;
     let name = Path::new(path.file_name().unwrap_or_default());
-    config.shown = Some(slashed(folder.strip_prefix(&root).map(|below| below.join(name)).as_deref().unwrap_or(name)));
+    config.shown = Some(slashed(&seen_from(&root, &folder).join(name)));
     config.file = Some(path.to_owned());
     config.text = text;
     Ok(config)
@@ -77,6 +79,14 @@ pub fn find(from: &Path) -> Option<PathBuf> {
     None
 }
 
+/// The way from the folder `from` to `to`, both canonical: `../..` where it lies above.
+fn seen_from(from: &Path, to: &Path) -> PathBuf {
+    let shared = from.ancestors().find(|shared| to.starts_with(shared)).unwrap_or(Path::new(""));
+    let up = from.strip_prefix(shared).map_or(0, |below| below.components().count());
+    let down = to.strip_prefix(shared).unwrap_or(to);
+    std::iter::repeat_n(Path::new(".."), up).chain([down]).collect()
+}
+
 /// A relative path with `/` between its parts.
 fn slashed(path: &Path) -> String {
     path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
@@ -87,7 +97,7 @@ fn slashed(path: &Path) -> String {
 pub struct Config {
     /// The file it came from, as a path that can be opened; `None` without a file.
     pub file: Option<PathBuf>,
-    /// The same relative to the audited root, with `/`, for reports; the file's name where it lies outside.
+    /// The same relative to the audited root, with `/`, for reports: `../tokendrift.toml` where it lies above.
     pub shown: Option<String>,
     /// What stands in the file, comments and all; empty without a file.
     pub text: String,

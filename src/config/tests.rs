@@ -217,7 +217,7 @@ fn globs_are_relative_to_the_configurations_folder() {
     std::fs::create_dir(&api).unwrap();
     let config = load(&tree.0.path().join(FILE_NAME), &api).unwrap();
     assert_eq!(config.exclude, ["/gen/**", "*.gen.ts"]);
-    assert_eq!(config.shown.as_deref(), Some("tokendrift.toml"));
+    assert_eq!(config.shown.as_deref(), Some("../tokendrift.toml"));
 }
 
 #[test]

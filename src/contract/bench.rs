@@ -1,7 +1,7 @@
 //! Hand-made facts for the unit tests of checks: entry points, sites and paths on the lines of made-up files.
 
 use crate::config::{Cohort, Column, Config, Contract};
-use crate::contract::{Day, Facts, Finding, Judgement, judge};
+use crate::contract::{Day, Facts, Finding, Judgement, judge, repeated_classes};
 use crate::graph::Units;
 use crate::guards::{Comment, Guards};
 use crate::probe::{CohortCounts, ColumnProbe, Counts, Outcome};
@@ -262,6 +262,7 @@ impl Bench {
 
     pub(crate) fn judge(&self) -> Judgement {
         let traces = std::slice::from_ref(&self.trace);
+        let units = Units::new(&self.sources, crate::lowered);
         judge(&Facts {
             config: &self.config,
             sources: &self.sources,
@@ -269,9 +270,11 @@ impl Bench {
             traces,
             guards: &self.guards,
             comments: &self.comments,
-            units: &Units::new(&self.sources, crate::lowered),
+            units: &units,
             probes: &self.probes,
             today: Day::of_unix(1_767_225_600),
+            below_repository: "",
+            repeated_classes: &repeated_classes(&units),
         })
     }
 

@@ -3,8 +3,9 @@
 use crate::config::{Contract, Stage};
 use crate::contract::case::{Case, related_path};
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::{place, signature};
 use crate::contract::practice::{Stance, Write, group};
-use crate::contract::wording::{clause, entry_point, list, signature};
+use crate::contract::wording::{clause, entry_point, list};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::fix::{Fix, Way, drop_column};
 use crate::provenance::{Origin, Path};
@@ -64,7 +65,7 @@ fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
                 entry_point(practice.entry),
                 missing.function
             );
-            let signature = signature(&[practice.entry], &missing.function);
+            let signature = signature(&case.facts, &[practice.entry], (missing.span, &missing.function));
             let related = missing.steps.iter().map(|step| Related {
                 at: Anchor::Code(step.span),
                 message: format!("`{}` calls on towards the mint", step.function),
@@ -79,7 +80,7 @@ fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
     for ((stance, semantics), write, entries) in group(writes, |write| (write.stance(), write.path.meaning.semantics()))
     {
         let message = format!("{} is to be written consistently, but {}", case.name, clause(&entries, stance));
-        let signature = signature(&entries, &write.site.function);
+        let signature = signature(&case.facts, &entries, (write.site.span, &write.site.function));
         let at = Anchor::Code(write.site.value);
         findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related_path(write)).along(write));
     }
@@ -104,7 +105,7 @@ fn still_written(case: &Case<'_>, findings: &mut Vec<Finding>) {
             write.site.function,
             list(&entries)
         );
-        let signature = signature(&entries, &write.site.function);
+        let signature = signature(&case.facts, &entries, (write.site.span, &write.site.function));
         let at = Anchor::Code(write.site.value);
         let finding = CHECK.finding(case, at, (&signature, &semantics), message, Vec::new());
         findings.push(finding.along(write).fixed(dropped(case, write)));
@@ -129,7 +130,13 @@ fn still_read(case: &Case<'_>, findings: &mut Vec<Finding>) {
             read.kind.word()
         );
         let at = Anchor::Code(read.span);
-        findings.push(CHECK.finding(case, at, (&read.function, read.kind.word()), message, Vec::new()));
+        findings.push(CHECK.finding(
+            case,
+            at,
+            (&place(&case.facts, read.span, &read.function), read.kind.word()),
+            message,
+            Vec::new(),
+        ));
     }
 }
 
@@ -146,7 +153,7 @@ fn still_needed(case: &Case<'_>, findings: &mut Vec<Finding>) {
         findings.push(CHECK.finding(
             case,
             Anchor::Code(property.span),
-            (&property.name, semantics),
+            (&place(&case.facts, property.span, &property.name), semantics),
             message,
             Vec::new(),
         ));
@@ -167,7 +174,13 @@ fn still_declared(case: &Case<'_>, stage: Stage, findings: &mut Vec<Finding>) {
         };
         let message = format!("{} has come to the stage `{}` of drop-writes, but {what}", case.name, stage.word());
         let at = Anchor::Code(property.span);
-        findings.push(CHECK.finding(case, at, (&model.name, semantics), message, Vec::new()));
+        findings.push(CHECK.finding(
+            case,
+            at,
+            (&place(&case.facts, property.span, &model.name), semantics),
+            message,
+            Vec::new(),
+        ));
     }
 }
 

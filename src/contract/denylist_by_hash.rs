@@ -1,6 +1,7 @@
 //! A list of revoked tokens is asked by the token or its hash instead of its id.
 
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::{Anchor, Facts, Finding, Level, Precision};
 use crate::guards::Problem;
 
@@ -23,7 +24,7 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             "{} asks a list of revoked tokens by the token itself or its hash: key it by `jti`, which the issuer knows without the token",
             hit.function
         );
-        let signature = format!("{}|{}", hit.function, hit.name);
+        let signature = format!("{}|{}", place(facts, hit.span, &hit.function), hit.name);
         findings.push(CHECK.tree_finding(Anchor::Code(hit.span), CHECK.level, &signature, message, Vec::new()));
     }
 }

@@ -4,8 +4,9 @@ use crate::config::Contract;
 use crate::contract::case::{Case, related_mints};
 use crate::contract::check::{Check, Run};
 use crate::contract::helper::{Helper, Token};
+use crate::contract::identity::{place, signature_by};
 use crate::contract::practice::{Stance, Write, group};
-use crate::contract::wording::{list, signature};
+use crate::contract::wording::list;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::fix::{Lost, pass_token};
 use crate::provenance::Origin;
@@ -37,8 +38,10 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             if entries.len() == 1 { "mints" } else { "mint" },
             case.name,
         );
-        let through = format!("{function}>{}", write.site.function);
-        let signature = signature(&entries, if function == write.site.function { function } else { &through });
+        let end = place(&case.facts, write.site.span, &write.site.function);
+        let through = format!("{}>{end}", place(&case.facts, helper.at, function));
+        let way = if function == write.site.function { &end } else { &through };
+        let signature = signature_by(&case.facts, &entries, way);
         let semantics = write.path.meaning.semantics();
         let related = related(write, &helper);
         let at = Anchor::Code(write.site.value);
@@ -147,7 +150,7 @@ mod tests {
         );
         assert_eq!(
             finding.identity,
-            "discarded-token|users.access_token|web>Tokens.generateRefreshToken>users.update10|preserved"
+            "discarded-token|users.access_token|src/app.ts:web POST /web>src/app.ts:Tokens.generateRefreshToken>src/app.ts:users.update10|preserved"
         );
         let related = related(&bench);
         let lines: Vec<u32> = related.iter().map(|(line, _)| *line).collect();

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::config::StoredForm;
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::signature;
 use crate::contract::practice::{Write, entry_points, group};
-use crate::contract::wording::{list, signature};
+use crate::contract::wording::list;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::probe::Shape;
 use crate::provenance::Origin;
@@ -57,7 +58,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             related.extend(
                 write.path.trail.iter().map(|hop| Related { at: Anchor::Code(hop.span), message: hop.what.clone() }),
             );
-            let signature = signature(&entries, &write.site.function);
+            let signature = signature(&case.facts, &entries, (write.site.span, &write.site.function));
             let at = Anchor::Code(write.site.value);
             findings.push(CHECK.finding(case, at, (&signature, word(*form)), message, related).along(write));
         }

@@ -1,6 +1,7 @@
 //! A cookie with a token lacks attributes that keep it from scripts, other sites and open connections.
 
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::{Anchor, Facts, Finding, Level, Precision};
 use crate::guards::Problem;
 
@@ -23,7 +24,7 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         }
         parts.extend(path.as_ref().map(|path| format!("is sent below `{path}` only, so other calls do without it")));
         let message = format!("the cookie `{}` {}", hit.name, parts.join(" and "));
-        let signature = format!("{}|{}", hit.function, hit.name);
+        let signature = format!("{}|{}", place(facts, hit.span, &hit.function), hit.name);
         findings.push(CHECK.tree_finding(Anchor::Code(hit.span), CHECK.level, &signature, message, Vec::new()));
     }
 }

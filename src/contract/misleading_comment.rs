@@ -2,6 +2,7 @@
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::guards::Place;
 use crate::provenance::Origin;
@@ -36,7 +37,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let message =
             format!("the comment says \"{}\" of {}, and {what} ({})", comment.phrase, case.name, case.place(at));
         let related = vec![Related { at: Anchor::Code(at), message: what }];
-        let signature = case.facts.sources.get(comment.span.file).path.as_str();
-        findings.push(CHECK.finding(case, Anchor::Code(comment.span), (signature, &comment.phrase), message, related));
+        let signature = place(&case.facts, comment.span, "");
+        findings.push(CHECK.finding(case, Anchor::Code(comment.span), (&signature, &comment.phrase), message, related));
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::signature;
 use crate::contract::practice::is_production;
-use crate::contract::wording::{entry_point, signature};
+use crate::contract::wording::entry_point;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 
 pub(crate) const CHECK: Check = Check {
@@ -42,7 +43,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             at: Anchor::Code(write.site.value),
             message: format!("counter-example: {} writes {} here", entry_point(practice.entry), case.name),
         }));
-        let signature = signature(&[&missing.entry], &missing.function);
+        let signature = signature(&case.facts, &[&missing.entry], (missing.span, &missing.function));
         let at = Anchor::Code(missing.span);
         findings.push(CHECK.finding(case, at, (&signature, "missing"), message, related).along_missing(missing));
     }

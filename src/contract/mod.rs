@@ -20,6 +20,7 @@ mod check;
 mod day;
 mod finding;
 mod helper;
+mod identity;
 mod practice;
 mod prediction;
 mod verdict;
@@ -58,11 +59,12 @@ mod unwritten_column;
 pub use check::{CHECKS, Check, Precision, page};
 pub use day::Day;
 pub use finding::{Anchor, Finding, Related, Standing};
+pub use identity::repeated_classes;
 pub use suppression::Suppression;
 
 pub use crate::config::Level;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Baseline, Config, Contract};
 use crate::contract::case::Case;
@@ -89,6 +91,11 @@ pub struct Facts<'a> {
     pub probes: &'a [ColumnProbe],
     /// For suppressions that expire.
     pub today: Day,
+    /// The root seen from the root of its repository, with `/` at its end, so that identities are the same from whatever folder an
+    /// audit starts.
+    pub below_repository: &'a str,
+    /// See [`repeated_classes`].
+    pub repeated_classes: &'a BTreeSet<String>,
 }
 
 /// What came of it.

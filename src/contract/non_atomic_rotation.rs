@@ -3,8 +3,8 @@
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
 use crate::contract::helper::contains;
+use crate::contract::identity::place;
 use crate::contract::practice::{Stance, Write, is_production};
-use crate::contract::wording::signature;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::guards::{Decision, Place};
 use crate::rules::Operation;
@@ -36,7 +36,11 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         let related =
             vec![Related { at: Anchor::Code(decision.at), message: format!("{} is compared here", case.name) }];
-        let signature = signature(&[&write.path.entry], &format!("{}>{}", decision.function, write.site.function));
+        let signature = format!(
+            "{}>{}",
+            place(&case.facts, decision.at, &decision.function),
+            place(&case.facts, write.site.span, &write.site.function)
+        );
         let at = Anchor::Code(write.site.value);
         findings.push(CHECK.finding(case, at, (&signature, "replaced"), message, related).along(*write));
     }

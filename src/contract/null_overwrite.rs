@@ -4,8 +4,9 @@ use crate::config::Contract;
 use crate::contract::case::{Case, related_mints};
 use crate::contract::check::{Check, Run};
 use crate::contract::helper::contains;
+use crate::contract::identity::signature;
 use crate::contract::practice::{Stance, Write, group};
-use crate::contract::wording::{list, signature};
+use crate::contract::wording::list;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
 use crate::rules::Operation;
@@ -42,7 +43,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         related.extend(
             write.path.trail.iter().map(|hop| Related { at: Anchor::Code(hop.span), message: hop.what.clone() }),
         );
-        let signature = signature(&entries, &write.site.function);
+        let signature = signature(&case.facts, &entries, (write.site.span, &write.site.function));
         let at = Anchor::Code(write.site.value);
         findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related).along(write));
     }

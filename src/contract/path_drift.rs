@@ -3,9 +3,10 @@
 use crate::config::Contract;
 use crate::contract::case::{Case, related_path};
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::signature;
 use crate::contract::practice::{Practice, Stance, group};
 use crate::contract::verdict::Votes;
-use crate::contract::wording::{clause, signature};
+use crate::contract::wording::clause;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::EntryPoint;
 
@@ -49,7 +50,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         let mut related: Vec<Related> = counter_example(case, counter).into_iter().collect();
         related.extend(related_path(write));
-        let signature = signature(&entries, &write.site.function);
+        let signature = signature(&case.facts, &entries, (write.site.span, &write.site.function));
         let at = Anchor::Code(write.site.value);
         findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related).along(write));
     }
@@ -98,7 +99,10 @@ mod tests {
         assert!(finding.message.contains("no direction"), "{}", finding.message);
         let related: Vec<u32> = finding.related.iter().map(|related| bench.line_of(&related.at)).collect();
         assert_eq!(related, [11, 100, 50]);
-        assert_eq!(finding.identity, "path-drift|users.access_token|web>users.update10|preserved");
+        assert_eq!(
+            finding.identity,
+            "path-drift|users.access_token|src/app.ts:web POST /web>src/app.ts:users.update10|preserved"
+        );
     }
 
     #[test]
@@ -168,7 +172,13 @@ mod tests {
             .update(20, vec![path("d", "preserved"), path("e", "preserved"), path("f", "supplied")]);
         let findings = bench.findings(DRIFT);
         let ends: Vec<&str> = findings.iter().filter_map(|f| f.identity.splitn(3, '|').nth(2)).collect();
-        assert_eq!(ends, ["d,e>users.update20|preserved", "f>users.update20|supplied"]);
+        assert_eq!(
+            ends,
+            [
+                "src/app.ts:d POST /d,src/app.ts:e POST /e>src/app.ts:users.update20|preserved",
+                "src/app.ts:f POST /f>src/app.ts:users.update20|supplied"
+            ]
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
 
@@ -40,6 +41,12 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             at: Anchor::Code(at),
             message: format!("{who} leaves it NULL for a user who has none yet"),
         }];
-        findings.push(CHECK.finding(case, Anchor::Code(risk.read), (&risk.function, "null"), message, related));
+        findings.push(CHECK.finding(
+            case,
+            Anchor::Code(risk.read),
+            (&place(&case.facts, risk.read, &risk.function), "null"),
+            message,
+            related,
+        ));
     }
 }

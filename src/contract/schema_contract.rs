@@ -3,6 +3,7 @@
 use crate::config::Contract;
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::practice::Write;
 use crate::contract::wording::entry_point;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
@@ -37,7 +38,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             findings.push(CHECK.finding(
                 case,
                 Anchor::Code(property.span),
-                (&property.name, "default"),
+                (&place(&case.facts, property.span, &property.name), "default"),
                 message,
                 Vec::new(),
             ));
@@ -56,7 +57,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             findings.push(CHECK.finding(
                 case,
                 Anchor::Code(property.span),
-                (&property.name, "not-nullable"),
+                (&place(&case.facts, property.span, &property.name), "not-nullable"),
                 message,
                 vec![related],
             ));
@@ -82,7 +83,13 @@ fn live(case: &Case<'_>, declared: &Declared, findings: &mut Vec<Finding>) {
             _ => continue,
         };
         let at = Anchor::Code(property.span);
-        findings.push(CHECK.finding(case, at, (&property.name, semantics), message, Vec::new()));
+        findings.push(CHECK.finding(
+            case,
+            at,
+            (&place(&case.facts, property.span, &property.name), semantics),
+            message,
+            Vec::new(),
+        ));
     }
     let Some(at) = case.anchor() else { return };
     let mut report = |signature: &str, semantics: &str, message: String| {

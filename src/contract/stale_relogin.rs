@@ -4,8 +4,9 @@ use crate::config::Contract;
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
 use crate::contract::helper::contains;
+use crate::contract::identity::signature;
 use crate::contract::practice::{Stance, Write, group};
-use crate::contract::wording::{list, signature};
+use crate::contract::wording::list;
 use crate::contract::{Anchor, Finding, Level, Precision};
 use crate::provenance::Hop;
 use crate::rules::Operation;
@@ -39,7 +40,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             if entries.len() == 1 { "stores" } else { "store" },
             case.name
         );
-        let signature = signature(&entries, &write.site.function);
+        let signature = signature(&case.facts, &entries, (write.site.span, &write.site.function));
         let at = Anchor::Code(write.site.value);
         findings.push(CHECK.finding(case, at, (&signature, "fresh"), message, Vec::new()).along(write));
     }

@@ -2,6 +2,7 @@
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::verdict::verdict;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::guards::Place;
@@ -31,5 +32,11 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         decision.function, case.name
     );
     let related = vec![Related { at: Anchor::Code(decision.read), message: format!("{} is read here", case.name) }];
-    findings.push(CHECK.finding(case, Anchor::Code(decision.at), (&decision.function, "stateful"), message, related));
+    findings.push(CHECK.finding(
+        case,
+        Anchor::Code(decision.at),
+        (&place(&case.facts, decision.at, &decision.function), "stateful"),
+        message,
+        related,
+    ));
 }

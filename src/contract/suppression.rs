@@ -3,8 +3,11 @@
 //! `// tokendrift-ignore-next-line CHECK[,CHECK] -- reason [until=YYYY-MM-DD]`, also after `#` and `--`, is about the next line that is no
 //! such comment. Only a comment with a reason, whose day has not passed, puts anything aside.
 
+use std::collections::BTreeSet;
+
 use crate::contract::check::{CHECKS, Check, Run};
 use crate::contract::day::Day;
+use crate::contract::identity;
 use crate::contract::{Anchor, Facts, Finding, Level, Precision, Standing};
 use crate::source::Span;
 
@@ -66,6 +69,10 @@ pub(crate) fn apply(facts: &Facts<'_>, findings: &mut Vec<Finding>) -> Vec<Suppr
     let place = |line| Anchor::Config { line };
     let is_there = |at: &Anchor, line: u32| *at == Anchor::Config { line };
     all.extend(written(&facts.config.text).into_iter().map(|it| held(facts, findings, it, &place, &is_there)));
+    let within = |at: &Anchor| match at {
+        Anchor::Code(span) => format!("{} ", identity::place(facts, *span, "")),
+        Anchor::Config { .. } => String::new(),
+    };
     for comment in &all {
         let checks = comment.checks.join(",");
         findings.extend(comment.faults.iter().map(|fault| Finding {
@@ -74,7 +81,12 @@ pub(crate) fn apply(facts: &Facts<'_>, findings: &mut Vec<Finding>) -> Vec<Suppr
             column: String::new(),
             message: fault.clone(),
             at: comment.at.clone(),
-            identity: format!("{}||{checks}|{}", CHECK.id, fault.split(':').next().unwrap_or("")),
+            identity: format!(
+                "{}||{}{checks}|{}",
+                CHECK.id,
+                within(&comment.at),
+                fault.split(':').next().unwrap_or("")
+            ),
             related: Vec::new(),
             flow: Vec::new(),
             fix: None,
@@ -158,7 +170,8 @@ fn written(text: &str) -> Vec<Written> {
                 Some((checks, reason)) => (checks, reason),
                 None => (said.trim_end_matches("--"), ""),
             };
-        let checks = checks.split([',', ' ']).map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
+        let checks: BTreeSet<&str> = checks.split([',', ' ']).map(str::trim).filter(|id| !id.is_empty()).collect();
+        let checks = checks.into_iter().map(str::to_owned).collect();
         let day = reason.split_whitespace().find_map(|word| {
             word.trim_start_matches('[').strip_prefix("until=").map(|day| (word, day.trim_end_matches([']', '.', ','])))
         });

@@ -1,6 +1,7 @@
 //! A token is kept where every script of the page reads it.
 
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::{Anchor, Facts, Finding, Level, Precision};
 use crate::guards::Problem;
 
@@ -16,14 +17,14 @@ pub(crate) const CHECK: Check = Check {
 
 fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     for hit in facts.guards.hits.iter().filter(|_| !facts.config.no_hygiene) {
-        let place = match hit.problem {
+        let kept_in = match hit.problem {
             Problem::Storage => "the browser's storage",
             Problem::ScriptCookie => "a cookie that a script sets",
             _ => continue,
         };
         let message =
-            format!("{} keeps `{}` in {place}: one injected script reads it and keeps it", hit.function, hit.name);
-        let signature = format!("{}|{}", hit.function, hit.name);
+            format!("{} keeps `{}` in {kept_in}: one injected script reads it and keeps it", hit.function, hit.name);
+        let signature = format!("{}|{}", place(facts, hit.span, &hit.function), hit.name);
         findings.push(CHECK.tree_finding(Anchor::Code(hit.span), CHECK.level, &signature, message, Vec::new()));
     }
 }

@@ -1,6 +1,7 @@
 //! A token is signed without an end, or beyond the limit.
 
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::{Anchor, Facts, Finding, Level, Precision};
 use crate::guards::Problem;
 
@@ -27,7 +28,13 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
                 guard.name,
                 exposure.words()
             );
-            findings.push(CHECK.tree_finding(at, CHECK.level, &format!("{}|life", guard.name), message, Vec::new()));
+            findings.push(CHECK.tree_finding(
+                at,
+                CHECK.level,
+                &format!("{}|life", place(facts, guard.span, &guard.name)),
+                message,
+                Vec::new(),
+            ));
         }
     }
     for hit in &facts.guards.hits {
@@ -35,7 +42,7 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let message = format!("{} signs a token without `exp`: it gets in until the key changes", hit.function);
-        let signature = format!("{}|{}", hit.function, hit.name);
+        let signature = format!("{}|{}", place(facts, hit.span, &hit.function), hit.name);
         findings.push(CHECK.tree_finding(Anchor::Code(hit.span), CHECK.level, &signature, message, Vec::new()));
     }
 }

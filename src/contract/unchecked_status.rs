@@ -1,6 +1,7 @@
 //! A guard reads the user and lets in who was deactivated.
 
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::{Anchor, Facts, Finding, Level, Precision, Related};
 
 pub(crate) const CHECK: Check = Check {
@@ -27,6 +28,7 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
                 message: format!("{} says whether the user is active", gap.column),
             },
         ];
-        findings.push(CHECK.tree_finding(Anchor::Code(guard.span), Level::Warning, &guard.name, message, related));
+        let signature = place(facts, guard.span, &guard.name);
+        findings.push(CHECK.tree_finding(Anchor::Code(guard.span), Level::Warning, &signature, message, related));
     }
 }

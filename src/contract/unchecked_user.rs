@@ -1,6 +1,7 @@
 //! A guard lets in by the signature alone.
 
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::place;
 use crate::contract::{Anchor, Facts, Finding, Level, Precision, Related};
 use crate::guards::{Guard, ShortBy, Verdict};
 
@@ -60,5 +61,6 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     let life = guard.exposure.as_ref().and_then(|exposure| exposure.at);
     related.extend(life.map(|span| Related { at: Anchor::Code(span), message: "the life of the tokens".into() }));
     let level = if short_lived || guard.foreign { Level::Note } else { Level::Warning };
-    CHECK.tree_finding(Anchor::Code(guard.span), level, &guard.name, message, related)
+    let signature = place(facts, guard.span, &guard.name);
+    CHECK.tree_finding(Anchor::Code(guard.span), level, &signature, message, related)
 }

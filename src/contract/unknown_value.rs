@@ -2,8 +2,9 @@
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::identity::signature;
 use crate::contract::practice::{Write, group};
-use crate::contract::wording::{list, signature};
+use crate::contract::wording::list;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::provenance::Origin;
 
@@ -30,7 +31,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         let related =
             write.path.trail.iter().map(|hop| Related { at: Anchor::Code(hop.span), message: hop.what.clone() });
-        let signature = signature(&entries, &write.site.function);
+        let signature = signature(&case.facts, &entries, (write.site.span, &write.site.function));
         let semantics = write.path.meaning.semantics();
         let at = Anchor::Code(write.site.value);
         findings.push(CHECK.finding(case, at, (&signature, &semantics), message, related.collect()).along(write));

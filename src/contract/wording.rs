@@ -5,8 +5,6 @@ use crate::provenance::EntryPoint;
 
 /// How many entry points a message names before it counts the rest.
 const NAMED: usize = 3;
-/// How many an identity names.
-const SIGNED: usize = 20;
 
 /// `` `POST /v1/auth/login` (AuthV1Controller.login) ``
 pub(crate) fn entry_point(entry: &EntryPoint) -> String {
@@ -46,18 +44,6 @@ pub(crate) fn list(entries: &[&EntryPoint]) -> String {
     }
 }
 
-/// The function names that identify a group of paths: `A.login,B.login>UsersService.updateToken`.
-pub(crate) fn signature(entries: &[&EntryPoint], function: &str) -> String {
-    let mut names: Vec<&str> =
-        entries.iter().map(|entry| if entry.name.is_empty() { entry.route.as_str() } else { &entry.name }).collect();
-    names.sort_unstable();
-    names.dedup();
-    let more = names.len().saturating_sub(SIGNED);
-    names.truncate(SIGNED);
-    let names = names.join(",");
-    if more == 0 { format!("{names}>{function}") } else { format!("{names}+{more}>{function}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +61,5 @@ mod tests {
         let all: Vec<EntryPoint> = (0..30).map(|n| entry(&format!("e{n:02}"), "")).collect();
         let all: Vec<&EntryPoint> = all.iter().collect();
         assert_eq!(list(&all[..5]), "`e00`, `e01`, `e02` and 2 more");
-        assert!(signature(&all, "f").ends_with("e19+10>f"), "{}", signature(&all, "f"));
     }
 }

@@ -18,7 +18,7 @@ pub enum DiscoverError {
     Nothing { place: String, passed_over: String },
 }
 
-const SOURCES: &str = ".ts .tsx .mts .cts .js .jsx .mjs .cjs .sql .prisma";
+const SOURCES: &str = ".ts .tsx .mts .cts .js .jsx .mjs .cjs .rs .sql .prisma";
 
 fn hint(closest: Option<&str>) -> String {
     closest.map_or_else(

@@ -31,7 +31,8 @@ fn annotation(report: &Report, finding: &Finding, out: &mut dyn Write) -> io::Re
         let (path, line) = report.in_repository(&related.at);
         _ = write!(message, "\n{path}:{line}: {}", related.message);
     }
-    let title = property(&format!("{} ({})", finding.check, finding.column));
+    let about = if finding.column.is_empty() { String::new() } else { format!(" ({})", finding.column) };
+    let title = property(&format!("{}{about}", finding.check));
     writeln!(out, "::{command} file={},line={line},title={title}::{}", property(&path), data(&message))
 }
 

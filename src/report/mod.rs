@@ -155,7 +155,7 @@ impl<'a> Report<'a> {
     /// File and line as a forge knows them: from the repository's root.
     fn in_repository(&self, at: &Anchor) -> (String, u32) {
         let (path, line) = self.anchor(at);
-        (format!("{}{path}", self.below_repository), line)
+        (folded(&format!("{}{path}", self.below_repository)), line)
     }
 
     /// The findings that nothing put aside.
@@ -191,6 +191,20 @@ impl<'a> Report<'a> {
         .collect();
         if put_aside.is_empty() { found } else { format!("{found} ({})", put_aside.join(", ")) }
     }
+}
+
+/// `packages/api/../tokendrift.toml` without the way down and up again. What lies outside the repository has no path there: its name.
+fn folded(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        if part == ".." && parts.pop().is_none() {
+            return path.rsplit('/').next().unwrap_or(path).to_owned();
+        }
+        if part != ".." {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
 }
 
 /// `1 row`, `40 rows`

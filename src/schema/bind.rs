@@ -141,7 +141,7 @@ impl Binder<'_> {
         UnknownColumn {
             table: column.table.clone(),
             column: column.column.clone(),
-            line: column.line,
+            at: None,
             is_table_known,
             closest: scored.into_iter().take(OFFERED).map(|(_, name)| name).collect(),
         }

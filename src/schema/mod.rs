@@ -20,6 +20,7 @@ mod tests;
 pub use names::{names, words};
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::ir::Module;
@@ -117,12 +118,12 @@ pub struct TrackedColumn {
 
 /// A configured column that the tree does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{table}.{column}: {}{}", self.why(), self.offer())]
+#[error("{}{table}.{column}: {}{}", self.place(), self.why(), self.offer())]
 pub struct UnknownColumn {
     pub table: String,
     pub column: String,
-    /// Line of `[[column]]` in the configuration; `None` from the command line.
-    pub line: Option<u32>,
+    /// The configuration and the line of its `[[column]]`; `None` from the command line.
+    pub at: Option<(PathBuf, u32)>,
     /// Whether the table is there and only the column is not.
     pub is_table_known: bool,
     /// `table.column` of the columns that the tree has under the most similar names, the most similar first.
@@ -130,6 +131,10 @@ pub struct UnknownColumn {
 }
 
 impl UnknownColumn {
+    fn place(&self) -> String {
+        self.at.as_ref().map_or_else(String::new, |(file, line)| format!("{}:{line}: ", file.display()))
+    }
+
     fn why(&self) -> String {
         if self.is_table_known {
             format!("no model of table {} has such a column", self.table)
@@ -174,7 +179,7 @@ pub fn bind(
             Ok(bound) => columns.push(bound),
             // What is to be gone, and is.
             Err(_) if column.is_to_be_gone() => {}
-            Err(error) => unknown.push(error),
+            Err(error) => unknown.push(UnknownColumn { at: config.file.clone().zip(column.line), ..error }),
         }
     }
     if unknown.is_empty() { Ok(Schema { models: binder.models, columns }) } else { Err(unknown) }
