@@ -36,11 +36,13 @@ pub(super) fn may_run(value: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     match &value.kind {
         ValueKind::Function(_) | ValueKind::Import(..) | ValueKind::Captured(..) => true,
+        // `controllers.auth.login`, but not `request.body.path`.
         ValueKind::Field(base, _) => {
-            matches!(
+            let is_root = matches!(
                 base.kind,
                 ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Captured(..) | ValueKind::Call(_)
-            )
+            );
+            is_root || matches!(base.kind, ValueKind::Field(..)) && may_run(base, fuel)
         }
         ValueKind::Call(call) => call.method() == Some("bind") || call.args.iter().any(|arg| may_run(&arg.value, fuel)),
         ValueKind::Array(members) => members.iter().any(|member| match member {

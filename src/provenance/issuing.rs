@@ -1,17 +1,14 @@
-//! Which paths issue a token: the mints that lie on them, and the entry points that mint without ever writing.
+//! Which paths issue a token: the mints that lie on them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
 
-use crate::graph::{Edge, EdgeKind, Graph};
+use crate::graph::Graph;
 use crate::provenance::calls::mint_of;
-use crate::provenance::meaning::Evaluator;
-use crate::provenance::path::{EntryPoint, Hop, MissingWrite, Step};
-use crate::provenance::walk::{conditions, entry_point, step_along};
-use crate::source::{FileId, Scope, Span};
-use crate::summary::{CallSite, FunctionRef, Shared};
+use crate::provenance::path::Hop;
+use crate::source::FileId;
+use crate::summary::{CallSite, FunctionRef};
 
 /// A mint that a function runs, itself or through what it calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,12 +48,6 @@ pub(super) struct Issuing<'g, 'a> {
 /// More functions than these below one are not looked through.
 const BUDGET: usize = 4_000;
 
-/// Longer ways from an entry point to a mint are not followed.
-const LONGEST: usize = 30;
-
-/// What holds (or fails) where something runs.
-type Conditions = Vec<(Shared, bool)>;
-
 impl<'g, 'a> Issuing<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>) -> Self {
         let names: Vec<&str> =
@@ -66,7 +57,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
     }
 
     /// The mints that a function runs itself.
-    fn own(&self, function: FunctionRef) -> Rc<Vec<Minting>> {
+    pub(super) fn own(&self, function: FunctionRef) -> Rc<Vec<Minting>> {
         if let Some(known) = self.own.borrow().get(&function) {
             return Rc::clone(known);
         }
@@ -82,7 +73,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
     }
 
     /// The function and all that it calls in the tree, closures included.
-    fn below(&self, function: FunctionRef) -> Rc<BTreeSet<FunctionRef>> {
+    pub(super) fn below(&self, function: FunctionRef) -> Rc<BTreeSet<FunctionRef>> {
         if let Some(known) = self.below.borrow().get(&function) {
             return Rc::clone(known);
         }
@@ -117,22 +108,6 @@ impl<'g, 'a> Issuing<'g, 'a> {
         found
     }
 
-    /// Conditions of a function as one of its callers sees them.
-    fn seen_by(&self, edge: &Edge, function: FunctionRef, known: &Conditions) -> Conditions {
-        let call;
-        let bindings = match &edge.kind {
-            EdgeKind::Call(written) => {
-                call = self.graph.bind(written, function);
-                &call
-            }
-            EdgeKind::Callback(bindings) => bindings,
-            EdgeKind::Framework => return known.clone(),
-        };
-        let values: Vec<Shared> = known.iter().map(|(cond, _)| Arc::clone(cond)).collect();
-        let values = self.graph.substitute_all(&values, bindings);
-        values.into_iter().zip(known).map(|(cond, (_, holds))| (cond, *holds)).collect()
-    }
-
     /// The mints on a path: those of its functions and of what the functions call.
     pub(super) fn on(&self, functions: &[FunctionRef]) -> BTreeSet<Minting> {
         functions.iter().flat_map(|function| self.minted_below(*function).as_ref().clone()).collect()
@@ -165,92 +140,5 @@ impl<'g, 'a> Issuing<'g, 'a> {
                     && self.graph.summary(*function).is_some_and(|summary| summary.returns.is_some())
             })
             .collect()
-    }
-
-    /// A helper that most callers use for something else (a mail link, another column) does not issue tokens of this one.
-    fn is_utility(&self, issuer: FunctionRef, writing: &BTreeSet<FunctionRef>) -> bool {
-        let callers: BTreeSet<FunctionRef> = self.graph.callers(issuer).iter().map(|edge| edge.caller).collect();
-        let tops: Vec<bool> = callers
-            .iter()
-            .filter(|caller| self.graph.sources.get(caller.file).scope == Scope::Production)
-            .map(|caller| {
-                let near = self.graph.callers(*caller).iter().any(|edge| !self.below(edge.caller).is_disjoint(writing));
-                near || !self.below(*caller).is_disjoint(writing)
-            })
-            .collect();
-        let reaching = tops.iter().filter(|reaches| **reaches).count();
-        // A signed token is one whoever asks for it; a random value is what its callers make of it, so most have to store it.
-        let is_credential = self.own(issuer).iter().any(|mint| mint.credential);
-        if is_credential { reaching * 2 < tops.len() } else { reaching * 2 <= tops.len() && tops.len() > reaching }
-    }
-
-    /// The conditions under which a function runs the mints among these: one list for each, none where a mint runs always.
-    fn conditions(&self, function: FunctionRef, minted: &BTreeSet<CallSite>) -> Vec<Conditions> {
-        let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
-        let mints = calls.filter(|event| minted.contains(&event.call.site));
-        mints.map(|event| conditions(&event.guards)).collect()
-    }
-
-    /// Entry points that reach an issuer and none of the functions that write. A call whose constants switch the mint off
-    /// (`present(user, false)`) does not reach it.
-    pub(super) fn missing(
-        &self,
-        issuers: &BTreeSet<FunctionRef>,
-        minted: &BTreeSet<CallSite>,
-        writing: &BTreeSet<FunctionRef>,
-        evaluator: &Evaluator,
-    ) -> Vec<MissingWrite> {
-        let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
-        for issuer in issuers {
-            // Whoever calls one that writes itself gets there through it.
-            if writing.contains(issuer) || self.is_utility(*issuer, writing) {
-                continue;
-            }
-            let mut seen: BTreeSet<(FunctionRef, Span)> = BTreeSet::new();
-            let mut open: Vec<(FunctionRef, Vec<Step>, Conditions)> = self
-                .conditions(*issuer, minted)
-                .into_iter()
-                .map(|conditions| (*issuer, Vec::new(), conditions))
-                .collect();
-            while let Some((at, steps, known)) = open.pop() {
-                let callers = self.graph.callers(at);
-                let entries = self.graph.entries(at);
-                // Only what is run from outside by a rule: a helper that nobody calls is no sign-in.
-                for entry in entries.iter().filter(|entry| !entry.indirect || callers.is_empty()) {
-                    let writes = !self.below(at).is_disjoint(writing);
-                    let production = self.graph.sources.get(at.file).scope == Scope::Production;
-                    if writes || !production {
-                        continue;
-                    }
-                    let point = entry_point(self.graph, at, entry.route.clone());
-                    let mut steps = steps.clone();
-                    steps.reverse();
-                    let name = self.graph.name(*issuer);
-                    let span = steps.last().map_or(point.span, |step| step.span);
-                    let reason = format!("no write of the column follows {name}(), which makes the token");
-                    let missing = MissingWrite { entry: point.clone(), function: name, span, reason, steps };
-                    found.entry((point, *issuer)).or_insert(missing);
-                }
-                for edge in callers.iter() {
-                    let mut known = self.seen_by(edge, at, &known);
-                    let refuted = |(cond, holds): &(Shared, bool)| evaluator.holds(cond, 20) == Some(!holds);
-                    self.graph.refuel();
-                    if steps.len() > LONGEST || known.iter().any(refuted) || !seen.insert((edge.caller, edge.span)) {
-                        continue;
-                    }
-                    // Some calls lead only upward: a job is not called by who asks for it.
-                    if !self.below(edge.caller).is_disjoint(writing) {
-                        continue;
-                    }
-                    known.extend(conditions(&edge.guards));
-                    known.truncate(60);
-                    let mut steps = steps.clone();
-                    steps.push(step_along(self.graph, edge));
-                    open.push((edge.caller, steps, known));
-                }
-            }
-        }
-        let mut entries = BTreeSet::new();
-        found.into_values().filter(|missing| entries.insert(missing.entry.clone())).collect()
     }
 }

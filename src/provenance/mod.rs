@@ -21,7 +21,9 @@ mod conditions;
 mod hooks;
 mod inserts;
 mod issuing;
+mod leaving;
 mod meaning;
+mod missing;
 mod models;
 mod path;
 mod reads;
@@ -42,6 +44,7 @@ use crate::provenance::chain::Chain;
 use crate::provenance::inserts::saved;
 use crate::provenance::issuing::{Evidence, Issuing};
 use crate::provenance::meaning::{Evaluator, Known, Top};
+use crate::provenance::missing::{Search, Stored};
 use crate::provenance::row::Lookup;
 use crate::provenance::walk::{Walk, Way};
 use crate::rules::{Form, Operation};
@@ -153,9 +156,9 @@ impl ColumnTracer<'_, '_> {
 
     fn finish(&self, surveyed: Surveyed) -> ColumnTrace {
         let Surveyed { drafts, minted, issuers, doubtful, gaps } = surveyed;
-        let writing: BTreeSet<FunctionRef> =
-            drafts.iter().map(|site| site.candidate.function).chain(doubtful).collect();
-        let missing = self.issuing.missing(&issuers, &minted, &writing, &self.evaluator(None));
+        let stored = stored(&drafts, doubtful, minted.clone());
+        let evaluator = self.evaluator(None);
+        let missing = Search { graph: self.graph, issuing: self.issuing, evaluator, stored: &stored }.missing(&issuers);
         let any_fresh = drafts
             .iter()
             .flat_map(|site| &site.drafts)
@@ -238,6 +241,7 @@ impl ColumnTracer<'_, '_> {
         let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup() };
         let found = walk.ways(candidate);
         if found.cut {
+            doubtful.insert(candidate.function);
             let at = self.graph.sources.location(candidate.span);
             gaps.insert(Gap {
                 path: at.path,
@@ -416,6 +420,18 @@ impl ColumnTracer<'_, '_> {
             by_library: site.candidate.run_by.is_some(),
             paths: paths.into_values().collect(),
         }
+    }
+}
+
+fn stored(drafts: &[DraftSite], mut doubtful: BTreeSet<FunctionRef>, minted: BTreeSet<CallSite>) -> Stored {
+    let by_library = drafts.iter().filter(|site| site.candidate.run_by.is_some());
+    doubtful.extend(by_library.map(|site| site.candidate.function));
+    let drafts = || drafts.iter().flat_map(|site| &site.drafts);
+    Stored {
+        tops: drafts().filter_map(|draft| draft.functions.last().copied()).collect(),
+        on_way: drafts().flat_map(|draft| draft.functions.iter().copied()).collect(),
+        doubtful,
+        minted,
     }
 }
 

@@ -324,3 +324,59 @@ fn an_option_that_is_handed_in_decides_a_condition_on_it() {
     );
     assert_eq!(found, ["asked: fresh", "plain: fresh"]);
 }
+
+/// The routes of one file that issue the token and never write it.
+fn silent(text: &str) -> Vec<String> {
+    let tree = Tree::one(text);
+    let graph = tree.graph();
+    let found = survey(&graph, &tree.schema).finish().remove(0);
+    found.missing.iter().map(|missing| missing.entry.route.clone()).collect()
+}
+
+#[test]
+fn a_shared_write_helper_writes_only_for_who_hands_the_token_in() {
+    let found = silent(
+        "const sign = (id: number) => jwt.sign({ id }, 's');
+         const change = (id: number, data: object) => db.user.update({ where: { id }, data });
+         app.post('/mobile', async (q, s) => { const token = sign(1); await change(1, { token }); s.json({ token }); });
+         app.post('/desktop', async (q, s) => { const token = sign(1); await change(1, { token }); s.json({ token }); });
+         app.post('/web', async (q, s) => { const token = sign(1); await change(1, { name: 'x' }); s.json({ token }); });",
+    );
+    assert_eq!(found, ["POST /web"]);
+}
+
+#[test]
+fn a_helper_that_stores_on_demand_stores_only_for_who_asks() {
+    let found = silent(
+        "const sign = (id: number) => jwt.sign({ id }, 's');
+         async function finish(id: number, token: string, store: boolean) {
+           if (store) { await db.user.update({ where: { id }, data: { token } }); }
+           return token;
+         }
+         app.post('/mobile', (q, s) => finish(1, sign(1), true));
+         app.post('/desktop', (q, s) => finish(1, sign(1), true));
+         app.post('/web', (q, s) => finish(1, sign(1), false));",
+    );
+    assert_eq!(found, ["POST /web"]);
+}
+
+#[test]
+fn a_lone_writer_tells_what_the_others_answer_with() {
+    let found = silent(
+        "const sign = (claims: object) => jwt.sign(claims, 's');
+         const pair = (id: number) => ({ access: sign({ sub: id }), kind: 'Bearer' });
+         const mail = (to: string, text: string) => mailer.deliver(to, text);
+         app.post('/store', async (q, s) => {
+           const made = pair(1);
+           await db.user.update({ where: { id: 1 }, data: { token: made.access } });
+           s.json(made);
+         });
+         app.post('/a', (q, s) => { s.json(pair(1)); });
+         app.post('/b', (q, s) => { s.cookie('access', pair(1).access); });
+         app.post('/link', (q, s) => { s.json({ url: 'https://x/?t=' + pair(1).access }); });
+         app.post('/mailed', (q, s) => { const made = pair(1); mail(q.body.mail, made.access); s.json(made); });
+         app.post('/forgot', (q, s) => { mail(q.body.mail, 'https://x/reset?t=' + sign({ email: q.body.mail })); });
+         app.post('/discount', (q, s) => { s.json({ code: sign({ discount: true }) }); });",
+    );
+    assert_eq!(found, ["POST /a", "POST /b"]);
+}

@@ -167,7 +167,8 @@ impl Walk<'_, '_> {
         let mut led_on = false;
         for edge in callers.iter().rev() {
             // Who registers a handler does not run it.
-            if (registered || self.is_registration(edge, &callers)) && matches!(edge.kind, EdgeKind::Callback(_)) {
+            if (registered || is_registration(self.graph, edge, &callers)) && matches!(edge.kind, EdgeKind::Callback(_))
+            {
                 continue;
             }
             led_on = true;
@@ -232,15 +233,6 @@ impl Walk<'_, '_> {
         state.functions.iter().filter(same).count() >= 2
     }
 
-    /// A module's own code that hands a function to a library registers it: the library runs it later. Handed to a function of the
-    /// tree, it is wrapped where others call the result: `export default traced(provision)`.
-    fn is_registration(&self, edge: &Edge, callers: &[Edge]) -> bool {
-        let at_module = self.graph.function(edge.caller).is_some_and(|f| f.kind == FunctionKind::Module);
-        let is_called =
-            || callers.iter().any(|other| matches!(other.kind, EdgeKind::Call(_)) && other.caller != edge.caller);
-        at_module && (edge.to_library || is_called())
-    }
-
     fn bound(&self, state: &State, bindings: &crate::graph::Bindings) -> (Shared, Vec<(Shared, bool)>, Option<Shared>) {
         // Together, so that what row and conditions share stays shared.
         let mut values = vec![Arc::clone(&state.row)];
@@ -292,7 +284,8 @@ impl Walk<'_, '_> {
         let registered = !self.graph.entries(state.function).is_empty();
         let callers = self.graph.callers(state.function);
         for edge in callers.iter() {
-            if (registered || self.is_registration(edge, &callers)) && matches!(edge.kind, EdgeKind::Callback(_)) {
+            if (registered || is_registration(self.graph, edge, &callers)) && matches!(edge.kind, EdgeKind::Callback(_))
+            {
                 continue;
             }
             let mut steps = state.steps.clone();
@@ -375,6 +368,15 @@ pub(super) fn entry_point(graph: &Graph, function: FunctionRef, mut route: Strin
         name = if route.is_empty() { path.rsplit('/').next().unwrap_or(path).to_owned() } else { route.clone() };
     }
     EntryPoint { name, route, span }
+}
+
+/// A module's own code that hands a function to a library registers it: the library runs it later. Handed to a function of the
+/// tree, it is wrapped where others call the result: `export default traced(provision)`.
+pub(super) fn is_registration(graph: &Graph, edge: &Edge, callers: &[Edge]) -> bool {
+    let at_module = graph.function(edge.caller).is_some_and(|f| f.kind == FunctionKind::Module);
+    let is_called =
+        || callers.iter().any(|other| matches!(other.kind, EdgeKind::Call(_)) && other.caller != edge.caller);
+    at_module && (edge.to_library || is_called())
 }
 
 /// The step that a call is, seen from what it calls.

@@ -33,7 +33,7 @@ macro_rules! keep {
 
 fn keep(pack: &mut Pack, is_live: &impl Fn(&CallPattern) -> bool) {
     keep!(
-        pack, is_live, model, write, sql, read, mint, pass, receiver, callback, leave, mount, verify, consult,
+        pack, is_live, model, write, sql, read, mint, pass, receiver, answer, callback, leave, mount, verify, consult,
         harmless, foreign, life, web
     );
     pack.entry.retain(|row| row.path.as_ref().is_none_or(is_live));

@@ -60,7 +60,7 @@ macro_rules! rows {
 
 rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
-    receiver: Receiver, entry: Entry, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
+    receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, status: Status, web: Web,
     claim: Claim,
@@ -420,6 +420,13 @@ pub struct Edge {
     /// The name where it is not written: module of the first argument -> name.
     #[serde(default)]
     pub names: std::collections::BTreeMap<String, String>,
+}
+
+/// A call that sends what it is given to whoever asked, or makes an answer of it: `res.json(body)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Answer {
+    pub call: CallPattern,
 }
 
 /// A call that puts routes below a path: `app.use('/v1', router)`, `router.route('/users').get(list)`.

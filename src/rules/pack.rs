@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::rules::{
-    Adapter, Callback, Claim, Consult, Declaration, Edge, Entity, Entry, Foreign, Guard, Harmless, Hook, Leave, Life,
-    Maker, Mint, Mount, Nested, Pass, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
+    Adapter, Answer, Callback, Claim, Consult, Declaration, Edge, Entity, Entry, Foreign, Guard, Harmless, Hook, Leave,
+    Life, Maker, Mint, Mount, Nested, Pass, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
 };
 
 /// One file of rules.
@@ -35,6 +35,8 @@ pub struct Pack {
     pub receiver: Vec<Receiver>,
     #[serde(default)]
     pub entry: Vec<Entry>,
+    #[serde(default)]
+    pub answer: Vec<Answer>,
     #[serde(default)]
     pub edge: Vec<Edge>,
     #[serde(default)]

@@ -1,0 +1,149 @@
+//! Where a minted token goes from a function: to whoever asked, or elsewhere (a mail, another store).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::rules::Keeps;
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
+
+/// Deeper calls than this are not looked into.
+const DEEPEST: u8 = 3;
+
+/// Where the result of one mint goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Leaving {
+    /// It is answered with.
+    pub answered: bool,
+    /// Something else is done with it.
+    pub elsewhere: bool,
+}
+
+impl Leaving {
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { answered: self.answered || other.answered, elsewhere: self.elsewhere || other.elsewhere }
+    }
+}
+
+pub(super) struct Token<'g, 'a> {
+    pub graph: &'g Graph<'a>,
+    pub mint: CallSite,
+}
+
+impl Token<'_, '_> {
+    /// What a function does with the token by its calls.
+    pub(super) fn done_by(&self, function: FunctionRef) -> Leaving {
+        let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+        calls.fold(Leaving::default(), |all, event| {
+            self.graph.refuel();
+            all.and(self.done_with(&event.call, DEEPEST))
+        })
+    }
+
+    /// Whether a function returns the token as it is, alone or beside others; a text made of it (a link) is not it.
+    pub(super) fn is_returned_by(&self, function: FunctionRef) -> bool {
+        self.graph.refuel();
+        let returned = self.graph.summary(function).and_then(|summary| summary.returns.as_ref());
+        returned.is_some_and(|value| self.is_in(value))
+    }
+
+    fn done_with(&self, call: &Arc<CallValue>, fuel: u8) -> Leaving {
+        let Some(fuel) = fuel.checked_sub(1).filter(|_| call.args.iter().any(|arg| self.is_made_in(&arg.value))) else {
+            return Leaving::default();
+        };
+        let is_answer = self.answers(call);
+        let handed = || call.args.iter().any(|arg| self.is_in(&arg.value));
+        if is_answer && handed() {
+            return Leaving { answered: true, elsewhere: false };
+        }
+        let targets = self.graph.targets(call);
+        if targets.is_empty() {
+            let kept = || self.is_in(&Value::new(ValueKind::Call(Arc::clone(call)), call.site.span));
+            return Leaving { answered: false, elsewhere: !is_answer && !kept() };
+        }
+        targets.iter().fold(Leaving::default(), |all, target| {
+            let bindings = self.graph.bind(call, target.function);
+            let inner = self.graph.summary(target.function).into_iter().flat_map(|summary| &summary.calls);
+            inner.fold(all, |all, event| {
+                self.graph.refuel();
+                let whole = Value::new(ValueKind::Call(Arc::clone(&event.call)), event.call.site.span);
+                match &self.graph.substitute(&whole, &bindings).kind {
+                    ValueKind::Call(bound) => all.and(self.done_with(bound, fuel)),
+                    _ => all,
+                }
+            })
+        })
+    }
+
+    /// Whether a call sends what it is given to whoever asked.
+    fn answers(&self, call: &CallValue) -> bool {
+        let Some(path) = self.graph.library_path(call) else { return false };
+        let cookies = self.graph.rules.web().filter(|row| row.keeps == Keeps::Cookie);
+        self.graph.rules.answer().map(|row| &row.call).chain(cookies.map(|row| &row.call)).any(|row| row.matches(&path))
+    }
+
+    fn is_in(&self, value: &Shared) -> bool {
+        Search { token: self, in_texts: false, seen: HashMap::new() }.finds(value)
+    }
+
+    /// Also where only a text is made of it.
+    fn is_made_in(&self, value: &Shared) -> bool {
+        Search { token: self, in_texts: true, seen: HashMap::new() }.finds(value)
+    }
+}
+
+struct Search<'t, 'g, 'a> {
+    token: &'t Token<'g, 'a>,
+    in_texts: bool,
+    /// What was looked at, by its address and kept, so that no other takes it.
+    seen: HashMap<usize, Shared>,
+}
+
+impl Search<'_, '_, '_> {
+    fn finds(&mut self, value: &Shared) -> bool {
+        let graph = self.token.graph;
+        if !graph.step() || self.seen.insert(Arc::as_ptr(value).addr(), Arc::clone(value)).is_some() {
+            return false;
+        }
+        match &value.kind {
+            ValueKind::Call(call) if call.site == self.token.mint => true,
+            ValueKind::Call(call) if !graph.targets(call).is_empty() => self.behind(value),
+            ValueKind::Call(call) => {
+                let hands_on = |path: &String| graph.rules.passes_matching(path).next().is_some();
+                let keeps = self.in_texts
+                    || call.is_new
+                    || self.token.answers(call)
+                    || graph.callee_path(call).as_ref().is_some_and(hands_on);
+                keeps && call.args.iter().any(|arg| self.finds(&arg.value))
+            }
+            ValueKind::Cond { then, otherwise, .. } => self.finds(then) || self.finds(otherwise),
+            ValueKind::And(_, value) => self.finds(value),
+            ValueKind::Not(_) | ValueKind::Compare { .. } => false,
+            ValueKind::Concat(_) | ValueKind::Sql(..) if !self.in_texts => false,
+            ValueKind::Field(base, _) => match graph.expand(value) {
+                Some(inner) if !Arc::ptr_eq(&inner, value) => self.finds(&inner),
+                _ => self.finds(base),
+            },
+            ValueKind::Captured(..)
+            | ValueKind::Leaves(..)
+            | ValueKind::After { .. }
+            | ValueKind::Element(_)
+            | ValueKind::Index(..)
+            | ValueKind::Rest(..) => self.behind(value) || self.below(value),
+            _ => self.below(value),
+        }
+    }
+
+    fn behind(&mut self, value: &Shared) -> bool {
+        match self.token.graph.expand(value) {
+            Some(inner) if !Arc::ptr_eq(&inner, value) => self.finds(&inner),
+            _ => false,
+        }
+    }
+
+    fn below(&mut self, value: &Shared) -> bool {
+        let mut parts = Vec::new();
+        value.kind.each(&mut |part| parts.push(Arc::clone(part)));
+        parts.iter().any(|part| self.finds(part))
+    }
+}

@@ -1,0 +1,214 @@
+//! The entry points that issue a token of a column and never write the column.
+//!
+//! Upward from the functions that hand out what one path stores. Whether an entry point writes is told by the ways that were found
+//! from the writes, not by what it could reach: a helper that stores what it is handed stores nothing where nothing is handed in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::graph::{Edge, EdgeKind, Graph};
+use crate::provenance::issuing::Issuing;
+use crate::provenance::leaving::{Leaving, Token};
+use crate::provenance::meaning::Evaluator;
+use crate::provenance::path::{EntryPoint, MissingWrite, Step};
+use crate::provenance::walk::{conditions, entry_point, is_registration, step_along};
+use crate::source::{Scope, Span};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, ValueKind};
+
+/// Longer ways from an entry point to a mint are not followed.
+const LONGEST: usize = 30;
+
+/// What holds (or fails) where something runs.
+type Conditions = Vec<(Shared, bool)>;
+
+/// How a column is written, as far as it tells who does not write it.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    /// Where the ways to its writes start.
+    pub tops: BTreeSet<FunctionRef>,
+    /// All functions on these ways.
+    pub on_way: BTreeSet<FunctionRef>,
+    /// What may write, though that cannot be told, or from where: who reaches it misses no write that is known.
+    pub doubtful: BTreeSet<FunctionRef>,
+    /// The mints whose value is stored.
+    pub minted: BTreeSet<CallSite>,
+}
+
+pub(super) struct Search<'i, 'g, 'a> {
+    pub graph: &'g Graph<'a>,
+    pub issuing: &'i Issuing<'g, 'a>,
+    pub evaluator: Evaluator<'i, 'a>,
+    pub stored: &'i Stored,
+}
+
+/// On the way up from a mint.
+#[derive(Clone)]
+struct State {
+    at: FunctionRef,
+    steps: Vec<Step>,
+    conditions: Conditions,
+    /// What is signed, in terms of `at`.
+    claims: Option<Shared>,
+    /// Where the token went so far.
+    leaving: Leaving,
+}
+
+/// An entry point that mints and does not write.
+struct Silent {
+    missing: MissingWrite,
+    /// Whether all that happens to the token is that it is answered with.
+    answers: bool,
+    kind: String,
+}
+
+impl Search<'_, '_, '_> {
+    /// Entry points that reach an issuer and are on no way to a write. A call whose constants switch the mint off
+    /// (`present(user, false)`) does not reach it.
+    pub(super) fn missing(&self, issuers: &BTreeSet<FunctionRef>) -> Vec<MissingWrite> {
+        let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
+        for issuer in issuers {
+            let is_utility = self.is_utility(*issuer);
+            // A random value is what its callers make of it; a signed token is one whoever asks for it.
+            if is_utility && !self.issuing.own(*issuer).iter().any(|mint| mint.credential) {
+                continue;
+            }
+            let calls = self.graph.summary(*issuer).into_iter().flat_map(|summary| &summary.calls);
+            for event in calls.filter(|event| self.stored.minted.contains(&event.call.site)) {
+                let mint = &event.call;
+                let (silent, kinds) = self.above(*issuer, mint, conditions(&event.guards), is_utility);
+                let of_kind = |silent: &Silent| !is_utility || silent.answers && kinds.contains(&silent.kind);
+                for silent in silent.into_iter().filter(of_kind) {
+                    found.entry((silent.missing.entry.clone(), *issuer)).or_insert(silent.missing);
+                }
+            }
+        }
+        let mut entries = BTreeSet::new();
+        found.into_values().filter(|missing| entries.insert(missing.entry.clone())).collect()
+    }
+
+    /// A helper that most callers use for something else (a mail link, another column): who calls it issues a token of this column
+    /// only where the same claims are signed and nothing is done with the token but answer with it.
+    fn is_utility(&self, issuer: FunctionRef) -> bool {
+        let writes = |function: &FunctionRef| {
+            self.stored.on_way.contains(function) || !self.issuing.below(*function).is_disjoint(&self.stored.doubtful)
+        };
+        let callers: BTreeSet<FunctionRef> = self.graph.callers(issuer).iter().map(|edge| edge.caller).collect();
+        let tops: Vec<bool> = callers
+            .iter()
+            .filter(|caller| self.graph.sources.get(caller.file).scope == Scope::Production)
+            .map(|caller| writes(caller) || self.graph.callers(*caller).iter().any(|edge| writes(&edge.caller)))
+            .collect();
+        let writing = tops.iter().filter(|writes| **writes).count();
+        let is_credential = self.issuing.own(issuer).iter().any(|mint| mint.credential);
+        if is_credential { writing * 2 < tops.len() } else { writing * 2 <= tops.len() && tops.len() > writing }
+    }
+
+    /// The entry points above a mint that do not write, and the kinds of tokens that those above it store.
+    fn above(
+        &self,
+        issuer: FunctionRef,
+        mint: &Arc<CallValue>,
+        conditions_of_mint: Conditions,
+        follow: bool,
+    ) -> (Vec<Silent>, BTreeSet<String>) {
+        let token = Token { graph: self.graph, mint: mint.site };
+        let (mut silent, mut kinds) = (Vec::new(), BTreeSet::new());
+        let mut seen: BTreeSet<(FunctionRef, Span)> = BTreeSet::new();
+        let claims = mint.args.first().map(|arg| Arc::clone(&arg.value));
+        let mut open = vec![State {
+            at: issuer,
+            steps: Vec::new(),
+            conditions: conditions_of_mint,
+            claims,
+            leaving: Leaving::default(),
+        }];
+        while let Some(mut state) = open.pop() {
+            let at = state.at;
+            if follow {
+                state.leaving = state.leaving.and(token.done_by(at));
+            }
+            let kind = || state.claims.as_ref().map_or_else(String::new, |claims| self.kind(claims, 6));
+            if follow && self.stored.tops.contains(&at) {
+                kinds.insert(kind());
+            }
+            let callers = self.graph.callers(at);
+            let entries = self.graph.entries(at);
+            // Only what is run from outside by a rule: a helper that nobody calls is no sign-in.
+            for entry in entries.iter().filter(|entry| !entry.indirect || callers.is_empty()) {
+                if self.writes(at) || self.graph.sources.get(at.file).scope != Scope::Production {
+                    continue;
+                }
+                let answers =
+                    follow && (state.leaving.answered || token.is_returned_by(at)) && !state.leaving.elsewhere;
+                let missing = self.at(at, entry.route.clone(), issuer, &state.steps);
+                silent.push(Silent { missing, answers, kind: if follow { kind() } else { String::new() } });
+            }
+            for edge in callers.iter() {
+                let is_run = entries.is_empty() && !is_registration(self.graph, edge, &callers);
+                if !is_run && matches!(edge.kind, EdgeKind::Callback(_)) {
+                    continue;
+                }
+                let (mut known, claims) = self.seen_by(edge, &state);
+                let refuted = |(cond, holds): &(Shared, bool)| self.evaluator.holds(cond, 20) == Some(!holds);
+                self.graph.refuel();
+                if state.steps.len() > LONGEST || known.iter().any(refuted) || !seen.insert((edge.caller, edge.span)) {
+                    continue;
+                }
+                known.extend(conditions(&edge.guards));
+                known.truncate(60);
+                let mut steps = state.steps.clone();
+                steps.push(step_along(self.graph, edge));
+                open.push(State { at: edge.caller, steps, conditions: known, claims, leaving: state.leaving });
+            }
+        }
+        (silent, kinds)
+    }
+
+    fn at(&self, top: FunctionRef, route: String, issuer: FunctionRef, steps: &[Step]) -> MissingWrite {
+        let entry = entry_point(self.graph, top, route);
+        let steps: Vec<Step> = steps.iter().rev().cloned().collect();
+        let function = self.graph.name(issuer);
+        let span = steps.last().map_or(entry.span, |step| step.span);
+        let reason = format!("no write of the column follows {function}(), which makes the token");
+        MissingWrite { entry, function, span, reason, steps }
+    }
+
+    fn writes(&self, entry: FunctionRef) -> bool {
+        self.stored.tops.contains(&entry) || !self.issuing.below(entry).is_disjoint(&self.stored.doubtful)
+    }
+
+    /// Conditions and claims of a function as one of its callers sees them.
+    fn seen_by(&self, edge: &Edge, state: &State) -> (Conditions, Option<Shared>) {
+        let call;
+        let bindings = match &edge.kind {
+            EdgeKind::Call(written) => {
+                call = self.graph.bind(written, state.at);
+                &call
+            }
+            EdgeKind::Callback(bindings) => bindings,
+            EdgeKind::Framework => return (state.conditions.clone(), state.claims.clone()),
+        };
+        let mut values: Vec<Shared> = state.conditions.iter().map(|(cond, _)| Arc::clone(cond)).collect();
+        values.extend(state.claims.clone());
+        let mut values = self.graph.substitute_all(&values, bindings).into_iter();
+        let known = values.by_ref().take(state.conditions.len()).collect::<Vec<_>>();
+        let known = known.into_iter().zip(&state.conditions).map(|(cond, (_, holds))| (cond, *holds)).collect();
+        (known, values.next())
+    }
+
+    /// What tells tokens of one signer apart: the names of their claims; of what is no object, how it is written.
+    fn kind(&self, claims: &Shared, fuel: u8) -> String {
+        self.graph.refuel();
+        let claims = self.graph.resolved(claims);
+        let (ValueKind::Object { base, entries }, Some(fuel)) = (&claims.kind, fuel.checked_sub(1)) else {
+            return self.graph.sources.text(claims.span).to_owned();
+        };
+        let mut names: BTreeSet<String> = base.iter().map(|base| self.kind(base, fuel)).collect();
+        names.extend(entries.iter().map(|entry| match entry {
+            Slot::Named { key, .. } => key.clone(),
+            Slot::Computed { key, .. } => self.kind(key, fuel),
+            Slot::Spread(inner) => self.kind(inner, fuel),
+        }));
+        names.into_iter().collect::<Vec<_>>().join(" ")
+    }
+}
