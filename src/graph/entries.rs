@@ -113,16 +113,16 @@ fn decorated(
             continue;
         }
         let into = if row.describes { &mut *described } else { &mut *found };
-        let class = graph.function(function).and_then(|f| f.class);
         let mounted: Vec<String> = mounts.of_function(function).map(str::to_owned).into_iter().collect();
         let mut prefixes = vec![mounted];
         if let Some(wanted) = &row.class {
-            let decorators = class
-                .and_then(|id| graph.unit(function.file)?.summary.class_decorators.get(id.at()))
-                .map_or(&[][..], Vec::as_slice);
-            let around = decorators.iter().find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)));
-            let Some(around) = around else { continue };
-            prefixes = around.args.first().map_or(prefixes, |arg| prefixes_of(graph, &arg.value));
+            let around = controllers(graph, function, wanted);
+            if around.is_empty() {
+                continue;
+            }
+            let own = row.version.as_ref().and_then(|wanted| version(graph, function, wanted));
+            let below = |around: &&CallValue| prefixes_of(graph, around.args.first().map(|arg| &arg.value), own.clone());
+            prefixes = around.iter().flat_map(below).collect();
         }
         let own = row.route.iter().map(|at| texts_at(graph, decorator, at)).find(|texts| !texts.is_empty());
         let own: Vec<Option<String>> = own.map_or_else(|| vec![None], |texts| texts.into_iter().map(Some).collect());
@@ -140,13 +140,35 @@ fn decorated(
     }
 }
 
-/// `@Controller('auth')`, `@Controller({ path: 'auth', version: '1' })`.
-fn prefixes_of(graph: &Graph, value: &Shared) -> Vec<Vec<String>> {
-    let value = graph.resolved(value);
-    let key = |name: &str| texts(graph, &crate::summary::Value::field(&value, name, value.span));
-    let (versions, paths) = match &value.kind {
-        ValueKind::Object { .. } => (key("version"), key("path")),
-        _ => (Vec::new(), texts(graph, &value)),
+/// The decorators of the classes that have a method: its own, and those that inherit it from an abstract one.
+fn controllers<'g>(graph: &Graph<'g>, function: FunctionRef, wanted: &CallPattern) -> Vec<&'g CallValue> {
+    let Some(declared) = graph.function(function) else { return Vec::new() };
+    let Some(own) = declared.class.map(|id| ClassRef { file: function.file, id }) else { return Vec::new() };
+    let heirs = graph.heirs(own);
+    let inheriting = heirs.iter().filter(|heir| graph.method(**heir, &declared.name) == Some(function));
+    std::iter::once(&own).chain(inheriting).filter_map(|class| class_decorator(graph, *class, wanted)).collect()
+}
+
+fn class_decorator<'g>(graph: &Graph<'g>, class: ClassRef, wanted: &CallPattern) -> Option<&'g CallValue> {
+    let decorators = graph.unit(class.file)?.summary.class_decorators.get(class.id.at())?;
+    decorators.iter().find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)))
+}
+
+/// The versions that a method is given by a decorator of its own; none of them stands for every version.
+fn version(graph: &Graph, function: FunctionRef, wanted: &CallPattern) -> Option<Vec<String>> {
+    let decorators = &graph.summary(function)?.decorators;
+    let found = decorators.iter().find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)))?;
+    Some(found.args.first().map_or_else(Vec::new, |arg| texts(graph, &arg.value)))
+}
+
+/// `@Controller('auth')`, `@Controller({ path: 'auth', version: '1' })`; the version of the method takes the place of the class's.
+fn prefixes_of(graph: &Graph, value: Option<&Shared>, version: Option<Vec<String>>) -> Vec<Vec<String>> {
+    let value = value.map(|value| graph.resolved(value));
+    let key = |value: &Shared, name: &str| texts(graph, &crate::summary::Value::field(value, name, value.span));
+    let (versions, paths) = match &value {
+        Some(value) if matches!(value.kind, ValueKind::Object { .. }) => (key(value, "version"), key(value, "path")),
+        Some(value) => (Vec::new(), texts(graph, value)),
+        None => (Vec::new(), Vec::new()),
     };
     let either = |texts: Vec<String>| if texts.is_empty() { vec![None] } else { texts.into_iter().map(Some).collect() };
     let paths = either(paths);
@@ -154,7 +176,7 @@ fn prefixes_of(graph: &Graph, value: &Shared) -> Vec<Vec<String>> {
         let version = version.map(|version| format!("v{version}"));
         paths.iter().map(move |path| version.iter().cloned().chain(path.clone()).collect()).collect::<Vec<_>>()
     };
-    either(versions).into_iter().flat_map(below).collect()
+    either(version.unwrap_or(versions)).into_iter().flat_map(below).collect()
 }
 
 fn text(graph: &Graph, value: &Shared) -> Option<String> {
@@ -402,11 +424,19 @@ fn texts(graph: &Graph, value: &Shared) -> Vec<String> {
     }
 }
 
-/// Names that lead from a method that a framework runs to the routes before which it runs: the provider's base and the providers.
+/// Names that lead from a method that a framework runs to its routes: the abstract class that others inherit it from; the provider's
+/// base and the providers, of what runs before a route.
 pub fn names_towards_routes(graph: &Graph, method: FunctionRef) -> Vec<String> {
     let mut names = Vec::new();
     let Some(class) = graph.function(method).and_then(|f| f.class) else { return names };
     let class = ClassRef { file: method.file, id: class };
+    let decorators = graph.summary(method).map_or(&[][..], |summary| summary.decorators.as_slice());
+    let paths: Vec<String> = decorators.iter().filter_map(|decorator| graph.callee_path(decorator)).collect();
+    let is_route = |row: &&EntryRow| row.path.as_ref().is_some_and(|wanted| paths.iter().any(|path| wanted.matches(path)));
+    let wanted = graph.rules.entry().filter(is_route).find_map(|row| row.class.as_ref());
+    if wanted.is_some_and(|wanted| class_decorator(graph, class, wanted).is_none()) {
+        names.extend(graph.class(class).map(|class| class.name.clone()));
+    }
     let Some(path) = extends_call(graph, class).and_then(|call| graph.callee_path(call)) else { return names };
     for row in graph.rules.edge().filter(|row| row.to.matches(&path)) {
         names.extend(row.via.last().map(str::to_owned));

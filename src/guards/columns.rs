@@ -9,7 +9,7 @@ use crate::ir::FunctionId;
 use crate::provenance::{ColumnTrace, ReadKind};
 use crate::schema::{ColumnId, Schema};
 use crate::source::Span;
-use crate::summary::{Event, FunctionRef, Shared, Summary, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Shared, Summary, ValueKind};
 
 /// A read of a tracked column by which somebody is let in or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +48,7 @@ pub(super) fn decisions(
             let at = match read.kind {
                 // A query by the column: who has no such row is not let in.
                 ReadKind::Query | ReadKind::Guard if !is_field(summary, read.span) => Some(read.span),
-                _ => compared(summary, read.span, in_guard),
+                _ => Asked { graph, read: read.span, any: in_guard }.compared(summary),
             };
             let Some(at) = at else { continue };
             let place = if in_guard { Place::Guard } else { Place::Endpoint };
@@ -179,64 +179,85 @@ fn is_field(summary: &Summary, span: Span) -> bool {
     summary.reads.iter().any(|read| read.span == span)
 }
 
-/// The comparison or check that a read goes into, where a condition or a result depends on it.
-fn compared(summary: &Summary, read: Span, any: bool) -> Option<Span> {
-    let mut conditions: Vec<&Shared> = Vec::new();
-    for event in &summary.calls {
-        let mut at = event.guards.as_ref();
-        while let Some(guard) = at {
-            conditions.push(&guard.cond);
-            at = guard.outer.as_ref();
-        }
-    }
-    conditions.extend(summary.returns.iter());
-    let direct = conditions.iter().find_map(|cond| comparison(cond, read, any, 30));
-    direct.or_else(|| {
-        // `const same = await compare(token, user.hash); if (!same) throw`: the call is what the condition holds.
-        let call = summary.calls.iter().find(|event| compares(event, read))?;
-        conditions.iter().any(|cond| crate::guards::claims::holds_call(cond, call.call.site)).then(|| call.span())
-    })
+/// A read of which is asked what compares it.
+struct Asked<'g, 'a> {
+    graph: &'g Graph<'a>,
+    read: Span,
+    /// In a guard, whatever is done with it counts.
+    any: bool,
 }
 
-/// A call that is handed the read and something else.
-fn compares(event: &Event, read: Span) -> bool {
-    event.call.args.len() > 1 && event.call.args.iter().any(|arg| is_at(&arg.value, read))
+impl Asked<'_, '_> {
+    /// The comparison or check that the read goes into, where a condition or a result depends on it.
+    fn compared(&self, summary: &Summary) -> Option<Span> {
+        let mut conditions: Vec<&Shared> = Vec::new();
+        for event in &summary.calls {
+            let mut at = event.guards.as_ref();
+            while let Some(guard) = at {
+                conditions.push(&guard.cond);
+                at = guard.outer.as_ref();
+            }
+        }
+        conditions.extend(summary.returns.iter());
+        let direct = conditions.iter().find_map(|cond| self.comparison(cond, 30));
+        direct.or_else(|| {
+            // `const same = await compare(token, user.hash); if (!same) throw`: the call is what the condition holds.
+            let call = summary.calls.iter().find(|event| self.compares(&event.call))?;
+            conditions.iter().any(|cond| crate::guards::claims::holds_call(cond, call.call.site)).then(|| call.span())
+        })
+    }
+
+    /// A call that is handed the read and something else; outside of guards by its name too: `analytics(id, account.token)` uses the
+    /// token and compares nothing.
+    fn compares(&self, call: &CallValue) -> bool {
+        let handed = || call.args.len() > 1 && call.args.iter().any(|arg| is_at(&arg.value, self.read));
+        handed() && (self.any || self.is_comparison(call))
+    }
+
+    /// Whether a call is named like one that compares: `bcrypt.compare`, `argon2.verify`, `timingSafeEqual`, `ct_eq`.
+    fn is_comparison(&self, call: &CallValue) -> bool {
+        let target = || self.graph.targets(call).first().map(|target| self.graph.name(target.function));
+        let path = || target().or_else(|| self.graph.callee_path(call)).unwrap_or_default();
+        let name = call.method().map_or_else(path, str::to_owned).to_lowercase();
+        let name = name.rsplit(['.', '#', ':']).next().unwrap_or_default();
+        let words = ["compar", "verif", "equal", "match", "valid", "check", "same"];
+        words.iter().any(|word| name.contains(word)) || name.ends_with("eq")
+    }
+
+    fn comparison(&self, value: &Shared, fuel: u8) -> Option<Span> {
+        let fuel = fuel.checked_sub(1)?;
+        match &value.kind {
+            ValueKind::Compare { left, right, .. } if is_at(left, self.read) || is_at(right, self.read) => {
+                let other = if is_at(left, self.read) { right } else { left };
+                let nothing = matches!(other.kind, ValueKind::Null | ValueKind::Undefined);
+                (self.any || !nothing).then_some(value.span)
+            }
+            ValueKind::Cond { cond, then, otherwise } => self
+                .comparison(cond, fuel)
+                .or_else(|| self.comparison(then, fuel))
+                .or_else(|| self.comparison(otherwise, fuel)),
+            ValueKind::Not(inner) => self.comparison(inner, fuel),
+            ValueKind::And(left, right) | ValueKind::Fallback { left, right, .. } => {
+                self.comparison(left, fuel).or_else(|| self.comparison(right, fuel))
+            }
+            ValueKind::Call(call) if self.compares(call) => Some(value.span),
+            _ if self.any && is_at(value, self.read) => Some(value.span),
+            ValueKind::Object { .. } => None,
+            kind => {
+                let mut found = None;
+                let mut inside: Vec<&Shared> = Vec::new();
+                kind.each(&mut |inner| inside.push(inner));
+                for inner in inside {
+                    if !Arc::ptr_eq(inner, value) {
+                        found = found.or_else(|| self.comparison(inner, fuel));
+                    }
+                }
+                found
+            }
+        }
+    }
 }
 
 fn is_at(value: &Shared, read: Span) -> bool {
     matches!(value.kind, ValueKind::Field(..)) && value.span == read
-}
-
-fn comparison(value: &Shared, read: Span, any: bool, fuel: u8) -> Option<Span> {
-    let fuel = fuel.checked_sub(1)?;
-    match &value.kind {
-        ValueKind::Compare { left, right, .. } if is_at(left, read) || is_at(right, read) => {
-            let other = if is_at(left, read) { right } else { left };
-            let nothing = matches!(other.kind, ValueKind::Null | ValueKind::Undefined);
-            (any || !nothing).then_some(value.span)
-        }
-        ValueKind::Cond { cond, then, otherwise } => comparison(cond, read, any, fuel)
-            .or_else(|| comparison(then, read, any, fuel))
-            .or_else(|| comparison(otherwise, read, any, fuel)),
-        ValueKind::Not(inner) => comparison(inner, read, any, fuel),
-        ValueKind::And(left, right) | ValueKind::Fallback { left, right, .. } => {
-            comparison(left, read, any, fuel).or_else(|| comparison(right, read, any, fuel))
-        }
-        ValueKind::Call(call) if call.args.len() > 1 && call.args.iter().any(|arg| is_at(&arg.value, read)) => {
-            Some(value.span)
-        }
-        _ if any && is_at(value, read) => Some(value.span),
-        ValueKind::Object { .. } => None,
-        kind => {
-            let mut found = None;
-            let mut inside: Vec<&Shared> = Vec::new();
-            kind.each(&mut |inner| inside.push(inner));
-            for inner in inside {
-                if !Arc::ptr_eq(inner, value) {
-                    found = found.or_else(|| comparison(inner, read, any, fuel));
-                }
-            }
-            found
-        }
-    }
 }

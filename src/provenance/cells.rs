@@ -217,6 +217,12 @@ impl Judge<'_, '_> {
                     }
                 }
             }
+            Cell::Open(value) if self.is_partial(value) => {
+                let name = self.graph.sources.text(value.span);
+                let reason = format!("`{name}`, handed in from outside, may hold it");
+                out.chains.push(vec![Atom { inferred: true, ..atom(Origin::Supplied, value.span, reason) }]);
+                out.absent = true;
+            }
             Cell::Open(value) => {
                 if let Some(cell) = self.open(lookup, value) {
                     return self.alternatives(lookup, evaluator, &cell, out, depth + 1);
@@ -237,6 +243,18 @@ impl Judge<'_, '_> {
         if is_wrapped { Value::field(value, wrapper, value.span) } else { Arc::clone(value) }
     }
 
+    /// Whether an object that comes from outside is declared to hold some of a row's keys: what of them it holds was not read from
+    /// the row, and which it holds only who hands it in knows.
+    fn is_partial(&self, value: &Shared) -> bool {
+        let ValueKind::Param(function, at) = &value.kind else { return false };
+        let param = self.graph.function(*function).and_then(|declared| declared.params.get(*at as usize));
+        let is_row = || match self.graph.type_of(value) {
+            Type::Instance(class, _) => sites::model_of_class(self.graph, self.schema, class).is_some(),
+            _ => false,
+        };
+        param.and_then(|param| param.ty.as_ref()).is_some_and(|ty| PARTIAL.contains(&ty.name.as_str())) && is_row()
+    }
+
     /// An object that comes from outside: by its declared type.
     fn open(&self, lookup: &Lookup, value: &Shared) -> Option<Cell> {
         if let Type::Instance(class, _) = self.graph.type_of(value) {
@@ -248,6 +266,9 @@ impl Judge<'_, '_> {
         None
     }
 }
+
+/// TypeScript's and TypeORM's names for some keys of a type.
+const PARTIAL: [&str; 2] = ["Partial", "DeepPartial"];
 
 #[derive(Default)]
 struct Alternatives {

@@ -220,6 +220,12 @@ fn a_field_assignment_is_written_by_the_save_that_follows() {
 }
 
 #[test]
+fn some_keys_of_a_row_that_nobody_in_the_tree_hands_in_were_not_read_from_it() {
+    let found = service("async change(account: Partial<Account>) { return this.accounts.save(account); }");
+    assert_eq!(found, ["Service.change: preserved|supplied"]);
+}
+
+#[test]
 fn a_field_assignment_after_the_save_is_not_written_by_it() {
     let found = service(
         "async rename(id: number) {

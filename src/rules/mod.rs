@@ -351,6 +351,9 @@ pub struct Entry {
     /// `decorator`: the decorator of the class around; its first argument prefixes the route.
     #[serde(default)]
     pub class: Option<CallPattern>,
+    /// `decorator`: another decorator of the method, whose argument is the version of the route.
+    #[serde(default)]
+    pub version: Option<CallPattern>,
     /// `GET`, `POST`, `mutation`, `job`: stands before the route. `$handler`: the name of the call around the handler.
     #[serde(default)]
     pub verb: Option<String>,
