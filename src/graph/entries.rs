@@ -121,7 +121,8 @@ fn decorated(
                 continue;
             }
             let own = row.version.as_ref().and_then(|wanted| version(graph, function, wanted));
-            let below = |around: &&CallValue| prefixes_of(graph, around.args.first().map(|arg| &arg.value), own.clone());
+            let below =
+                |around: &&CallValue| prefixes_of(graph, around.args.first().map(|arg| &arg.value), own.clone());
             prefixes = around.iter().flat_map(below).collect();
         }
         let own = row.route.iter().map(|at| texts_at(graph, decorator, at)).find(|texts| !texts.is_empty());
@@ -145,13 +146,17 @@ fn controllers<'g>(graph: &Graph<'g>, function: FunctionRef, wanted: &CallPatter
     let Some(declared) = graph.function(function) else { return Vec::new() };
     let Some(own) = declared.class.map(|id| ClassRef { file: function.file, id }) else { return Vec::new() };
     let heirs = graph.heirs(own);
-    let inheriting = heirs.iter().filter(|heir| graph.method(**heir, &declared.name) == Some(function));
+    let inherits = |heir: &&ClassRef| {
+        let line = graph.lineage(**heir);
+        line.iter().find_map(|class| graph.method(*class, &declared.name)) == Some(function)
+    };
+    let inheriting = heirs.iter().filter(inherits);
     std::iter::once(&own).chain(inheriting).filter_map(|class| class_decorator(graph, *class, wanted)).collect()
 }
 
 fn class_decorator<'g>(graph: &Graph<'g>, class: ClassRef, wanted: &CallPattern) -> Option<&'g CallValue> {
     let decorators = graph.unit(class.file)?.summary.class_decorators.get(class.id.at())?;
-    decorators.iter().find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)))
+    decorators.iter().map(AsRef::as_ref).find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)))
 }
 
 /// The versions that a method is given by a decorator of its own; none of them stands for every version.
@@ -432,7 +437,8 @@ pub fn names_towards_routes(graph: &Graph, method: FunctionRef) -> Vec<String> {
     let class = ClassRef { file: method.file, id: class };
     let decorators = graph.summary(method).map_or(&[][..], |summary| summary.decorators.as_slice());
     let paths: Vec<String> = decorators.iter().filter_map(|decorator| graph.callee_path(decorator)).collect();
-    let is_route = |row: &&EntryRow| row.path.as_ref().is_some_and(|wanted| paths.iter().any(|path| wanted.matches(path)));
+    let is_route =
+        |row: &&EntryRow| row.path.as_ref().is_some_and(|wanted| paths.iter().any(|path| wanted.matches(path)));
     let wanted = graph.rules.entry().filter(is_route).find_map(|row| row.class.as_ref());
     if wanted.is_some_and(|wanted| class_decorator(graph, class, wanted).is_none()) {
         names.extend(graph.class(class).map(|class| class.name.clone()));
