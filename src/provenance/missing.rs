@@ -30,8 +30,9 @@ pub(super) struct Stored {
     pub on_way: BTreeSet<FunctionRef>,
     /// What may write, though that cannot be told, or from where: who reaches it misses no write that is known.
     pub doubtful: BTreeSet<FunctionRef>,
-    /// The mints whose value is stored.
+    /// The mints whose value is stored, and the calls that such values are known to come through.
     pub minted: BTreeSet<CallSite>,
+    pub through: BTreeSet<Span>,
 }
 
 pub(super) struct Search<'i, 'g, 'a> {
@@ -47,8 +48,8 @@ struct State {
     at: FunctionRef,
     steps: Vec<Step>,
     conditions: Conditions,
-    /// What is signed, in terms of `at`.
-    claims: Option<Shared>,
+    /// What the mint is given, claims first, in terms of `at`.
+    given: Vec<Shared>,
     /// Where the token went so far.
     leaving: Leaving,
 }
@@ -114,12 +115,14 @@ impl Search<'_, '_, '_> {
         let token = Token { graph: self.graph, mint: mint.site };
         let (mut silent, mut kinds) = (Vec::new(), BTreeSet::new());
         let mut seen: BTreeSet<(FunctionRef, Span)> = BTreeSet::new();
-        let claims = mint.args.first().map(|arg| Arc::clone(&arg.value));
+        let is_through = |span: Span| self.stored.through.contains(&span);
+        // One call of `sign` makes the access token, another the refresh token that is stored.
+        let is_told = self.graph.callers(issuer).iter().any(|edge| is_through(edge.span));
         let mut open = vec![State {
             at: issuer,
             steps: Vec::new(),
             conditions: conditions_of_mint,
-            claims,
+            given: mint.args.iter().map(|arg| Arc::clone(&arg.value)).collect(),
             leaving: Leaving::default(),
         }];
         while let Some(mut state) = open.pop() {
@@ -127,8 +130,9 @@ impl Search<'_, '_, '_> {
             if follow {
                 state.leaving = state.leaving.and(token.done_by(at));
             }
-            let kind = || state.claims.as_ref().map_or_else(String::new, |claims| self.kind(claims, 6));
-            if follow && self.stored.tops.contains(&at) {
+            let kind = || self.kinds(&state.given);
+            let is_stored = state.steps.first().is_none_or(|step| !is_told || is_through(step.span));
+            if follow && self.stored.tops.contains(&at) && is_stored {
                 kinds.insert(kind());
             }
             let callers = self.graph.callers(at);
@@ -148,7 +152,7 @@ impl Search<'_, '_, '_> {
                 if !is_run && matches!(edge.kind, EdgeKind::Callback(_)) {
                     continue;
                 }
-                let (mut known, claims) = self.seen_by(edge, &state);
+                let (mut known, given) = self.seen_by(edge, &state);
                 let refuted = |(cond, holds): &(Shared, bool)| self.evaluator.holds(cond, 20) == Some(!holds);
                 self.graph.refuel();
                 if state.steps.len() > LONGEST || known.iter().any(refuted) || !seen.insert((edge.caller, edge.span)) {
@@ -158,7 +162,7 @@ impl Search<'_, '_, '_> {
                 known.truncate(60);
                 let mut steps = state.steps.clone();
                 steps.push(step_along(self.graph, edge));
-                open.push(State { at: edge.caller, steps, conditions: known, claims, leaving: state.leaving });
+                open.push(State { at: edge.caller, steps, conditions: known, given, leaving: state.leaving });
             }
         }
         (silent, kinds)
@@ -177,8 +181,8 @@ impl Search<'_, '_, '_> {
         self.stored.tops.contains(&entry) || !self.issuing.below(entry).is_disjoint(&self.stored.doubtful)
     }
 
-    /// Conditions and claims of a function as one of its callers sees them.
-    fn seen_by(&self, edge: &Edge, state: &State) -> (Conditions, Option<Shared>) {
+    /// Conditions of a function, and what the mint is given there, as one of its callers sees them.
+    fn seen_by(&self, edge: &Edge, state: &State) -> (Conditions, Vec<Shared>) {
         let call;
         let bindings = match &edge.kind {
             EdgeKind::Call(written) => {
@@ -186,28 +190,43 @@ impl Search<'_, '_, '_> {
                 &call
             }
             EdgeKind::Callback(bindings) => bindings,
-            EdgeKind::Framework => return (state.conditions.clone(), state.claims.clone()),
+            EdgeKind::Framework => return (state.conditions.clone(), state.given.clone()),
         };
         let mut values: Vec<Shared> = state.conditions.iter().map(|(cond, _)| Arc::clone(cond)).collect();
-        values.extend(state.claims.clone());
+        values.extend(state.given.iter().cloned());
         let mut values = self.graph.substitute_all(&values, bindings).into_iter();
         let known = values.by_ref().take(state.conditions.len()).collect::<Vec<_>>();
         let known = known.into_iter().zip(&state.conditions).map(|(cond, (_, holds))| (cond, *holds)).collect();
-        (known, values.next())
+        (known, values.collect())
     }
 
-    /// What tells tokens of one signer apart: the names of their claims; of what is no object, how it is written.
-    fn kind(&self, claims: &Shared, fuel: u8) -> String {
+    /// What tells tokens of one signer apart: the names of their claims with the texts among them, their life, their key.
+    fn kinds(&self, given: &[Shared]) -> String {
+        let kinds = given.iter().enumerate().map(|(at, given)| self.kind(given, at > 0, 6));
+        kinds.collect::<Vec<_>>().join("\n")
+    }
+
+    /// A number among the claims is an id, one among the options a life.
+    fn kind(&self, given: &Shared, with_numbers: bool, fuel: u8) -> String {
         self.graph.refuel();
-        let claims = self.graph.resolved(claims);
-        let (ValueKind::Object { base, entries }, Some(fuel)) = (&claims.kind, fuel.checked_sub(1)) else {
-            return self.graph.sources.text(claims.span).to_owned();
+        let given = self.graph.resolved(given);
+        let constant = |value: &Shared| match &value.kind {
+            ValueKind::Text(text) => Some(text.clone()),
+            ValueKind::Number(text) if with_numbers => Some(text.clone()),
+            _ => None,
         };
-        let mut names: BTreeSet<String> = base.iter().map(|base| self.kind(base, fuel)).collect();
+        let (ValueKind::Object { base, entries }, Some(fuel)) = (&given.kind, fuel.checked_sub(1)) else {
+            return constant(&given).unwrap_or_else(|| self.graph.sources.text(given.span).to_owned());
+        };
+        let kind = |value: &Shared| self.kind(value, with_numbers, fuel);
+        let mut names: BTreeSet<String> = base.iter().map(kind).collect();
         names.extend(entries.iter().map(|entry| match entry {
-            Slot::Named { key, .. } => key.clone(),
-            Slot::Computed { key, .. } => self.kind(key, fuel),
-            Slot::Spread(inner) => self.kind(inner, fuel),
+            Slot::Named { key, value, .. } => match constant(&self.graph.resolved(value)) {
+                Some(constant) => format!("{key}={constant}"),
+                None => key.clone(),
+            },
+            Slot::Computed { key, .. } => kind(key),
+            Slot::Spread(inner) => kind(inner),
         }));
         names.into_iter().collect::<Vec<_>>().join(" ")
     }

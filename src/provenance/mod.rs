@@ -427,11 +427,13 @@ fn stored(drafts: &[DraftSite], mut doubtful: BTreeSet<FunctionRef>, minted: BTr
     let by_library = drafts.iter().filter(|site| site.candidate.run_by.is_some());
     doubtful.extend(by_library.map(|site| site.candidate.function));
     let drafts = || drafts.iter().flat_map(|site| &site.drafts);
+    let fresh = drafts().filter(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
     Stored {
         tops: drafts().filter_map(|draft| draft.functions.last().copied()).collect(),
         on_way: drafts().flat_map(|draft| draft.functions.iter().copied()).collect(),
         doubtful,
         minted,
+        through: fresh.flat_map(|draft| &draft.path.trail).map(|hop| hop.span).collect(),
     }
 }
 

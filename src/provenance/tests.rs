@@ -386,3 +386,19 @@ fn a_lone_writer_tells_what_the_others_answer_with() {
     );
     assert_eq!(found, ["POST /a", "POST /b"]);
 }
+
+#[test]
+fn an_access_token_out_of_the_signer_of_the_stored_refresh_token_is_another_kind() {
+    let found = silent(
+        "const sign = (id: number, key: string, life: string) => jwt.sign({ sub: id }, key, { expiresIn: life });
+         app.post('/login', async (q, s) => {
+           const access = sign(1, 'a', '5m');
+           const refresh = sign(1, 'r', '30d');
+           await db.user.update({ where: { id: 1 }, data: { token: refresh } });
+           s.json({ access, refresh });
+         });
+         app.post('/refresh', (q, s) => { s.json({ access: sign(1, 'a', '5m') }); });
+         app.post('/again', (q, s) => { s.json({ refresh: sign(1, 'r', '30d') }); });",
+    );
+    assert_eq!(found, ["POST /again"]);
+}
