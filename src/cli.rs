@@ -94,8 +94,10 @@ fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && text.contains("://") {
         // Somebody put a database URL where none belongs.
         terminal::note(&text);
-    } else if error.print().is_err() {
-        // Nobody is there to read it.
+    } else if let Err(why) = error.print() {
+        // A reader who has gone needs nothing; a full disk is to be told.
+        let is_gone = why.kind() == std::io::ErrorKind::BrokenPipe;
+        return if is_gone { Exit::Clean.into() } else { Exit::CouldNotRun.into() };
     }
     if error.use_stderr() { Exit::CouldNotRun.into() } else { Exit::Clean.into() }
 }

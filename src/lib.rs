@@ -90,8 +90,6 @@ pub struct Audit {
     pub today: Day,
     /// The root seen from the repository's root, with `/` at its end; empty where they are one.
     pub below_repository: String,
-    /// See [`contract::repeated_classes`].
-    pub repeated_classes: BTreeSet<String>,
     /// Stage -> how long it took.
     pub timings: Vec<(&'static str, Duration)>,
 }
@@ -110,7 +108,6 @@ impl Audit {
             probes: &self.probes,
             today: self.today,
             below_repository: &self.below_repository,
-            repeated_classes: &self.repeated_classes,
         }
     }
 
@@ -263,7 +260,6 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     clock.lap("probe");
 
     let below_repository = discover::below_repository(&root);
-    let repeated_classes = contract::repeated_classes(&units);
     let mut judgement = contract::judge(&Facts {
         config: &config,
         sources: &sources,
@@ -275,7 +271,6 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         probes: &probes,
         today,
         below_repository: &below_repository,
-        repeated_classes: &repeated_classes,
     });
     if !suppressions {
         judgement.disregard_suppressions();
@@ -310,7 +305,6 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         has_baseline: baseline.is_some(),
         today,
         below_repository,
-        repeated_classes,
         timings: clock.laps,
         sources,
     })

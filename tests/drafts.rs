@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command::{Run, audit_json, copy, nest_auth, tokendrift};
+use crate::command::{Run, audit_json, copy, nest_auth, tokendrift, write_files};
 use crate::node;
 
 const STATES: [&str; 3] = ["drifted", "write-consistently", "drop-writes"];
@@ -295,7 +295,73 @@ fn without_a_contract_or_rows_a_pin_says_what_is_missing() {
     let rows = run(&["pin", "--in", text(&dropped), "--contract", "write-consistently"]);
     assert!(rows.code == 2 && rows.stderr.contains("--rows"), "{}", rows.stderr);
     let given = run(&["pin", "--in", text(&dropped), "--contract", "write-consistently", "--rows", "id > 1"]);
-    assert!(given.stdout.contains("WHERE id > 1 AND access_token IS NULL"), "{}", given.stdout);
+    let asked = "WHERE (id > 1) AND (access_token IS NULL OR access_token = '')";
+    assert!(given.stdout.contains(asked), "{}", given.stdout);
+}
+
+/// What `--rows` holds must neither change the meaning of the rest nor end the text that it stands in.
+#[test]
+fn any_condition_on_rows_stays_within_its_place() {
+    let rows = r##"signup_client = 'mobile' OR signup_client = '$$' OR "signup_client" = '"#'"##;
+    let state = nest_auth("write-consistently");
+    let with = |kind: &str| {
+        let asked = ["pin", "--in", text(&state), "--contract", "write-consistently", "--rows", rows, "--as", kind];
+        run(&asked).stdout
+    };
+    let condition = format!("WHERE ({rows}) AND (access_token IS NULL OR access_token = '')");
+    assert!(with("sql").contains(&condition), "{}", with("sql"));
+    assert!(with("pgtap").contains(&format!("$pin0$ SELECT count(*) AS broken_rows FROM users {condition} $pin0$")));
+    let rust = with("sqlx");
+    assert!(rust.contains(&format!("r##\"SELECT count(*) AS broken_rows FROM users {condition}\"##")), "{rust}");
+    syn::parse_file(&rust).expect("Rust");
+}
+
+#[test]
+fn a_column_that_takes_no_null_is_pinned_by_what_it_can_lack() {
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    let schema = "model User {\n  id Int @id\n  token String @map(\"access_token\")\n\n  @@map(\"users\")\n}\n";
+    write_files(tree.path(), &[("schema.prisma", schema)]);
+    let asked = ["pin", "users.access_token", "--in", text(tree.path())];
+    let more = ["--contract", "write-consistently", "--rows", "id > 1", "--as", "sql"];
+    let run = run(&asked.iter().chain(&more).copied().collect::<Vec<_>>());
+    assert!(run.stdout.contains("WHERE (id > 1) AND access_token = '';"), "{} {}", run.stdout, run.stderr);
+}
+
+/// Three logins of five clear the column, which alone would speak for dropping it.
+#[test]
+fn what_somebody_reads_or_rows_cannot_do_without_is_never_proposed_to_be_dropped() {
+    let proposal = |nullable: bool, more: &str| {
+        let tree = tempfile::tempdir().expect("a temporary folder");
+        let kind = if nullable { "String?" } else { "String" };
+        let schema = format!(
+            "model User {{\n  id String @id\n  accessToken {kind} @map(\"access_token\")\n\n  @@map(\"users\")\n}}\n"
+        );
+        let login = |name: &str, value: &str| {
+            format!(
+                "export async function {name}(id: string) {{\n  const token = jwt.sign({{ sub: id }}, 's');\n  \
+                 await prisma.user.update({{ where: {{ id }}, data: {{ accessToken: {value} }} }});\n  return token;\n}}\n"
+            )
+        };
+        let head = "import jwt from 'jsonwebtoken';\nimport { PrismaClient } from '@prisma/client';\nconst prisma = new PrismaClient();\n";
+        let code = [
+            head.to_owned(),
+            login("a", "null"),
+            login("b", "null"),
+            login("c", "null"),
+            login("d", "token"),
+            more.to_owned(),
+        ];
+        write_files(tree.path(), &[("schema.prisma", &schema), ("src/login.ts", &code.concat())]);
+        run(&["init", "--print", text(tree.path())]).stdout
+    };
+    let dropped = proposal(true, "");
+    assert!(dropped.contains("\ncontract = \"drop-writes\""), "{dropped}");
+    let reader = "export async function send(id: string) {\n  const user = await prisma.user.findUniqueOrThrow({ where: { id } });\n  \
+                  return fetch('https://x', { headers: { authorization: user.accessToken ?? '' } });\n}\n";
+    let read = proposal(true, reader);
+    assert!(read.contains("# contract = \"drop-writes\"") && read.contains("but it is read"), "{read}");
+    let solid = proposal(false, "");
+    assert!(solid.contains("# contract = \"drop-writes\"") && solid.contains("but it is not nullable"), "{solid}");
 }
 
 #[test]

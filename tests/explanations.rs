@@ -8,8 +8,9 @@ fn explain(id: &str, more: &[&str]) -> Run {
     tokendrift(["explain", id, tree].iter().chain(more))
 }
 
-const IDENTITY: &str = "discarded-token|users.access_token|AuthWebController.login>AuthWebService.generateRefreshToken>\
-                        UsersService.updateToken|preserved";
+const IDENTITY: &str = "discarded-token|users.access_token|fixtures/nest-auth/drifted:AuthWebController.login>\
+                        fixtures/nest-auth/drifted:AuthWebService.generateRefreshToken>\
+                        fixtures/nest-auth/drifted:UsersService.updateToken|preserved";
 
 #[test]
 fn a_finding_is_told_hop_by_hop_with_why_and_what_to_do() {
@@ -57,7 +58,7 @@ fn a_place_a_number_and_a_part_of_the_identity_lead_to_it_too() {
     let whole = explain(IDENTITY, &[]).stdout;
     assert_eq!(explain(&(at + 1).to_string(), &["--report", file]).stdout, whole);
     assert!(explain("src/users/users.service.ts:45", &[]).stdout.contains(&whole));
-    assert_eq!(explain("generateRefreshToken>UsersService.updateToken|", &[]).stdout, whole);
+    assert_eq!(explain("generateRefreshToken>fixtures/nest-auth/drifted:UsersService.updateToken|", &[]).stdout, whole);
     let none = explain("99", &["--report", file]);
     assert!(none.code == 2 && none.stderr.contains(IDENTITY), "{}", none.stderr);
 }

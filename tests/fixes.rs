@@ -167,6 +167,44 @@ fn a_file_that_has_changed_meanwhile_or_cannot_be_written_leaves_all_as_it_was()
 }
 
 #[test]
+fn a_byte_order_mark_stays_and_a_file_of_other_bytes_is_left_as_it_is() {
+    let tree = drifted();
+    let file = tree.path().join("src/auth/auth-web.service.ts");
+    let text = std::fs::read(&file).expect("the service");
+    std::fs::write(&file, [b"\xef\xbb\xbf", text.as_slice()].concat()).expect("the service can be written");
+    assert!(
+        audit(tree.path(), &["--fix", "--diff", "--quiet"])
+            .stdout
+            .ends_with(PATCH.split_once("@@\n").expect("a hunk").1)
+    );
+    let run = audit(tree.path(), &["--fix", "--quiet"]);
+    assert_eq!(run.stderr, "");
+    let fixed = std::fs::read(&file).expect("the service");
+    assert!(fixed.starts_with(b"\xef\xbb\xbfimport") && fixed.len() > text.len() + 3);
+
+    let latin = [b"// caf\xe9\n", text.as_slice()].concat();
+    std::fs::write(&file, &latin).expect("the service can be written");
+    let run = audit(tree.path(), &["--fix", "--format", "json"]);
+    assert!(run.code == 1 && run.stderr.contains("not UTF-8"), "{}", run.stderr);
+    assert_eq!(std::fs::read(&file).expect("the service"), latin);
+}
+
+#[test]
+fn a_write_is_not_taken_away_unasked_while_somebody_reads_the_column() {
+    let tree = drifted();
+    let config = tree.path().join("tokendrift.toml");
+    let text = std::fs::read_to_string(&config).expect("the state has a configuration");
+    let declared = text.replace("column = \"access_token\"", "column = \"access_token\"\ncontract = \"drop-writes\"");
+    let reader = "import { UsersService } from '../users/users.service';\n\n\
+                  export async function send(users: UsersService, id: number) {\n  const user = await users.findById(id);\n  \
+                  return fetch('https://x', { headers: { authorization: `Bearer ${user.accessToken}` } });\n}\n";
+    write_files(tree.path(), &[("tokendrift.toml", &declared), ("src/auth/send.ts", reader)]);
+    assert_eq!(audit(tree.path(), &["--fix", "--diff", "--quiet"]).stdout, "", "readers stop first");
+    let patch = audit(tree.path(), &["--fix", "--unsafe-fixes", "--diff", "--quiet"]).stdout;
+    assert!(patch.contains("-        accessToken,"), "{patch}");
+}
+
+#[test]
 fn a_helper_with_other_callers_is_changed_only_when_told_so_and_goes_on_for_them() {
     let tree = drifted();
     let file = tree.path().join("src/auth/auth-web.service.ts");

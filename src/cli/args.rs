@@ -89,7 +89,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) record: Option<PathBuf>,
 
-    /// Ask no database, also where the configuration names some: the audit of the code alone.
+    /// Ask no database, also where the configuration or the environment names some: the audit of the code alone.
     #[arg(long)]
     pub(crate) offline: bool,
 

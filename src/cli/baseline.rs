@@ -22,6 +22,16 @@ pub(crate) fn run(command: &BaselineCommand, streams: &Streams) -> Result<Ran, S
         inputs::spare(file, args.input.config.as_deref(), None)?;
     }
     let request = inputs::request(&args.input)?;
+    if request.config.narrowed {
+        let name = match command {
+            BaselineCommand::Write { .. } => "write",
+            BaselineCommand::Check(_) => "check",
+            BaselineCommand::Prune(_) => "prune",
+        };
+        return Err(format!(
+            "baseline {name} takes no --column that leaves out columns of the configuration: what the baseline has of those would be lost"
+        ));
+    }
     let file = file(args, &request);
     let load = || Baseline::load(&file).map_err(|error| error.to_string());
     // Read before the audit: what cannot be read cannot be kept either.

@@ -33,6 +33,10 @@ pub(crate) fn apply(args: &AuditArgs, streams: &Streams) -> Result<(), String> {
         for file in &fixed {
             note(&format!("fixed {}", file.path));
         }
+        let unread = fixes(&audit).filter(|fix| !fix.is_in_text(&audit.sources)).count();
+        if unread > 0 {
+            note(&format!("{unread} not fixed: they change files that are not UTF-8; save those as UTF-8"));
+        }
         let waiting = fixes(&audit).filter(|fix| !fix.is_safe && !args.unsafe_fixes).count();
         if waiting > 0 {
             note(&format!("{waiting} more may change other code: see them with --fix --unsafe-fixes --diff"));

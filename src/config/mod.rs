@@ -228,9 +228,9 @@ pub struct Column {
 }
 
 impl Column {
-    /// Whether no declaration of it is to be left.
+    /// Whether no model is to be left that maps it; there may have been nothing else that declares it.
     pub fn is_to_be_gone(&self) -> bool {
-        self.contract == Some(Contract::DropWrites) && self.stage == Some(Stage::ColumnDropped)
+        self.contract == Some(Contract::DropWrites) && self.stage >= Some(Stage::ColumnIgnored)
     }
 
     /// `users.access_token`

@@ -1,7 +1,7 @@
 //! Hand-made facts for the unit tests of checks: entry points, sites and paths on the lines of made-up files.
 
 use crate::config::{Cohort, Column, Config, Contract};
-use crate::contract::{Day, Facts, Finding, Judgement, judge, repeated_classes};
+use crate::contract::{Day, Facts, Finding, Judgement, judge};
 use crate::graph::Units;
 use crate::guards::{Comment, Guards};
 use crate::probe::{CohortCounts, ColumnProbe, Counts, Outcome};
@@ -274,7 +274,6 @@ impl Bench {
             probes: &self.probes,
             today: Day::of_unix(1_767_225_600),
             below_repository: "",
-            repeated_classes: &repeated_classes(&units),
         })
     }
 

@@ -90,12 +90,21 @@ pub static CHECKS: &[Check] = &[
     unwritten_column::CHECK,
 ];
 
+/// The checks that judge rows, and those that judge rows beside code.
+const OF_ROWS: [&str; 4] = ["live-incomplete", "null-ratio", "orphaned-tokens", "prediction-contradicted"];
+const OF_BOTH: [&str; 2] = ["form-drift", "schema-contract"];
+
 /// The page of the check `id`.
 pub fn page(id: &str) -> Option<&'static str> {
     CHECKS.iter().find(|check| check.id == id).map(|check| check.docs)
 }
 
 impl Check {
+    /// Whether what it finds at `at` needs a database that is asked: what is found in rows alone stands in the configuration.
+    pub(crate) fn is_live(&self, at: &Anchor) -> bool {
+        OF_ROWS.contains(&self.id) || OF_BOTH.contains(&self.id) && matches!(at, Anchor::Config { .. })
+    }
+
     /// Runs it on one column.
     pub(crate) fn run(&self, case: &Case<'_>, findings: &mut Vec<Finding>) {
         match self.run {

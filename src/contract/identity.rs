@@ -1,12 +1,11 @@
 //! Places in code as the identity of a finding names them: by function, never by line, local name or order of files.
 //!
-//! A method is known by its class as long as one class of the tree has that name, wherever its file moves; a bare function (`POST`,
-//! `login`) is known by its file too, since other files have one of the same name, or will have.
+//! A method is known by its class and the package that this stands in, whatever file of it; a bare function (`POST`, `login`) is known by
+//! its file, since other files have one of the same name, or will have. Nothing depends on what else the tree holds.
 
-use std::collections::BTreeSet;
+use sha2::{Digest as _, Sha256};
 
 use crate::contract::Facts;
-use crate::graph::Units;
 use crate::ir::{Function, FunctionKind};
 use crate::provenance::EntryPoint;
 use crate::source::Span;
@@ -14,25 +13,26 @@ use crate::source::Span;
 /// How many entry points an identity names.
 const SIGNED: usize = 20;
 
-/// The names that more than one class of the tree has.
-pub fn repeated_classes(units: &Units) -> BTreeSet<String> {
-    let (mut once, mut more) = (BTreeSet::new(), BTreeSet::new());
-    for class in units.iter().flat_map(|(_, unit)| &unit.module.classes) {
-        if !once.insert(&class.name) {
-            more.insert(class.name.clone());
-        }
-    }
-    more
-}
-
-/// `UsersService.updateToken`, `src/login.ts:login`: the function around `span` that is not a local of another, with its file where
-/// its name is not enough, seen from the repository's root; `shown` stands for what has no name.
+/// `UsersService.updateToken`, `packages/api:UsersService.updateToken`, `src/login.ts:login`: the function around `span` that is not a
+/// local of another; `shown` stands for what has no name. Paths are seen from the repository's root.
 pub(crate) fn place(facts: &Facts<'_>, span: Span, shown: &str) -> String {
     let around = Around::new(facts, span).map(Around::outermost);
-    let class = around.as_ref().and_then(Around::class).filter(|class| !facts.repeated_classes.contains(*class));
     let name = around.as_ref().and_then(Around::name);
     let name = name.as_deref().unwrap_or(shown);
-    if class.is_some() { name.to_owned() } else { format!("{}:{name}", file(facts, span)) }
+    let file = format!("{}{}", facts.below_repository, facts.sources.get(span.file).path);
+    match package(&file) {
+        "" if around.is_some_and(|around| around.class().is_some()) => name.to_owned(),
+        package if around.is_some_and(|around| around.class().is_some()) => format!("{package}:{name}"),
+        _ => format!("{file}:{name}"),
+    }
+}
+
+/// What comes before a path's first `src`: the folder of a package of a monorepo, or nothing.
+fn package(file: &str) -> &str {
+    if file.starts_with("src/") {
+        return "";
+    }
+    file.find("/src/").and_then(|at| file.get(..at)).unwrap_or_default()
 }
 
 /// The functions that identify a group of paths: `A.login,src/b.ts:login>UsersService.updateToken`.
@@ -46,25 +46,26 @@ pub(crate) fn signature_by(facts: &Facts<'_>, entries: &[&EntryPoint], way: &str
     let mut names: Vec<String> = entries.iter().map(|entry| entry_point(facts, entry)).collect();
     names.sort_unstable();
     names.dedup();
-    let more = names.len().saturating_sub(SIGNED);
-    names.truncate(SIGNED);
-    let more = if more == 0 { String::new() } else { format!("+{more}") };
+    // Names beyond those that fit count all the same.
+    let rest = names.split_off(SIGNED.min(names.len()));
+    let more = if rest.is_empty() { String::new() } else { format!("+{}~{}", rest.len(), digest(&rest.join(","))) };
     format!("{}{more}>{way}", names.join(","))
 }
 
-/// A closure has no name that lasts: its route tells it from others in the same function.
+fn digest(text: &str) -> String {
+    let bytes = Sha256::digest(text.as_bytes());
+    bytes.iter().take(4).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// The method of a class is enough; of a bare function there may be several in one file, which their routes tell apart.
 fn entry_point(facts: &Facts<'_>, entry: &EntryPoint) -> String {
     let name = if entry.name.is_empty() { &entry.route } else { &entry.name };
-    let around = Around::new(facts, entry.span);
     let place = place(facts, entry.span, name);
-    if around.is_some_and(|around| around.is_named()) || entry.route.is_empty() || name == &entry.route {
+    let is_method = Around::new(facts, entry.span).is_some_and(|around| around.is_method());
+    if is_method || entry.route.is_empty() || name == &entry.route {
         return place;
     }
     format!("{place} {}", entry.route)
-}
-
-fn file(facts: &Facts<'_>, span: Span) -> String {
-    format!("{}{}", facts.below_repository, facts.sources.get(span.file).path)
 }
 
 /// A function with all functions and classes of its file.
@@ -89,9 +90,9 @@ impl<'a> Around<'a> {
         (function.kind != FunctionKind::Module).then_some(Self { function, ..*self })
     }
 
-    /// Whether it is declared under a name of its own that is no local one.
-    fn is_named(&self) -> bool {
-        self.parent().is_none() && self.name().is_some()
+    /// Whether it is a method of a class, and no function inside of one.
+    fn is_method(&self) -> bool {
+        self.parent().is_none() && self.class().is_some() && self.name().is_some()
     }
 
     fn class(&self) -> Option<&'a str> {

@@ -24,7 +24,7 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         }
         parts.extend(path.as_ref().map(|path| format!("is sent below `{path}` only, so other calls do without it")));
         let message = format!("the cookie `{}` {}", hit.name, parts.join(" and "));
-        let signature = format!("{}|{}", place(facts, hit.span, &hit.function), hit.name);
+        let signature = format!("{}|{}|{}", place(facts, hit.span, &hit.function), hit.name, parts.join(","));
         findings.push(CHECK.tree_finding(Anchor::Code(hit.span), CHECK.level, &signature, message, Vec::new()));
     }
 }

@@ -59,12 +59,11 @@ mod unwritten_column;
 pub use check::{CHECKS, Check, Precision, page};
 pub use day::Day;
 pub use finding::{Anchor, Finding, Related, Standing};
-pub use identity::repeated_classes;
 pub use suppression::Suppression;
 
 pub use crate::config::Level;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::config::{Baseline, Config, Contract};
 use crate::contract::case::Case;
@@ -94,8 +93,6 @@ pub struct Facts<'a> {
     /// The root seen from the root of its repository, with `/` at its end, so that identities are the same from whatever folder an
     /// audit starts.
     pub below_repository: &'a str,
-    /// See [`repeated_classes`].
-    pub repeated_classes: &'a BTreeSet<String>,
 }
 
 /// What came of it.

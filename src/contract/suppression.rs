@@ -142,7 +142,7 @@ fn held(
                 finding.standing = Standing::Suppressed { reason: reason.clone() };
                 here += 1;
             }
-            if here == 0 && is_judged(facts, id) {
+            if here == 0 && is_judged(facts, id, &place(line)) {
                 faults.push(format!(
                     "this suppression puts nothing aside: there is no `{id}` on the next line; remove it"
                 ));
@@ -154,8 +154,9 @@ fn held(
 }
 
 /// Whether this run could find what `check` finds: not all columns may be audited, and not every run asks a database.
-fn is_judged(facts: &Facts<'_>, check: &str) -> bool {
-    !facts.config.narrowed && (!check.starts_with("live-") || !facts.probes.is_empty())
+fn is_judged(facts: &Facts<'_>, check: &str, at: &Anchor) -> bool {
+    let is_live = CHECKS.iter().any(|known| known.id == check && known.is_live(at));
+    !facts.config.narrowed && (!is_live || !facts.probes.is_empty())
 }
 
 /// The comments of a text, in order.
@@ -274,6 +275,9 @@ mod tests {
         bench.config.narrowed = true;
         assert_eq!(bench.lines("suppression"), NOWHERE);
         let offline = drifting("// tokendrift-ignore-next-line live-incomplete -- known");
+        assert_eq!(offline.lines("suppression"), NOWHERE);
+        let mut offline = drifting("");
+        offline.config.text = "# tokendrift-ignore-next-line null-ratio,form-drift -- known\n[[column]]\n".into();
         assert_eq!(offline.lines("suppression"), NOWHERE);
     }
 

@@ -24,7 +24,7 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         };
         let message =
             format!("{} keeps `{}` in {kept_in}: one injected script reads it and keeps it", hit.function, hit.name);
-        let signature = format!("{}|{}", place(facts, hit.span, &hit.function), hit.name);
+        let signature = format!("{}|{}|{kept_in}", place(facts, hit.span, &hit.function), hit.name);
         findings.push(CHECK.tree_finding(Anchor::Code(hit.span), CHECK.level, &signature, message, Vec::new()));
     }
 }

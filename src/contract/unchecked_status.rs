@@ -28,7 +28,7 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
                 message: format!("{} says whether the user is active", gap.column),
             },
         ];
-        let signature = place(facts, guard.span, &guard.name);
+        let signature = format!("{}|{}", place(facts, guard.span, &guard.name), gap.column);
         findings.push(CHECK.tree_finding(Anchor::Code(guard.span), Level::Warning, &signature, message, related));
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::discover::scope;
-use crate::source::{Language, SourceFile};
+use crate::source::{Encoding, Language, SourceFile};
 
 /// Larger files are generated, or dumps; the slowest front end would take seconds for one.
 pub(crate) const MAX_BYTES: u64 = 1_000_000;
@@ -126,18 +126,22 @@ pub(crate) fn read(full: &Path, path: &str, kind: Kind) -> Outcome {
         }
     };
     // Editors count columns without it.
-    if text.starts_with('\u{feff}') {
+    let is_marked = text.starts_with('\u{feff}');
+    if is_marked {
         text.drain(..'\u{feff}'.len_utf8());
     }
+    let encoding = match lossy {
+        Some(_) => Encoding::Lossy,
+        None if is_marked => Encoding::Marked,
+        None => Encoding::Utf8,
+    };
     let mut scope = scope::by_path(path, language);
     if is_script && scope != crate::source::Scope::Test && scope::imports_a_test_runner(&text) {
         scope = crate::source::Scope::Test;
     }
-    Outcome::Source {
-        file: SourceFile::new(path.to_owned(), text, language, scope),
-        bytes: u64::try_from(size).unwrap_or(u64::MAX),
-        lossy,
-    }
+    let mut file = SourceFile::new(path.to_owned(), text, language, scope);
+    file.encoding = encoding;
+    Outcome::Source { file, bytes: u64::try_from(size).unwrap_or(u64::MAX), lossy }
 }
 
 /// How many bytes of a script stand in no string and in no template. A quotation mark in a comment or a regular expression counts

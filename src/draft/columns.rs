@@ -1,6 +1,7 @@
 //! The columns that look as if they held a token, told by the words of their names and by what is declared of them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::schema::{Model, Property, words};
 use crate::source::{Scope, SourceSet, Span};
@@ -123,7 +124,7 @@ const OTHER_TYPES: &[&str] = &[
 
 /// The token-like columns of `models`, the nullable ones first, then by name.
 pub fn candidates(sources: &SourceSet, models: &[Model]) -> Vec<Candidate> {
-    let mut found: BTreeMap<(bool, String, String), Candidate> = BTreeMap::new();
+    let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
     for model in models {
         let scope = sources.get(model.span.file).scope;
         if matches!(scope, Scope::Test | Scope::Script) {
@@ -141,13 +142,24 @@ pub fn candidates(sources: &SourceSet, models: &[Model]) -> Vec<Candidate> {
                 nullable: property.nullable,
                 beside: beside.map(|other| other.column.clone()).collect(),
             };
-            let solid = property.nullable == Some(false);
-            found.entry((solid, model.table.clone(), property.column.clone())).or_insert(candidate);
+            match found.entry(candidate.name().to_lowercase()) {
+                Entry::Vacant(free) => _ = free.insert(candidate),
+                // Where the models of one table differ, one that lets NULL in is right.
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    known.nullable = match (known.nullable, candidate.nullable) {
+                        (Some(true), _) | (_, Some(true)) => Some(true),
+                        (known, other) => known.or(other),
+                    };
+                }
+            }
         }
     }
-    // Two models of one table may differ on whether it is nullable; once is enough.
-    let mut seen = std::collections::BTreeSet::new();
-    found.into_values().filter(|candidate| seen.insert(candidate.name().to_lowercase())).collect()
+    let mut found: Vec<Candidate> = found.into_values().collect();
+    found.sort_by_key(|candidate| {
+        (candidate.nullable == Some(false), candidate.table.clone(), candidate.column.clone())
+    });
+    found
 }
 
 fn is_token(sources: &SourceSet, property: &Property) -> bool {

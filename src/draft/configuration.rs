@@ -33,7 +33,14 @@ pub struct Proposed {
 pub fn configuration(facts: &Facts<'_>, judgement: &Judgement, candidates: &[Candidate]) -> Proposed {
     let mut text = HEAD.to_owned();
     let mut columns = Vec::new();
-    for (rank, candidate) in candidates.iter().enumerate() {
+    // Migrations and `table!` say of some columns what their models do not.
+    let nullable = |rank: usize, candidate: &Candidate| {
+        facts.schema.columns.get(rank).and_then(|column| column.nullable).or(candidate.nullable)
+    };
+    let mut ranked: Vec<(usize, &Candidate)> = candidates.iter().enumerate().collect();
+    ranked.sort_by_key(|(rank, candidate)| nullable(*rank, candidate) == Some(false));
+    for (rank, candidate) in ranked {
+        let candidate = &Candidate { nullable: nullable(rank, candidate), ..candidate.clone() };
         let trace = facts.traces.iter().find(|trace| trace.column.0 == rank);
         let verdict = judgement.verdicts.get(rank);
         text.push('\n');
@@ -69,7 +76,15 @@ fn column(
     text.push_str("[[column]]\n");
     line(text, "table", &candidate.table, "as the database calls it");
     line(text, "column", &candidate.column, &format!("{}.{} in code", candidate.model, candidate.property));
-    contract(text, &practice, verdict);
+    let is_read = trace.is_some_and(|trace| trace.reads.iter().any(|read| is_production(facts.sources, read.span)));
+    let needed = if is_read {
+        Some("most entry points do not store it, but it is read")
+    } else if candidate.nullable == Some(false) {
+        Some("most entry points do not store it, but it is not nullable")
+    } else {
+        None
+    };
+    contract(text, &practice, verdict, needed);
     let record = format!("docs/adr/{}-{}.md", dashed(&candidate.table), dashed(&candidate.column));
     let why = format!("once it is written; `tokendrift adr {}` writes the draft", candidate.name());
     aside(text, "decision", &record, &why);
@@ -108,16 +123,22 @@ fn what_paths_do(practice: &Practice) -> Vec<String> {
     lines
 }
 
-fn contract(text: &mut String, practice: &Practice, verdict: Option<&Verdict>) {
+/// `needed` says why the column is not one to drop, whatever its writers do.
+fn contract(text: &mut String, practice: &Practice, verdict: Option<&Verdict>, needed: Option<&str>) {
     let (write, drop) = (Contract::WriteConsistently, Contract::DropWrites);
     let issuers = practice.issuers();
-    if let Some(contract) = verdict.and_then(|verdict| verdict.recommendation) {
+    let recommended = verdict.and_then(|verdict| verdict.recommendation);
+    let leaves = practice.leaving() * 2 > issuers;
+    let is_to_go = recommended == Some(drop);
+    if let Some(contract) = recommended.filter(|_| !is_to_go || (leaves && needed.is_none())) {
         let what = if contract == write { "store the fresh token" } else { "store something else or nothing" };
         line(text, "contract", contract.word(), &format!("most of the {issuers} entry points {what}"));
         let other = if contract == write { drop } else { write };
         aside(text, "contract", other.word(), "the other way; a contract is a decision of yours");
     } else {
-        let why = if issuers < 3 {
+        let why = if let Some(needed) = needed.filter(|_| is_to_go) {
+            needed
+        } else if issuers < 3 {
             "too few entry points issue a token to tell"
         } else {
             "the entry points are no majority either way"

@@ -78,13 +78,21 @@ pub fn pin(facts: &Facts<'_>, asked: &PinRequest<'_>) -> Result<String, PinError
     let (condition, promise) = match contract {
         Contract::DropWrites => {
             let promise = format!("no row has a value in {name}: nobody writes it any more");
-            (format!("{} IS NOT NULL", quoted(&tracked.column)), promise)
+            let column = quoted(&tracked.column);
+            (format!("{column} IS NOT NULL AND {column} <> ''"), promise)
         }
         Contract::WriteConsistently => {
             let beside = || beside(facts, tracked).map(|column| format!("{} IS NOT NULL", quoted(&column)));
             let rows = asked.rows.map(str::to_owned).or_else(beside).ok_or_else(|| PinError::NoRows(name.clone()))?;
             let promise = format!("every row with {rows} has a token in {name}");
-            (format!("{rows} AND {} IS NULL", quoted(&tracked.column)), promise)
+            let column = quoted(&tracked.column);
+            // An empty text is no token either, and all that a column that takes no NULL can lack.
+            let lacks = if tracked.nullable == Some(false) {
+                format!("{column} = ''")
+            } else {
+                format!("({column} IS NULL OR {column} = '')")
+            };
+            (format!("({rows}) AND {lacks}"), promise)
         }
     };
     let select = format!("SELECT count(*) AS broken_rows FROM {} WHERE {condition}", quoted(&tracked.table));
@@ -97,9 +105,14 @@ pub fn pin(facts: &Facts<'_>, asked: &PinRequest<'_>) -> Result<String, PinError
     let script = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'").replace('`', "\\`").replace("${", "\\${");
     Ok(match asked.runner {
         Runner::Sql => with(include_str!("templates/pin/plain.sql"), &promise, &select, &[]),
-        Runner::PgTap => with(include_str!("templates/pin/pgtap.sql"), &promise.replace('\'', "''"), &select, &[]),
+        Runner::PgTap => {
+            let quote = quote(&select);
+            let more = [("quote", quote.as_str())];
+            with(include_str!("templates/pin/pgtap.sql"), &promise.replace('\'', "''"), &select, &more)
+        }
         Runner::Sqlx => {
-            let literal = format!("r#\"{select}\"#");
+            let fence = "#".repeat(1 + select.match_indices("\"#").count());
+            let literal = format!("r{fence}\"{select}\"{fence}");
             let more = [("connection", connection(facts)), ("literal", literal.as_str())];
             with(include_str!("templates/pin/sqlx.template"), &promise, &select, &more)
         }
@@ -116,6 +129,12 @@ pub fn pin(facts: &Facts<'_>, asked: &PinRequest<'_>) -> Result<String, PinError
             with(client.template, &script(&promise), &script(&select), &more)
         }
     })
+}
+
+/// PostgreSQL's `$$`, with a word between where the text has that.
+fn quote(text: &str) -> String {
+    let words = std::iter::once(String::new()).chain((0..).map(|n| format!("pin{n}")));
+    words.map(|word| format!("${word}$")).find(|quote| !text.contains(quote)).unwrap_or_default()
 }
 
 /// A column of the table that every write of a fresh token sets too; of several the one most like a token's, else the first.

@@ -19,7 +19,7 @@ pub(crate) use pass_token::{Lost, pass_token};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::source::{FileId, SourceSet, Span};
+use crate::source::{Encoding, FileId, SourceSet, Span};
 
 /// Edits that belong together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +40,11 @@ impl Fix {
         let apart = |pair: &[Edit]| pair[0].at.file != pair[1].at.file || pair[0].at.end <= pair[1].at.start;
         edits.windows(2).all(apart).then_some(Self { title, edits, is_safe })
     }
+
+    /// Whether the text of every file that it changes is all that the file has.
+    pub fn is_in_text(&self, sources: &SourceSet) -> bool {
+        self.edits.iter().all(|edit| sources.get(edit.at.file).encoding != Encoding::Lossy)
+    }
 }
 
 /// A replacement of the text at a span; an insertion where the span is empty.
@@ -58,9 +63,11 @@ pub struct Fixed {
     pub after: String,
 }
 
-/// The files that the fixes change, by path; those that are not safe only with `take_unsafe`.
+/// The files that the fixes change, by path; those that are not safe only with `take_unsafe`, and none in a file that is no UTF-8, whose
+/// bytes the text does not have.
 pub fn fixed<'a>(sources: &SourceSet, fixes: impl IntoIterator<Item = &'a Fix>, take_unsafe: bool) -> Vec<Fixed> {
-    let fixes: BTreeSet<&Fix> = fixes.into_iter().filter(|fix| take_unsafe || fix.is_safe).collect();
+    let fixes: BTreeSet<&Fix> =
+        fixes.into_iter().filter(|fix| (take_unsafe || fix.is_safe) && fix.is_in_text(sources)).collect();
     let mut taken: BTreeMap<FileId, BTreeSet<&Edit>> = BTreeMap::new();
     for fix in fixes {
         let clashes = |edit: &Edit| {
@@ -83,7 +90,8 @@ pub fn fixed<'a>(sources: &SourceSet, fixes: impl IntoIterator<Item = &'a Fix>, 
                 after.replace_range(range, &edit.text);
             }
         }
-        Fixed { path: file.path.clone(), before: file.text.clone(), after }
+        let mark = if file.encoding == Encoding::Marked { "\u{feff}" } else { "" };
+        Fixed { path: file.path.clone(), before: format!("{mark}{}", file.text), after: format!("{mark}{after}") }
     };
     taken.into_iter().map(apply).collect()
 }

@@ -142,7 +142,8 @@ impl Graph<'_> {
         });
         let mut outside: Vec<(String, String)> = Vec::new();
         for module in globs {
-            match self.used(from, module, &Imported::Named(name.to_owned()), depth + 1) {
+            let find = || self.used(from, module, &Imported::Named(name.to_owned()), depth + 1);
+            match self.through_glob(from, module, name, find) {
                 Resolved::Missing => {}
                 Resolved::External { module, name } => outside.push((module, name)),
                 found => return found,

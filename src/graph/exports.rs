@@ -96,13 +96,18 @@ impl Graph<'_> {
         }
         for module in reexported {
             if self.is_rust(file) {
-                match self.used(file, module, &Imported::Named(name.to_owned()), depth + 1) {
+                // In a module without a file a name grows by its path: once, or two of them would feed each other.
+                if name.contains("::") && self.resolve_module(file, module).is_none() {
+                    continue;
+                }
+                let find = || self.used(file, module, &Imported::Named(name.to_owned()), depth + 1);
+                match self.through_glob(file, module, name, find) {
                     Resolved::Missing | Resolved::External { .. } => continue,
                     found => return found,
                 }
             }
             if let Some(inner) = self.resolve_module(file, module) {
-                let found = self.export(inner, name, depth + 1);
+                let found = self.through_glob(file, module, name, || self.export(inner, name, depth + 1));
                 if !matches!(found, Resolved::Missing) {
                     return found;
                 }

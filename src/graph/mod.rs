@@ -16,6 +16,7 @@ mod entries;
 mod expand;
 mod exports;
 mod generics;
+mod globs;
 mod handed;
 mod handlers;
 mod makers;
@@ -106,6 +107,7 @@ pub struct Graph<'a> {
     /// Steps that the question under way may still take.
     fuel: Cell<u32>,
     taken: Cell<u64>,
+    globs: RefCell<globs::Globs>,
     types: Memo<Type>,
     reached: Memo<Vec<Target>>,
     results: Memo<Option<Shared>>,
@@ -139,6 +141,7 @@ impl<'a> Graph<'a> {
             hidden: Cell::default(),
             fuel: Cell::new(FUEL),
             taken: Cell::default(),
+            globs: RefCell::default(),
             types: Memo::default(),
             reached: Memo::default(),
             results: Memo::default(),

@@ -54,6 +54,19 @@ fn barrels_that_export_each_other_end() {
 }
 
 #[test]
+fn modules_that_all_export_each_other_are_each_looked_through_once() {
+    let count = 40;
+    let barrel: String = (0..count).map(|n| format!("export * from './m{n}'; ")).collect();
+    let mut files: Vec<(String, String)> = (0..count).map(|n| (format!("src/m{n}.ts"), barrel.clone())).collect();
+    files.push(("src/there.ts".into(), "export function there() {}".into()));
+    files[count - 1].1.push_str("export * from './there';");
+    let app = "import { there, gone } from './m0'; export function run() { there(); gone(); }";
+    files.push(("src/app.ts".into(), app.into()));
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    assert_eq!(Tree::of(&files).reached("run"), ["there"]);
+}
+
+#[test]
 fn a_field_assigned_in_the_constructor_has_the_type_of_what_was_assigned() {
     let tree = Tree::one(
         "class Users { find() {} }

@@ -87,7 +87,7 @@ pub(super) fn risks(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> V
             if is_asked(summary, name) {
                 continue;
             }
-            if let Some(what) = breaks(summary, read.span) {
+            if let Some(what) = breaks(graph, summary, read.span) {
                 found.insert(Risk { column: trace.column, read: read.span, function: read.function.clone(), what });
             }
         }
@@ -140,7 +140,7 @@ fn is_asked(summary: &Summary, name: &str) -> bool {
 }
 
 /// What becomes of a read that NULL would break.
-fn breaks(summary: &Summary, read: Span) -> Option<&'static str> {
+fn breaks(graph: &Graph, summary: &Summary, read: Span) -> Option<&'static str> {
     fn in_text(value: &Shared, read: Span, fuel: u8) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
         match &value.kind {
@@ -161,7 +161,14 @@ fn breaks(summary: &Summary, read: Span) -> Option<&'static str> {
             return Some("puts it into a text");
         }
     }
-    None
+    if summary.returns.as_ref().is_some_and(|returned| in_text(returned, read, 12)) {
+        return Some("puts it into a text");
+    }
+    // `token.length`, and methods that are followed as the value that they give: `token.slice(-4)`.
+    let file = graph.sources.get(read.file);
+    let behind = file.text.get(read.end as usize..).unwrap_or_default().trim_start();
+    let is_script = !graph.is_rust(read.file);
+    (is_script && behind.starts_with('.')).then_some("takes a part of it")
 }
 
 fn innermost(graph: &Graph, span: Span) -> Option<FunctionRef> {

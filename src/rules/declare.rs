@@ -20,6 +20,9 @@ pub struct Entity {
     /// Names of class decorators without which no row is read as the class; empty: each is.
     #[serde(default)]
     pub read_by: Vec<String>,
+    /// Names of class decorators without one of which a class is no table; empty: each is.
+    #[serde(default)]
+    pub only_with: Vec<String>,
     /// Where in the decorator's arguments the table's name stands; the first that is there counts.
     #[serde(default)]
     pub table: Vec<ArgPath>,

@@ -37,6 +37,12 @@ pub(crate) fn bases_elsewhere(modules: &[&Module], sources: &SourceSet, rules: &
     names
 }
 
+/// Whether a class has a decorator of one of these names, whatever path leads to it.
+fn is_named(class: &Class, names: &[String]) -> bool {
+    let is_one = |decorator: &Decorator| names.iter().any(|name| decorator.name.rsplit('.').next() == Some(name));
+    class.decorators.iter().any(is_one)
+}
+
 impl<'a> Reader<'a> {
     /// The row by which a class is an entity, with the table that it names.
     fn declared<'r>(
@@ -47,6 +53,9 @@ impl<'a> Reader<'a> {
     ) -> Option<(&'r Entity, Option<String>)> {
         rules.entity().find_map(|row| {
             let by = |pattern: &CallPattern| class.decorators.iter().find(|found| self.is_by(module, found, pattern));
+            if !row.only_with.is_empty() && !is_named(class, &row.only_with) {
+                return None;
+            }
             let table = if let Some(decorator) = row.decorator.as_ref().and_then(by) {
                 self.text_at(module, &decorator.args, &row.table)
             } else if row.heir.as_ref().and_then(by).is_some() {
@@ -120,8 +129,6 @@ impl<'a> Reader<'a> {
         self.inherit(module, class, row, &[], &mut properties, 0);
         // A TypeORM table can be given with its schema; the last part is its name.
         let table = table.rsplit('.').next().unwrap_or(&table).to_owned();
-        let reads =
-            |decorator: &Decorator| row.read_by.iter().any(|name| decorator.name.rsplit('.').next() == Some(name));
         Model {
             name: class.name.clone(),
             table,
@@ -131,7 +138,7 @@ impl<'a> Reader<'a> {
             properties,
             open: row.column.is_empty(),
             pack: row.pack.clone(),
-            readable: row.read_by.is_empty() || class.decorators.iter().any(reads),
+            readable: row.read_by.is_empty() || is_named(class, &row.read_by),
         }
     }
 

@@ -77,12 +77,24 @@ pub struct SourceFile {
     pub text: String,
     pub language: Language,
     pub scope: Scope,
+    pub encoding: Encoding,
     line_starts: OnceLock<Vec<u32>>,
+}
+
+/// What the bytes of a file have that its text has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    #[default]
+    Utf8,
+    /// A byte order mark before it.
+    Marked,
+    /// Bytes that are no UTF-8, each a replacement character in the text.
+    Lossy,
 }
 
 impl SourceFile {
     pub fn new(path: String, text: String, language: Language, scope: Scope) -> Self {
-        Self { path, text, language, scope, line_starts: OnceLock::new() }
+        Self { path, text, language, scope, encoding: Encoding::Utf8, line_starts: OnceLock::new() }
     }
 
     fn line_starts(&self) -> &[u32] {

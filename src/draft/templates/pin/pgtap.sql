@@ -3,7 +3,7 @@
 BEGIN;
 SELECT plan(1);
 SELECT results_eq(
-  $$ {{select}} $$,
+  {{quote}} {{select}} {{quote}},
   $$ VALUES (0::bigint) $$,
   '{{promise}}'
 );
