@@ -107,12 +107,12 @@ fn request() -> Request {
 }
 
 fn unit(sources: &SourceSet, id: FileId) -> Unit {
-    tokendrift::lowered(id, sources.get(id))
+    (tokendrift::READERS.lower)(id, sources.get(id))
 }
 
 /// All files that the audit lowers, found as it finds them.
 fn demanded(sources: &SourceSet, rules: &Rules) -> (Units, Schema) {
-    let units = Units::new(sources, tokendrift::lowered);
+    let units = Units::new(sources, tokendrift::READERS);
     units.lower(sources, demand::first(sources, rules, &config()));
     let modules: Vec<_> = units.iter().map(|(_, unit)| &unit.module).collect();
     let schema = schema::bind(&modules, sources, rules, &config()).expect("the column is declared");

@@ -151,6 +151,9 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
         let rows = methods(model.source == ModelSource::Prisma);
         let bound = schema.columns.iter().flat_map(|column| &column.bindings).filter(|(id, _)| id.0 == *at);
         for (_, property) in bound {
+            // SQL whose table is put in at run time.
+            let column = &model.properties[*property].column;
+            search(column, r#"(?i)\b(into|update|only|merge)\s*[`"'\[]*\s*(\$?\{|\+)"#);
             let name = model.properties[*property].last_key();
             search(name, &format!(r"\.\s*({rows})\s*(<[^>]*>)?\([^;]{{0,300}}?\b{}\b", regex::escape(name)));
         }
@@ -222,6 +225,7 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
                 kept.unwrap_or(declared.name.as_str())
             }
         };
+        wanted.extend(graph.senders(*function));
         for label in graph.labels(*function) {
             wanted.extend(graph.sources.mentions(&[label]).into_iter().flatten());
         }

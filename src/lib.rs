@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Baseline, Column, Config};
 use crate::contract::{Day, Facts, Judgement};
 use crate::draft::{Candidate, Proposed};
-use crate::graph::{Graph, Unit, Units};
+use crate::graph::{Graph, Readers, Unit, Units};
 use crate::guards::{Comment, Guards, Place};
 use crate::probe::{ColumnProbe, Options, Probed, Target};
 use crate::provenance::{ColumnTrace, ReadKind};
@@ -173,7 +173,7 @@ pub fn propose(request: Request) -> Result<Option<Proposed>, Error> {
     pooled(request, |mut request| {
         let rules = rules::load(&request.config.rules)?;
         let sources = discover::discover(&request.root, &request.inputs, &request.config.exclude)?;
-        let units = Units::new(&sources, lowered);
+        let units = Units::new(&sources, READERS);
         units.lower(&sources, demand::declaring(&sources, &rules));
         request.config.columns.clear();
         let models = bound(&units, &sources, &rules, &request.config).map_err(Error::Columns)?.models;
@@ -206,7 +206,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     let Request { root, config, databases, probe: options, baseline, suppressions, today, .. } = request;
     let tracked: Vec<String> = config.columns.iter().flat_map(|column| schema::names("", &column.column)).collect();
     let minified = discover::minified_mentions(&root, &sources, &tracked);
-    let units = Units::new(&sources, lowered);
+    let units = Units::new(&sources, READERS);
     units.lower(&sources, demand::first(&sources, rules, &config));
     loop {
         let bases = demand::bases(&sources, rules, &units);
@@ -310,8 +310,11 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     })
 }
 
+/// The front ends, as the graph uses them.
+pub const READERS: Readers = Readers { lower: lowered, sql: frontend::joined_sql };
+
 /// One file's program and the summaries of its functions.
-pub fn lowered(file: FileId, source: &SourceFile) -> Unit {
+fn lowered(file: FileId, source: &SourceFile) -> Unit {
     let module = frontend::lower(file, source);
     let summary = summary::summarize(&module);
     Unit { module, summary }

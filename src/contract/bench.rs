@@ -262,7 +262,7 @@ impl Bench {
 
     pub(crate) fn judge(&self) -> Judgement {
         let traces = std::slice::from_ref(&self.trace);
-        let units = Units::new(&self.sources, crate::lowered);
+        let units = Units::new(&self.sources, crate::READERS);
         judge(&Facts {
             config: &self.config,
             sources: &self.sources,

@@ -190,7 +190,7 @@ fn what_is_not_utf8_is_read_all_the_same_and_a_byte_order_mark_is_no_text() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_not_followed_and_one_that_leads_out_is_a_gap() {
+fn links_are_not_followed_and_one_that_leads_out_or_nowhere_is_a_gap() {
     use std::os::unix::fs::symlink;
     let outside = Tree::new(&[("x/a.ts", "")]);
     let tree = Tree::new(&[("src/a.ts", "")]);
@@ -202,16 +202,20 @@ fn links_are_not_followed_and_one_that_leads_out_is_a_gap() {
     symlink(outside.path("x/a.ts"), tree.path("out.ts")).unwrap();
     let set = tree.discover();
     assert_eq!(paths(&set), ["src/a.ts"]);
-    assert_eq!(gap_paths(&set), ["out.ts", "shared"]);
+    assert_eq!(gap_paths(&set), ["broken.ts", "out.ts", "shared"]);
+    assert_eq!(set.tally.unreadable, 1);
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_not_opened() {
+fn what_is_no_regular_file_is_not_opened_and_is_a_gap() {
     let tree = Tree::new(&[("src/a.ts", "")]);
     let made = std::process::Command::new("mkfifo").arg(tree.path("src/pipe.ts")).status();
     if made.is_ok_and(|status| status.success()) {
-        assert_eq!(paths(&tree.discover()), ["src/a.ts"]);
+        let set = tree.discover();
+        assert_eq!(paths(&set), ["src/a.ts"]);
+        assert_eq!(gap_paths(&set), ["src/pipe.ts"]);
+        assert_eq!(set.tally.unreadable, 1);
         assert!(discover(&tree.path(""), &[tree.path("src/pipe.ts")], &[]).is_err());
     }
 }

@@ -116,8 +116,13 @@ fn meet(root: &Path, entry: &DirEntry, into: &mut Vec<Met>) {
             Ok(target) if !target.starts_with(root) && (target.is_dir() || read::kind(&name).is_some()) => {
                 What::Gap("not followed: a symbolic link out of the audited tree".to_owned())
             }
+            Err(error) if read::kind(&name).is_some() => {
+                What::File(Outcome::Unreadable(format!("a symbolic link that leads nowhere: {error}")))
+            }
             _ => return,
         }
+    } else if !kind.is_dir() && read::kind(&name).is_some() {
+        What::File(Outcome::Unreadable("no regular file".to_owned()))
     } else {
         return;
     };

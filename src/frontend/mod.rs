@@ -13,7 +13,7 @@ mod rust;
 mod sql;
 mod typescript;
 
-use crate::ir::Module;
+use crate::ir::{Module, SqlPart, SqlText};
 use crate::source::{FileId, Language, SourceFile};
 
 /// Lowers a file by the front end of its language.
@@ -29,4 +29,10 @@ pub fn lower(id: FileId, file: &SourceFile) -> Module {
         gap.path.clone_from(&file.path);
     }
     module
+}
+
+/// The SQL that a program puts together of parts that stand in several places; `None` where it is prose. Of the text's
+/// substitutions the caller fills in [`SqlText::holes`].
+pub fn joined_sql(parts: &[SqlPart], file: FileId) -> Option<SqlText> {
+    sql::joined(parts, file)
 }

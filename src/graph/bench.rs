@@ -41,7 +41,7 @@ impl Tree {
         let tsconfig = TsConfig { paths: vec![("@app/*".to_owned(), vec!["src/*".to_owned()])], ..TsConfig::default() };
         let modules = ModuleMap { tsconfigs: vec![tsconfig], ..ModuleMap::default() };
         let sources = SourceSet::new(files.iter().map(file).collect(), modules, Vec::new(), Tally::default());
-        let units = Units::new(&sources, crate::lowered);
+        let units = Units::new(&sources, crate::READERS);
         units.lower(&sources, sources.iter().map(|(id, _)| id));
         let rules = rules::load(&[]).unwrap().of_tree(|module| sources.is_mentioned(module));
         let column = Column {

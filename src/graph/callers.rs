@@ -169,6 +169,15 @@ impl Graph<'_> {
         found
     }
 
+    /// The calls of methods and functions of that name.
+    pub(super) fn calls_named(&self, name: Option<&str>) -> &[At] {
+        name.and_then(|name| self.index.by_name.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn call_at(&self, at: At) -> Option<&Arc<CallValue>> {
+        self.event(at).map(|event| &event.call)
+    }
+
     fn event(&self, at: At) -> Option<&Event> {
         self.summary(at.0)?.calls.get(at.1)
     }
@@ -209,6 +218,9 @@ impl Graph<'_> {
             }
             let Some(event) = self.event(*at) else { continue };
             self.refuel();
+            if self.only_registers(&event.call, of) {
+                continue;
+            }
             let targets = self.targets(&event.call);
             let bindings = handed_bindings(self, &event.call, &targets, *nth, of);
             let to_library = targets.is_empty();
@@ -221,6 +233,11 @@ impl Graph<'_> {
                 if !hands_it_over {
                     edges.push(edge(at.0, event, false, EdgeKind::Framework));
                 }
+            }
+        }
+        for sent in self.sent_to(of) {
+            if let Some(event) = self.event(sent.at) {
+                edges.push(edge(sent.at.0, event, sent.certain, EdgeKind::Call(Arc::clone(&sent.call))));
             }
         }
         for (route, runs, span) in self.framework_edges.get_or_init(|| entries::framework_edges(self)) {

@@ -90,7 +90,7 @@ fn add(
 ) {
     let params = graph.function(function).map_or(&[][..], |f| f.params.as_slice());
     let fresh = (0u32..).zip(params).filter(|(_, param)| row.hands_in_fresh(&param.name)).map(|(at, _)| at).collect();
-    let indirect = row.kind == EntryKind::Extends;
+    let indirect = row.kind == EntryKind::Extends || row.sent;
     found.entry(function).or_default().push(Entry { route, fresh, indirect });
 }
 
@@ -199,7 +199,7 @@ fn text(graph: &Graph, value: &Shared) -> Option<String> {
     }
 }
 
-fn texts_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Vec<String> {
+pub(super) fn texts_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Vec<String> {
     graph.argument(call, path).iter().flat_map(|value| texts(graph, value)).collect()
 }
 

@@ -13,6 +13,7 @@ mod callers;
 mod calls;
 mod crates;
 mod entries;
+mod events;
 mod expand;
 mod exports;
 mod generics;
@@ -32,14 +33,14 @@ pub use entries::{Entry, names_towards_routes};
 pub use expand::Bindings;
 pub use exports::Resolved;
 pub use types::Type;
-pub use units::{Unit, Units};
+pub use units::{Readers, Unit, Units};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module};
+use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module, SqlPart, SqlText};
 use crate::rules::Rules;
 use crate::source::{FileId, Scope, SourceSet, Span};
 use crate::summary::{ClassRef, FunctionRef, Shared, Summary, Value};
@@ -122,6 +123,7 @@ pub struct Graph<'a> {
     callers: RefCell<BTreeMap<FunctionRef, Rc<Vec<Edge>>>>,
     nameless: OnceCell<BTreeMap<FunctionRef, Vec<callers::At>>>,
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
+    events: OnceCell<events::Events>,
     entries: BTreeMap<FunctionRef, Vec<Entry>>,
     /// Structs with generated constructors or builders.
     makers: BTreeMap<ClassRef, Vec<&'a crate::rules::Maker>>,
@@ -155,6 +157,7 @@ impl<'a> Graph<'a> {
             callers: RefCell::default(),
             nameless: OnceCell::new(),
             framework_edges: OnceCell::new(),
+            events: OnceCell::new(),
             entries: BTreeMap::new(),
             makers: BTreeMap::new(),
             routers: BTreeMap::new(),
@@ -245,6 +248,11 @@ impl<'a> Graph<'a> {
         Limit { limits: &self.limits, before: self.limits.replace(Some(files)) }
     }
 
+    /// Until the guard is dropped, any file is asked for.
+    fn without_limit(&self) -> Limit<'_> {
+        Limit { limits: &self.limits, before: self.limits.replace(None) }
+    }
+
     /// The answer, where no [`limit`](Self::limit) kept a file out of the question.
     pub fn unlimited<T>(&self, question: impl FnOnce() -> T) -> Option<T> {
         let before = self.hidden.get();
@@ -267,6 +275,11 @@ impl<'a> Graph<'a> {
             return None;
         }
         self.units.lowered(self.sources, file)
+    }
+
+    /// The SQL that a program in `file` puts together of these parts; `None` where it is prose.
+    pub fn read_sql(&self, parts: &[SqlPart], file: FileId) -> Option<SqlText> {
+        self.units.read_sql(parts, file)
     }
 
     /// Lowers a file that matters to the question under way, whatever its limit.

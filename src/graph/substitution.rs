@@ -74,7 +74,7 @@ impl<'g, 'a> Substitution<'g, 'a> {
             ValueKind::Not(inner) => ValueKind::Not(self.apply(inner)),
             ValueKind::And(left, right) => ValueKind::And(self.apply(left), self.apply(right)),
             ValueKind::Fallback { left, right, when } => {
-                ValueKind::Fallback { left: self.apply(left), right: self.apply(right), when: *when }
+                return Value::fallback(self.apply(left), self.apply(right), *when, span);
             }
             ValueKind::Compare { left, right, equal } => {
                 ValueKind::Compare { left: self.apply(left), right: self.apply(right), equal: *equal }

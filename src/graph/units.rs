@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::ir::Module;
+use crate::ir::{Module, SqlPart, SqlText};
 use crate::source::{FileId, SourceFile, SourceSet};
 use crate::summary::ModuleSummary;
 
@@ -16,11 +16,19 @@ pub struct Unit {
     pub summary: ModuleSummary,
 }
 
+/// What reads source: the front ends, which the graph does not name.
+#[derive(Clone, Copy, Debug)]
+pub struct Readers {
+    /// Front end and summaries of one file.
+    pub lower: fn(FileId, &SourceFile) -> Unit,
+    /// SQL that a program puts together.
+    pub sql: fn(&[SqlPart], FileId) -> Option<SqlText>,
+}
+
 /// The units of a tree.
 #[derive(Debug)]
 pub struct Units {
-    /// Front end and summaries of one file.
-    lower: fn(FileId, &SourceFile) -> Unit,
+    readers: Readers,
     /// By file.
     slots: Vec<OnceLock<Box<Unit>>>,
     /// What module specifiers name, by the file that they are written in: paths tell, so it holds for all rounds.
@@ -29,8 +37,8 @@ pub struct Units {
 
 impl Units {
     /// No unit yet of any file of `sources`.
-    pub fn new(sources: &SourceSet, lower: fn(FileId, &SourceFile) -> Unit) -> Self {
-        Self { lower, slots: sources.iter().map(|_| OnceLock::new()).collect(), specifiers: Mutex::default() }
+    pub fn new(sources: &SourceSet, readers: Readers) -> Self {
+        Self { readers, slots: sources.iter().map(|_| OnceLock::new()).collect(), specifiers: Mutex::default() }
     }
 
     /// `None`: not lowered.
@@ -41,7 +49,12 @@ impl Units {
     /// The unit of a file, lowered now where it was not yet.
     pub fn lowered(&self, sources: &SourceSet, file: FileId) -> Option<&Unit> {
         let slot = self.slots.get(file.0 as usize)?;
-        Some(slot.get_or_init(|| Box::new((self.lower)(file, sources.get(file)))))
+        Some(slot.get_or_init(|| Box::new((self.readers.lower)(file, sources.get(file)))))
+    }
+
+    /// The SQL that a program in `file` puts together; `None` where it is prose.
+    pub fn read_sql(&self, parts: &[SqlPart], file: FileId) -> Option<SqlText> {
+        (self.readers.sql)(parts, file)
     }
 
     /// Lowers what is not lowered yet, in parallel.

@@ -9,10 +9,23 @@ pub struct SqlText {
     pub statements: Vec<SqlStatement>,
     /// The substitutions of a template in order; [`SqlValueKind::Hole`] points here.
     pub holes: Vec<ExprId>,
+    /// The text itself, so that it can be read again with more behind it; empty for a `.sql` file.
+    pub parts: Vec<SqlPart>,
     /// Of a text that is only a part of a statement: what it sets where it is put behind `SET`.
     pub assignments: Vec<(String, SqlValue)>,
     /// Why a part of the text could not be parsed.
     pub gap: Option<String>,
+}
+
+/// A part of a text that a program writes.
+#[derive(Clone, Debug)]
+pub enum SqlPart {
+    /// As the source writes it, escapes and all, from a byte of the file on.
+    Written(String, u32),
+    /// Text that these bytes of the file put in.
+    Put(String, Span),
+    /// A substitution.
+    Hole(Span),
 }
 
 /// Table and column names are unquoted, without schema.

@@ -14,6 +14,28 @@ use crate::sites;
 use crate::source::{Gap, Span};
 use crate::summary::{Shared, Slot, Value, ValueKind};
 
+/// Whether the declaration of what is handed in says that it may be missing: `token?: string`.
+pub(super) fn is_optional(graph: &Graph, value: &Shared) -> bool {
+    match &value.kind {
+        ValueKind::Param(function, at) => {
+            let param = graph.function(*function).and_then(|function| function.params.get(*at as usize));
+            param.is_some_and(|param| param.optional)
+        }
+        ValueKind::Field(base, name) => {
+            let Type::Instance(class, _) = graph.type_of(base) else { return false };
+            let line = graph.lineage(class);
+            let fields = line.iter().filter_map(|owner| graph.class(*owner)).flat_map(|class| &class.fields);
+            fields.into_iter().find(|field| field.name == *name).is_some_and(|field| field.optional)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a value is nothing but what a caller hands in.
+fn is_handed_in(chain: &Chain) -> bool {
+    matches!(chain.as_slice(), [only] if only.origin == Origin::Supplied && !only.definite)
+}
+
 /// What one way writes.
 pub(super) enum Written {
     /// The column is not mentioned: no write.
@@ -40,6 +62,8 @@ pub(super) struct Judge<'g, 'a> {
     pub hooks: &'g [Hook],
     /// Whether the row is an object that was read or made before.
     pub instance: bool,
+    /// Whether the writing function takes the value as a parameter, or a key of one, that may be missing.
+    pub handed_optional: bool,
     /// The form that the column's transformer gives to every value.
     pub form: Option<Form>,
     pub row: Shared,
@@ -155,6 +179,11 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// A column that an UPDATE is given `undefined` for.
+    fn left_as_it_is(value: &Shared) -> Atom {
+        atom(Origin::Preserved, value.span, "undefined leaves the column as it is".to_owned())
+    }
+
     fn alternatives(&self, lookup: &Lookup, evaluator: &Evaluator, cell: &Cell, out: &mut Alternatives, depth: u8) {
         if depth > 40 {
             out.unknown.push(("the row is built in too many steps to follow".to_owned(), self.span));
@@ -167,7 +196,16 @@ impl Judge<'_, '_> {
             Cell::Value { value, .. } => {
                 let value = self.unwrapped(value);
                 let value = &hooks::applied(self.graph, self.hooks, self.operation, &self.row, lookup.key, &value);
-                for chain in evaluator.chains(value) {
+                let chains = evaluator.chains(value);
+                let may_be_missing = self.undefined == Undefined::Skip
+                    && self.operation == Operation::Update
+                    && (self.handed_optional || is_optional(self.graph, value))
+                    && chains.iter().any(is_handed_in)
+                    && !evaluator.is_present(value);
+                if may_be_missing {
+                    out.chains.push(vec![Self::left_as_it_is(value)]);
+                }
+                for chain in chains {
                     let leaves = self.undefined == Undefined::Skip
                         || self.undefined == Undefined::Default && self.absent(value).origin == Origin::Generated;
                     if leaves && chain.last().is_some_and(Atom::is_undefined) {
@@ -177,11 +215,7 @@ impl Judge<'_, '_> {
                             let mut chain = chain;
                             chain.pop();
                             let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
-                            chain.push(if inserts {
-                                self.absent(value)
-                            } else {
-                                atom(Origin::Preserved, value.span, "undefined leaves the column as it is".into())
-                            });
+                            chain.push(if inserts { self.absent(value) } else { Self::left_as_it_is(value) });
                             out.chains.push(chain);
                         }
                     } else {

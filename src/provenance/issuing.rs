@@ -89,7 +89,8 @@ impl<'g, 'a> Issuing<'g, 'a> {
             self.graph.refuel();
             let called = summary.calls.iter().flat_map(|event| self.graph.targets(&event.call));
             let closures = summary.closures.keys().map(|id| FunctionRef { file: at.file, id: *id });
-            let next: Vec<FunctionRef> = called.map(|target| target.function).chain(closures).collect();
+            let heard = summary.calls.iter().flat_map(|event| self.graph.heard(&event.call));
+            let next: Vec<FunctionRef> = called.map(|target| target.function).chain(closures).chain(heard).collect();
             open.extend(next.into_iter().filter(|function| seen.insert(*function)));
         }
         let seen = Rc::new(seen);

@@ -10,7 +10,7 @@ use crate::provenance::chain::{
     Atom, Chain, NONE, UNDEFINED, dedup, drop_missing, fallback, join, keep_missing, one, rank, unknown,
 };
 use crate::provenance::path::Origin;
-use crate::rules::Form;
+use crate::rules::{Absence, Form};
 use crate::schema::{ColumnId, ModelId, Schema};
 use crate::source::Span;
 use crate::summary::{FunctionRef, Member, Shared, Value, ValueKind};
@@ -181,7 +181,10 @@ impl Evaluator<'_, '_> {
                 chains
             }
             ValueKind::Param(function, at) => self.param(value, *function, *at),
-            ValueKind::Field(base, name) => self.field(value, base, name, fuel),
+            ValueKind::Field(base, name) => match self.absence(value, name) {
+                Some(absence) => absence,
+                None => self.field(value, base, name, fuel),
+            },
             ValueKind::Call(call) => self.call(value, call, fuel),
             ValueKind::Cond { cond, then, otherwise } => match self.holds(cond, fuel) {
                 Some(true) => self.eval(then, fuel),
@@ -277,6 +280,18 @@ impl Evaluator<'_, '_> {
             },
             _ => unknown(value, "a value that is not followed"),
         }
+    }
+
+    /// A value of a library that stands for none.
+    fn absence(&self, value: &Shared, name: &str) -> Option<Vec<Chain>> {
+        let mut rows = self.graph.rules.nothing().filter(|row| row.path.last() == Some(name)).peekable();
+        rows.peek()?;
+        let path = self.graph.path(value)?;
+        let row = rows.find(|row| row.path.matches(&path))?;
+        Some(match row.is {
+            Absence::Undefined => one(Origin::Null, value, UNDEFINED),
+            Absence::Null => one(Origin::Null, value, "a literal null"),
+        })
     }
 
     fn outside(&self, value: &Shared) -> Vec<Chain> {

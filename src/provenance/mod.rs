@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::provenance::cells::{Judge, Written};
+use crate::provenance::cells::{Judge, Written, is_optional};
 use crate::provenance::chain::Chain;
 use crate::provenance::inserts::saved;
 use crate::provenance::issuing::{Evidence, Issuing};
@@ -194,7 +194,8 @@ impl ColumnTracer<'_, '_> {
     fn unresolved(&self, candidate: &Candidate, reached: &mut BTreeSet<FunctionRef>) -> Option<Gap> {
         let tracked = &self.schema.columns[self.column.0];
         let (model, property) = tracked.bindings.iter().find(|(model, _)| *model == candidate.model)?;
-        let key = self.schema.models[model.0].properties[*property].name.as_str();
+        let property = &self.schema.models[model.0].properties[*property];
+        let key = if candidate.by_column { property.column.as_str() } else { property.name.as_str() };
         let lookup = Lookup { graph: self.graph, schema: self.schema, key };
         self.graph.refuel();
         if lookup.of(&candidate.row).key_span().is_none() {
@@ -255,6 +256,7 @@ impl ColumnTracer<'_, '_> {
         let form =
             if candidate.by_column { None } else { hooks::form_of(&evaluator(None), candidate.model, &property.name) };
         let mut sites: Vec<DraftSite> = Vec::new();
+        let handed_optional = lookup().of(&candidate.row).value().is_some_and(|value| is_optional(self.graph, value));
         let ways = found.ways.into_iter().flat_map(|way| match candidate.operation {
             Operation::Save => saved(self.graph, self.schema, &way.row)
                 .into_iter()
@@ -277,6 +279,7 @@ impl ColumnTracer<'_, '_> {
                 whole: candidate.whole,
                 hooks: &hooks,
                 instance: candidate.instance,
+                handed_optional,
                 form,
                 row: Arc::clone(&way.row),
                 span: candidate.span,

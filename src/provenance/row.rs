@@ -464,6 +464,14 @@ impl Cell {
         }
     }
 
+    /// The one value that stands under the key.
+    pub(super) fn value(&self) -> Option<&Shared> {
+        match self {
+            Self::Value { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
     /// Where the column's key or value stands, if anywhere.
     pub(super) fn key_span(&self) -> Option<Span> {
         match self {

@@ -229,3 +229,19 @@ pub enum Naming {
     /// Snake case, plural.
     SnakePlural,
 }
+
+/// A value of a library that stands for none: `Prisma.skip`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Nothing {
+    pub path: CallPattern,
+    pub is: Absence,
+}
+
+/// Which none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absence {
+    Null,
+    Undefined,
+}

@@ -21,6 +21,7 @@
 //! argument.
 
 mod declare;
+mod event;
 mod guard;
 mod index;
 mod live;
@@ -28,7 +29,10 @@ mod load;
 mod pack;
 mod path;
 
-pub use declare::{Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Subscriber, Transform};
+pub use declare::{
+    Absence, Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Nothing, Subscriber, Transform,
+};
+pub use event::{Emit, Listen};
 pub use guard::{Asks, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web};
 pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
@@ -63,7 +67,7 @@ rows! {
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, status: Status, web: Web,
-    claim: Claim,
+    claim: Claim, emit: Emit, listen: Listen, nothing: Nothing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -363,6 +367,9 @@ pub struct Entry {
     /// `decorator`: a boolean in its arguments that must be true.
     #[serde(default)]
     pub when: Option<ArgPath>,
+    /// Whether what the tree itself sends runs it: no entry point where a sender is known.
+    #[serde(default)]
+    pub sent: bool,
     /// Whether it only describes a route that something else registers: it counts where nothing is known to.
     #[serde(default)]
     pub describes: bool,

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use crate::rules::{
-    Adapter, Answer, Callback, Claim, Consult, Declaration, Edge, Entity, Entry, Foreign, Guard, Harmless, Hook, Leave,
-    Life, Maker, Mint, Mount, Nested, Pass, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
+    Adapter, Answer, Callback, Claim, Consult, Declaration, Edge, Emit, Entity, Entry, Foreign, Guard, Harmless, Hook,
+    Leave, Life, Listen, Maker, Mint, Mount, Nested, Nothing, Pass, Read, Receiver, SqlCall, Status, Subscriber,
+    Transform, Verify, Web, Write,
 };
 
 /// One file of rules.
@@ -73,4 +74,10 @@ pub struct Pack {
     pub web: Vec<Web>,
     #[serde(default)]
     pub claim: Vec<Claim>,
+    #[serde(default)]
+    pub emit: Vec<Emit>,
+    #[serde(default)]
+    pub listen: Vec<Listen>,
+    #[serde(default)]
+    pub nothing: Vec<Nothing>,
 }

@@ -16,6 +16,8 @@ mod models;
 mod nested;
 mod orm;
 mod sql;
+mod tables;
+mod texts;
 mod told;
 mod unresolved;
 

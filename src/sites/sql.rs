@@ -7,7 +7,8 @@ use crate::graph::Graph;
 use crate::ir::{Conflict, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind};
 use crate::rules::{ArgBase, ArgPath, Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
-use crate::sites::{Candidate, is_tracked, models};
+use crate::sites::tables::Target;
+use crate::sites::{Candidate, is_tracked, models, tables, texts};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
 
@@ -35,7 +36,10 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut loose: Vec<(FunctionRef, &Guards, Shared)> = Vec::new();
     let with_sql: BTreeSet<FileId> = graph
         .units()
-        .filter(|(_, unit)| unit.summary.functions.iter().any(|summary| !summary.sql.is_empty()))
+        .filter(|(_, unit)| {
+            unit.summary.functions.iter().any(|summary| !summary.sql.is_empty())
+                || unit.module.exprs.iter().any(|expr| texts::may_start_a_write(&expr.kind))
+        })
         .map(|(file, _)| file)
         .collect();
     for (file, unit) in graph.units() {
@@ -52,9 +56,24 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {
                 graph.refuel();
-                for (text, params) in texts(graph, &rows, &event.call) {
+                let run = run(graph, &rows, &event.call);
+                // What a call is handed that no rule names is a write too.
+                if run.is_empty() {
+                    for arg in event.call.args.iter().filter(|arg| texts::is_put_together(&arg.value)) {
+                        let found = texts::read(graph, &arg.value);
+                        if !found.is_empty() {
+                            bound.extend(texts::pieces(graph, &arg.value));
+                        }
+                        loose.extend(found.into_iter().map(|text| (function, &event.guards, text)));
+                    }
+                    continue;
+                }
+                let pieces = event.call.args.iter().flat_map(|arg| texts::pieces(graph, &arg.value));
+                bound.extend(pieces.filter(|piece| run.iter().all(|(text, _)| text.span != *piece)));
+                let is_alone = run.len() == 1;
+                for (text, params) in run {
                     let ValueKind::Sql(sql, holes) = &text.kind else { continue };
-                    if matches!(params, Params::Unknown) && holes.is_empty() {
+                    if is_alone && matches!(params, Params::Unknown) && holes.is_empty() {
                         loose.push((function, &event.guards, Arc::clone(&text)));
                         continue;
                     }
@@ -94,7 +113,7 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
     let method = call.method();
     let named = |row: &&SqlCall| !row.scalar && row.call.last().is_none_or(|last| method == Some(last));
     let rows: Vec<&SqlCall> = graph.rules.sql().filter(named).collect();
-    texts(graph, &rows, call).into_iter().find_map(|(text, _)| {
+    run(graph, &rows, call).into_iter().find_map(|(text, _)| {
         let ValueKind::Sql(sql, _) = &text.kind else { return None };
         let Some(SqlStatement::Select { tables, span, .. }) = sql.statements.last() else { return None };
         let [table] = tables.as_slice() else { return None };
@@ -103,7 +122,7 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
 }
 
 /// The SQL texts that a call runs, with what it hands over for their placeholders.
-fn texts(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Params)> {
+fn run(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Params)> {
     let method = call.method();
     let mut path = None;
     // What hands over the values says more than what only names the text.
@@ -148,14 +167,10 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
         .into_iter()
         .map(|text| graph.resolved(&text))
         .flat_map(|text| match &text.kind {
-            ValueKind::Sql(..) => vec![text],
-            ValueKind::Call(tagged) => {
+            ValueKind::Call(tagged) if !texts::is_put_together(&text) => {
                 tagged.args.iter().map(|arg| graph.resolved(&arg.value)).filter(is_sql).collect()
             }
-            ValueKind::Cond { then, otherwise, .. } => {
-                [then, otherwise].into_iter().map(|way| graph.resolved(way)).filter(is_sql).collect()
-            }
-            _ => Vec::new(),
+            _ => texts::read(graph, &text),
         })
         .collect()
 }
@@ -225,7 +240,7 @@ fn bound_values(graph: &Graph, call: &CallValue, method: &str, after: Option<&st
 
 /// The model of the table that a statement in `file` names. Where several databases have one of that name, the one declared
 /// nearest to the statement.
-fn model_of_table(graph: &Graph, schema: &Schema, table: &str, file: FileId) -> Option<ModelId> {
+pub(super) fn model_of_table(graph: &Graph, schema: &Schema, table: &str, file: FileId) -> Option<ModelId> {
     let path = |file: FileId| graph.sources.get(file).path.as_str();
     let shared = |other: &str| path(file).split('/').zip(other.split('/')).take_while(|(a, b)| a == b).count();
     let fits = schema.models.iter().enumerate().filter(|(_, model)| model.table.eq_ignore_ascii_case(table));
@@ -239,39 +254,64 @@ fn model_of_table(graph: &Graph, schema: &Schema, table: &str, file: FileId) -> 
 
 fn statements(graph: &Graph, schema: &Schema, text: &Text, found: &mut Vec<Candidate>) {
     for statement in &text.sql.statements {
-        match statement {
-            SqlStatement::Insert { table, span, columns, rows, conflict } => {
-                let Some(model) = model_of_table(graph, schema, table, span.file) else { continue };
-                let names: Vec<(String, Span)> = if columns.is_empty() {
-                    schema.models[model.0].properties.iter().map(|p| (p.column.clone(), *span)).collect()
-                } else {
-                    columns.clone()
-                };
-                let objects: Vec<Shared> = rows.iter().map(|row| text.row(table, &names, row, *span)).collect();
-                let row = one_or_array(objects, *span);
-                let insert = if matches!(conflict, Some(Conflict::Update(_) | Conflict::Replace)) {
-                    Operation::UpsertCreate
-                } else {
-                    Operation::Insert
-                };
-                found.push(text.candidate(model, *span, insert, Arc::clone(&row)));
-                if let Some(Conflict::Update(sets)) = conflict {
-                    let update = text.sets(table, sets, Some(&row), *span);
-                    found.push(text.candidate(model, *span, Operation::UpsertUpdate, update));
-                }
+        let (SqlStatement::Insert { table, span, .. } | SqlStatement::Update { table, span, .. }) = statement else {
+            continue;
+        };
+        for target in tables::named(graph, schema, table, text.holes, span.file) {
+            // What is not known to be the table has to name the column.
+            if target.unresolved.is_none() || target.told_by.is_some() || names(schema, target.model, statement) {
+                written(schema, text, statement, &target, found);
             }
-            SqlStatement::Update { table, span, sets } => {
-                let Some(model) = model_of_table(graph, schema, table, span.file) else { continue };
-                let row = text.sets(table, sets, None, *span);
-                found.push(text.candidate(model, *span, Operation::Update, row));
-            }
-            SqlStatement::Select { .. } | SqlStatement::Delete { .. } => {}
         }
     }
 }
 
+/// Whether a statement names a tracked column of the model.
+fn names(schema: &Schema, model: ModelId, statement: &SqlStatement) -> bool {
+    let columns = schema.columns.iter().flat_map(|column| &column.bindings).filter(|(id, _)| *id == model);
+    let columns: Vec<&str> = columns.map(|(id, at)| schema.models[id.0].properties[*at].column.as_str()).collect();
+    let is_tracked = |name: &String| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+    match statement {
+        SqlStatement::Insert { columns, conflict, .. } => {
+            columns.iter().any(|(name, _)| is_tracked(name))
+                || matches!(conflict, Some(Conflict::Update(sets)) if sets.iter().any(|(name, _)| is_tracked(name)))
+        }
+        SqlStatement::Update { sets, .. } => sets.iter().any(|(name, _)| is_tracked(name)),
+        SqlStatement::Select { .. } | SqlStatement::Delete { .. } => false,
+    }
+}
+
+fn written(schema: &Schema, text: &Text, statement: &SqlStatement, to: &Target, found: &mut Vec<Candidate>) {
+    match statement {
+        SqlStatement::Insert { table, span, columns, rows, conflict } => {
+            let names: Vec<(String, Span)> = if columns.is_empty() {
+                schema.models[to.model.0].properties.iter().map(|p| (p.column.clone(), *span)).collect()
+            } else {
+                columns.clone()
+            };
+            let objects: Vec<Shared> = rows.iter().map(|row| text.row(table, &names, row, *span)).collect();
+            let row = one_or_array(objects, *span);
+            let insert = if matches!(conflict, Some(Conflict::Update(_) | Conflict::Replace)) {
+                Operation::UpsertCreate
+            } else {
+                Operation::Insert
+            };
+            found.push(text.candidate(to, *span, insert, Arc::clone(&row)));
+            if let Some(Conflict::Update(sets)) = conflict {
+                let update = text.sets(table, sets, Some(&row), *span);
+                found.push(text.candidate(to, *span, Operation::UpsertUpdate, update));
+            }
+        }
+        SqlStatement::Update { table, span, sets } => {
+            let row = text.sets(table, sets, None, *span);
+            found.push(text.candidate(to, *span, Operation::Update, row));
+        }
+        SqlStatement::Select { .. } | SqlStatement::Delete { .. } => {}
+    }
+}
+
 /// The number in `${3}`, which stands where a name is put in at run time.
-fn substitution(name: &str) -> Option<usize> {
+pub(super) fn substitution(name: &str) -> Option<usize> {
     name.strip_prefix("${")?.strip_suffix('}')?.parse().ok()
 }
 
@@ -296,9 +336,9 @@ fn one_or_array(mut objects: Vec<Shared>, span: Span) -> Shared {
 }
 
 impl Text<'_> {
-    fn candidate(&self, model: ModelId, span: Span, operation: Operation, row: Shared) -> Candidate {
+    fn candidate(&self, to: &Target, span: Span, operation: Operation, row: Shared) -> Candidate {
         Candidate {
-            model,
+            model: to.model,
             function: self.function,
             span,
             operation,
@@ -310,9 +350,9 @@ impl Text<'_> {
             hooks: false,
             instance: false,
             guards: self.guards.clone(),
-            certain: true,
-            unresolved: None,
-            told_by: None,
+            certain: to.certain,
+            unresolved: to.unresolved,
+            told_by: to.told_by.clone(),
             run_by: None,
         }
     }

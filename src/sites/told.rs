@@ -17,6 +17,10 @@ pub(super) fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: 
     if let Some(named) = named {
         return Some(named == model);
     }
+    // The name of a table that is no model.
+    if matches!(graph.resolved(value).kind, ValueKind::Text(_)) {
+        return Some(false);
+    }
     let ty = graph.type_of(value);
     let about = match &ty {
         Type::External(_, args) => args.first().cloned(),

@@ -92,6 +92,15 @@ impl Value {
         }
     }
 
+    /// `left` where it is there, else `right`: one of them where that is plain.
+    pub fn fallback(left: Shared, right: Shared, when: Missing, span: Span) -> Shared {
+        match &left.kind {
+            ValueKind::Undefined => right,
+            ValueKind::Object { .. } | ValueKind::Array(_) | ValueKind::Function(_) | ValueKind::Class(_) => left,
+            _ => Self::new(ValueKind::Fallback { left, right, when }, span),
+        }
+    }
+
     /// Whether it can be an object of a class that is not written out here.
     fn may_be_instance(&self) -> bool {
         matches!(

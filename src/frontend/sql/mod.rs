@@ -33,7 +33,7 @@ use crate::frontend::sql::ast::Piece;
 use crate::frontend::sql::likely::{Likelihood, judge, starts_like_sql};
 use crate::frontend::sql::statement::Reducer;
 use crate::frontend::sql::text::Text;
-use crate::ir::{Module, SqlStatement, SqlText};
+use crate::ir::{Module, SqlPart, SqlStatement, SqlText};
 use crate::source::FileId;
 
 /// The SQL in a string or template of a program; `None` where it is prose.
@@ -42,10 +42,20 @@ use crate::source::FileId;
 /// character in the file. Between two pieces stands one substitution; the caller fills in [`SqlText::holes`].
 pub(crate) fn parse(parts: &[(&str, u32)], file: FileId) -> Option<SqlText> {
     let (first, _) = parts.iter().find(|(part, _)| !part.trim().is_empty())?;
-    if !starts_like_sql(first) {
-        return None;
-    }
-    let text = Text::of_pieces(parts, file);
+    if starts_like_sql(first) { read(text::parts(parts, file), file) } else { None }
+}
+
+/// As [`parse`], for a text that a program puts together of several.
+pub(crate) fn joined(parts: &[SqlPart], file: FileId) -> Option<SqlText> {
+    let first = parts.iter().find_map(|part| match part {
+        SqlPart::Written(text, _) | SqlPart::Put(text, _) if !text.trim().is_empty() => Some(text),
+        _ => None,
+    })?;
+    if starts_like_sql(first) { read(parts.to_vec(), file) } else { None }
+}
+
+fn read(parts: Vec<SqlPart>, file: FileId) -> Option<SqlText> {
+    let text = Text::of_parts(&parts, file);
     let likelihood = judge(&text.sql);
     if likelihood == Likelihood::No {
         return None;
@@ -60,13 +70,14 @@ pub(crate) fn parse(parts: &[(&str, u32)], file: FileId) -> Option<SqlText> {
     if likelihood == Likelihood::Maybe && gap.is_some() {
         return None;
     }
-    Some(SqlText { statements, holes: Vec::new(), assignments: Vec::new(), gap })
+    Some(SqlText { statements, holes: Vec::new(), parts, assignments: Vec::new(), gap })
 }
 
 /// As [`parse`], for a text that a tag says to be SQL: it may be no statement, but a part that is put into one.
 pub(crate) fn parse_part(parts: &[(&str, u32)], file: FileId) -> SqlText {
     const BEFORE: &str = "UPDATE t SET ";
-    let part = SqlText { statements: Vec::new(), holes: Vec::new(), assignments: Vec::new(), gap: None };
+    let own = text::parts(parts, file);
+    let part = SqlText { statements: Vec::new(), holes: Vec::new(), parts: own, assignments: Vec::new(), gap: None };
     // What stands before the part is taken from the place of what really stands there, so that places stay those of the file.
     let Some(((first, at), rest)) = parts.split_first() else { return part };
     let Some(at) = u32::try_from(BEFORE.len()).ok().and_then(|length| at.checked_sub(length)) else { return part };

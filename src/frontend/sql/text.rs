@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::frontend::sql::lex::{Kind, Token, Tokens, tokens};
+use crate::ir::SqlPart;
 use crate::source::{FileId, Span};
 
 /// The SQL that is parsed. Each substitution stands in it as an identifier, see [`marker`].
@@ -87,6 +88,19 @@ pub(crate) fn shown(text: &str) -> String {
         .collect()
 }
 
+/// The pieces of a literal as the source writes them (escapes and all); between two of them stands a substitution.
+pub(crate) fn parts(pieces: &[(&str, u32)], file: FileId) -> Vec<SqlPart> {
+    let mut parts = Vec::new();
+    for (index, (piece, start)) in pieces.iter().enumerate() {
+        parts.push(SqlPart::Written((*piece).to_owned(), *start));
+        if let Some((_, next)) = pieces.get(index + 1) {
+            let end = start.saturating_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
+            parts.push(SqlPart::Hole(Span { file, start: end, end: (*next).max(end) }));
+        }
+    }
+    parts
+}
+
 impl Text {
     /// A whole file of SQL: nothing is escaped, nothing is substituted.
     pub(crate) fn of_file(sql: &str, file: FileId) -> Self {
@@ -95,29 +109,35 @@ impl Text {
         Self { sql: sql.to_owned(), file, stretches, questions: Vec::new(), holes: 0 }.with_questions()
     }
 
-    /// The pieces of a literal as the source writes them (escapes and all); between two of them stands a substitution.
-    pub(crate) fn of_pieces(parts: &[(&str, u32)], file: FileId) -> Self {
+    /// A text of a program.
+    pub(crate) fn of_parts(parts: &[SqlPart], file: FileId) -> Self {
         let plain = Self::assemble(parts, file, &mut |hole| marker(hole));
-        if parts.len() < 2 {
+        if plain.holes == 0 {
             return plain.with_questions();
         }
-        let fitted = fit(&plain.sql, parts.len() - 1);
+        let fitted = fit(&plain.sql, plain.holes);
         let mut fitting = |hole: usize| fitted.get(hole).cloned().unwrap_or_else(|| marker(hole));
         Self::assemble(parts, file, &mut fitting).with_questions()
     }
 
-    fn assemble(parts: &[(&str, u32)], file: FileId, stand_in: &mut dyn FnMut(usize) -> String) -> Self {
-        let holes = parts.len().saturating_sub(1);
-        let mut text = Self { sql: String::new(), file, stretches: Vec::new(), questions: Vec::new(), holes };
-        for (index, (part, start)) in parts.iter().enumerate() {
-            text.push_unescaped(part, *start);
-            if let Some((_, next)) = parts.get(index + 1) {
-                let end = start.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
-                text.stretches.push(Stretch { at: text.sql.len(), start: end, end: (*next).max(end), whole: true });
-                text.sql.push_str(&stand_in(index));
+    fn assemble(parts: &[SqlPart], file: FileId, stand_in: &mut dyn FnMut(usize) -> String) -> Self {
+        let mut text = Self { sql: String::new(), file, stretches: Vec::new(), questions: Vec::new(), holes: 0 };
+        for part in parts {
+            match part {
+                SqlPart::Written(written, start) => text.push_unescaped(written, *start),
+                SqlPart::Put(put, span) => text.push_whole(put, *span),
+                SqlPart::Hole(span) => {
+                    text.push_whole(&stand_in(text.holes), *span);
+                    text.holes += 1;
+                }
             }
         }
         text
+    }
+
+    fn push_whole(&mut self, put: &str, span: Span) {
+        self.stretches.push(Stretch { at: self.sql.len(), start: span.start, end: span.end, whole: true });
+        self.sql.push_str(put);
     }
 
     fn push_unescaped(&mut self, part: &str, start: u32) {
@@ -328,7 +348,7 @@ mod tests {
             placed.push((*part, at));
             at += u32::try_from(part.len()).unwrap() + 4;
         }
-        Text::of_pieces(&placed, FileId(0))
+        Text::of_parts(&super::parts(&placed, FileId(0)), FileId(0))
     }
 
     #[test]

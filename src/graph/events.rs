@@ -1,0 +1,206 @@
+//! Calls by the constant name of an event: `emitter.emit('user.login', user)` runs what listens to `user.login`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::graph::callers::At;
+use crate::graph::entries::texts_at;
+use crate::graph::handlers::handlers;
+use crate::ir::FunctionId;
+use crate::rules::{ArgPath, CallPattern, Listen};
+use crate::source::FileId;
+use crate::summary::{Argument, CallSite, CallValue, FunctionRef, Value, ValueKind};
+
+/// Listeners, and the calls that run them.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    /// Listener -> each call that runs it.
+    sent: BTreeMap<FunctionRef, Vec<Sent>>,
+    /// Call -> the listeners that it runs.
+    heard: BTreeMap<CallSite, Vec<FunctionRef>>,
+    /// The calls that register a listener.
+    registering: BTreeSet<CallSite>,
+    /// Listener -> the names of its events, and of the constants that hold them.
+    names: BTreeMap<FunctionRef, BTreeSet<String>>,
+}
+
+/// A call that runs a listener.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub at: At,
+    /// The same as a call of the listener.
+    pub call: Arc<CallValue>,
+    /// Listeners that are registered by a call may listen to another emitter.
+    pub certain: bool,
+}
+
+/// A name to listen to.
+struct Heard<'r> {
+    name: String,
+    row: &'r Listen,
+    by: FunctionRef,
+}
+
+impl Events {
+    fn find(graph: &Graph) -> Self {
+        let mut events = Self::default();
+        // What a call is made on is an emitter where the file that makes it names the library.
+        let rows = graph.rules.emit().map(|row| &row.call).chain(graph.rules.listen().map(|row| &row.call));
+        let modules: Vec<&str> = rows.filter_map(CallPattern::module).collect();
+        let making: BTreeSet<FileId> = graph.sources.mentions(&modules).into_iter().flatten().collect();
+        let _limit = graph.limit(Rc::new(making));
+        let mut heard: Vec<Heard> = Vec::new();
+        for (file, unit) in graph.units() {
+            for (at, summary) in unit.summary.functions.iter().enumerate() {
+                let own = FunctionRef { file, id: FunctionId::of(at) };
+                for decorator in &summary.decorators {
+                    graph.refuel();
+                    let Some(path) = graph.callee_path(decorator) else { continue };
+                    let decorates = |row: &&Listen| row.handler.is_none() && row.call.matches(&path);
+                    for row in graph.rules.listen().filter(decorates) {
+                        events.listen(graph, row, decorator, vec![own], &mut heard);
+                    }
+                }
+            }
+        }
+        for (row, handler) in graph.rules.listen().filter_map(|row| Some((row, row.handler.as_ref()?))) {
+            for at in graph.calls_named(row.call.last()) {
+                let Some(call) = graph.call_at(*at) else { continue };
+                graph.refuel();
+                if graph.callee_path(call).is_some_and(|path| row.call.matches(&path)) {
+                    let by = graph.argument(call, handler).iter().flat_map(|value| handlers(graph, value, 4)).collect();
+                    events.registering.insert(call.site);
+                    events.listen(graph, row, call, by, &mut heard);
+                }
+            }
+        }
+        if heard.is_empty() {
+            return events;
+        }
+        for row in graph.rules.emit() {
+            for at in graph.calls_named(row.call.last()) {
+                let Some(call) = graph.call_at(*at) else { continue };
+                graph.refuel();
+                if !graph.callee_path(call).is_some_and(|path| row.call.matches(&path)) {
+                    continue;
+                }
+                let sent = names(graph, call, &row.name);
+                let is_sent =
+                    |heard: &&Heard| heard.row.bus == row.bus && sent.iter().any(|name| fits(&heard.name, name));
+                for heard in heard.iter().filter(is_sent) {
+                    let span = call.site.span;
+                    let args = graph.argument(call, &row.args).into_iter();
+                    let made = CallValue {
+                        site: call.site,
+                        callee: Value::new(ValueKind::Function(heard.by), span),
+                        args: args.map(|value| Argument { value, spread: false }).collect(),
+                        is_new: false,
+                        type_args: Vec::new(),
+                    };
+                    events.heard.entry(call.site).or_default().push(heard.by);
+                    let certain = heard.row.handler.is_none();
+                    events.sent.entry(heard.by).or_default().push(Sent { at: *at, call: Arc::new(made), certain });
+                }
+            }
+        }
+        events
+    }
+
+    fn listen<'r>(
+        &mut self,
+        graph: &Graph,
+        row: &'r Listen,
+        call: &CallValue,
+        by: Vec<FunctionRef>,
+        heard: &mut Vec<Heard<'r>>,
+    ) {
+        let names = names(graph, call, &row.name);
+        let constants = graph.argument(call, &row.name).into_iter().filter_map(|value| match &value.kind {
+            ValueKind::Field(_, name) => Some(name.clone()),
+            _ => None,
+        });
+        let mentioned: BTreeSet<String> = names.iter().cloned().chain(constants).collect();
+        for by in by {
+            self.names.entry(by).or_default().extend(mentioned.iter().cloned());
+            heard.extend(names.iter().map(|name| Heard { name: name.clone(), row, by }));
+        }
+    }
+}
+
+/// The names that an argument says, in whatever file their constants stand.
+fn names(graph: &Graph, call: &CallValue, at: &ArgPath) -> Vec<String> {
+    let _limit = graph.without_limit();
+    texts_at(graph, call, at)
+}
+
+/// Whether a listener's name, in which `*` stands for one word between dots and `**` for any, is that of an event.
+fn fits(heard: &str, sent: &str) -> bool {
+    fn words_fit(heard: &[&str], sent: &[&str]) -> bool {
+        match (heard, sent) {
+            ([], []) => true,
+            (["**", rest @ ..], _) => (0..=sent.len()).any(|skipped| words_fit(rest, &sent[skipped..])),
+            ([word, rest @ ..], [first, after @ ..]) => (*word == "*" || word == first) && words_fit(rest, after),
+            _ => false,
+        }
+    }
+    heard == sent || heard.contains('*') && words_fit(&split(heard), &split(sent))
+}
+
+fn split(name: &str) -> Vec<&str> {
+    name.split('.').take(12).collect()
+}
+
+impl Graph<'_> {
+    fn events(&self) -> &Events {
+        self.events.get_or_init(|| Events::find(self))
+    }
+
+    /// The calls that send what a function listens to.
+    pub(super) fn sent_to(&self, of: FunctionRef) -> &[Sent] {
+        self.events().sent.get(&of).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a call only registers a listener that other calls run.
+    pub(super) fn only_registers(&self, call: &CallValue, of: FunctionRef) -> bool {
+        !self.sent_to(of).is_empty() && self.events().registering.contains(&call.site)
+    }
+
+    /// The listeners that a call runs by the name of an event.
+    pub fn heard(&self, call: &CallValue) -> impl Iterator<Item = FunctionRef> {
+        self.events().heard.get(&call.site).into_iter().flatten().copied()
+    }
+
+    /// The files that may send what a function listens to: they mention the event, or the constant that holds its name, and a call
+    /// that sends.
+    pub fn senders(&self, of: FunctionRef) -> BTreeSet<FileId> {
+        let Some(names) = self.events().names.get(&of) else { return BTreeSet::new() };
+        let mentioning =
+            |names: &[&str]| -> BTreeSet<FileId> { self.sources.mentions(names).into_iter().flatten().collect() };
+        let words = names.iter().map(|name| name.split('*').next().unwrap_or_default().trim_end_matches('.'));
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        let calls: Vec<&str> = self.rules.emit().filter_map(|row| row.call.last()).collect();
+        mentioning(&words).intersection(&mentioning(&calls)).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_one_word_and_two_for_any_number() {
+        for (heard, sent, expected) in [
+            ("user.login", "user.login", true),
+            ("user.*", "user.login", true),
+            ("user.*", "user.login.web", false),
+            ("user.**", "user.login.web", true),
+            ("**.web", "user.login.web", true),
+            ("user.login", "user.logout", false),
+            ("*", "user.login", false),
+        ] {
+            assert_eq!(fits(heard, sent), expected, "{heard} {sent}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! SQL text that a program puts together: `text += ..`, `start + end`, `[..].join(' ')`.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::ir::{ExprKind, SqlPart, SqlText};
+use crate::source::Span;
+use crate::summary::{CallValue, Member, Shared, Value, ValueKind};
+
+/// More ways to put a text together than these are not told apart.
+const WIDEST: usize = 16;
+const DEEPEST: u8 = 24;
+
+/// A part of one way, in order: of a substitution its value too.
+#[derive(Clone)]
+enum Part {
+    Written(SqlPart, Span),
+    Put(String, Span),
+    Hole(Shared),
+}
+
+/// The SQL that a text can be, one value a way to put it together; none where it is no SQL.
+pub(super) fn read(graph: &Graph, text: &Shared) -> Vec<Shared> {
+    let text = graph.resolved(text);
+    match &text.kind {
+        ValueKind::Sql(..) => vec![text],
+        ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
+            [left, right].into_iter().flat_map(|way| read(graph, way)).collect()
+        }
+        ValueKind::Either(values) if values.len() <= WIDEST => values.iter().flat_map(|way| read(graph, way)).collect(),
+        _ if is_put_together(&text) => {
+            let ways = ways(graph, &text, DEEPEST);
+            ways.into_iter().filter_map(|parts| parsed(graph, &text, parts)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a value is text of several parts, by its own form.
+pub(super) fn is_put_together(value: &Value) -> bool {
+    match &value.kind {
+        ValueKind::Concat(_) => true,
+        // `text += more`, of which the front end does not know that it is text.
+        ValueKind::Opaque("arithmetic", parts) => {
+            parts.first().is_some_and(|first| matches!(first.kind, ValueKind::Sql(..)) || is_put_together(first))
+        }
+        ValueKind::Call(call) => is_join(call),
+        ValueKind::Cond { then, otherwise, .. } => is_put_together(then) || is_put_together(otherwise),
+        ValueKind::Either(values) => values.iter().any(|value| is_put_together(value)),
+        _ => false,
+    }
+}
+
+/// The pieces of SQL that a text is put together of: they are no statements of their own.
+pub(super) fn pieces(graph: &Graph, text: &Shared) -> Vec<Span> {
+    fn collect(graph: &Graph, value: &Shared, fuel: u8, out: &mut Vec<Span>) {
+        let Some(fuel) = fuel.checked_sub(1) else { return };
+        let value = graph.resolved(value);
+        match &value.kind {
+            ValueKind::Sql(..) => out.push(value.span),
+            ValueKind::Concat(_)
+            | ValueKind::Cond { .. }
+            | ValueKind::Either(_)
+            | ValueKind::Array(_)
+            | ValueKind::Object { .. }
+            | ValueKind::Opaque(..) => {
+                value.kind.each(&mut |inner| collect(graph, inner, fuel, out));
+            }
+            ValueKind::Call(call) if is_join(call) => {
+                call.receiver().into_iter().for_each(|list| collect(graph, list, fuel, out));
+            }
+            _ => {}
+        }
+    }
+    let mut out = Vec::new();
+    collect(graph, text, DEEPEST, &mut out);
+    out
+}
+
+/// Whether a text is the start of a statement that writes, and may be no more than that.
+pub(super) fn may_start_a_write(kind: &ExprKind) -> bool {
+    let ExprKind::Text(text) = kind else { return false };
+    let word = text.split_whitespace().next().unwrap_or_default();
+    ["UPDATE", "update", "INSERT", "insert", "MERGE", "merge", "REPLACE", "replace"].contains(&word)
+}
+
+/// `list.join(between)`, of JavaScript and of Rust.
+fn is_join(call: &CallValue) -> bool {
+    call.method() == Some("join") && call.args.len() <= 1
+}
+
+fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
+    let hole = |value: &Shared| vec![vec![Part::Hole(Arc::clone(value))]];
+    let Some(fuel) = fuel.checked_sub(1).filter(|_| graph.step()) else { return hole(value) };
+    let resolved = graph.resolved(value);
+    let several = |values: &[&Shared]| {
+        let all: Vec<Vec<Part>> = values.iter().flat_map(|way| ways(graph, way, fuel)).collect();
+        if all.len() > WIDEST || all.is_empty() { hole(value) } else { all }
+    };
+    match &resolved.kind {
+        ValueKind::Text(text) | ValueKind::Number(text) => vec![vec![Part::Put(text.clone(), resolved.span)]],
+        ValueKind::Sql(sql, holes) => vec![written(sql, holes, resolved.span)],
+        ValueKind::Concat(parts) | ValueKind::Opaque("arithmetic", parts) => {
+            in_order(parts.iter().map(|part| ways(graph, part, fuel)))
+        }
+        ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
+            several(&[left, right])
+        }
+        ValueKind::Either(values) => several(&values.iter().collect::<Vec<_>>()),
+        ValueKind::Call(call) if is_join(call) => joined(graph, call, fuel).unwrap_or_else(|| hole(value)),
+        _ => hole(value),
+    }
+}
+
+/// The elements of a list that is written out, with what stands between two of them.
+fn joined(graph: &Graph, call: &CallValue, fuel: u8) -> Option<Vec<Vec<Part>>> {
+    let list = graph.resolved(call.receiver()?);
+    let ValueKind::Array(members) = &list.kind else { return None };
+    let between = match call.args.first() {
+        Some(arg) => match &graph.resolved(&arg.value).kind {
+            ValueKind::Text(text) => text.clone(),
+            _ => return None,
+        },
+        None => ",".to_owned(),
+    };
+    let mut parts = Vec::new();
+    for (at, member) in members.iter().enumerate() {
+        if at > 0 {
+            parts.push(vec![vec![Part::Put(between.clone(), member.value().span)]]);
+        }
+        parts.push(match member {
+            Member::One(value) | Member::Each(value) => ways(graph, value, fuel),
+            Member::Spread(list) => vec![vec![Part::Hole(Arc::clone(list))]],
+        });
+    }
+    Some(in_order(parts.into_iter()))
+}
+
+/// Every way of the first followed by every way of the next; of one with too many ways only what it is.
+fn in_order(all: impl Iterator<Item = Vec<Vec<Part>>>) -> Vec<Vec<Part>> {
+    let mut found: Vec<Vec<Part>> = vec![Vec::new()];
+    for ways in all {
+        let ways = if found.len() * ways.len() > WIDEST { ways.into_iter().take(1).collect() } else { ways };
+        found = found
+            .iter()
+            .flat_map(|before| ways.iter().map(|way| before.iter().chain(way).cloned().collect()))
+            .collect();
+    }
+    found
+}
+
+/// The parts of a text that was read already.
+fn written(sql: &SqlText, holes: &[Shared], span: Span) -> Vec<Part> {
+    let mut holes = holes.iter();
+    let part = |part: &SqlPart| match part {
+        SqlPart::Put(text, span) => Some(Part::Put(text.clone(), *span)),
+        SqlPart::Hole(_) => holes.next().map(|hole| Part::Hole(Arc::clone(hole))),
+        SqlPart::Written(..) => Some(Part::Written(part.clone(), span)),
+    };
+    sql.parts.iter().filter_map(part).collect()
+}
+
+fn parsed(graph: &Graph, text: &Shared, parts: Vec<Part>) -> Option<Shared> {
+    let file = text.span.file;
+    // What stands in another file has its place where it is put in.
+    let here = |span: Span| if span.file == file { span } else { text.span };
+    let mut holes = Vec::new();
+    let parts: Vec<SqlPart> = parts
+        .into_iter()
+        .map(|part| match part {
+            Part::Written(SqlPart::Written(written, _), span) if span.file != file => SqlPart::Put(written, text.span),
+            Part::Written(part, _) => part,
+            Part::Put(put, span) => SqlPart::Put(put, here(span)),
+            Part::Hole(value) => {
+                let span = here(value.span);
+                holes.push(value);
+                SqlPart::Hole(span)
+            }
+        })
+        .collect();
+    let sql = graph.read_sql(&parts, file)?;
+    Some(Value::new(ValueKind::Sql(Arc::new(sql), holes), text.span))
+}
