@@ -214,6 +214,13 @@ impl<'a> Graph<'a> {
         if is_test { Scope::Test } else { self.sources.get(of.file).scope }
     }
 
+    /// The code at a place where it is a name, else `other`: no literal of the code goes into a gap.
+    pub fn shown(&self, span: Span, other: &str) -> String {
+        let text = self.sources.text(span);
+        let is_name = text.len() <= 60 && text.chars().all(|c| c.is_alphanumeric() || "_$.?!".contains(c));
+        if is_name { format!("`{text}`") } else { other.to_owned() }
+    }
+
     /// Drops what was worked out while callers and entry points were not known yet.
     fn forget(&mut self) {
         self.types = Memo::default();

@@ -48,6 +48,7 @@ pub(super) enum Written {
     Perhaps(Gap),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "facts of a write that have nothing to do with each other")]
 pub(super) struct Judge<'g, 'a> {
     pub graph: &'g Graph<'a>,
     pub schema: &'g Schema,
@@ -56,6 +57,8 @@ pub(super) struct Judge<'g, 'a> {
     pub operation: Operation,
     pub undefined: Undefined,
     pub wrapper: Option<&'g str>,
+    /// Whether a function that stands for a value gives SQL text.
+    pub sql_functions: bool,
     /// Whether a row that was read is written back with all of its columns.
     pub whole: bool,
     /// What the library runs on the row before.
@@ -258,18 +261,33 @@ impl Judge<'_, '_> {
                 out.absent = true;
             }
             Cell::Open(value) => {
+                if let ValueKind::After { call, arg, .. } = &value.kind
+                    && let Some(name) = self.graph.may_change(call, *arg)
+                {
+                    out.unknown.push((format!("{name} is handed the object and is not followed"), call.site.span));
+                    return;
+                }
                 if let Some(cell) = self.open(lookup, value) {
                     return self.alternatives(lookup, evaluator, &cell, out, depth + 1);
                 }
-                let shown = self.graph.sources.text(value.span);
-                let shown: String = shown.chars().take(40).collect();
-                out.unknown.push((format!("`{shown}` may hold any key"), value.span));
+                out.unknown.push((
+                    format!("{} may hold any key", self.graph.shown(value.span, "what is written here")),
+                    value.span,
+                ));
             }
         }
     }
 
-    /// `{ set: value }` is `value`, where a row says so.
+    /// `{ set: value }` is `value`, and `() => 'NULL'` what the SQL says, where a row says so.
     fn unwrapped(&self, value: &Shared) -> Shared {
+        if let ValueKind::Function(function) = value.kind
+            && self.sql_functions
+            && let Some(text) = self.graph.summary(function).and_then(|summary| summary.returns.as_ref())
+            && let Some(value) =
+                sites::sql_expression(self.graph, &self.schema.models[self.model.0].table, text, function)
+        {
+            return value;
+        }
         let (Some(wrapper), ValueKind::Object { entries, .. }) = (self.wrapper, &value.kind) else {
             return Arc::clone(value);
         };

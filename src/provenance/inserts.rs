@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Type};
 use crate::provenance::calls::mint_of;
 use crate::rules::Operation;
 use crate::schema::Schema;
@@ -78,12 +78,19 @@ impl Saved<'_, '_> {
                 if left.is_settled() { left } else { left.else_of(self.told(right, always, fuel)) }
             }
             ValueKind::And(_, right) => self.told(right, always, fuel),
-            ValueKind::Either(values) => self.first(values.iter(), fuel),
-            ValueKind::Array(members) => match members.as_slice() {
-                [Member::One(only)] => self.told(only, always, fuel),
-                members => self.first(members.iter().map(Member::value), fuel),
-            },
+            ValueKind::Either(values) => {
+                // A list that a loop fills is empty where the loop does not run.
+                let is_empty = |value: &&Shared| matches!(&value.kind, ValueKind::Array(members) if members.is_empty());
+                let filled: Vec<&Shared> = values.iter().filter(|value| !is_empty(value)).collect();
+                match filled.as_slice() {
+                    [only] => self.told(only, always, fuel),
+                    several => self.first(several.iter().copied(), false, fuel),
+                }
+            }
+            ValueKind::Array(members) => self.first(members.iter().map(Member::value), always, fuel),
             ValueKind::Undefined | ValueKind::Null => Row::Keyless,
+            // What was saved has its key.
+            ValueKind::After { call, arg: Some(_), .. } if self.saves(call) => Row::Stored,
             ValueKind::After { before, .. } => match self.graph.expand(row) {
                 Some(inner) if !Arc::ptr_eq(&inner, row) => self.told(&inner, always, fuel),
                 _ => self.told(before, always, fuel),
@@ -131,10 +138,26 @@ impl Saved<'_, '_> {
         }
     }
 
-    fn first<'v>(&self, values: impl Iterator<Item = &'v Shared>, fuel: u8) -> Row {
+    /// Whether a call saves what it is handed.
+    fn saves(&self, call: &CallValue) -> bool {
+        let Some(receiver) = call.receiver() else { return false };
+        let mut rows = self.graph.rules.writes_named(call.method()).filter(|row| row.operation == Operation::Save);
+        let handle = match self.graph.type_of(receiver) {
+            Type::External(path, _) => path,
+            Type::Instance(class, _) => self.graph.base_path(class).unwrap_or_default(),
+            _ => return false,
+        };
+        let path = self.graph.callee_path(call).unwrap_or_default();
+        rows.any(|row| {
+            row.types.iter().any(|types| types.matches(&handle))
+                || row.call.module().is_some() && row.call.matches(&path)
+        })
+    }
+
+    fn first<'v>(&self, values: impl Iterator<Item = &'v Shared>, always: bool, fuel: u8) -> Row {
         let mut told = Row::Keyless;
         for value in values {
-            told = told.else_of(self.told(value, false, fuel));
+            told = told.else_of(self.told(value, always, fuel));
             if told.is_settled() {
                 break;
             }

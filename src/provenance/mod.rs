@@ -214,10 +214,7 @@ impl ColumnTracer<'_, '_> {
         let tracked = &self.schema.columns[self.column.0];
         let receiver = candidate.unresolved?;
         let at = self.graph.sources.location(candidate.span);
-        let text = self.graph.sources.text(receiver);
-        // Names alone: no literal of the code goes into a gap.
-        let plain = text.len() <= 60 && text.chars().all(|c| c.is_alphanumeric() || "_$.?!".contains(c));
-        let shown = if plain { format!("`{text}`") } else { "the receiver".to_owned() };
+        let shown = self.graph.shown(receiver, "the receiver");
         let why = format!("may write {}.{}: what {shown} is could not be told", tracked.table, tracked.column);
         Some(Gap { path: at.path, line: at.line, why })
     }
@@ -276,6 +273,7 @@ impl ColumnTracer<'_, '_> {
                 operation,
                 undefined: candidate.undefined,
                 wrapper: candidate.wrapper.as_deref(),
+                sql_functions: candidate.sql_functions,
                 whole: candidate.whole,
                 hooks: &hooks,
                 instance: candidate.instance,

@@ -107,6 +107,7 @@ pub enum Target {
 }
 
 /// A call that writes rows.
+#[expect(clippy::struct_excessive_bools, reason = "facts of a write that have nothing to do with each other")]
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Write {
@@ -156,6 +157,9 @@ pub struct Write {
     /// A key that may stand around a column's value: Prisma's `{ set: value }`.
     #[serde(default)]
     pub wrapper: Option<String>,
+    /// Whether a function that stands for a column's value gives SQL text: `() => 'NULL'`.
+    #[serde(default)]
+    pub sql_functions: bool,
     /// A method of a column that gives it a value, so that the row (or each part of it) is a call of it: `eq` in
     /// `set((name.eq(x), token.eq(y)))`.
     #[serde(default)]

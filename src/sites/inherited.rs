@@ -110,6 +110,7 @@ fn write(
         by_column: false,
         undefined: row.undefined,
         wrapper: row.wrapper.clone(),
+        sql_functions: row.sql_functions,
         whole: row.whole,
         hooks: row.hooks,
         instance: row.on == Target::Instance,

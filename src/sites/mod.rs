@@ -11,6 +11,7 @@
 
 mod adapters;
 mod assignments;
+mod bound;
 mod inherited;
 mod models;
 mod nested;
@@ -47,6 +48,8 @@ pub struct Candidate {
     pub undefined: Undefined,
     /// A key that may stand around a value: Prisma's `{ set: value }`.
     pub wrapper: Option<String>,
+    /// Whether a function that stands for a value gives SQL text.
+    pub sql_functions: bool,
     /// Whether a row that was read is written back with all of its columns.
     pub whole: bool,
     /// Whether the library runs the entity's hooks on the row before.
@@ -102,6 +105,11 @@ pub fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<Mo
 /// The conditions of a call that only compares (`delete({ token })`, `where('u.token = :token')`), with the model of the rows.
 pub fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
     orm::compared(graph, schema, call)
+}
+
+/// What an SQL expression in a row of `table` stands for: `access_token || 'x'` of a function that gives the text.
+pub fn sql_expression(graph: &Graph, table: &str, text: &Shared, function: FunctionRef) -> Option<Shared> {
+    sql::expression(graph, table, text, function)
 }
 
 /// Whether a value that tells the model of a write stands for this one; `None` where only callers further up can tell.

@@ -105,6 +105,7 @@ fn written(
                 row: value,
                 by_column,
                 wrapper: row.wrapper.clone(),
+                sql_functions: row.sql_functions,
                 whole: row.whole,
                 hooks: row.hooks,
                 instance: row.on == Target::Instance && row.entity.is_empty(),

@@ -5,20 +5,13 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::ir::{Conflict, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind};
-use crate::rules::{ArgBase, ArgPath, Operation, SqlCall, Undefined};
+use crate::rules::{Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
+use crate::sites::bound::{Params, bound_values, nth, params};
 use crate::sites::tables::Target;
 use crate::sites::{Candidate, is_tracked, models, tables, texts};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
-
-/// What the placeholders of a text stand for.
-enum Params {
-    /// An array of values.
-    Array(Shared),
-    List(Vec<Shared>),
-    Unknown,
-}
 
 struct Text<'a> {
     graph: &'a Graph<'a>,
@@ -165,7 +158,7 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
     };
     texts
         .into_iter()
-        .map(|text| graph.resolved(&text))
+        .map(|text| if texts::is_put_together(&text) { text } else { graph.resolved(&text) })
         .flat_map(|text| match &text.kind {
             ValueKind::Call(tagged) if !texts::is_put_together(&text) => {
                 tagged.args.iter().map(|arg| graph.resolved(&arg.value)).filter(is_sql).collect()
@@ -177,65 +170,6 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
 
 fn is_sql(value: &Shared) -> bool {
     matches!(value.kind, ValueKind::Sql(..))
-}
-
-fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) -> Params {
-    let Some(path) = path else { return Params::Unknown };
-    let values: Vec<Shared> = graph
-        .argument(call, path)
-        .into_iter()
-        .filter(|value| !matches!(value.kind, ValueKind::Undefined | ValueKind::Function(_)))
-        .collect();
-    if let ArgBase::From(_) = path.base {
-        return match values.as_slice() {
-            // `query!(text, bytes)`: in Rust a list is one value.
-            [only] if !graph.is_rust(only.span.file) && matches!(graph.resolved(only).kind, ValueKind::Array(_)) => {
-                Params::Array(graph.resolved(only))
-            }
-            _ => Params::List(values),
-        };
-    }
-    values.into_iter().next().map_or(Params::Unknown, |value| {
-        let resolved = graph.resolved(&value);
-        match &resolved.kind {
-            ValueKind::Array(_) => Params::Array(resolved),
-            // `(a, b)`
-            ValueKind::Object { base: None, entries } if is_tuple(entries) => {
-                let value = |entry: &Slot| match entry {
-                    Slot::Named { value, .. } => Some(Arc::clone(value)),
-                    Slot::Computed { .. } | Slot::Spread(_) => None,
-                };
-                Params::List(entries.iter().filter_map(value).collect())
-            }
-            // `params![a, b]`
-            ValueKind::Call(call) if is_macro(graph, call) => {
-                Params::List(call.args.iter().map(|arg| Arc::clone(&arg.value)).collect())
-            }
-            _ => Params::Array(value),
-        }
-    })
-}
-
-fn is_tuple(entries: &[Slot]) -> bool {
-    let mut entries = entries.iter().enumerate();
-    entries.len() > 0 && entries.all(|(at, entry)| matches!(entry, Slot::Named { key, .. } if *key == at.to_string()))
-}
-
-fn is_macro(graph: &Graph, call: &CallValue) -> bool {
-    graph.callee_path(call).is_some_and(|path| path.ends_with('!'))
-}
-
-/// The values of `.bind(a).bind(b)` between the call that holds the text and this one.
-fn bound_values(graph: &Graph, call: &CallValue, method: &str, after: Option<&str>) -> Params {
-    let chain = call.receiver().map_or_else(Vec::new, |receiver| models::chain_calls(graph, receiver));
-    let mut values: Vec<Shared> = chain
-        .iter()
-        .take_while(|call| after.is_none_or(|after| !models::is_called(graph, call, after)))
-        .filter(|call| call.method() == Some(method))
-        .filter_map(|call| call.args.first().map(|arg| Arc::clone(&arg.value)))
-        .collect();
-    values.reverse();
-    Params::List(values)
 }
 
 /// The model of the table that a statement in `file` names. Where several databases have one of that name, the one declared
@@ -310,6 +244,17 @@ fn written(schema: &Schema, text: &Text, statement: &SqlStatement, to: &Target, 
     }
 }
 
+/// What an SQL expression in a row of `table` stands for.
+pub(super) fn expression(graph: &Graph, table: &str, text: &Shared, function: FunctionRef) -> Option<Shared> {
+    let before = Value::new(ValueKind::Text("UPDATE t SET c = ".to_owned()), text.span);
+    let whole = Value::new(ValueKind::Concat(vec![before, Arc::clone(text)]), text.span);
+    let read = texts::read(graph, &whole).into_iter().next()?;
+    let ValueKind::Sql(sql, holes) = &read.kind else { return None };
+    let Some(SqlStatement::Update { sets, .. }) = sql.statements.first() else { return None };
+    let text = Text { graph, sql, holes, params: Params::Unknown, function, guards: &None };
+    sets.first().map(|(_, value)| text.value(table, value, None))
+}
+
 /// The number in `${3}`, which stands where a name is put in at run time.
 pub(super) fn substitution(name: &str) -> Option<usize> {
     name.strip_prefix("${")?.strip_suffix('}')?.parse().ok()
@@ -351,6 +296,7 @@ impl Text<'_> {
             instance: false,
             guards: self.guards.clone(),
             certain: to.certain,
+            sql_functions: false,
             unresolved: to.unresolved,
             told_by: to.told_by.clone(),
             run_by: None,
@@ -405,10 +351,10 @@ impl Text<'_> {
             SqlValueKind::Text(text) => ValueKind::Text(text.clone()),
             SqlValueKind::Literal(text) => ValueKind::Number(text.clone()),
             SqlValueKind::Placeholder(at) => match &self.params {
-                Params::Array(array) => {
-                    let index = Value::new(ValueKind::Number(at.to_string()), span);
-                    return Value::index(array, &index, span);
-                }
+                Params::Array(array) => match nth(self.graph, array, *at, span) {
+                    Some(value) => return value,
+                    None => ValueKind::Opaque("a placeholder without a value", Vec::new()),
+                },
                 Params::List(values) => match values.get(*at) {
                     Some(value) => return Arc::clone(value),
                     None => ValueKind::Opaque("a placeholder without a value", Vec::new()),

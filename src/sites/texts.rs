@@ -21,14 +21,14 @@ enum Part {
 
 /// The SQL that a text can be, one value a way to put it together; none where it is no SQL.
 pub(super) fn read(graph: &Graph, text: &Shared) -> Vec<Shared> {
-    let text = graph.resolved(text);
+    let text = if is_put_together(text) { Arc::clone(text) } else { graph.resolved(text) };
     match &text.kind {
-        ValueKind::Sql(..) => vec![text],
+        ValueKind::Sql(_, holes) if !holes.iter().any(|hole| is_list(graph, hole)) => vec![text],
         ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
             [left, right].into_iter().flat_map(|way| read(graph, way)).collect()
         }
         ValueKind::Either(values) if values.len() <= WIDEST => values.iter().flat_map(|way| read(graph, way)).collect(),
-        _ if is_put_together(&text) => {
+        _ if is_put_together(&text) || matches!(text.kind, ValueKind::Sql(..)) => {
             let ways = ways(graph, &text, DEEPEST);
             ways.into_iter().filter_map(|parts| parsed(graph, &text, parts)).collect()
         }
@@ -42,9 +42,10 @@ pub(super) fn is_put_together(value: &Value) -> bool {
         ValueKind::Concat(_) => true,
         // `text += more`, of which the front end does not know that it is text.
         ValueKind::Opaque("arithmetic", parts) => {
-            parts.first().is_some_and(|first| matches!(first.kind, ValueKind::Sql(..)) || is_put_together(first))
+            parts.first().is_some_and(|first| is_text(first) || is_put_together(first))
         }
         ValueKind::Call(call) => is_join(call),
+        ValueKind::After { call, before, .. } => is_appended(call) && (is_text(before) || is_put_together(before)),
         ValueKind::Cond { then, otherwise, .. } => is_put_together(then) || is_put_together(otherwise),
         ValueKind::Either(values) => values.iter().any(|value| is_put_together(value)),
         _ => false,
@@ -89,9 +90,33 @@ fn is_join(call: &CallValue) -> bool {
     call.method() == Some("join") && call.args.len() <= 1
 }
 
+/// `text.push_str(more)`, of Rust.
+fn is_appended(call: &CallValue) -> bool {
+    call.method() == Some("push_str") && call.args.len() == 1
+}
+
+fn is_text(value: &Value) -> bool {
+    match &value.kind {
+        ValueKind::Text(_) | ValueKind::Sql(..) => true,
+        // `String::from("..")`
+        ValueKind::Call(call) => matches!(call.args.as_slice(), [only] if is_text(&only.value)),
+        _ => false,
+    }
+}
+
+/// Whether a substitution is a list that is joined: parts of the statement, no value.
+fn is_list(graph: &Graph, hole: &Shared) -> bool {
+    matches!(&graph.resolved(hole).kind, ValueKind::Call(call) if is_join(call))
+}
+
 fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
     let hole = |value: &Shared| vec![vec![Part::Hole(Arc::clone(value))]];
     let Some(fuel) = fuel.checked_sub(1).filter(|_| graph.step()) else { return hole(value) };
+    if let ValueKind::After { call, before, .. } = &value.kind
+        && is_appended(call)
+    {
+        return in_order([before, &call.args[0].value].into_iter().map(|part| ways(graph, part, fuel)));
+    }
     let resolved = graph.resolved(value);
     let several = |values: &[&Shared]| {
         let all: Vec<Vec<Part>> = values.iter().flat_map(|way| ways(graph, way, fuel)).collect();
@@ -99,7 +124,13 @@ fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
     };
     match &resolved.kind {
         ValueKind::Text(text) | ValueKind::Number(text) => vec![vec![Part::Put(text.clone(), resolved.span)]],
-        ValueKind::Sql(sql, holes) => vec![written(sql, holes, resolved.span)],
+        ValueKind::Sql(sql, holes) => {
+            let parts = written(sql, holes, resolved.span).into_iter();
+            in_order(parts.map(|part| match &part {
+                Part::Hole(hole) if is_list(graph, hole) => ways(graph, hole, fuel),
+                _ => vec![vec![part]],
+            }))
+        }
         ValueKind::Concat(parts) | ValueKind::Opaque("arithmetic", parts) => {
             in_order(parts.iter().map(|part| ways(graph, part, fuel)))
         }
@@ -108,14 +139,14 @@ fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
         }
         ValueKind::Either(values) => several(&values.iter().collect::<Vec<_>>()),
         ValueKind::Call(call) if is_join(call) => joined(graph, call, fuel).unwrap_or_else(|| hole(value)),
+        // `String::from("..")`
+        ValueKind::Call(call) if is_text(&resolved) => ways(graph, &call.args[0].value, fuel),
         _ => hole(value),
     }
 }
 
-/// The elements of a list that is written out, with what stands between two of them.
+/// The elements of a list, with what stands between two of them.
 fn joined(graph: &Graph, call: &CallValue, fuel: u8) -> Option<Vec<Vec<Part>>> {
-    let list = graph.resolved(call.receiver()?);
-    let ValueKind::Array(members) = &list.kind else { return None };
     let between = match call.args.first() {
         Some(arg) => match &graph.resolved(&arg.value).kind {
             ValueKind::Text(text) => text.clone(),
@@ -123,22 +154,65 @@ fn joined(graph: &Graph, call: &CallValue, fuel: u8) -> Option<Vec<Vec<Part>>> {
         },
         None => ",".to_owned(),
     };
-    let mut parts = Vec::new();
-    for (at, member) in members.iter().enumerate() {
-        if at > 0 {
-            parts.push(vec![vec![Part::Put(between.clone(), member.value().span)]]);
+    let lists = elements(graph, call.receiver()?, fuel);
+    let found = lists.into_iter().flat_map(|list| {
+        let mut parts = Vec::new();
+        for (at, element) in list.iter().enumerate() {
+            if at > 0 {
+                parts.push(vec![vec![Part::Put(between.clone(), element.value().span)]]);
+            }
+            parts.push(match element {
+                Element::Rest(list) => vec![vec![Part::Hole(Arc::clone(list))]],
+                Element::One(value) | Element::Each(value) => ways(graph, value, fuel),
+            });
         }
-        parts.push(match member {
-            Member::One(value) | Member::Each(value) => ways(graph, value, fuel),
-            Member::Spread(list) => vec![vec![Part::Hole(Arc::clone(list))]],
-        });
+        in_order(parts.into_iter())
+    });
+    Some(found.take(WIDEST).collect())
+}
+
+/// A part of a list.
+#[derive(Clone)]
+pub(super) enum Element {
+    One(Shared),
+    /// Any number of this.
+    Each(Shared),
+    /// A list of which nothing more is known.
+    Rest(Shared),
+}
+
+impl Element {
+    fn value(&self) -> &Shared {
+        let (Self::One(value) | Self::Each(value) | Self::Rest(value)) = self;
+        value
     }
-    Some(in_order(parts.into_iter()))
+}
+
+/// What a list can hold, one row a way to fill it.
+pub(super) fn elements(graph: &Graph, list: &Shared, fuel: u8) -> Vec<Vec<Element>> {
+    let untold = || vec![vec![Element::Rest(Arc::clone(list))]];
+    let Some(fuel) = fuel.checked_sub(1).filter(|_| graph.step()) else { return untold() };
+    let resolved = graph.resolved(list);
+    let several = |values: &[&Shared]| -> Vec<Vec<Element>> {
+        values.iter().flat_map(|way| elements(graph, way, fuel)).take(WIDEST).collect()
+    };
+    match &resolved.kind {
+        ValueKind::Array(members) => in_order(members.iter().map(|member| match member {
+            Member::One(value) => vec![vec![Element::One(Arc::clone(value))]],
+            Member::Each(value) => vec![vec![Element::Each(Arc::clone(value))]],
+            Member::Spread(inner) => elements(graph, inner, fuel),
+        })),
+        ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
+            several(&[left, right])
+        }
+        ValueKind::Either(values) => several(&values.iter().collect::<Vec<_>>()),
+        _ => untold(),
+    }
 }
 
 /// Every way of the first followed by every way of the next; of one with too many ways only what it is.
-fn in_order(all: impl Iterator<Item = Vec<Vec<Part>>>) -> Vec<Vec<Part>> {
-    let mut found: Vec<Vec<Part>> = vec![Vec::new()];
+fn in_order<T: Clone>(all: impl Iterator<Item = Vec<Vec<T>>>) -> Vec<Vec<T>> {
+    let mut found: Vec<Vec<T>> = vec![Vec::new()];
     for ways in all {
         let ways = if found.len() * ways.len() > WIDEST { ways.into_iter().take(1).collect() } else { ways };
         found = found

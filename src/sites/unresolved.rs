@@ -89,6 +89,7 @@ pub(super) fn find(
                     by_column: false,
                     undefined: row.undefined,
                     wrapper: row.wrapper.clone(),
+                    sql_functions: row.sql_functions,
                     whole: row.whole,
                     guards: event.guards.clone(),
                     certain: false,
