@@ -114,6 +114,7 @@ impl Search<'_, '_, '_> {
     ) -> (Vec<Silent>, BTreeSet<String>) {
         let token = Token { graph: self.graph, mint: mint.site };
         let (mut silent, mut kinds) = (Vec::new(), BTreeSet::new());
+        let mut done: BTreeMap<FunctionRef, Leaving> = BTreeMap::new();
         let mut seen: BTreeSet<(FunctionRef, Span)> = BTreeSet::new();
         let is_through = |span: Span| self.stored.through.contains(&span);
         // One call of `sign` makes the access token, another the refresh token that is stored.
@@ -127,8 +128,10 @@ impl Search<'_, '_, '_> {
         }];
         while let Some(mut state) = open.pop() {
             let at = state.at;
-            if follow {
-                state.leaving = state.leaving.and(token.done_by(at));
+            // What goes elsewhere on the way is no answer, whatever is done with it above.
+            if follow && !state.leaving.elsewhere {
+                let done = *done.entry(at).or_insert_with(|| token.done_by(at));
+                state.leaving = state.leaving.and(done);
             }
             let kind = || self.kinds(&state.given);
             let is_stored = state.steps.first().is_none_or(|step| !is_told || is_through(step.span));
@@ -143,7 +146,7 @@ impl Search<'_, '_, '_> {
                     continue;
                 }
                 let answers =
-                    follow && (state.leaving.answered || token.is_returned_by(at)) && !state.leaving.elsewhere;
+                    follow && !state.leaving.elsewhere && (state.leaving.answered || token.is_returned_by(at));
                 let missing = self.at(at, entry.route.clone(), issuer, &state.steps);
                 silent.push(Silent { missing, answers, kind: if follow { kind() } else { String::new() } });
             }
