@@ -242,6 +242,23 @@ fn a_revision_as_baseline_leaves_what_is_new_and_touches_nothing() {
 }
 
 #[test]
+fn a_baseline_is_not_narrowed_to_some_columns() {
+    let folder = project("");
+    let folder = folder.path();
+    let file = folder.join("tokendrift.toml");
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    std::fs::write(&file, format!("{text}\n[[column]]\ntable = \"users\"\ncolumn = \"id\"\n"))
+        .expect("a configuration");
+    assert_eq!(run(folder, &["baseline", "write"]).code, 0);
+    let before = std::fs::read(folder.join("tokendrift-baseline.json")).expect("a baseline");
+    for command in [&["write"][..], &["write", "--shrink-only"], &["prune"], &["check"]] {
+        let ran = run(folder, &[&["baseline"], command, &["--column", "users.access_token"]].concat());
+        assert!(ran.code == 2 && ran.stderr.contains("would be lost"), "{command:?}: {}", ran.stderr);
+    }
+    assert_eq!(std::fs::read(folder.join("tokendrift-baseline.json")).expect("a baseline"), before);
+}
+
+#[test]
 fn a_revision_is_judged_by_its_own_configuration_and_decision_records() {
     let folder = project("");
     let folder = folder.path();

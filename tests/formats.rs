@@ -217,6 +217,20 @@ fn a_result_never_goes_over_what_audits_read() {
     }
 }
 
+#[test]
+fn a_result_never_goes_over_a_database_or_over_code_behind_a_link() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    std::fs::write(path("rows.dat"), b"SQLite format 3\0 and more").expect("a file");
+    std::fs::write(path("a.ts"), "kept").expect("a file");
+    std::os::unix::fs::symlink(path("a.ts"), path("out.json")).expect("a link");
+    for file in ["rows.dat", "out.json"] {
+        let ran = tokendrift(["audit", "--json-output", &path(file), &path("")]);
+        assert!(ran.code == 2 && ran.stderr.contains("name another file"), "{file}: {}", ran.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(path("a.ts")).expect("a file"), "kept");
+}
+
 /// The drifted example's files, with what comments say for tests taken out.
 fn drifted() -> Vec<(String, String)> {
     let root = "fixtures/nest-auth/drifted/";
@@ -316,6 +330,9 @@ fn a_local_function_may_be_renamed_and_a_function_of_the_same_name_elsewhere_is_
     let drift = |identities: &BTreeSet<String>| -> BTreeSet<String> {
         identities.iter().filter(|identity| identity.contains("login")).cloned().collect()
     };
+    let mock = ("test/mock.spec.ts", "export class Web { login() {} }\nexport function login() {}\n".to_owned());
+    let mocked = identities(&prisma_project(&[("src/web/a.ts", keeps_the_old("login", "store")), mock]));
+    assert_eq!(mocked, before, "what else has the name changes nothing");
     let elsewhere = of("src/tv/a.ts", "store");
     assert!(drift(&elsewhere).is_disjoint(&drift(&before)), "one mended, another like it elsewhere: that one is new");
     let both = [("src/web/a.ts", keeps_the_old("login", "store")), ("src/tv/a.ts", keeps_the_old("login", "store"))];

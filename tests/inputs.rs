@@ -101,6 +101,22 @@ fn a_broken_configuration_is_named_with_its_line() {
     }
 }
 
+/// Where only the model declared the column, nothing names it once the stage is reached.
+#[test]
+fn a_column_that_no_model_maps_any_more_is_unknown_only_before_that_stage() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = "model User {\n  id Int @id\n\n  @@map(\"users\")\n}\n";
+    for (stage, code) in [("writes-stopped", 2), ("column-ignored", 0), ("column-dropped", 0)] {
+        let config = format!(
+            "[[column]]\ntable = \"users\"\ncolumn = \"token\"\ncontract = \"drop-writes\"\nstage = \"{stage}\"\n"
+        );
+        write_files(folder.path(), &[("schema.prisma", model), ("tokendrift.toml", &config)]);
+        let run = tokendrift(["audit", folder.path().to_str().expect("UTF-8")]);
+        assert_eq!(run.code, code, "{stage}: {}", run.stderr);
+        assert!(code == 0 || run.stderr.contains("tokendrift.toml:1: users.token"), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn an_unknown_column_or_table_is_answered_with_the_closest_names() {
     let folder = project(&[]);

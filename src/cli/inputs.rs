@@ -1,5 +1,6 @@
 //! What every command that audits takes: flags, then the environment, then the configuration -> a request.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -109,19 +110,25 @@ fn tell(request: &Request) {
     note(&format!("columns: {}", columns.join(", ")));
 }
 
-/// Refuses to write over what audits read: code, a configuration, the baseline.
+/// Refuses to write over what audits read: code, a configuration, the baseline, a database in a file.
 ///
 /// # Errors
 /// Says which it is.
 pub(crate) fn spare(output: &Path, config: Option<&Path>, baseline: Option<&Path>) -> Result<(), String> {
-    let place = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    // Behind a link stands what would be written over.
+    let place = |path: &Path| {
+        let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        std::fs::canonicalize(path).unwrap_or_else(|_| absolute())
+    };
     let is = |other: Option<&Path>| other.is_some_and(|other| place(other) == place(output));
     let what = if is(baseline) {
         "the baseline that is read"
     } else if is(config) || output.file_name().is_some_and(|name| name == "tokendrift.toml") {
         "a configuration"
-    } else if discover::is_read(output) {
+    } else if discover::is_read(output) || discover::is_read(&place(output)) {
         "code"
+    } else if is_database(output) {
+        "a database"
     } else {
         return Ok(());
     };
@@ -129,4 +136,13 @@ pub(crate) fn spare(output: &Path, config: Option<&Path>, baseline: Option<&Path
         return Ok(());
     }
     Err(format!("{} is {what}: name another file for the result, so that nothing is lost", output.display()))
+}
+
+/// Whether a file starts as those of SQLite do (<https://www.sqlite.org/fileformat.html#magic_header_string>).
+fn is_database(path: &Path) -> bool {
+    let mut start = [0; 16];
+    // Whoever opens a pipe waits for its other end.
+    path.is_file()
+        && std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && &start == b"SQLite format 3\0"
 }

@@ -3,12 +3,16 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
+use crate::provenance::kind::kind_of;
 use crate::provenance::path::Hop;
-use crate::source::FileId;
-use crate::summary::{CallSite, FunctionRef};
+use crate::rules::Mint;
+use crate::source::{FileId, Scope};
+use crate::summary::{CallSite, FunctionRef, Shared, ValueKind};
 
 /// A mint that a function runs, itself or through what it calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +74,58 @@ impl<'g, 'a> Issuing<'g, 'a> {
         let found: Rc<Vec<Minting>> = Rc::new(mints.collect());
         self.own.borrow_mut().insert(function, Rc::clone(&found));
         found
+    }
+
+    /// The mints elsewhere of the same kind as those of `minted`: the same call, given the same claims, life and key.
+    pub(super) fn alike(&self, minted: &BTreeSet<CallSite>) -> BTreeSet<CallSite> {
+        let mut stored: BTreeSet<(&str, String)> = BTreeSet::new();
+        let mut files: BTreeSet<FileId> = BTreeSet::new();
+        for (row, kinds) in
+            minted.iter().flat_map(|site| self.credentials(site.function, |at| at == site)).map(|(_, made)| made)
+        {
+            let names: Vec<&str> = row.call.last().into_iter().collect();
+            let speaks = |file: &FileId| {
+                let file = self.graph.sources.get(*file);
+                file.scope == Scope::Production && row.call.module().is_none_or(|module| file.text.contains(module))
+            };
+            files.extend(self.graph.sources.mentions(&names).into_iter().flatten().filter(speaks));
+            stored.insert((row.call.text(), kinds));
+        }
+        let mut found = BTreeSet::new();
+        for file in files {
+            self.graph.ask(file);
+            let functions = self.graph.module(file).map_or(0, |module| module.functions.len());
+            for function in (0..functions).map(|at| FunctionRef { file, id: FunctionId::of(at) }) {
+                let others = self.credentials(function, |site| !minted.contains(site));
+                let is_alike = |made: &(&Mint, String)| stored.contains(&(made.0.call.text(), made.1.clone()));
+                found.extend(others.into_iter().filter(|(_, made)| is_alike(made)).map(|(site, _)| site));
+            }
+        }
+        found
+    }
+
+    /// The credentials that a function mints itself, by what rule, and of which kind; only those whose claims are written out.
+    fn credentials(
+        &self,
+        function: FunctionRef,
+        wanted: impl Fn(&CallSite) -> bool,
+    ) -> Vec<(CallSite, (&'g Mint, String))> {
+        let own = self.own(function);
+        let credentials: BTreeSet<&CallSite> =
+            own.iter().filter(|mint| mint.credential && wanted(&mint.site)).map(|mint| &mint.site).collect();
+        let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+        let calls = calls.filter(|event| credentials.contains(&event.call.site));
+        calls
+            .filter_map(|event| {
+                self.graph.refuel();
+                let given: Vec<Shared> = event.call.args.iter().map(|arg| Arc::clone(&arg.value)).collect();
+                let claims = self.graph.resolved(given.first()?);
+                if !matches!(claims.kind, ValueKind::Object { .. }) {
+                    return None;
+                }
+                Some((event.call.site, (mint_of(self.graph, &event.call)?, kind_of(self.graph, &given))))
+            })
+            .collect()
     }
 
     /// The function and all that it calls in the tree, closures included.

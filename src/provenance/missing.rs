@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use crate::graph::{Edge, EdgeKind, Graph};
 use crate::provenance::issuing::Issuing;
+use crate::provenance::kind::kind_of;
 use crate::provenance::leaving::{Leaving, Token};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, MissingWrite, Step};
 use crate::provenance::walk::{conditions, entry_point, is_registration, step_along};
 use crate::source::{Scope, Span};
-use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared};
 
 /// Longer ways from an entry point to a mint are not followed.
 const LONGEST: usize = 30;
@@ -65,7 +66,9 @@ struct Silent {
 impl Search<'_, '_, '_> {
     /// Entry points that reach an issuer and are on no way to a write. A call whose constants switch the mint off
     /// (`present(user, false)`) does not reach it.
-    pub(super) fn missing(&self, issuers: &BTreeSet<FunctionRef>) -> Vec<MissingWrite> {
+    ///
+    /// `alike` are mints of the same kind that nobody stores: who answers with one and does nothing else with it has forgotten to.
+    pub(super) fn missing(&self, issuers: &BTreeSet<FunctionRef>, alike: &BTreeSet<CallSite>) -> Vec<MissingWrite> {
         let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
         for issuer in issuers {
             let is_utility = self.is_utility(*issuer);
@@ -80,6 +83,15 @@ impl Search<'_, '_, '_> {
                 let of_kind = |silent: &Silent| !is_utility || silent.answers && kinds.contains(&silent.kind);
                 for silent in silent.into_iter().filter(of_kind) {
                     found.entry((silent.missing.entry.clone(), *issuer)).or_insert(silent.missing);
+                }
+            }
+        }
+        for site in alike {
+            let calls = self.graph.summary(site.function).into_iter().flat_map(|summary| &summary.calls);
+            for event in calls.filter(|event| event.call.site == *site) {
+                let (silent, _) = self.above(site.function, &event.call, conditions(&event.guards), true);
+                for silent in silent.into_iter().filter(|silent| silent.answers) {
+                    found.entry((silent.missing.entry.clone(), site.function)).or_insert(silent.missing);
                 }
             }
         }
@@ -133,7 +145,7 @@ impl Search<'_, '_, '_> {
                 let done = *done.entry(at).or_insert_with(|| token.done_by(at));
                 state.leaving = state.leaving.and(done);
             }
-            let kind = || self.kinds(&state.given);
+            let kind = || kind_of(self.graph, &state.given);
             let is_stored = state.steps.first().is_none_or(|step| !is_told || is_through(step.span));
             if follow && self.stored.tops.contains(&at) && is_stored {
                 kinds.insert(kind());
@@ -201,36 +213,5 @@ impl Search<'_, '_, '_> {
         let known = values.by_ref().take(state.conditions.len()).collect::<Vec<_>>();
         let known = known.into_iter().zip(&state.conditions).map(|(cond, (_, holds))| (cond, *holds)).collect();
         (known, values.collect())
-    }
-
-    /// What tells tokens of one signer apart: the names of their claims with the texts among them, their life, their key.
-    fn kinds(&self, given: &[Shared]) -> String {
-        let kinds = given.iter().enumerate().map(|(at, given)| self.kind(given, at > 0, 6));
-        kinds.collect::<Vec<_>>().join("\n")
-    }
-
-    /// A number among the claims is an id, one among the options a life.
-    fn kind(&self, given: &Shared, with_numbers: bool, fuel: u8) -> String {
-        self.graph.refuel();
-        let given = self.graph.resolved(given);
-        let constant = |value: &Shared| match &value.kind {
-            ValueKind::Text(text) => Some(text.clone()),
-            ValueKind::Number(text) if with_numbers => Some(text.clone()),
-            _ => None,
-        };
-        let (ValueKind::Object { base, entries }, Some(fuel)) = (&given.kind, fuel.checked_sub(1)) else {
-            return constant(&given).unwrap_or_else(|| self.graph.sources.text(given.span).to_owned());
-        };
-        let kind = |value: &Shared| self.kind(value, with_numbers, fuel);
-        let mut names: BTreeSet<String> = base.iter().map(kind).collect();
-        names.extend(entries.iter().map(|entry| match entry {
-            Slot::Named { key, value, .. } => match constant(&self.graph.resolved(value)) {
-                Some(constant) => format!("{key}={constant}"),
-                None => key.clone(),
-            },
-            Slot::Computed { key, .. } => kind(key),
-            Slot::Spread(inner) => kind(inner),
-        }));
-        names.into_iter().collect::<Vec<_>>().join(" ")
     }
 }

@@ -21,6 +21,7 @@ mod conditions;
 mod hooks;
 mod inserts;
 mod issuing;
+mod kind;
 mod leaving;
 mod meaning;
 mod missing;
@@ -106,6 +107,8 @@ struct Surveyed {
     minted: BTreeSet<CallSite>,
     /// The functions that hand such a value to their callers.
     issuers: BTreeSet<FunctionRef>,
+    /// Mints of the same kind that are stored nowhere.
+    alike: BTreeSet<CallSite>,
     /// What may write, though that cannot be told: such a path misses no write that is known.
     doubtful: BTreeSet<FunctionRef>,
     gaps: BTreeSet<Gap>,
@@ -151,14 +154,17 @@ impl ColumnTracer<'_, '_> {
         let issuers = self.issuing.issuers(&minted);
         reached.extend(issuers.iter().copied());
         self.above(&issuers, reached);
-        Surveyed { drafts, minted, issuers, doubtful, gaps }
+        let alike = self.issuing.alike(&minted);
+        self.above(&alike.iter().map(|site| site.function).collect(), reached);
+        Surveyed { drafts, minted, issuers, alike, doubtful, gaps }
     }
 
     fn finish(&self, surveyed: Surveyed) -> ColumnTrace {
-        let Surveyed { drafts, minted, issuers, doubtful, gaps } = surveyed;
+        let Surveyed { drafts, minted, issuers, alike, doubtful, gaps } = surveyed;
         let stored = stored(&drafts, doubtful, minted.clone());
         let evaluator = self.evaluator(None);
-        let missing = Search { graph: self.graph, issuing: self.issuing, evaluator, stored: &stored }.missing(&issuers);
+        let search = Search { graph: self.graph, issuing: self.issuing, evaluator, stored: &stored };
+        let missing = search.missing(&issuers, &alike);
         let any_fresh = drafts
             .iter()
             .flat_map(|site| &site.drafts)

@@ -352,6 +352,21 @@ fn a_shared_write_helper_writes_only_for_who_hands_the_token_in() {
 }
 
 #[test]
+fn a_handler_that_signs_what_others_store_and_only_answers_with_it_has_forgotten_to() {
+    let found = silent(
+        "app.post('/mobile', async (q, s) => {
+           const token = jwt.sign({ id: q.body.id }, 's', { expiresIn: '15m' });
+           await db.user.update({ where: { id: 1 }, data: { token } });
+           s.json({ token });
+         });
+         app.post('/kiosk', async (q, s) => { const token = jwt.sign({ id: q.body.id }, 's', { expiresIn: '15m' }); s.json({ token }); });
+         app.post('/reset', async (q, s) => { const token = jwt.sign({ id: q.body.id, for: 'reset' }, 's', { expiresIn: '15m' }); s.json({ token }); });
+         app.post('/mail', async (q, s) => { const token = jwt.sign({ id: q.body.id }, 's', { expiresIn: '15m' }); await mailer.send(token); s.json({ token }); });",
+    );
+    assert_eq!(found, ["POST /kiosk"], "of another kind, or not only answered with, it is another token");
+}
+
+#[test]
 fn a_helper_that_stores_on_demand_stores_only_for_who_asks() {
     let found = silent(
         "const sign = (id: number) => jwt.sign({ id }, 's');
