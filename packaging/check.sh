@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 skip() { echo "SKIPPED packaging: $1" >&2; }
 
-bash -n packaging/github/audit.sh packaging/npm/build.sh
+bash -n packaging/github/audit.sh packaging/github/comment.sh packaging/npm/build.sh
 cargo build --locked --quiet
 binary=$target/debug/tokendrift
 version=$("$binary" --version)
@@ -20,7 +20,12 @@ PATH=$target/debug:$PATH RUNNER_TEMP=$work GITHUB_OUTPUT=$work/output GITHUB_STE
   AUDITED=fixtures/nest-auth/drifted MORE='' FAIL_ON=warning bash packaging/github/audit.sh >"$work/annotations" && exit 1 || test $? = 1
 grep -q '^::warning .*auth' "$work/annotations"
 grep -q '^exit-code=1$' "$work/output"
-test -s "$work/summary" -a -s "$work/tokendrift.sarif" -a -s "$work/tokendrift.md"
+test -s "$work/summary" -a -s "$(sed -n 's/^sarif=//p' "$work/output")" -a -s "$(sed -n 's/^markdown=//p' "$work/output")"
+head -n 1 "$(sed -n 's/^markdown=//p' "$work/output")" | grep -qx '<!-- tokendrift -->'
+# A second use in the same job that cannot run publishes nothing of the first.
+PATH=$target/debug:$PATH RUNNER_TEMP=$work GITHUB_OUTPUT=$work/second AUDITED=$work/nothing MORE='' \
+  bash packaging/github/audit.sh 2>/dev/null && exit 1 || test $? = 2
+test "$(cat "$work/second")" = exit-code=2
 
 # The GitLab job's line.
 (cd fixtures/nest-auth/drifted && "$binary" audit . --quiet --gitlab-output "$work/quality.json" >/dev/null) && exit 1 || test $? = 1

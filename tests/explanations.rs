@@ -64,6 +64,16 @@ fn a_place_a_number_and_a_part_of_the_identity_lead_to_it_too() {
 }
 
 #[test]
+fn a_report_of_another_schema_is_refused() {
+    let report = tempfile::NamedTempFile::new().expect("a temporary file");
+    let audit = audit_json(&nest_auth("drifted"), &[]);
+    let other = audit.stdout.replace("tokendrift-report/1", "tokendrift-report/9");
+    std::fs::write(report.path(), other).expect("the report can be written");
+    let run = explain("1", &["--report", report.path().to_str().expect("UTF-8")]);
+    assert!(run.code == 2 && run.stderr.contains("not of schema `tokendrift-report/1`"), "{}", run.stderr);
+}
+
+#[test]
 fn a_finding_that_is_gone_is_said_to_be_gone() {
     let report = tempfile::NamedTempFile::new().expect("a temporary file");
     let audit = audit_json(&nest_auth("drifted"), &[]);

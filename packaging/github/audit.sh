@@ -3,7 +3,8 @@
 # SARIF and Markdown, and exits as the audit did.
 set -euo pipefail
 
-folder=${RUNNER_TEMP:-$(mktemp -d)}
+# A folder of its own: what another use of the action left is not this one's.
+folder=$(mktemp -d "${RUNNER_TEMP:-/tmp}/tokendrift.XXXXXX")
 args=()
 while IFS= read -r line; do
   if [ -n "$line" ]; then args+=("$line"); fi

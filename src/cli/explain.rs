@@ -76,8 +76,11 @@ fn matching<'a>(report: &Report<'a>, wanted: &str) -> Vec<&'a Finding> {
 fn listed(file: &Path, id: &str) -> Result<String, String> {
     let wrong = |why: String| format!("cannot take {} as a report: {why}", file.display());
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-    let report: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let findings = report["findings"].as_array().ok_or_else(|| wrong("it has no `findings`".to_owned()))?;
+    let listed: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    if listed["schema"] != report::SCHEMA {
+        return Err(wrong(format!("it is not of schema `{}`; audit again with --format json", report::SCHEMA)));
+    }
+    let findings = listed["findings"].as_array().ok_or_else(|| wrong("it has no `findings`".to_owned()))?;
     let identities: Vec<&str> = findings.iter().filter_map(|finding| finding["identity"].as_str()).collect();
     let by_number = id.parse::<usize>().ok().and_then(|number| identities.get(number.checked_sub(1)?));
     let found = by_number.or_else(|| identities.iter().find(|identity| identity.contains(id)));

@@ -35,9 +35,24 @@ const ASSERTIONS: &[&str] = &[
     "equal(",
 ];
 
+/// How a test starts that does not run; also `it.skip(`, `describe.skip(`.
+const SKIPS: &[&str] = &["xit(", "xtest(", "xdescribe(", "#[ignore"];
+
+/// What says that of the rows without a value there must be none.
+const ZERO: &[&str] = &["tobe(0)", "toequal(0)", "tostrictequal(0)", ", 0)", "== 0", "equal(0)", "tohavelength(0)"];
+
 /// What says that there must be no value.
-const EMPTY: &[&str] =
-    &["tobenull", "not.tobedefined", "tobeundefined", "is_none", "isnull", "to.be.null", "falsy", "=== null"];
+const EMPTY: &[&str] = &[
+    "tobenull",
+    "not.tobedefined",
+    "tobeundefined",
+    "is_none",
+    "isnull",
+    "is null",
+    "to.be.null",
+    "falsy",
+    "=== null",
+];
 
 /// What says the opposite of the words that it holds.
 const NEGATED: &[&str] = &[
@@ -49,6 +64,7 @@ const NEGATED: &[&str] = &[
     "not.to.be.null",
     "!== null",
     "isnt(",
+    "not(isnull",
 ];
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -67,7 +83,9 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn pins(case: &Case<'_>, contract: Contract, file: &SourceFile) -> bool {
-    if let Some((_, after)) = file.text.split_once(MARK) {
+    if let Some((_, after)) =
+        file.text.split_once(MARK).filter(|_| running(&file.text).count() == file.text.lines().count())
+    {
         let mut words = after.split_whitespace();
         if words.next() == Some(&case.name) && words.next() == Some(contract.word()) {
             return true;
@@ -79,7 +97,42 @@ fn pins(case: &Case<'_>, contract: Contract, file: &SourceFile) -> bool {
         word.eq_ignore_ascii_case(&case.column.table)
             || tables.into_iter().any(|model| word.eq_ignore_ascii_case(&model.name) || word == model.table)
     });
-    about_table && file.text.lines().any(|line| asserts(line, &names, contract))
+    let lines: Vec<&str> = running(&file.text).collect();
+    // What is counted on one line is often asserted on the next.
+    let counted = |at: usize| {
+        let line = lines.get(at).filter(|line| line.to_lowercase().contains("count"))?;
+        let behind = lines.get(at + 1..(at + 3).min(lines.len()))?;
+        Some(format!("{line} {}", behind.join(" ")))
+    };
+    let asserted = |at: usize, line: &str| {
+        asserts(line, &names, contract) || counted(at).is_some_and(|text| asserts(&text, &names, contract))
+    };
+    about_table && lines.iter().enumerate().any(|(at, line)| asserted(at, line))
+}
+
+/// The lines of a test file without the tests that are skipped: from the line that skips one to the one that closes it.
+fn running(text: &str) -> impl Iterator<Item = &str> {
+    let mut skipped: Option<usize> = None;
+    text.lines().filter(move |line| {
+        let code = line.trim_start();
+        let indent = line.len() - code.len();
+        if let Some(since) = skipped {
+            let starts = ["fn ", "async ", "pub ", "#["].iter().any(|word| code.starts_with(word));
+            if code.is_empty() || indent > since || starts {
+                return false;
+            }
+            skipped = None;
+            if code.starts_with('}') {
+                return false;
+            }
+        }
+        if SKIPS.iter().any(|word| code.starts_with(word)) || code.contains(".skip(") {
+            // A test on one line ends with it.
+            skipped = (!code.ends_with(';')).then_some(indent);
+            return false;
+        }
+        true
+    })
 }
 
 /// What the column is called in code and in the database.
@@ -100,7 +153,10 @@ fn asserts(line: &str, names: &[&str], contract: Contract) -> bool {
         return false;
     }
     let negated = NEGATED.iter().any(|word| folded.contains(word));
-    let wants_none = !negated && EMPTY.iter().any(|word| folded.contains(word));
+    let of_none = !negated && EMPTY.iter().any(|word| folded.contains(word));
+    // No row of those without a value: each has one.
+    let is_zero = folded.contains("count") && ZERO.iter().any(|word| folded.contains(word));
+    let wants_none = of_none != is_zero;
     match contract {
         Contract::WriteConsistently => !wants_none,
         Contract::DropWrites => wants_none,
@@ -130,16 +186,30 @@ mod tests {
     }
 
     #[test]
+    fn a_test_that_is_skipped_holds_nothing() {
+        let text = "it('a', () => {\n  one();\n});\nit.skip('b', () => {\n  two();\n});\nxit('c', () => three());\n\
+                    #[test]\n#[ignore]\nfn d() {\n    four();\n}\nfn e() {}";
+        let lines: Vec<&str> = running(text).collect();
+        assert_eq!(lines, ["it('a', () => {", "  one();", "});", "#[test]", "fn e() {}"]);
+    }
+
+    #[test]
     fn an_assertion_holds_the_contract_whose_direction_it_has() {
         let holds = |line: &str, contract| asserts(line, &["accessToken", "access_token"], contract);
         for line in [
             "expect(user.accessToken).toBe(body.accessToken);",
             "expect(user.accessToken).not.toBeNull();",
             "assert_eq!(row.access_token.as_deref(), Some(token));",
+            "expect(await repo.count({ where: { accessToken: IsNull() } })).toBe(0);",
+            "assert_eq!(count(\"select count(*) from users where access_token is null\"), 0);",
         ] {
             assert!(holds(line, Contract::WriteConsistently) && !holds(line, Contract::DropWrites), "{line}");
         }
-        for line in ["expect(user.accessToken).toBeNull();", "assert!(row.access_token.is_none());"] {
+        for line in [
+            "expect(user.accessToken).toBeNull();",
+            "assert!(row.access_token.is_none());",
+            "expect(await repo.count({ where: { accessToken: Not(IsNull()) } })).toBe(0);",
+        ] {
             assert!(holds(line, Contract::DropWrites) && !holds(line, Contract::WriteConsistently), "{line}");
         }
         for line in

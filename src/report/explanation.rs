@@ -38,6 +38,9 @@ pub fn explanation(report: &Report, finding: &Finding, color: bool, width: usize
         }
     }
     let docs = page(finding.check).unwrap_or_default();
+    // The pages speak of one column throughout.
+    let docs = docs
+        .replace("users.access_token", if finding.column.is_empty() { "users.access_token" } else { &finding.column });
     out.head("What would make it go away");
     if let Some(fix) = &finding.fix {
         let flags = if fix.is_safe { "--fix" } else { "--fix --unsafe-fixes" };
@@ -45,9 +48,9 @@ pub fn explanation(report: &Report, finding: &Finding, color: bool, width: usize
         let title: String = title.collect();
         out.line(&format!("{title}: `tokendrift audit {flags}` does it, with --diff it shows the patch."));
     }
-    out.section(docs, "## How to fix");
+    out.section(&docs, "## How to fix");
     out.head("When it is wrong");
-    out.section(docs, "## When it is wrong");
+    out.section(&docs, "## When it is wrong");
     out.text.push('\n');
     out.line(&format!("More: tokendrift explain {}", finding.check));
     out.text
@@ -133,9 +136,13 @@ impl Out<'_, '_> {
         }
         self.head("The path");
         if let Some((_, path)) = found {
+            let is_known = path.steps.iter().all(|step| step.certain);
             let believed = match path.confidence {
-                Confidence::Proven => "proven: every step was resolved",
-                Confidence::Inferred => "inferred: a step was taken by a name or a heuristic, or a value is not known",
+                Confidence::Proven => "proven: every step was resolved".to_owned(),
+                Confidence::Inferred if is_known => {
+                    format!("inferred: the calls are known, but not all of what is written or on what: {}", path.reason)
+                }
+                Confidence::Inferred => "inferred: not all calls are known; those are marked below".to_owned(),
             };
             self.line(&format!("It writes {}. That is {believed}.", path.meaning.semantics()));
         }

@@ -16,7 +16,8 @@ use crate::report::stream::{Each, pretty};
 use crate::report::{ColumnView, Report, column_name, form_word, operation_word};
 use crate::source::{Gap, Span, Tally};
 
-const SCHEMA: &str = "tokendrift-report/1";
+/// The schema that a JSON report names.
+pub const SCHEMA: &str = "tokendrift-report/1";
 
 #[derive(Serialize)]
 struct Document<Columns, Guards, Findings, Gaps> {

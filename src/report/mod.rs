@@ -33,6 +33,7 @@ mod table;
 
 pub use accepted::{baseline, suppressions};
 pub use explanation::{explanation, place_of};
+pub use json::SCHEMA;
 pub use probe::{ProbeReport, plan, probe_json, probe_text};
 pub use record::record;
 
