@@ -285,10 +285,12 @@ impl Graph<'_> {
         }
         let unit = self.unit(of.file)?;
         let body = unit.summary.functions.first()?;
-        body.assigned.iter().find_map(|(local, values)| {
+        let kept = body.assigned.iter().find_map(|(local, values)| {
             let variable = unit.module.locals.get(local.at())?.name.clone();
             values.iter().find_map(|value| name_within(value, of, &variable, 8))
-        })
+        });
+        // `exports.login = wrap(async (req, res) => ..)`
+        kept.or_else(|| unit.summary.exported.iter().find_map(|(name, value)| name_within(value, of, name, 8)))
     }
 
     /// What a handler without a name is called: its route, or the name under which its registration is kept.

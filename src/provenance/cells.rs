@@ -204,7 +204,7 @@ impl Judge<'_, '_> {
                     && self.operation == Operation::Update
                     && (self.handed_optional || is_optional(self.graph, value))
                     && chains.iter().any(is_handed_in)
-                    && !evaluator.is_present(value);
+                    && !evaluator.is_given(value);
                 if may_be_missing {
                     out.chains.push(vec![Self::left_as_it_is(value)]);
                 }

@@ -24,11 +24,20 @@ impl Evaluator<'_, '_> {
 
     /// Whether a condition on the way tells that a value is there: `if (x)`, `if (!x) return`, `x != null`.
     pub(super) fn is_present(&self, value: &Shared) -> bool {
+        self.is_told(value, Lacks::Both)
+    }
+
+    /// Whether a condition on the way tells that a value was handed in, which may be null: `x !== undefined`.
+    pub(super) fn is_given(&self, value: &Shared) -> bool {
+        self.is_told(value, Lacks::Undefined)
+    }
+
+    fn is_told(&self, value: &Shared, lacks: Lacks) -> bool {
         let constant = matches!(
             value.kind,
             ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_)
         );
-        !constant && self.assumed.borrow().iter().any(|(cond, holds)| tells(cond, *holds, value, 12))
+        !constant && self.assumed.borrow().iter().any(|(cond, holds)| tells(cond, *holds, value, lacks, 12))
     }
 
     /// Whether a condition on the way tells that a value is missing: `x ? f(x) : x`.
@@ -207,6 +216,7 @@ impl Evaluator<'_, '_> {
     }
 
     fn same(&self, left: &Shared, right: &Shared, fuel: u8) -> Option<bool> {
+        let asks_undefined = matches!(right.kind, ValueKind::Undefined);
         let (left, right) = (self.settled(left), self.settled(right));
         let nullish = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
         let constant = |value: &Shared| match &value.kind {
@@ -218,6 +228,8 @@ impl Evaluator<'_, '_> {
             (Some(left), Some(right)) => Some(left == right),
             (Some(_), None) if nullish(&right) => Some(false),
             (None, Some(_)) if nullish(&left) => Some(false),
+            // `x !== undefined` lets null through; `x != null` neither.
+            _ if asks_undefined && matches!(left.kind, ValueKind::Null) => Some(false),
             _ if nullish(&left) && nullish(&right) => Some(true),
             // What was minted or received on this path is neither missing nor empty.
             _ => {
@@ -244,18 +256,29 @@ fn is_nothing(value: &Value) -> bool {
     matches!(&value.kind, ValueKind::Either(ways) if ways.is_empty())
 }
 
-/// Whether `cond` being true (or false) means that `value` is neither null nor empty.
-fn tells(cond: &Shared, holds: bool, value: &Shared, fuel: u8) -> bool {
+/// What a value that is there is not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lacks {
+    Undefined,
+    /// Null, undefined or empty.
+    Both,
+}
+
+/// Whether `cond` being true (or false) means that `value` is none of what `lacks` says.
+fn tells(cond: &Shared, holds: bool, value: &Shared, lacks: Lacks, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     match &cond.kind {
-        ValueKind::Not(inner) => tells(inner, !holds, value, fuel),
-        ValueKind::And(left, right) if holds => tells(left, true, value, fuel) || tells(right, true, value, fuel),
+        ValueKind::Not(inner) => tells(inner, !holds, value, lacks, fuel),
+        ValueKind::And(left, right) if holds => {
+            tells(left, true, value, lacks, fuel) || tells(right, true, value, lacks, fuel)
+        }
         ValueKind::Fallback { left, right, when: Missing::Falsy } if !holds => {
-            tells(left, false, value, fuel) || tells(right, false, value, fuel)
+            tells(left, false, value, lacks, fuel) || tells(right, false, value, lacks, fuel)
         }
         ValueKind::Compare { left, right, equal } => {
             let missing = |side: &Shared| match &side.kind {
-                ValueKind::Null | ValueKind::Undefined => true,
+                ValueKind::Undefined => lacks == Lacks::Undefined,
+                ValueKind::Null => true,
                 ValueKind::Text(text) => text.is_empty(),
                 _ => false,
             };

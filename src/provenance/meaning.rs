@@ -130,6 +130,8 @@ impl Evaluator<'_, '_> {
         let mut chains = self.eval_kind(value, fuel);
         if self.is_present(value) {
             drop_missing(&mut chains);
+        } else if self.is_given(value) {
+            chains.retain(|chain| !chain.last().is_some_and(Atom::is_undefined));
         } else if self.is_missing(value) {
             keep_missing(&mut chains);
         }

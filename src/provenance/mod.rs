@@ -18,6 +18,7 @@ mod calls;
 mod cells;
 mod chain;
 mod conditions;
+mod constants;
 mod hooks;
 mod inserts;
 mod issuing;

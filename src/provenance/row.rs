@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::ClassKind;
-use crate::provenance::calls::mint_of;
 use crate::schema::Schema;
 use crate::sites;
 use crate::source::Span;
@@ -232,33 +231,6 @@ impl Lookup<'_, '_> {
                 }
                 Cell::Over(Box::new(first), Box::new(self.entries(base, before, fuel)))
             }
-        }
-    }
-
-    /// Whether a condition that is a constant holds.
-    fn constant(&self, cond: &Shared) -> Option<bool> {
-        match &self.graph.resolved(cond).kind {
-            ValueKind::Bool(value) => Some(*value),
-            ValueKind::Null | ValueKind::Undefined => Some(false),
-            ValueKind::Text(text) => Some(!text.is_empty()),
-            ValueKind::Number(text) => Some(text != "0"),
-            ValueKind::Not(inner) => self.constant(inner).map(|value| !value),
-            // What was minted is there.
-            ValueKind::Call(call) if mint_of(self.graph, call).is_some_and(|mint| mint.keys.is_empty()) => Some(true),
-            _ => None,
-        }
-    }
-
-    /// The texts that a computed key can be, where it runs through a list of constants.
-    fn constants(&self, key: &Shared) -> Option<Vec<String>> {
-        match &self.graph.resolved(key).kind {
-            ValueKind::Text(text) => Some(vec![text.clone()]),
-            ValueKind::Either(values) => {
-                let texts: Vec<Vec<String>> =
-                    values.iter().map(|value| self.constants(value)).collect::<Option<_>>()?;
-                Some(texts.into_iter().flatten().collect())
-            }
-            _ => None,
         }
     }
 

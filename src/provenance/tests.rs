@@ -52,6 +52,23 @@ fn a_constant_argument_selects_the_value() {
 }
 
 #[test]
+fn a_condition_on_undefined_lets_null_through_and_one_on_null_neither() {
+    let callers = "export function logout(id: number) { return store(id, null); }
+         export function login(id: number) { return store(id, randomUUID()); }
+         export function rename(id: number) { return store(id); }";
+    let with = |data: &str| {
+        let store = "async function store(id: number, token?: string | null) {";
+        written(&format!("{store} {data} return db.user.update({{ where: {{ id }}, data }}); }} {callers}"))
+    };
+    let (both, fresh) = (vec!["login: fresh", "logout: null"], vec!["login: fresh"]);
+    assert_eq!(with("const data = { name: 'x', ...(token !== undefined && { token }) };"), both);
+    assert_eq!(with("const data: any = { name: 'x' }; if (token !== undefined) { data.token = token; }"), both);
+    assert_eq!(with("if (token === undefined) return; const data = { token };"), both);
+    assert_eq!(with("const data = { name: 'x', ...(token != null && { token }) };"), fresh);
+    assert_eq!(with("const data = { name: 'x', ...(token !== null && token !== undefined ? { token } : {}) };"), fresh);
+}
+
+#[test]
 fn after_an_early_return_its_condition_no_longer_holds() {
     let found = written(
         "async function store(id: number, token: string | null) {

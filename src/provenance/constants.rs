@@ -1,0 +1,71 @@
+//! What constants and mints decide about a row: conditions on its keys, keys that are computed.
+
+use crate::provenance::calls::mint_of;
+use crate::provenance::row::Lookup;
+use crate::summary::{Shared, ValueKind};
+
+impl Lookup<'_, '_> {
+    /// Whether a condition that is a constant holds.
+    pub(super) fn constant(&self, cond: &Shared) -> Option<bool> {
+        match &self.graph.resolved(cond).kind {
+            ValueKind::Bool(value) => Some(*value),
+            ValueKind::Null | ValueKind::Undefined => Some(false),
+            ValueKind::Text(text) => Some(!text.is_empty()),
+            ValueKind::Number(text) => Some(text != "0"),
+            ValueKind::Not(inner) => self.constant(inner).map(|value| !value),
+            ValueKind::And(left, right) => match (self.constant(left), self.constant(right)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
+            ValueKind::Compare { left, right, equal } => self.same(left, right).map(|same| same == *equal),
+            _ if self.is_minted(cond) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// What was minted is there.
+    fn is_minted(&self, value: &Shared) -> bool {
+        match &self.graph.resolved(value).kind {
+            ValueKind::Call(call) => mint_of(self.graph, call).is_some_and(|mint| mint.keys.is_empty()),
+            _ => false,
+        }
+    }
+
+    /// Whether two values are the same, where constants and mints decide it: `x !== undefined` lets null through, `x != null` neither.
+    fn same(&self, left: &Shared, right: &Shared) -> Option<bool> {
+        // What the code assigns to a field is not what a stored row has in it.
+        let is_own = |value: &Shared| matches!(&value.kind, ValueKind::Field(base, _) if matches!(base.kind, ValueKind::This(_)));
+        if is_own(left) || is_own(right) {
+            return None;
+        }
+        let asks_undefined = matches!(right.kind, ValueKind::Undefined);
+        let (left, right) = (self.graph.resolved(left), self.graph.resolved(right));
+        match (&left.kind, &right.kind) {
+            (ValueKind::Null, ValueKind::Undefined) if asks_undefined => Some(false),
+            (ValueKind::Null | ValueKind::Undefined, ValueKind::Null | ValueKind::Undefined) => Some(true),
+            (ValueKind::Text(left), ValueKind::Text(right)) | (ValueKind::Number(left), ValueKind::Number(right)) => {
+                Some(left == right)
+            }
+            (ValueKind::Bool(left), ValueKind::Bool(right)) => Some(left == right),
+            (_, ValueKind::Null | ValueKind::Undefined) => {
+                let is_there = matches!(left.kind, ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_));
+                (is_there || self.is_minted(&left)).then_some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// The texts that a computed key can be, where it runs through a list of constants.
+    pub(super) fn constants(&self, key: &Shared) -> Option<Vec<String>> {
+        match &self.graph.resolved(key).kind {
+            ValueKind::Text(text) => Some(vec![text.clone()]),
+            ValueKind::Either(values) => {
+                let texts: Vec<Vec<String>> =
+                    values.iter().map(|value| self.constants(value)).collect::<Option<_>>()?;
+                Some(texts.into_iter().flatten().collect())
+            }
+            _ => None,
+        }
+    }
+}
