@@ -73,6 +73,10 @@ pub struct SqlValue {
     pub span: Span,
 }
 
+/// The name of an assignment that stands for all that an object has: `SET ?` of mysql and mysql2
+/// (<https://github.com/mysqljs/mysql#escaping-query-values>).
+pub const WHOLE_ROW: &str = "?";
+
 #[derive(Clone, Debug)]
 pub enum SqlValueKind {
     Null,

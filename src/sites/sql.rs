@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::ir::{Conflict, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind};
+use crate::ir::{Conflict, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind, WHOLE_ROW};
 use crate::rules::{Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
 use crate::sites::bound::{Params, bound_values, nth, params};
@@ -322,6 +322,15 @@ impl Text<'_> {
     /// What gives a column its value. Where a substitution names the column, that is a key to be computed; where it stands for
     /// the whole assignment, what it is put together of counts.
     fn slots(&self, table: &str, key: &str, key_span: Span, value: &SqlValue, inserted: Option<&Shared>) -> Vec<Slot> {
+        if key == WHOLE_ROW {
+            // `query('.. SET ?', { name })`: one value may stand without a list around it.
+            let alone = match &self.params {
+                Params::Array(only) if matches!(self.graph.resolved(only).kind, ValueKind::Object { .. }) => Some(only),
+                _ => None,
+            };
+            let row = alone.map_or_else(|| self.value(table, value, inserted), Arc::clone);
+            return vec![Slot::Spread(row)];
+        }
         let hole = substitution(key);
         let Some(name) = hole.and_then(|hole| self.holes.get(hole)) else {
             return vec![Slot::Named { key: key.to_owned(), key_span, value: self.value(table, value, inserted) }];

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::frontend::sql::lex::{Kind, Tokens, unquote};
 use crate::frontend::sql::text::{Text, hole, shown};
 use crate::frontend::sql::value::placeholder;
-use crate::ir::{Conflict, SqlStatement, SqlValue, SqlValueKind};
+use crate::ir::{Conflict, SqlStatement, SqlValue, SqlValueKind, WHOLE_ROW};
 use crate::source::Span;
 
 /// Words at which a list of assignments ends.
@@ -103,6 +103,14 @@ impl Reader<'_> {
             at = close + 1;
         }
         let mut rows = Vec::new();
+        if columns.is_empty() && tokens.is(at, "SET") {
+            let stop = tokens.find_at_top(at + 1, end, &["ON"]);
+            let (names, values): (Vec<_>, Vec<_>) =
+                self.assignments(at + 1..stop).into_iter().map(|(name, value)| ((name, value.span), value)).unzip();
+            columns = names;
+            rows.push(values);
+            at = stop;
+        }
         let values = tokens.find_at_top(at, end.min(at + 12), &["VALUES", "VALUE"]);
         if tokens.is_any(values, &["VALUES", "VALUE"]) {
             at = values + 1;
@@ -166,6 +174,11 @@ impl Reader<'_> {
     fn assignments(&self, range: Range<usize>) -> Vec<(String, SqlValue)> {
         let mut sets = Vec::new();
         for part in self.tokens.comma_separated(range) {
+            // `SET ?`: the client makes the assignments out of an object.
+            if part.len() == 1 && self.tokens.kind(part.start) == Some(Kind::Placeholder) {
+                sets.push((WHOLE_ROW.to_owned(), self.value(part)));
+                continue;
+            }
             let Some((name, after)) = self.name(part.start) else { continue };
             if self.tokens.punct(after, b'=') && after + 1 < part.end {
                 sets.push((name, self.value(after + 1..part.end)));

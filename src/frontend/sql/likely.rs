@@ -209,6 +209,8 @@ fn update(tokens: &Tokens<'_>, next: usize) -> Likelihood {
     let is_upper = tokens.is(set, "SET") && tokens.text(set) == "SET";
     let is_set = match tokens.name(target) {
         Some(past) => tokens.punct(past, b'=') || hole(tokens.text(target)).is_some(),
+        // `SET ?`: the client makes assignments out of an object.
+        None if tokens.kind(target) == Some(Kind::Placeholder) => true,
         None => tokens.punct(target, b'(') || (is_upper && tokens.get(target).is_none()),
     };
     yes(is_set)
@@ -289,6 +291,7 @@ mod tests {
             "update \"User\" u set a = 1",
             "update users set __hole0__ where id = 1",
             "UPDATE users SET (a, b) = (1, 2)",
+            "UPDATE users SET ? WHERE id = ?",
             "DELETE FROM users",
             "delete from users where id = 1",
             "WITH x AS (SELECT 1) INSERT INTO u SELECT * FROM x",
