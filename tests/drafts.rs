@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{Run, audit_json, copy, nest_auth, tokendrift, write_files};
-use crate::node;
+use crate::{node, probes};
 
 const STATES: [&str; 3] = ["drifted", "write-consistently", "drop-writes"];
 
@@ -109,6 +109,45 @@ fn the_sql_pin_fails_on_the_drifted_rows_and_holds_on_the_repaired_ones() {
             Ok(()) => assert!(holds, "{contract} holds on {state}"),
             Err(error) => assert!(!holds && error.to_string().contains("CHECK"), "{state}, {contract}: {error}"),
         }
+    }
+}
+
+#[test]
+fn the_pgtap_pin_fails_on_the_drifted_rows_and_holds_on_the_repaired_ones() {
+    let Some((servers, _shared)) = probes::shared() else { return };
+    if servers.get("PGTAP") != "yes" {
+        return node::skipped("PostgreSQL has no extension pgtap, and it cannot be installed");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let psql = Path::new(servers.get("PG_BIN")).join("psql");
+    for (nth, (state, contract, holds)) in HELD.into_iter().enumerate() {
+        let rows = format!("sqlite:{}?mode=ro", nest_auth(state).join("database.sqlite").display());
+        let rows: Vec<(Option<String>, Option<String>)> = runtime.block_on(async {
+            use sqlx::Connection;
+            let mut database = sqlx::SqliteConnection::connect(&rows).await.expect("the fixture's database");
+            let select = "SELECT access_token, refresh_token FROM users";
+            sqlx::query_as(select).fetch_all(&mut database).await.expect("the fixture's rows")
+        });
+        let literal = |token: &Option<String>| token.as_ref().map_or("NULL".to_owned(), |token| format!("'{token}'"));
+        let rows: Vec<String> = rows.iter().map(|(a, b)| format!("({}, {})", literal(a), literal(b))).collect();
+        let schema = format!("pin_{nth}");
+        let script = format!(
+            "CREATE SCHEMA {schema}; SET search_path TO {schema}, public; CREATE EXTENSION IF NOT EXISTS pgtap SCHEMA public;\n\
+             CREATE TABLE users (access_token text, refresh_token text);\nINSERT INTO users VALUES {};\n{}\nDROP SCHEMA {schema} CASCADE;\n",
+            rows.join(", "),
+            pin("write-consistently", "pgtap", contract)
+        );
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), script).expect("the script can be written");
+        let mut psql = Command::new(&psql);
+        let psql =
+            psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "--file"]);
+        let ran = psql.arg(file.path()).arg(servers.get("PG_ADMIN")).output().expect("psql starts");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        let said = String::from_utf8_lossy(&ran.stdout);
+        let verdict = said.lines().find(|line| line.starts_with("ok 1") || line.starts_with("not ok 1"));
+        let verdict = verdict.unwrap_or_else(|| panic!("{said}"));
+        assert_eq!(verdict.starts_with("ok"), holds, "{state}, {contract}: {said}");
     }
 }
 

@@ -11,6 +11,7 @@
 #   PG_ADMIN, PG_STANDBY_ADMIN, MARIADB_ADMIN    URLs of the superusers, over TCP
 #   PG_SOCKET_DIR, PG_PORT, MARIADB_SOCKET       for psql and mariadb; PG_BIN: PostgreSQL's own programs
 #   PG_STANDBY_DATA                              the standby's folder, for pg_ctl
+#   PGTAP                                        yes where PostgreSQL has the extension pgtap
 #   SERVERS_CA                                   the certificate of the authority that signed the servers' certificate
 set -euo pipefail
 
@@ -23,18 +24,23 @@ is_complete() {
     [[ $(PATH=$PATH:/usr/sbin command -v mariadbd mariadb-install-db pgbouncer openssl | wc -l) == 4 ]]
 }
 skip() { echo "skipped: $1"; exit 0; }
+sudo=()
+if [[ $(id -u) != 0 ]]; then sudo=(sudo -n); fi
+# Run level 1: packages start no service.
+install=("${sudo[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
 if ! is_complete; then
-  sudo=()
-  if [[ $(id -u) != 0 ]]; then sudo=(sudo -n); fi
   command -v apt-get >/dev/null || skip "PostgreSQL, MariaDB and pgbouncer are not all installed, and there is no apt-get"
   "${sudo[@]}" true 2>/dev/null || skip "install these packages to test on real servers: ${packages[*]}"
-  # Run level 1: packages start no service.
-  install=("${sudo[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
   { "${install[@]}" update && "${install[@]}" install --no-install-recommends "${packages[@]}"; } >&2 </dev/null ||
     skip "these packages could not be installed: ${packages[*]}"
 fi
 PATH=$PATH:/usr/sbin
 PG_BIN=$(postgres_bin)
+# The extension goes by the server's major version.
+pgtap=$("$PG_BIN/pg_config" --sharedir 2>/dev/null || echo "/usr/share/postgresql/$(basename "$(dirname "$PG_BIN")")")/extension/pgtap.control
+if [[ ! -f $pgtap ]] && command -v apt-get >/dev/null && "${sudo[@]}" true 2>/dev/null; then
+  "${install[@]}" install --no-install-recommends "postgresql-$(basename "$(dirname "$PG_BIN")")-pgtap" >&2 </dev/null || true
+fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/servers.XXXXXX")
 chmod 755 "$dir"
@@ -168,6 +174,7 @@ declare -A variables=(
   [MARIADB]="mysql://app:$PASSWORD@127.0.0.1:$maria/app"
   [MARIADB_ADMIN]="mysql://admin:$PASSWORD@127.0.0.1:$maria/app"
   [MARIADB_SOCKET]="$dir/maria/socket"
+  [PGTAP]="$(if [[ -f $pgtap ]]; then echo yes; else echo no; fi)"
   [SERVERS_CA]="$dir/ca.pem"
   [PASSWORD]="$PASSWORD"
 )
