@@ -60,4 +60,6 @@ else
 fi
 
 cargo package --locked --quiet --allow-dirty
+# Cargo takes what it built there for builds of the tree itself, and never again looks at the tree's files for them.
+rm -rf "$target"/debug/.fingerprint/tokendrift-*
 echo "packaging: checked"

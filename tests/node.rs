@@ -19,8 +19,18 @@ pub(crate) fn skipped(why: &str) {
     writeln!(std::io::stderr(), "SKIPPED {name}: {why}").expect("stderr is there");
 }
 
+/// Installs Debian packages where that is allowed; whether it was.
+pub(crate) fn installed(packages: &[&str]) -> bool {
+    let mut script = Command::new(repository().join("tests/packages.sh"));
+    script.args(packages).output().is_ok_and(|output| output.status.success())
+}
+
 fn install() -> Option<PathBuf> {
-    if Command::new("npm").arg("--version").output().is_err() {
+    let is_there = || Command::new("npm").arg("--version").output().is_ok();
+    if !is_there() {
+        installed(&["nodejs", "npm"]);
+    }
+    if !is_there() {
         skipped("npm is not installed");
         return None;
     }

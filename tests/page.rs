@@ -11,7 +11,8 @@ use crate::node;
 
 fn browser() -> Option<&'static str> {
     let runs = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
-    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(runs);
+    let find = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find(runs);
+    let found = find().or_else(|| node::installed(&["chromium"]).then(find).flatten());
     if found.is_none() {
         node::skipped("no Chromium is installed: apt-get install chromium");
     }
