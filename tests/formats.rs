@@ -229,6 +229,10 @@ fn a_result_never_goes_over_a_database_or_over_code_behind_a_link() {
         assert!(ran.code == 2 && ran.stderr.contains("name another file"), "{file}: {}", ran.stderr);
     }
     assert_eq!(std::fs::read_to_string(path("a.ts")).expect("a file"), "kept");
+    let config = "[[column]]\ntable = \"users\"\ncolumn = \"token\"\ndecision = \"why.md\"\n";
+    write_files(folder.path(), &[("tokendrift.toml", config), ("why.md", "kept")]);
+    let ran = tokendrift(["audit", "--markdown-output", &path("why.md"), &path("")]);
+    assert!(ran.code == 2 && ran.stderr.contains("is a decision record"), "{}", ran.stderr);
 }
 
 /// The drifted example's files, with what comments say for tests taken out.

@@ -34,6 +34,11 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     } else {
         targets(&request.config, args.database_url.as_deref(), streams)?
     };
+    for sink in &sinks {
+        if let (_, Sink::File(path)) = sink {
+            inputs::spare_decisions(path, &request.config)?;
+        }
+    }
     request.databases = databases;
     let config = &request.config;
     let fail_on = setting(

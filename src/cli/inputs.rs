@@ -146,3 +146,19 @@ fn is_database(path: &Path) -> bool {
         && std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
         && &start == b"SQLite format 3\0"
 }
+
+/// Refuses to write over a decision record that the configuration names.
+///
+/// # Errors
+/// Says so.
+pub(crate) fn spare_decisions(output: &Path, config: &Config) -> Result<(), String> {
+    let folder = config.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let is_output = |decision: &String| {
+        let there = std::fs::canonicalize(folder.join(decision));
+        there.is_ok_and(|there| std::fs::canonicalize(output).is_ok_and(|output| output == there))
+    };
+    if !config.columns.iter().filter_map(|column| column.decision.as_ref()).any(is_output) {
+        return Ok(());
+    }
+    Err(format!("{} is a decision record: name another file for the result, so that nothing is lost", output.display()))
+}

@@ -177,8 +177,12 @@ fn form(facts: &Facts<'_>, trace: &ColumnTrace) -> Option<&'static str> {
 
 fn splits(column: &str) -> bool {
     let folded = dashed(column).replace('-', "_");
+    // `client_type`, but not `client_kdf_type`: how something of the client's is kept.
+    let of_kind = |rest: &str| ["app", "channel", "kind", "method", "name", "source", "type"].contains(&rest);
     SPLITS.iter().any(|split| {
-        folded == *split || folded.starts_with(&format!("{split}_")) || folded.ends_with(&format!("_{split}"))
+        folded == *split
+            || folded.strip_prefix(split).and_then(|rest| rest.strip_prefix('_')).is_some_and(of_kind)
+            || folded.ends_with(&format!("_{split}"))
     }) && !folded.ends_with("_id")
         && !folded.ends_with("_at")
 }
