@@ -20,10 +20,10 @@ pub(crate) fn place(facts: &Facts<'_>, span: Span, shown: &str) -> String {
     let name = around.as_ref().and_then(Around::name);
     let name = name.as_deref().unwrap_or(shown);
     let file = format!("{}{}", facts.below_repository, facts.sources.get(span.file).path);
-    match package(&file) {
-        "" if around.is_some_and(|around| around.class().is_some()) => name.to_owned(),
-        package if around.is_some_and(|around| around.class().is_some()) => format!("{package}:{name}"),
-        _ => format!("{file}:{name}"),
+    match (around.and_then(|around| around.class()), package(&file)) {
+        (Some(_), "") => name.to_owned(),
+        (Some(_), package) => format!("{package}:{name}"),
+        (None, _) => format!("{file}:{name}"),
     }
 }
 

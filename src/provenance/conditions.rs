@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ir::Missing;
+use crate::provenance::constants::{is_nullish, same_constants};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
 use crate::summary::{Shared, Value, ValueKind};
@@ -218,36 +219,22 @@ impl Evaluator<'_, '_> {
     fn same(&self, left: &Shared, right: &Shared, fuel: u8) -> Option<bool> {
         let asks_undefined = matches!(right.kind, ValueKind::Undefined);
         let (left, right) = (self.settled(left), self.settled(right));
-        let nullish = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
-        let constant = |value: &Shared| match &value.kind {
-            ValueKind::Text(text) | ValueKind::Number(text) => Some(text.clone()),
-            ValueKind::Bool(value) => Some(value.to_string()),
-            _ => None,
-        };
-        match (constant(&left), constant(&right)) {
-            (Some(left), Some(right)) => Some(left == right),
-            (Some(_), None) if nullish(&right) => Some(false),
-            (None, Some(_)) if nullish(&left) => Some(false),
-            // `x !== undefined` lets null through; `x != null` neither.
-            _ if asks_undefined && matches!(left.kind, ValueKind::Null) => Some(false),
-            _ if nullish(&left) && nullish(&right) => Some(true),
+        same_constants(&left, &right, asks_undefined).or_else(|| {
             // What was minted or received on this path is neither missing nor empty.
-            _ => {
-                let missing =
-                    |value: &Shared| nullish(value) || matches!(&value.kind, ValueKind::Text(t) if t.is_empty());
-                let other = match (missing(&left), missing(&right)) {
-                    (true, false) => &right,
-                    (false, true) => &left,
-                    _ => return None,
-                };
-                if self.is_wide(other) {
-                    return None;
-                }
-                let chains = self.eval(other, fuel.min(12));
-                let fresh = chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == Origin::Fresh);
-                (fresh && !chains.is_empty()).then_some(false)
+            let missing =
+                |value: &Shared| is_nullish(value) || matches!(&value.kind, ValueKind::Text(t) if t.is_empty());
+            let other = match (missing(&left), missing(&right)) {
+                (true, false) => &right,
+                (false, true) => &left,
+                _ => return None,
+            };
+            if self.is_wide(other) {
+                return None;
             }
-        }
+            let chains = self.eval(other, fuel.min(12));
+            let fresh = chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == Origin::Fresh);
+            (fresh && !chains.is_empty()).then_some(false)
+        })
     }
 }
 

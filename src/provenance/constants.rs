@@ -4,6 +4,27 @@ use crate::provenance::calls::mint_of;
 use crate::provenance::row::Lookup;
 use crate::summary::{Shared, ValueKind};
 
+pub(super) fn is_nullish(value: &Shared) -> bool {
+    matches!(value.kind, ValueKind::Null | ValueKind::Undefined)
+}
+
+/// Whether two values are the same, where what is written out decides it: `x !== undefined` (`asks_undefined`) lets null through,
+/// `x != null` neither.
+pub(super) fn same_constants(left: &Shared, right: &Shared, asks_undefined: bool) -> Option<bool> {
+    let constant = |value: &Shared| match &value.kind {
+        ValueKind::Text(text) | ValueKind::Number(text) => Some(text.clone()),
+        ValueKind::Bool(value) => Some(value.to_string()),
+        _ => None,
+    };
+    match (constant(left), constant(right)) {
+        (Some(left), Some(right)) => Some(left == right),
+        (Some(_), None) => is_nullish(right).then_some(false),
+        (None, Some(_)) => is_nullish(left).then_some(false),
+        (None, None) if asks_undefined && matches!(left.kind, ValueKind::Null) => Some(false),
+        (None, None) => (is_nullish(left) && is_nullish(right)).then_some(true),
+    }
+}
+
 impl Lookup<'_, '_> {
     /// Whether a condition that is a constant holds.
     pub(super) fn constant(&self, cond: &Shared) -> Option<bool> {
@@ -32,7 +53,7 @@ impl Lookup<'_, '_> {
         }
     }
 
-    /// Whether two values are the same, where constants and mints decide it: `x !== undefined` lets null through, `x != null` neither.
+    /// Whether two values are the same, where constants and mints decide it.
     fn same(&self, left: &Shared, right: &Shared) -> Option<bool> {
         // What the code assigns to a field is not what a stored row has in it.
         let is_own = |value: &Shared| matches!(&value.kind, ValueKind::Field(base, _) if matches!(base.kind, ValueKind::This(_)));
@@ -41,19 +62,8 @@ impl Lookup<'_, '_> {
         }
         let asks_undefined = matches!(right.kind, ValueKind::Undefined);
         let (left, right) = (self.graph.resolved(left), self.graph.resolved(right));
-        match (&left.kind, &right.kind) {
-            (ValueKind::Null, ValueKind::Undefined) if asks_undefined => Some(false),
-            (ValueKind::Null | ValueKind::Undefined, ValueKind::Null | ValueKind::Undefined) => Some(true),
-            (ValueKind::Text(left), ValueKind::Text(right)) | (ValueKind::Number(left), ValueKind::Number(right)) => {
-                Some(left == right)
-            }
-            (ValueKind::Bool(left), ValueKind::Bool(right)) => Some(left == right),
-            (_, ValueKind::Null | ValueKind::Undefined) => {
-                let is_there = matches!(left.kind, ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_));
-                (is_there || self.is_minted(&left)).then_some(false)
-            }
-            _ => None,
-        }
+        same_constants(&left, &right, asks_undefined)
+            .or_else(|| (is_nullish(&right) && self.is_minted(&left)).then_some(false))
     }
 
     /// The texts that a computed key can be, where it runs through a list of constants.
