@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The live part over many rows against the aggregate that one would write by hand, in turn in one run, as ratios of the medians.
+# The live part over many rows against the aggregate that one would write by hand, in turn in one run, as ratios of the
+# medians: of the whole process, and of what the server says it took (pg_stat_statements).
 #
 #   tests/servers.sh benches/probe.sh target/release/tokendrift [ROWS] [ROUNDS]
 #
@@ -50,9 +51,13 @@ url = os.environ["PG_PRIMARY"]
 probe = [bin, "probe", "--config", f"{folder}/tokendrift.toml", "--database-url", url, "--quiet", "--format", "json", "--method"]
 commands = {"by-hand": [os.environ["PG_BIN"] + "/psql", url, "-qXAt", "-c", by_hand]}
 commands |= {method: probe + [method] for method in ["exact", "sample", "statistics"]}
-times, memory = {name: [] for name in commands}, {name: [] for name in commands}
+psql = [os.environ["PG_BIN"] + "/psql", os.environ["PG_ADMIN"], "-qXAt", "-c"]
+def ask(sql):
+    return subprocess.run(psql + [sql], check=True, capture_output=True, text=True).stdout.strip()
+times, server, memory = ({name: [] for name in commands} for _ in range(3))
 for _ in range(rounds):
     for name, command in commands.items():
+        ask("SELECT pg_stat_statements_reset()")
         with open(f"{folder}/{name}.out", "wb") as out:
             began = time.monotonic()
             child = subprocess.Popen(command, stdout=out)
@@ -60,12 +65,15 @@ for _ in range(rounds):
             times[name].append(time.monotonic() - began)
             memory[name].append(used.ru_maxrss / 1024)
             assert status == 0, (name, status)
+        mine = "SELECT sum(total_exec_time) / 1000 FROM pg_stat_statements WHERE userid = 'app'::regrole"
+        server[name].append(float(ask(mine)))
 seconds = {name: statistics.median(took) for name, took in times.items()}
+served = {name: statistics.median(took) for name, took in server.items()}
 peak = {name: max(used) for name, used in memory.items()}
 truth = {"access_token": sum(1 for n in range(7) if n <= 2) / 7, "refresh_token": 1 / 3, "id_token": 0.0}
-print(f"{rows} rows; seconds, ratio to the query by hand, peak MiB of the client")
+print(f"{rows} rows; seconds and ratio to the query by hand, of the process and of the server; peak MiB of the client")
 for name, took in seconds.items():
-    print(f"{name:<12}{took:>9.2f}{took / seconds['by-hand']:>9.3f}{peak[name]:>8.0f}")
+    print(f"{name:<12}{took:>9.2f}{took / seconds['by-hand']:>9.3f}{served[name]:>9.3f}{served[name] / served['by-hand']:>9.4f}{peak[name]:>8.0f}")
 for name in ["exact", "sample", "statistics"]:
     for column in json.load(open(f"{folder}/{name}.out"))["columns"]:
         live, share = column["live"], truth[column["column"].split(".")[1]]

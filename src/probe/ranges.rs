@@ -8,9 +8,9 @@ use crate::probe::session::{Session, integer};
 use crate::probe::statements::Counting;
 
 /// Rows that a sample should have.
-const SAMPLE: u64 = 30_000;
+const SAMPLE: u64 = 20_000;
 /// Blocks or key ranges that it should come from.
-const CLUSTERS: u64 = 300;
+const CLUSTERS: u64 = 200;
 /// Rows in the first chunk; the next ones are cut by the time it took.
 const FIRST_CHUNK: u64 = 50_000;
 /// Stretches of a PostgreSQL table that its blocks are told apart by.
@@ -205,7 +205,7 @@ impl Chunks {
         let to = self.at.saturating_add(self.size);
         self.is_over = to > self.end;
         self.at = to;
-        let factor = (1.0 / time.max(1e-3)).clamp(0.25, 4.0);
+        let factor = (1.0 / time.max(1e-3)).clamp(0.25, 16.0);
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a size, not an amount")]
         let size = (self.size as f64 * factor) as i64;
         self.size = size.max(1);
