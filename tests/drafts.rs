@@ -435,3 +435,13 @@ fn the_record_has_the_parts_of_madr_and_the_facts_of_the_audit() {
     }
     assert!(!record.contains("{{"), "a hole is open in:\n{record}");
 }
+
+#[test]
+fn a_record_whose_database_does_not_answer_is_written_and_called_incomplete() {
+    let drifted = nest_auth("drifted");
+    let url = format!("sqlite:{}", drifted.join("no-such.sqlite").display());
+    let run = run(&["adr", "users.access_token", "--in", text(&drifted), "--database-url", &url]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("incomplete: ") && run.stderr.contains("users.access_token"), "{}", run.stderr);
+    assert!(run.stdout.contains("# What becomes of `users.access_token`"), "{}", run.stdout);
+}

@@ -132,8 +132,8 @@ fn a_server_that_restarts_leaves_the_run_incomplete_and_the_next_one_whole() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    let running = "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE '%slow_restart%count(*)%' OR query LIKE \
-                   '%count(*)%slow_restart%' AND pid <> pg_backend_pid()";
+    let running = "SELECT count(*)::text FROM pg_stat_activity WHERE application_name LIKE 'tokendrift/%' AND state = 'active' \
+                   AND query LIKE '%slow_restart%' AND query LIKE '%count(*)%'";
     let start = Instant::now();
     while value(servers.get("PG_STANDBY_ADMIN"), running) == "0" {
         assert!(start.elapsed() < Duration::from_secs(20), "the probe does not start");

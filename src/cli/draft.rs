@@ -8,7 +8,7 @@ use tokendrift::probe::{Options, Target};
 use tokendrift::{Audit, Request};
 
 use crate::cli::args::{AdrArgs, ContractChoice, PinArgs, PinKind, ProjectArgs};
-use crate::cli::audit::targets;
+use crate::cli::audit::{targets, unanswered};
 use crate::cli::inputs::today;
 use crate::cli::interrupt::Asking;
 use crate::cli::output::{Output, Sink};
@@ -46,20 +46,25 @@ pub(crate) fn pin(args: &PinArgs, streams: &Streams) -> Result<Ran, String> {
 
 /// `adr TABLE.COLUMN`
 pub(crate) fn adr(args: &AdrArgs, streams: &Streams) -> Result<Ran, String> {
+    let mut incomplete = Vec::new();
     let ask = |config: &Config| {
         let targets = targets(config, args.database_url.as_deref(), streams)?;
-        for why in &targets.unasked {
-            streams.warning(why);
-        }
+        incomplete.extend(targets.unasked);
         Ok(targets.databases)
     };
     let audit = audited(&args.project, Some(args.column.clone()), ask, streams)?;
+    incomplete.extend(unanswered(&audit.config, &audit.probes));
+    for why in &incomplete {
+        streams.warning(&format!("incomplete: {why}"));
+    }
     for warning in audit.warnings.iter().filter(|_| !args.project.quiet) {
         streams.warning(warning);
     }
     let text = draft::decision(&audit.facts(), &audit.judgement, 0);
     let text = text.ok_or_else(|| format!("{} is not tracked", args.column.name()))?;
-    Ok(drafted(&args.project, text))
+    // The record says so too, where its figures would stand.
+    let exit = if incomplete.is_empty() { Exit::Clean } else { Exit::Incomplete };
+    Ok(Ran { exit, ..drafted(&args.project, text) })
 }
 
 fn drafted(args: &ProjectArgs, result: String) -> Ran {
@@ -71,7 +76,7 @@ fn drafted(args: &ProjectArgs, result: String) -> Ran {
 fn audited(
     args: &ProjectArgs,
     column: Option<Column>,
-    databases: impl Fn(&Config) -> Result<Vec<Target>, String>,
+    databases: impl FnOnce(&Config) -> Result<Vec<Target>, String>,
     streams: &Streams,
 ) -> Result<Audit, String> {
     let file = args.config.clone().or_else(|| config::find(&args.path));

@@ -53,7 +53,7 @@ pub(crate) fn path(entry_name: &str, text: &str) -> Path {
         entered: None,
         steps: Vec::new(),
         issues: true,
-        mints: vec![Hop { span: line(0, 100), what: "a signed JWT".into() }],
+        mints: vec![Hop::proven(line(0, 100), "a signed JWT")],
         form: stores.then_some(Form::Plain),
         meaning,
         confidence: Confidence::Proven,
@@ -75,7 +75,7 @@ impl Path {
     }
 
     pub(crate) fn trail(mut self, at: u32, what: &str) -> Self {
-        self.trail.push(Hop { span: line(0, at), what: what.into() });
+        self.trail.push(Hop::proven(line(0, at), what));
         self
     }
 

@@ -267,12 +267,12 @@ mod tests {
         else {
             panic!("no clusters")
         };
-        assert_eq!((starts.len(), width), (300, 100));
+        assert_eq!((starts.len(), width), (200, 100));
         for (nth, start) in starts.iter().enumerate() {
             let begin = low + step * i64::try_from(nth).unwrap();
             assert!(*start >= begin && start + width <= begin + step);
         }
-        assert_eq!(Clusters::keys("id", 1, 40_000, 40_000), None);
+        assert_eq!(Clusters::keys("id", 1, 30_000, 30_000), None);
         assert_eq!(Clusters::keys("id", i64::MIN, i64::MAX, 40_000), None);
     }
 }

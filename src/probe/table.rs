@@ -18,7 +18,7 @@ use crate::probe::{Counts, Method, Options, Outcome, extras, problem};
 const AT_ONCE: u64 = 100_000;
 /// How long a chunk should take: short enough for a standby's replay to wait for it, which by default does so for 30 seconds, and long
 /// enough for the server to start workers for each that share the reading.
-const CHUNK: Duration = Duration::from_secs(5);
+const CHUNK: Duration = Duration::from_secs(2);
 /// How long one may take before it is cut smaller.
 const LONGEST_CHUNK: Duration = Duration::from_secs(10);
 /// An interval that is no wider than this decides, wherever it lies.

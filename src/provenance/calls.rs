@@ -74,8 +74,10 @@ impl Evaluator<'_, '_> {
         atom.form = Some(mint.form);
         atom.definite = mint.keys.is_empty();
         atom.mint = Some(call.site);
-        atom.inferred = mint.inferred;
-        atom.trail = vec![Hop { span: call.site.span, what: mint.what.clone() }];
+        atom.trail = vec![Hop::proven(call.site.span, mint.what.clone())];
+        if mint.inferred {
+            atom.doubt();
+        }
         chains
     }
 
@@ -87,9 +89,7 @@ impl Evaluator<'_, '_> {
                 let mut chains = self.eval(&inner, fuel);
                 let name = self.graph.name(targets[0].function);
                 for atom in chains.iter_mut().flatten() {
-                    atom.inferred |= !certain;
-                    atom.trail.insert(0, Hop { span: call.site.span, what: format!("result of {name}()") });
-                    atom.trail.truncate(40);
+                    atom.passes(Hop { span: call.site.span, what: format!("result of {name}()"), certain });
                 }
                 return chains;
             }
@@ -135,7 +135,7 @@ impl Evaluator<'_, '_> {
             for atom in chains.iter_mut().flatten().filter(|atom| atom.form.is_some()) {
                 atom.form = Some(form);
                 atom.definite = true;
-                atom.trail.insert(0, Hop { span: call.site.span, what: format!("through {}", row.call.text()) });
+                atom.passes(Hop::proven(call.site.span, format!("through {}", row.call.text())));
             }
         }
         Some(chains)
@@ -179,7 +179,8 @@ impl Evaluator<'_, '_> {
         }
         let mut chains = one(Origin::Fresh, value, format!("`{key}` that {name}() answers, by their names"));
         let atom = &mut chains[0][0];
-        (atom.inferred, atom.definite, atom.mint) = (true, true, Some(call.site));
+        (atom.definite, atom.mint) = (true, Some(call.site));
+        atom.doubt();
         Some(chains)
     }
 
@@ -196,7 +197,8 @@ impl Evaluator<'_, '_> {
         if makes.iter().any(|verb| folded.starts_with(verb)) && thing.iter().any(|noun| folded.contains(noun)) {
             let mut chains = one(Origin::Fresh, value, format!("{name}(), whose name says that it makes one"));
             let atom = &mut chains[0][0];
-            (atom.inferred, atom.definite, atom.mint) = (true, true, Some(call.site));
+            (atom.definite, atom.mint) = (true, Some(call.site));
+            atom.doubt();
             return chains;
         }
         let form = match () {
@@ -207,7 +209,7 @@ impl Evaluator<'_, '_> {
         if let (Some(form), Some(first)) = (form, call.args.first()) {
             let mut chains = self.eval(&first.value, fuel);
             for atom in chains.iter_mut().flatten() {
-                atom.inferred = true;
+                atom.passes(Hop::inferred(call.site.span, format!("through {name}(), by its name")));
                 if atom.form.is_some() {
                     atom.form = Some(form);
                 }
@@ -226,7 +228,8 @@ impl Evaluator<'_, '_> {
             && let Some(returns) = self.graph.summary(function).and_then(|summary| summary.returns.as_ref())
         {
             let mut chains = self.eval(returns, fuel);
-            chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+            let hop = Hop::inferred(call.site.span, format!("what the function that {name}() is handed returns"));
+            chains.iter_mut().flatten().for_each(|atom| atom.passes(hop.clone()));
             return chains;
         }
         // A method of what came in gives a part of it: `searchParams.get('t')`.
@@ -235,7 +238,8 @@ impl Evaluator<'_, '_> {
         {
             let mut chains = self.eval(receiver, fuel);
             if chains.iter().flatten().all(|atom| atom.origin == Origin::Supplied) {
-                chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+                let hop = Hop::inferred(call.site.span, format!("a part that {name}() takes of it"));
+                chains.iter_mut().flatten().for_each(|atom| atom.passes(hop.clone()));
                 return chains;
             }
         }

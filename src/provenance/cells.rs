@@ -257,7 +257,9 @@ impl Judge<'_, '_> {
             Cell::Open(value) if self.is_partial(value) => {
                 let name = self.graph.sources.text(value.span);
                 let reason = format!("`{name}`, handed in from outside, may hold it");
-                out.chains.push(vec![Atom { inferred: true, ..atom(Origin::Supplied, value.span, reason) }]);
+                let mut handed = atom(Origin::Supplied, value.span, reason);
+                handed.doubt();
+                out.chains.push(vec![handed]);
                 out.absent = true;
             }
             Cell::Open(value) => {
@@ -332,6 +334,6 @@ struct Alternatives {
 
 fn atom(origin: Origin, span: Span, reason: String) -> Atom {
     let form = (origin == Origin::Unknown).then_some(Form::Unknown);
-    let trail = vec![Hop { span, what: reason.clone() }];
+    let trail = vec![Hop { span, what: reason.clone(), certain: origin != Origin::Unknown }];
     Atom { origin, form, definite: false, inferred: origin == Origin::Unknown, reason, trail, mint: None }
 }

@@ -33,14 +33,15 @@ pub(super) fn one(origin: Origin, value: &Shared, reason: impl Into<String>) -> 
         _ => Some(Form::Plain),
     };
     let reason = reason.into();
-    let trail = vec![Hop { span: value.span, what: reason.clone() }];
+    let trail = vec![Hop::proven(value.span, reason.clone())];
     vec![vec![Atom { origin, form, definite: false, inferred: false, reason, trail, mint: None }]]
 }
 
 /// A value that cannot be told, and why.
 pub(super) fn unknown(value: &Shared, why: impl Into<String>) -> Vec<Chain> {
     let mut chains = one(Origin::Unknown, value, why);
-    (chains[0][0].form, chains[0][0].inferred) = (Some(Form::Unknown), true);
+    chains[0][0].form = Some(Form::Unknown);
+    chains[0][0].doubt();
     chains
 }
 
@@ -48,7 +49,25 @@ pub(super) fn unknown(value: &Shared, why: impl Into<String>) -> Vec<Chain> {
 pub(super) const UNDEFINED: &str = "undefined";
 pub(super) const NONE: &str = "`None`";
 
+/// Hops that a value's trail keeps.
+const MOST_HOPS: usize = 40;
+
 impl Atom {
+    /// The value comes here through one more step.
+    pub(super) fn passes(&mut self, hop: Hop) {
+        self.inferred |= !hop.certain;
+        self.trail.insert(0, hop);
+        self.trail.truncate(MOST_HOPS);
+    }
+
+    /// What it is believed to come from is not proven.
+    pub(super) fn doubt(&mut self) {
+        self.inferred = true;
+        if let Some(source) = self.trail.first_mut() {
+            source.certain = false;
+        }
+    }
+
     pub(super) fn is_undefined(&self) -> bool {
         self.origin == Origin::Null && (self.reason == UNDEFINED || self.reason == NONE)
     }

@@ -182,7 +182,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
     }
 
     pub(super) fn hops(mints: &[&Minting]) -> Vec<Hop> {
-        mints.iter().map(|mint| Hop { span: mint.site.span, what: mint.what.clone() }).collect()
+        mints.iter().map(|mint| Hop::proven(mint.site.span, mint.what.clone())).collect()
     }
 
     /// The functions that hand a minted value of the column to their callers.

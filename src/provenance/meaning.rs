@@ -9,7 +9,7 @@ use crate::graph::Graph;
 use crate::provenance::chain::{
     Atom, Chain, NONE, UNDEFINED, dedup, drop_missing, fallback, join, keep_missing, one, rank, unknown,
 };
-use crate::provenance::path::Origin;
+use crate::provenance::path::{Hop, Origin};
 use crate::rules::{Absence, Form};
 use crate::schema::{ColumnId, ModelId, Schema};
 use crate::source::Span;
@@ -250,7 +250,7 @@ impl Evaluator<'_, '_> {
                 // Arithmetic and the like on one value: still that value.
                 [only] if *why != "nested too deeply" => {
                     let mut chains = self.eval(only, fuel);
-                    chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+                    chains.iter_mut().flatten().for_each(|atom| atom.passes(Hop::inferred(value.span, *why)));
                     chains
                 }
                 // A number computed from random ones is random; a ciphertext in two parts is one.
@@ -264,7 +264,7 @@ impl Evaluator<'_, '_> {
                         .find(|chains| chains.iter().flatten().any(made));
                     match decides {
                         Some(mut chains) => {
-                            chains.iter_mut().flatten().for_each(|atom| atom.inferred = true);
+                            chains.iter_mut().flatten().for_each(|atom| atom.passes(Hop::inferred(value.span, *why)));
                             chains
                         }
                         None => unknown(value, *why),

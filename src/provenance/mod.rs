@@ -340,9 +340,8 @@ impl ColumnTracer<'_, '_> {
     fn draft(&self, candidate: &Candidate, way: Way, chains: &[Chain]) -> Draft {
         let meaning = chain::meaning(chains);
         let atoms = || chains.iter().flatten();
-        let inferred = !way.certain
-            || !(candidate.certain || candidate.told_by.is_some() && way.told)
-            || atoms().any(|atom| atom.inferred);
+        let is_told = candidate.certain || candidate.told_by.is_some() && way.told;
+        let inferred = !way.certain || !is_told || atoms().any(|atom| atom.inferred);
         let forms: BTreeSet<Form> = atoms().filter_map(|atom| atom.form).collect();
         let form = match (forms.len(), forms.first()) {
             (0, _) => None,
@@ -362,8 +361,11 @@ impl ColumnTracer<'_, '_> {
         {
             reason = format!("{}() passes {reason}", step.function);
         }
-        let mut trail =
-            vec![Hop { span: candidate.span, what: format!("written by {}", self.graph.name(candidate.function)) }];
+        let mut trail = vec![Hop {
+            span: candidate.span,
+            what: format!("written by {}", self.graph.name(candidate.function)),
+            certain: is_told,
+        }];
         trail.extend(atoms().flat_map(|atom| atom.trail.iter().cloned()).take(30));
         let path = Path {
             entry: way.entry,

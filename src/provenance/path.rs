@@ -168,6 +168,18 @@ pub struct Step {
 pub struct Hop {
     pub span: Span,
     pub what: String,
+    /// Resolved, rather than believed by a name or a heuristic, or not told at all.
+    pub certain: bool,
+}
+
+impl Hop {
+    pub(crate) fn proven(span: Span, what: impl Into<String>) -> Self {
+        Self { span, what: what.into(), certain: true }
+    }
+
+    pub(crate) fn inferred(span: Span, what: impl Into<String>) -> Self {
+        Self { span, what: what.into(), certain: false }
+    }
 }
 
 /// An issuing path that never writes the column.

@@ -177,7 +177,7 @@ fn traces(sources: &SourceSet) -> Vec<ColumnTrace> {
         hands_token: false,
     };
     let mobile = Path {
-        mints: vec![Hop { span: at("auth.service.ts", "this.jwt.sign"), what: "a signed JWT".into() }],
+        mints: vec![Hop::proven(at("auth.service.ts", "this.jwt.sign"), "a signed JWT")],
         ..path(
             entry("loginMobile", "POST /v1/mobile/login"),
             vec![step("AuthService.loginMobile", "auth.service.ts", "this.users.updateToken(")],

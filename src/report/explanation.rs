@@ -10,6 +10,9 @@ use crate::report::lines::{Style, clean, wrap};
 use crate::report::mask::mask;
 use crate::source::Span;
 
+/// Behind a step that was resolved.
+const PROVEN: &str = " (proven)";
+
 /// File and 1-based line of a finding.
 pub fn place_of<'a>(report: &Report<'a>, finding: &Finding) -> (&'a str, u32) {
     report.anchor(&finding.at)
@@ -22,6 +25,9 @@ pub fn explanation(report: &Report, finding: &Finding, color: bool, width: usize
     out.title(&format!("{}[{}] {}", finding.level.word(), finding.check, finding.message));
     let (file, line) = report.anchor(&finding.at);
     out.fact("where", &format!("{file}:{line}"));
+    if finding.flow.iter().all(|place| place.at != finding.at) {
+        out.fact("", &out.source(&finding.at));
+    }
     out.fact("identity", &finding.identity);
     match &finding.standing {
         Standing::Open => {}
@@ -107,17 +113,21 @@ impl Out<'_, '_> {
         self.text.push_str(&self.style.paragraph(2, &clean(words)));
     }
 
+    /// The source line at a place, empty for one in the configuration.
+    fn source(&self, at: &Anchor) -> String {
+        let Some(span) = code(at) else { return String::new() };
+        let (_, line) = self.report.anchor(at);
+        let text = self.report.sources.get(span.file).line_text(line).trim();
+        clean(&mask(text, &self.names, 0).text)
+    }
+
     /// What happens at a place, and the source line that stands there.
     fn hop(&mut self, at: &Anchor, words: &str) {
         self.text.push_str(&self.style.bullet(&clean(words)));
         let (file, line) = self.report.anchor(at);
-        let source = code(at).map(|span| {
-            let text = self.report.sources.get(span.file).line_text(line).trim();
-            clean(&mask(text, &self.names, 0).text)
-        });
+        let source = self.source(at);
         let place = format!("{file}:{line}");
         let room = self.style.width.saturating_sub(6 + 2 + place.chars().count());
-        let source = source.unwrap_or_default();
         let shown = |room: usize| source.chars().take(room).collect::<String>();
         let line = match source.chars().count() {
             0 => format!("      {}\n", self.style.dim(&place)),
@@ -140,7 +150,8 @@ impl Out<'_, '_> {
             let believed = match path.confidence {
                 Confidence::Proven => "proven: every step was resolved".to_owned(),
                 Confidence::Inferred if is_known => {
-                    format!("inferred: the calls are known, but not all of what is written or on what: {}", path.reason)
+                    "inferred: the calls are known, but not all of what is written or on what; that is marked below"
+                        .to_owned()
                 }
                 Confidence::Inferred => "inferred: not all calls are known; those are marked below".to_owned(),
             };
@@ -154,7 +165,7 @@ impl Out<'_, '_> {
         for place in &finding.flow {
             let step = steps.iter().find(|step| Anchor::Code(step.span) == place.at);
             let how = match step.map(|step| step.certain) {
-                Some(true) => " (proven)",
+                Some(true) => PROVEN,
                 Some(false) => " (inferred: by its name, or one of several that it may call)",
                 None => "",
             };
@@ -179,7 +190,7 @@ impl Out<'_, '_> {
             self.head("From the written value back to where it comes from");
             for hop in &path.trail {
                 let at = Anchor::Code(hop.span);
-                self.hop(&at, &hop.what);
+                self.hop(&at, &format!("{}{}", hop.what, if hop.certain { PROVEN } else { " (inferred)" }));
                 shown.insert(at);
             }
         }
