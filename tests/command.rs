@@ -24,6 +24,11 @@ impl Run {
 
 /// Runs `tokendrift` in the folder of the package. A panic of the program fails the test, whatever it is about.
 pub(crate) fn tokendrift<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+    tokendrift_with(args, &[])
+}
+
+/// [`tokendrift`] with variables in its environment.
+pub(crate) fn tokendrift_with<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, variables: &[(&str, &str)]) -> Run {
     let output = Command::new(env!("CARGO_BIN_EXE_tokendrift"))
         .args(args)
         .current_dir(repository())
@@ -35,6 +40,7 @@ pub(crate) fn tokendrift<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> 
         .env_remove("FORCE_COLOR")
         .env_remove("CLICOLOR_FORCE")
         .env("NO_COLOR", "1")
+        .envs(variables.iter().copied())
         .output()
         .expect("the binary starts");
     let stdout = String::from_utf8(output.stdout).expect("stdout is UTF-8");

@@ -18,6 +18,7 @@ mod node;
 mod page;
 mod probe_facts;
 mod probe_faults;
+mod probe_traps;
 mod probes;
 mod readme;
 mod records;

@@ -170,7 +170,7 @@ fn a_mariadb_connection_that_is_killed_leaves_the_run_incomplete() {
         .spawn()
         .expect("the binary starts");
     let find = "BEGIN NOT ATOMIC DECLARE thread bigint; DECLARE tries int DEFAULT 0; REPEAT SET tries = tries + 1; DO SLEEP(0.05);
-          SET thread = (SELECT max(id) FROM information_schema.processlist WHERE info LIKE '/* tokendrift */ SELECT count(*)%slow_killed%');
+          SET thread = (SELECT max(id) FROM information_schema.processlist WHERE info LIKE '/* tokendrift/% */ SELECT count(*)%slow_killed%');
         UNTIL thread IS NOT NULL OR tries > 400 END REPEAT; KILL CONNECTION thread; END";
     run_sql(servers.get("MARIADB_ADMIN"), find);
     let output = child.wait_with_output().expect("it ends");

@@ -306,12 +306,13 @@ fn a_table_of_millions_is_decided_by_statistics_or_a_sample_and_counted_in_chunk
     let (pg, maria) = (servers.get("PG_PRIMARY"), servers.get("MARIADB"));
     run_sql(
         pg,
-        "CREATE TABLE big (id bigserial PRIMARY KEY, access_token text, client text);
+        "CREATE TABLE big (id bigserial PRIMARY KEY, access_token text, client text, device uuid DEFAULT gen_random_uuid());
          INSERT INTO big (access_token, client) SELECT CASE WHEN n % 7 > 1 OR n < 300000 THEN 'x' || n END,
            CASE WHEN n % 7 = 0 THEN 'web' ELSE 'app' END FROM generate_series(1, 1000000) n;
-         ANALYZE big;
          CREATE TABLE big_keyless AS SELECT access_token, client FROM big WHERE id <= 400000; ANALYZE big_keyless;",
     );
+    // In a transaction of its own: the server notes changes at the end of one.
+    run_sql(pg, "ANALYZE big");
     run_sql(
         maria,
         "CREATE TABLE big (id bigint AUTO_INCREMENT PRIMARY KEY, access_token text, client varchar(9));
@@ -335,12 +336,15 @@ fn a_table_of_millions_is_decided_by_statistics_or_a_sample_and_counted_in_chunk
         let exact = counted(&toml, url, &["--method", "exact"]);
         assert_eq!((exact["rows"].as_u64(), exact["nulls"].as_u64()), (Some(rows), Some(truth)), "{exact}");
         assert_eq!(exact["method"], "exact");
-        assert!(exact["statements"].as_u64().is_some_and(|chunks| chunks > 3), "{exact}");
+        assert!(exact["statements"].as_u64().is_some_and(|chunks| chunks > 2), "{exact}");
     }
+    // '' is no token either, and only what is mostly NULL, or cannot be '', is settled without a look.
+    assert_eq!(counted(&column("big"), pg, &[])["method"], "sample");
     let start = Instant::now();
-    let statistics = counted(&column("big"), pg, &[]);
+    let statistics = counted(&column("big").replace("access_token", "device"), pg, &[]);
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert_eq!(statistics["method"], "statistics", "{statistics}");
+    assert_eq!(statistics["empty"], serde_json::Value::Null, "{statistics}");
     let keyless = counted(&column("big_keyless"), pg, &["--method", "exact"]);
     assert_eq!(keyless["rows"], 400_000, "{keyless}");
     let plan = probe(&toml, pg, &["--plan"]);

@@ -24,6 +24,26 @@ pub(crate) struct Case<'a> {
     pub(crate) practices: Vec<Practice<'a>>,
 }
 
+/// What one database counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Counted<'a> {
+    pub(crate) database: &'a str,
+    is_alone: bool,
+    pub(crate) counts: &'a Counts,
+}
+
+impl Counted<'_> {
+    /// The words `in database` and its name, where there are several.
+    pub(crate) fn place(&self) -> String {
+        if self.is_alone { String::new() } else { format!(" in database `{}`", self.database) }
+    }
+
+    /// Tells findings on several databases apart.
+    pub(crate) fn signature(&self, of: &str) -> String {
+        if self.is_alone { of.to_owned() } else { format!("{}:{of}", self.database) }
+    }
+}
+
 impl<'a> Case<'a> {
     /// `None` where the column was not traced.
     pub(crate) fn new(facts: &Facts<'a>, id: ColumnId) -> Option<Self> {
@@ -52,10 +72,11 @@ impl<'a> Case<'a> {
         self.facts.probes.iter().filter(move |probe| probe.column == column)
     }
 
-    /// Of the first database that has any.
-    pub(crate) fn counts(&self) -> Option<&'a Counts> {
-        self.probes().find_map(|probe| match &probe.outcome {
-            Outcome::Counted(counts) => Some(counts),
+    /// What each database that answered counted: each is judged by itself, as a shard or a tenant of its own.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = Counted<'a>> {
+        let is_alone = self.probes().count() == 1;
+        self.probes().filter_map(move |probe| match &probe.outcome {
+            Outcome::Counted(counts) => Some(Counted { database: &probe.database, is_alone, counts }),
             Outcome::Failed(_) => None,
         })
     }

@@ -71,10 +71,11 @@ const ENOUGH_ROWS: u64 = 5;
 /// Rows that look otherwise than the configuration says. What looks like both forms counts for neither.
 fn measured(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let Some(configured) = case.config.and_then(|config| config.form) else { return };
-    let (Some(shapes), Some(at)) = (case.counts().and_then(|counts| counts.shapes.as_ref()), case.anchor()) else {
-        return;
-    };
-    for (shape, rows) in &shapes.rows {
+    let Some(at) = case.anchor() else { return };
+    let shapes = case.counted().filter_map(|counted| Some((counted, counted.counts.shapes.as_ref()?)));
+    for (counted, (shape, rows)) in
+        shapes.flat_map(|(counted, shapes)| shapes.rows.iter().map(move |row| (counted, row)))
+    {
         // Random hexadecimal digits are no less plain text than a hash is, and some ciphers give digits too.
         let looks = match (configured, shape) {
             (StoredForm::Hashed | StoredForm::Encrypted, Shape::Jwt) => "signed tokens in plain text",
@@ -85,11 +86,18 @@ fn measured(case: &Case<'_>, findings: &mut Vec<Finding>) {
         };
         if *rows >= ENOUGH_ROWS {
             let message = format!(
-                "rows of {} hold what looks like {looks}, while the configuration says {}",
+                "rows of {}{} hold what looks like {looks}, while the configuration says {}",
                 case.name,
+                counted.place(),
                 word(configured)
             );
-            findings.push(CHECK.finding(case, at.clone(), ("rows", shape.word()), message, Vec::new()));
+            findings.push(CHECK.finding(
+                case,
+                at.clone(),
+                (&counted.signature("rows"), shape.word()),
+                message,
+                Vec::new(),
+            ));
         }
     }
 }

@@ -133,6 +133,8 @@ pub struct Change {
 /// `web must be NULL: 40 of 40 rows are`.
 #[derive(Clone, Debug)]
 pub struct Prediction {
+    /// The database whose rows it is held against, by its name in the configuration.
+    pub database: String,
     pub cohort: String,
     pub value: String,
     pub expected: Expected,

@@ -22,24 +22,29 @@ const FLOOR: u64 = 10;
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let Some(limit) = case.config.and_then(|config| config.max_null_ratio) else { return };
-    let (Some(counts), Some(at)) = (case.counts(), case.anchor()) else { return };
+    let Some(at) = case.anchor() else { return };
     let exceeds = |rows: u64, nulls: u64, empty: u64, effective: Option<f64>| {
         let bare = nulls.saturating_add(empty).min(rows);
         rows >= ENOUGH_ROWS && bare >= FLOOR && likely_share(bare, rows, effective).is_some_and(|[low, _]| low > limit)
     };
-    let whole =
-        exceeds(counts.rows, counts.nulls, counts.empty, counts.effective).then(|| (String::new(), String::new()));
-    let cohorts = counts.cohorts.iter().filter(|part| exceeds(part.rows, part.nulls, part.empty, part.effective));
-    let cohorts = cohorts.map(|part| {
-        let value = part.value.as_deref().unwrap_or("NULL");
-        (format!("{}={value}", part.name), format!(" where {} is `{value}`", part.name))
-    });
-    for (signature, place) in whole.into_iter().chain(cohorts) {
-        let message = format!(
-            "{} is NULL or ''{place} in a larger share of the rows than the {limit} that max-null-ratio allows",
-            case.name
-        );
-        findings.push(CHECK.finding(case, at.clone(), (&signature, "null"), message, Vec::new()));
+    for counted in case.counted() {
+        let counts = counted.counts;
+        let whole =
+            exceeds(counts.rows, counts.nulls, counts.empty, counts.effective).then(|| (String::new(), String::new()));
+        let cohorts = counts.cohorts.iter().filter(|part| exceeds(part.rows, part.nulls, part.empty, part.effective));
+        let cohorts = cohorts.map(|part| {
+            let value = part.value.as_deref().unwrap_or("NULL");
+            (format!("{}={value}", part.name), format!(" where {} is `{value}`", part.name))
+        });
+        for (signature, place) in whole.into_iter().chain(cohorts) {
+            let message = format!(
+                "{} is NULL or ''{place} in a larger share of the rows{} than the {limit} that max-null-ratio allows",
+                case.name,
+                counted.place()
+            );
+            let signature = counted.signature(&signature);
+            findings.push(CHECK.finding(case, at.clone(), (&signature, "null"), message, Vec::new()));
+        }
     }
 }
 

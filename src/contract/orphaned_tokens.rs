@@ -15,19 +15,23 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    let Some(orphans) = case.counts().and_then(|counts| counts.orphans.as_ref()) else { return };
-    let what = match (orphans.gone > 0, orphans.inactive > 0) {
-        (true, true) => "gone or inactive",
-        (true, false) => "gone",
-        (false, true) => "inactive",
-        (false, false) => return,
-    };
     let Some(at) = case.anchor() else { return };
-    let message = format!(
-        "{} holds tokens whose user in {} is {what}: whoever has one may still come in where the token alone is trusted",
-        case.name, orphans.users
-    );
-    findings.push(CHECK.finding(case, at, ("", what), message, Vec::new()));
+    for counted in case.counted() {
+        let Some(orphans) = &counted.counts.orphans else { continue };
+        let what = match (orphans.gone > 0, orphans.inactive > 0) {
+            (true, true) => "gone or inactive",
+            (true, false) => "gone",
+            (false, true) => "inactive",
+            (false, false) => continue,
+        };
+        let message = format!(
+            "{}{} holds tokens whose user in {} is {what}: whoever has one may still come in where the token alone is trusted",
+            case.name,
+            counted.place(),
+            orphans.users
+        );
+        findings.push(CHECK.finding(case, at.clone(), (&counted.signature(""), what), message, Vec::new()));
+    }
 }
 
 #[cfg(test)]

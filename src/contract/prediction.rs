@@ -7,7 +7,7 @@
 //! several ways.
 
 use crate::config::Cohort;
-use crate::contract::case::Case;
+use crate::contract::case::{Case, Counted};
 use crate::contract::practice::{Practice, Stance};
 use crate::contract::{Expected, Prediction, PredictionOutcome};
 use crate::probe::{Counts, likely_share};
@@ -20,21 +20,24 @@ const ENOUGH_ROWS: u64 = 5;
 /// A sample confirms only where no larger share of the rows that were not drawn can be otherwise.
 const FEW: f64 = 0.05;
 
-/// One a cohort value that stands for entry points; none without counts.
+/// One a cohort value that stands for entry points and database that counted; none without counts.
 pub(crate) fn predictions(case: &Case<'_>) -> Vec<Prediction> {
-    let (Some(counts), Some(config)) = (case.counts(), case.config) else { return Vec::new() };
-    let values = config.cohorts.iter().flat_map(|cohort| cohort.path.iter().map(move |path| (cohort, path)));
-    values
-        .map(|(cohort, (value, parts))| {
+    let Some(config) = case.config else { return Vec::new() };
+    let mut all = Vec::new();
+    for Counted { database, counts, .. } in case.counted() {
+        let values = config.cohorts.iter().flat_map(|cohort| cohort.path.iter().map(move |path| (cohort, path)));
+        all.extend(values.map(|(cohort, (value, parts))| {
             let expected = expected(case, cohort, parts);
             Prediction {
+                database: database.to_owned(),
                 cohort: cohort.name.clone(),
                 value: value.clone(),
                 expected,
                 outcome: outcome(case, expected, counts, &cohort.name, value),
             }
-        })
-        .collect()
+        }));
+    }
+    all
 }
 
 /// Cohort values that stand for no entry point which writes or issues the column, though some of these must be meant.

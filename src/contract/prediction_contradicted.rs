@@ -19,16 +19,20 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let Some(at) = case.anchor() else { return };
     let contradicted = predictions(case).into_iter().filter(|p| p.outcome == PredictionOutcome::Contradicted);
     for prediction in contradicted {
+        let Some(counted) = case.counted().find(|counted| counted.database == prediction.database) else { continue };
         let (must, semantics) = match prediction.expected {
             Expected::Null => ("leave NULL, yet most of its rows hold a value", "null"),
             Expected::Filled => ("store a token, yet most of its rows hold none", "filled"),
             Expected::Open => continue,
         };
         let message = format!(
-            "the paths of {} `{}` {must}: {} is written or cleared by something that the audit does not see",
-            prediction.cohort, prediction.value, case.name
+            "the paths of {} `{}` {must}{}: {} is written or cleared by something that the audit does not see",
+            prediction.cohort,
+            prediction.value,
+            counted.place(),
+            case.name
         );
-        let signature = format!("{}={}", prediction.cohort, prediction.value);
+        let signature = counted.signature(&format!("{}={}", prediction.cohort, prediction.value));
         findings.push(CHECK.finding(case, at.clone(), (&signature, semantics), message, Vec::new()));
     }
 }

@@ -1,7 +1,7 @@
 //! The column's declaration against what its paths, its contract and the live database say.
 
 use crate::config::Contract;
-use crate::contract::case::Case;
+use crate::contract::case::{Case, Counted};
 use crate::contract::check::{Check, Run};
 use crate::contract::identity::place;
 use crate::contract::practice::Write;
@@ -21,8 +21,10 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    if let Some(declared) = case.counts().and_then(|counts| counts.declared.as_ref()) {
-        live(case, declared, findings);
+    for counted in case.counted() {
+        if let Some(declared) = &counted.counts.declared {
+            live(case, &counted, declared, findings);
+        }
     }
     // Under drop-writes nullability and default are part of the contract, which contract-broken judges.
     if case.contract() != Some(Contract::WriteConsistently) {
@@ -66,18 +68,22 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// What the database says of the column, held against the code.
-fn live(case: &Case<'_>, declared: &Declared, findings: &mut Vec<Finding>) {
+fn live(case: &Case<'_>, counted: &Counted<'_>, declared: &Declared, findings: &mut Vec<Finding>) {
     let name = &case.name;
+    // The sentences speak of "the database" already.
+    let database = counted.place().replace(" in database", "");
     for property in case.declarations() {
         let (semantics, message) = match property.nullable {
             Some(false) if declared.nullable => (
                 "live-nullable",
-                format!("{name} is declared not nullable here, but in the database it is: readers can meet NULL"),
+                format!(
+                    "{name} is declared not nullable here, but in the database{database} it is: readers can meet NULL"
+                ),
             ),
             Some(true) if !declared.nullable => (
                 "live-not-nullable",
                 format!(
-                    "{name} is declared nullable here, but the database takes no NULL: a write of NULL, or an insert without it, fails"
+                    "{name} is declared nullable here, but the database{database} takes no NULL: a write of NULL, or an insert without it, fails"
                 ),
             ),
             _ => continue,
@@ -86,14 +92,14 @@ fn live(case: &Case<'_>, declared: &Declared, findings: &mut Vec<Finding>) {
         findings.push(CHECK.finding(
             case,
             at,
-            (&place(&case.facts, property.span, &property.name), semantics),
+            (&counted.signature(&place(&case.facts, property.span, &property.name)), semantics),
             message,
             Vec::new(),
         ));
     }
     let Some(at) = case.anchor() else { return };
     let mut report = |signature: &str, semantics: &str, message: String| {
-        findings.push(CHECK.finding(case, at.clone(), (signature, semantics), message, Vec::new()));
+        findings.push(CHECK.finding(case, at.clone(), (&counted.signature(signature), semantics), message, Vec::new()));
     };
     let mut declarations = case.declarations().peekable();
     let undeclared = declarations.peek().is_some() && declarations.all(|property| property.default.is_none());
@@ -102,25 +108,31 @@ fn live(case: &Case<'_>, declared: &Declared, findings: &mut Vec<Finding>) {
         report(
             "",
             "live-drop",
-            format!("{name} is to be dropped, but the database {why}: inserts without it store the default or fail"),
+            format!(
+                "{name} is to be dropped, but the database{database} {why}: inserts without it store the default or fail"
+            ),
         );
     } else if declared.has_default && !declared.is_generated && undeclared {
         report(
             "",
             "live-default",
             format!(
-                "the database gives {name} a default that nothing in the code declares: an insert without it stores that"
+                "the database{database} gives {name} a default that nothing in the code declares: an insert without it stores that"
             ),
         );
     }
     if declared.is_generated && !case.writes.is_empty() {
-        report("", "live-generated", format!("the database computes {name} itself: what the code writes fails"));
+        report(
+            "",
+            "live-generated",
+            format!("the database{database} computes {name} itself: what the code writes fails"),
+        );
     }
     let is_known = |name: &str| case.facts.sources.iter().any(|(_, file)| file.text.contains(name));
     for writer in declared.writers.iter().filter(|writer| !is_known(&writer.name)) {
         let Writer { kind, name: writer, operation, semantics } = writer;
         let message = format!(
-            "the {kind} `{writer}` of the database writes {name} ({operation}: {semantics}), and no file of the tree names it"
+            "the {kind} `{writer}` of the database{database} writes {name} ({operation}: {semantics}), and no file of the tree names it"
         );
         report(&format!("{kind} {writer}"), semantics, message);
     }

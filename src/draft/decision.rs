@@ -129,11 +129,11 @@ fn figures(probe: &ColumnProbe) -> String {
 
 fn counted(database: &str, counts: &Counts) -> String {
     let (rows, nulls, empty) = (counts.rows, counts.nulls, counts.empty);
-    let mut text = format!("In `{database}`: {rows} rows, {nulls} NULL, {empty} empty.");
+    let mut text = format!("In `{database}`: {rows} rows, {nulls} NULL");
     match counts.method {
-        Method::Exact => {}
-        Method::Sample => text.push_str(" These are the rows of a sample."),
-        Method::Statistics => text.push_str(" This is what the server's statistics hold; no row was looked at."),
+        Method::Exact => _ = write!(text, ", {empty} empty."),
+        Method::Sample => _ = write!(text, ", {empty} empty. These are the rows of a sample."),
+        Method::Statistics => text.push_str(". This is what the server's statistics hold; no row was looked at."),
     }
     if !counts.cohorts.is_empty() {
         text.push_str("\n\n| cohort | rows | NULL | empty |\n|---|---:|---:|---:|");

@@ -63,6 +63,7 @@ impl Dialect {
             Self::Postgres { .. } if kind == "bytea" => format!("encode({field}, 'escape')"),
             Self::Postgres { .. } if kind == "json" || kind == "jsonb" => format!("({field} #>> '{{}}')"),
             Self::Mysql { mariadb: false } if kind == "json" => format!("JSON_UNQUOTE({field})"),
+            Self::Postgres { .. } if kind.ends_with("[]") => self.as_text(&field),
             Self::Mysql { .. } | Self::Postgres { .. } if is_text(&kind) => field,
             _ => self.as_text(&field),
         }

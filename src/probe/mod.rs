@@ -154,9 +154,9 @@ impl Method {
 pub struct Counts {
     pub rows: u64,
     pub nulls: u64,
-    /// `''`
+    /// `''`; 0 from statistics, which do not tell.
     pub empty: u64,
-    /// The text `null`.
+    /// The text `null`; 0 from statistics, which do not tell.
     pub null_text: u64,
     pub method: Method,
     /// Rows of the table: the server's estimate where not all were counted.

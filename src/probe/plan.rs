@@ -55,16 +55,25 @@ fn statements(dialect: Dialect, table: &Table<'_>) -> Vec<(String, String)> {
             (format!("values of {}.{} that rows share", name, column.name), table.counting.duplicates(column))
         }));
     } else {
-        if let Some(clusters) = Clusters::blocks(dialect, &table.relation) {
-            all.push((format!("a sample of {name}"), clusters.sql(&table.counting)));
+        let rows = table.relation.rows.unwrap_or(1);
+        let last = i64::try_from(rows).unwrap_or(i64::MAX);
+        let key = table.relation.key.as_deref();
+        if let Some(key) = key {
+            all.push((format!("the keys of {name}"), bounds_sql(dialect, &table.relation, key)));
+        }
+        let blocks = Clusters::blocks(dialect, &table.relation);
+        let such = if blocks.is_some() { "" } else { " such as this one" };
+        // Which keys there are is asked first when it is run.
+        let keys = key.filter(|_| !matches!(dialect, Dialect::Postgres { .. }));
+        let clusters = blocks.or_else(|| Clusters::keys(keys?, 1, last, rows));
+        if let Some(clusters) = &clusters {
+            all.push((format!("a sample{such} of {name}"), clusters.sql(&table.counting)));
+            let (_, shapes) = table.counting.shapes(&clusters.tenth().part(&table.counting));
+            all.push((format!("what values of {name} look like, in a part{such} of the sample"), shapes));
             part = clusters.part(&table.counting);
         }
-        let chunks = match &table.relation.key {
-            Some(key) => {
-                all.push((format!("the keys of {name}"), bounds_sql(dialect, &table.relation, key)));
-                let rows = table.relation.rows;
-                Some(Chunks::keys(key.clone(), 1, i64::try_from(rows.unwrap_or(1)).unwrap_or(i64::MAX), rows))
-            }
+        let chunks = match key {
+            Some(key) => Some(Chunks::keys(key.to_owned(), 1, last, Some(rows))),
             None => Chunks::blocks(dialect, &table.relation),
         };
         let filter = chunks.and_then(|chunks| chunks.filter(&table.counting));
@@ -72,7 +81,7 @@ fn statements(dialect: Dialect, table: &Table<'_>) -> Vec<(String, String)> {
             Some(_) => format!("where that does not decide, count {name} in chunks such as this one"),
             None => format!("count {name}"),
         };
-        all.push((purpose, table.counting.pass(filter.as_deref(), false)));
+        all.push((purpose, table.counting.pass(filter.as_deref(), clusters.is_none() && table.asks_form())));
     }
     for column in &table.counting.columns {
         if let Some((users, sql)) = orphans_sql(dialect, table, column, &part) {

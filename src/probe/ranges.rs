@@ -15,6 +15,8 @@ const CLUSTERS: u64 = 200;
 const FIRST_CHUNK: u64 = 50_000;
 /// Stretches of a PostgreSQL table that its blocks are told apart by.
 const BUCKETS: u64 = 1000;
+/// Keys for each row from which on ranges of keys say little.
+const SPARSE: u64 = 100;
 /// The same seed draws the same rows again.
 const SEED: u64 = 42;
 
@@ -51,7 +53,8 @@ impl Clusters {
         (percent <= 50.0).then_some(Self::Blocks { percent, blocks: relation.blocks })
     }
 
-    fn keys(key: &str, low: i64, high: i64, rows: u64) -> Option<Self> {
+    /// `None` where it would be as large as the table.
+    pub(crate) fn keys(key: &str, low: i64, high: i64, rows: u64) -> Option<Self> {
         let span = high.checked_sub(low)?.checked_add(1)?;
         let clusters = i64::try_from(CLUSTERS).ok()?;
         let step = span / clusters;
@@ -157,10 +160,14 @@ enum By {
 
 impl Chunks {
     pub(crate) async fn of(session: &mut Session, relation: &Relation) -> Result<Option<Self>, Trouble> {
-        if let Some((key, low, high)) = bounds(session, relation).await? {
-            return Ok(Some(Self::keys(key, low, high, relation.rows)));
+        let blocks = Self::blocks(session.dialect, relation);
+        let Some((key, low, high)) = bounds(session, relation).await? else { return Ok(blocks) };
+        // Between keys with wide gaps a range can hold nothing or everything.
+        let is_sparse = high.abs_diff(low) / relation.rows.unwrap_or(0).max(1) >= SPARSE;
+        match blocks {
+            Some(blocks) if is_sparse => Ok(Some(blocks)),
+            _ => Ok(Some(Self::keys(key, low, high, relation.rows))),
         }
-        Ok(Self::blocks(session.dialect, relation))
     }
 
     pub(crate) fn keys(key: String, low: i64, high: i64, rows: Option<u64>) -> Self {
@@ -186,25 +193,30 @@ impl Chunks {
         if self.is_over {
             return None;
         }
-        let to = self.at.saturating_add(self.size);
+        let last = self.last();
         Some(match &self.by {
             By::Key(key) => {
                 let field = counting.dialect.field(&counting.table, key);
-                format!("{field} BETWEEN {} AND {}", self.at, to.saturating_sub(1).min(self.end))
+                format!("{field} BETWEEN {} AND {last}", self.at)
             }
             By::Block => {
                 let field = format!("{}.ctid", counting.dialect.quoted(&counting.table));
                 let from = format!("{field} >= '({},0)'::tid", self.at);
-                if to > self.end { from } else { format!("{from} AND {field} < '({to},0)'::tid") }
+                if last >= self.end { from } else { format!("{from} AND {field} < '({},0)'::tid", last + 1) }
             }
         })
     }
 
+    /// The last key or block of the chunk.
+    fn last(&self) -> i64 {
+        self.at.saturating_add(self.size - 1).min(self.end)
+    }
+
     /// After a chunk that took `time` of what it should take.
     pub(crate) fn next(&mut self, time: f64) {
-        let to = self.at.saturating_add(self.size);
-        self.is_over = to > self.end;
-        self.at = to;
+        let last = self.last();
+        self.is_over = last >= self.end;
+        self.at = last.saturating_add(1);
         let factor = (1.0 / time.max(1e-3)).clamp(0.25, 16.0);
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a size, not an amount")]
         let size = (self.size as f64 * factor) as i64;
@@ -214,7 +226,7 @@ impl Chunks {
     /// Cuts the chunk smaller; whether that was possible.
     pub(crate) fn shrink(&mut self) -> bool {
         let can = self.size >= 64;
-        self.size /= 4;
+        self.size = (self.size / 4).max(1);
         can
     }
 }

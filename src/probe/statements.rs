@@ -7,7 +7,9 @@ use crate::probe::shape::{SHAPES, is_expired};
 use crate::probe::users::Users;
 
 /// Groups that one answer may have.
-pub(crate) const MOST_GROUPS: usize = 2000;
+pub(crate) const MOST_GROUPS: usize = 20_000;
+/// Values that one cohort may have.
+pub(crate) const MOST_VALUES: usize = 2000;
 
 /// A tracked column as the statements see it.
 #[derive(Clone, Debug)]
@@ -73,7 +75,7 @@ impl Counting {
         }
         if labels > 0 {
             let ranks: Vec<String> = (1..=labels).map(|rank| rank.to_string()).collect();
-            let most = if cluster.is_some() { MOST_GROUPS * 100 } else { MOST_GROUPS + 1 };
+            let most = if cluster.is_some() { MOST_GROUPS * 10 } else { MOST_GROUPS + 1 };
             sql = format!("{sql} GROUP BY {} LIMIT {most}", ranks.join(", "));
         }
         sql
@@ -149,6 +151,20 @@ pub(crate) fn group(dialect: Dialect, table: &str, by: &str, tracked: &[&str]) -
     };
     if by.contains(".*") || mentions(by, table).any(|rest| is_row(&rest)) {
         return Err(format!("`by` uses whole rows of `{table}`, which hold the tracked column; name the columns"));
+    }
+    // `U&"\0061"` spells a name in a way that the search above does not see.
+    let folded = by.to_lowercase();
+    if folded.contains("u&\"") || folded.contains("u&'") {
+        return Err("`by` spells something with Unicode escapes; write it plainly".to_owned());
+    }
+    let words = || folded.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let looks_elsewhere = |word: &&str| {
+        ["select", "table", "values", "load_file", "load_extension", "readfile", "sleep", "benchmark"].contains(word)
+            || ["pg_", "dblink", "lo_", "current_setting", "get_lock"].iter().any(|start| word.starts_with(start))
+            || word.contains("_to_xml")
+    };
+    if let Some(word) = words().find(looks_elsewhere) {
+        return Err(format!("`by` uses `{word}`; it must be an expression over columns of `{table}` alone"));
     }
     let strays = [";", "--", "/*", "*/", "\0", if matches!(dialect, Dialect::Mysql { .. }) { "#" } else { ";" }];
     if let Some(stray) = strays.into_iter().find(|stray| by.contains(stray)) {

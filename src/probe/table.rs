@@ -9,13 +9,13 @@ use crate::probe::interval::{number, wilson};
 use crate::probe::problem::{Trouble, closest, visible};
 use crate::probe::ranges::{Chunks, Clusters};
 use crate::probe::session::Session;
-use crate::probe::statements::{Counting, MOST_GROUPS, Measured, group, is_name};
-use crate::probe::tally::{Tallies, counts};
-use crate::probe::users::configured;
+use crate::probe::statements::{Counting, MOST_GROUPS, MOST_VALUES, Measured, group, is_name};
+use crate::probe::tally::{Passes, Tallies, counts};
+use crate::probe::users::{configured, has_users};
 use crate::probe::{Counts, Method, Options, Outcome, extras, problem};
 
 /// Tables of at most so many rows are counted in one statement.
-const AT_ONCE: u64 = 100_000;
+pub(crate) const AT_ONCE: u64 = 100_000;
 /// How long a chunk should take: short enough for a standby's replay to wait for it, which by default does so for 30 seconds, and long
 /// enough for the server to start workers for each that share the reading.
 const CHUNK: Duration = Duration::from_secs(2);
@@ -47,6 +47,9 @@ pub(crate) async fn count_table(
     match table.count(session, options).await {
         Ok(mut counted) => {
             extras::add(session, &table, &mut counted).await;
+            for counts in &mut counted {
+                counts.skipped.extend(table.relation.note.clone());
+            }
             for ((config, _, _), mut counts) in table.columns.iter().zip(counted) {
                 counts.statements = session.statements - before;
                 outcomes.push((*config, Outcome::Counted(counts)));
@@ -200,6 +203,13 @@ pub(crate) fn while_reading(session: &Session, table: &str, trouble: Trouble) ->
     }
 }
 
+/// Whether a column of such a type can hold a value without characters.
+fn can_be_empty(kind: &str) -> bool {
+    !["uuid", "json", "int", "timestamp", "date", "bool", "inet"]
+        .iter()
+        .any(|none| kind.to_lowercase().starts_with(none))
+}
+
 impl Table<'_> {
     pub(crate) fn is_small(&self) -> bool {
         self.relation.rows.is_none_or(|rows| rows <= AT_ONCE)
@@ -211,8 +221,13 @@ impl Table<'_> {
         let method = options.method;
         if method == Some(Method::Statistics) || (method.is_none() && !self.is_small()) {
             let statistics = self.statistics();
-            if let Some(counts) = statistics.filter(|counts| method.is_some() || self.is_decided_by_statistics(counts))
-            {
+            if let Some(mut counts) = statistics.filter(|of| method.is_some() || self.is_decided_by_statistics(of)) {
+                if self.relation.is_stale {
+                    let why = "what changed since the statistics were made, which is much: count another way";
+                    for counts in &mut counts {
+                        counts.skipped.push(why.to_owned());
+                    }
+                }
                 return Ok(counts);
             }
             if method.is_some() {
@@ -222,16 +237,17 @@ impl Table<'_> {
         }
         let mut sampled = None;
         let mut clusters = None;
-        if method == Some(Method::Sample) || (method.is_none() && !self.is_small()) {
+        if method == Some(Method::Sample) || !self.is_small() {
             clusters = Clusters::of(session, &self.relation).await.map_err(|trouble| told(session, trouble))?;
         }
-        if let Some(clusters) = clusters {
-            let sql = clusters.sql(&self.counting);
-            match session.ask(&sql).await {
+        if let (Some(drawn), None | Some(Method::Sample)) = (&clusters, method) {
+            match session.ask(&drawn.sql(&self.counting)).await {
+                // Keys with wide gaps between them: the ranges missed all rows.
+                Ok(rows) if rows.is_empty() => clusters = None,
                 Ok(rows) => {
                     let tallies = Tallies::of(&rows, &self.counting, false, true);
-                    let mut counts = counts(self, &tallies, Method::Sample);
-                    self.look_at_values(session, &clusters, &mut counts).await;
+                    let mut counts = counts(self, &Passes::Joint(tallies), Method::Sample);
+                    self.look_at_values(session, drawn, &mut counts).await;
                     if method.is_some() || self.is_decided(&counts) {
                         return Ok(counts);
                     }
@@ -241,23 +257,28 @@ impl Table<'_> {
                 Err(Trouble::OutOfTime | Trouble::Conflict | Trouble::Data) if method.is_none() => {}
                 Err(trouble) => return Err(told(session, trouble)),
             }
-        } else if method == Some(Method::Sample) && !self.is_small() {
-            let why = "it has neither an integer key nor anything else to draw a sample by";
+        }
+        if clusters.is_none() && method == Some(Method::Sample) && !self.is_small() {
+            let why = "it has no integer key without wide gaps, nor anything else to draw a sample by";
             return Err(format!("table `{}`: {why}", visible(&self.relation.name)));
         }
-        match self.exact(session, options).await {
-            Ok(tallies) => {
-                self.refuse_many(&tallies)?;
-                let mut exact = counts(self, &tallies, Method::Exact);
-                // Only small tables have the shapes of all values told: a big one has those of some.
-                match (sampled, self.is_small()) {
-                    (_, true) => {}
-                    (Some(sampled), false) => {
+        // Shapes cost a multiple of the counts: a big table has them told of some rows, and of all only where nothing tells which and
+        // where they are owed.
+        let shapes = self.is_small() || clusters.is_none() && self.asks_form();
+        match self.exact(session, options, shapes).await {
+            Ok(passes) => {
+                self.refuse_many(&passes)?;
+                let mut exact = counts(self, &passes, Method::Exact);
+                match (sampled, clusters) {
+                    _ if shapes => {}
+                    (Some(sampled), _) => {
                         exact.iter_mut().zip(sampled).for_each(|(exact, sampled)| exact.shapes = sampled.shapes);
                     }
-                    (None, false) => {
-                        if let Ok(Some(clusters)) = Clusters::of(session, &self.relation).await {
-                            self.look_at_values(session, &clusters, &mut exact).await;
+                    (None, Some(clusters)) => self.look_at_values(session, &clusters, &mut exact).await,
+                    (None, None) => {
+                        let why = "what values look like: the table has nothing to draw a sample by";
+                        for counts in &mut exact {
+                            counts.skipped.push(why.to_owned());
                         }
                     }
                 }
@@ -279,40 +300,74 @@ impl Table<'_> {
         let (counting, sql) = self.counting.shapes(&clusters.tenth().part(&self.counting));
         match session.ask_within(&sql, LONGEST_CHUNK).await {
             Ok(rows) => {
-                let tallies = Tallies::of(&rows, &counting, true, false);
-                let seen = counts(self, &tallies, Method::Exact);
-                all.iter_mut().zip(seen).for_each(|(counts, seen)| counts.shapes = seen.shapes);
-            }
-            Err(trouble) => {
-                for counts in all {
-                    counts.skipped.push(format!("what values look like: {trouble}"));
+                let passes = Passes::Joint(Tallies::of(&rows, &counting, true, false));
+                let seen = counts(self, &passes, Method::Exact);
+                // The group of no row at all is one too.
+                let is_empty = passes.whole().is_none_or(|tallies| tallies.rows() == 0);
+                for (counts, seen) in all.iter_mut().zip(seen) {
+                    if is_empty && counts.rows > 0 {
+                        self.shapes_missing(counts, "the sample has none of them");
+                    } else {
+                        counts.shapes = seen.shapes;
+                    }
                 }
             }
+            Err(trouble) => all.iter_mut().for_each(|counts| self.shapes_missing(counts, &trouble.to_string())),
         }
     }
 
+    /// What a declared form is held against is owed.
+    fn shapes_missing(&self, counts: &mut Counts, why: &str) {
+        let why = format!("what values look like: {why}");
+        if self.asks_form() { counts.incomplete = Some(why) } else { counts.skipped.push(why) }
+    }
+
+    /// Whether the form of some column's values is declared.
+    pub(crate) fn asks_form(&self) -> bool {
+        self.columns.iter().any(|(_, column, _)| column.form.is_some())
+    }
+
     /// All rows, in chunks where the table is big and there is something to cut it by.
-    async fn exact(&self, session: &mut Session, options: &Options) -> Result<Tallies, Trouble> {
+    async fn exact(&self, session: &mut Session, options: &Options, shapes: bool) -> Result<Passes, Trouble> {
+        let all = self.pass(session, options, &self.counting, shapes).await?;
+        if all.groups() <= MOST_GROUPS || self.counting.groups.len() < 2 {
+            return Ok(Passes::Joint(all));
+        }
+        let mut each = Vec::new();
+        for group in &self.counting.groups {
+            let counting = Counting { groups: vec![group.clone()], ..self.counting.clone() };
+            each.push(self.pass(session, options, &counting, shapes).await?);
+        }
+        Ok(Passes::Each(each))
+    }
+
+    /// One pass over all rows; ends early where they fall into too many groups.
+    async fn pass(
+        &self,
+        session: &mut Session,
+        options: &Options,
+        counting: &Counting,
+        shapes: bool,
+    ) -> Result<Tallies, Trouble> {
         let chunks = if self.is_small() { None } else { Chunks::of(session, &self.relation).await? };
         let Some(mut chunks) = chunks else {
-            let shapes = self.is_small();
-            let rows = match session.ask(&self.counting.pass(None, shapes)).await {
+            let rows = match session.ask(&counting.pass(None, shapes)).await {
                 // A value that no function of the server's takes hides its shape, not the counts.
                 Err(Trouble::Data) if shapes => {
-                    let rows = session.ask(&self.counting.pass(None, false)).await?;
-                    return Ok(Tallies::of(&rows, &self.counting, false, false));
+                    let rows = session.ask(&counting.pass(None, false)).await?;
+                    return Ok(Tallies::of(&rows, counting, false, false));
                 }
                 other => other?,
             };
-            return Ok(Tallies::of(&rows, &self.counting, shapes, false));
+            return Ok(Tallies::of(&rows, counting, shapes, false));
         };
         let total = self.relation.rows.unwrap_or(0);
-        let mut all = Tallies::empty();
-        while let Some(filter) = chunks.filter(&self.counting) {
+        let mut all = Tallies::empty(shapes);
+        while let Some(filter) = chunks.filter(counting) {
             let began = Instant::now();
-            match session.ask_within(&self.counting.pass(Some(&filter), false), LONGEST_CHUNK).await {
+            match session.ask_within(&counting.pass(Some(&filter), shapes), LONGEST_CHUNK).await {
                 Ok(rows) => {
-                    all.add(&Tallies::of(&rows, &self.counting, false, false));
+                    all.add(&Tallies::of(&rows, counting, shapes, false));
                     let done = all.rows();
                     options.progress.tell(&self.relation.name, done, total.max(done));
                     if all.groups() > MOST_GROUPS {
@@ -346,17 +401,29 @@ impl Table<'_> {
         known.collect()
     }
 
-    /// Statistics know no cohort and no shape, and decide only where neither is asked for.
+    /// Statistics know no cohort, no shape and no user, and decide only where neither is asked for.
     fn is_decided_by_statistics(&self, counts: &[Counts]) -> bool {
         let asks_more = |column: &Column| !column.cohorts.is_empty() || column.form.is_some();
-        !self.columns.iter().any(|(_, column, _)| asks_more(column)) && self.is_decided(counts)
+        // '' is no token either, and statistics do not count it: only most rows being NULL settles anything, or a type without it.
+        let is_known = |(column, counts): (&Measured, &Counts)| {
+            !can_be_empty(&column.kind) || counts.interval().is_some_and(|[low, _]| low > 0.5)
+        };
+        !self.relation.is_stale
+            && !self.columns.iter().any(|(_, column, _)| asks_more(column))
+            && !self.counting.columns.iter().any(|column| has_users(self.counting.dialect, self, column))
+            && self.counting.columns.iter().zip(counts).all(is_known)
+            && self.is_decided(counts)
     }
 
     /// Whether the share of NULLs of the whole and of each cohort with a prediction is surely above or below one half, or is known
     /// closely.
     fn is_decided(&self, counts: &[Counts]) -> bool {
-        let decides = |[low, high]: [f64; 2]| high < 0.5 || low > 0.5 || high - low <= NARROW;
         self.columns.iter().zip(counts).all(|((_, column, _), counts)| {
+            let beside = |[low, high]: [f64; 2], mark: f64| high < mark || low > mark;
+            let decides = |interval: [f64; 2]| match column.max_null_ratio {
+                Some(limit) => beside(interval, 0.5) && beside(interval, limit),
+                None => beside(interval, 0.5) || interval[1] - interval[0] <= NARROW,
+            };
             let asked: BTreeSet<(&str, &str)> = column
                 .cohorts
                 .iter()
@@ -378,16 +445,15 @@ impl Table<'_> {
     }
 
     /// Names the cohort with the most values.
-    fn refuse_many(&self, tallies: &Tallies) -> Result<(), String> {
-        if tallies.groups() <= MOST_GROUPS {
-            return Ok(());
-        }
+    fn refuse_many(&self, passes: &Passes) -> Result<(), String> {
         let cohorts = self.columns.iter().flat_map(|(_, _, cohorts)| cohorts);
-        let widest = cohorts.max_by_key(|(expression, _)| tallies.values(*expression));
-        let name =
-            widest.map_or(String::new(), |(_, cohort)| format!(" (cohort `{}` most of all)", visible(&cohort.name)));
-        Err(format!(
-            "the cohorts split the table into more than {MOST_GROUPS} groups{name}; group by something coarser"
-        ))
+        let widest = cohorts.max_by_key(|(expression, _)| passes.values(*expression));
+        match widest {
+            Some((expression, cohort)) if passes.values(*expression) > MOST_VALUES => Err(format!(
+                "the cohort `{}` splits the table into more than {MOST_VALUES} groups; group by something coarser",
+                visible(&cohort.name)
+            )),
+            _ => Ok(()),
+        }
     }
 }

@@ -34,8 +34,8 @@ pub(crate) struct Tallies {
 }
 
 impl Tallies {
-    pub(crate) fn empty() -> Self {
-        Self { groups: BTreeMap::new(), has_shapes: false, measures: Counting::measures(false) }
+    pub(crate) fn empty(has_shapes: bool) -> Self {
+        Self { groups: BTreeMap::new(), has_shapes, measures: Counting::measures(has_shapes) }
     }
 
     pub(crate) fn of(rows: &[Row], counting: &Counting, has_shapes: bool, is_sample: bool) -> Self {
@@ -81,14 +81,46 @@ impl Tallies {
         self.groups.keys().map(|(labels, _)| labels).collect::<BTreeSet<_>>().len()
     }
 
-    /// How many values one expression has.
-    pub(crate) fn values(&self, expression: usize) -> usize {
+    /// How many values one label has.
+    fn values(&self, expression: usize) -> usize {
         self.groups.keys().map(|(labels, _)| labels.get(expression)).collect::<BTreeSet<_>>().len()
     }
 }
 
+/// What the passes over a table counted.
+pub(crate) enum Passes {
+    /// One pass, by all expressions at once.
+    Joint(Tallies),
+    /// One for each expression: together they have too many groups.
+    Each(Vec<Tallies>),
+}
+
+impl Passes {
+    /// The tallies with every row.
+    pub(crate) fn whole(&self) -> Option<&Tallies> {
+        match self {
+            Self::Joint(all) => Some(all),
+            Self::Each(each) => each.first(),
+        }
+    }
+
+    /// The tallies that an expression groups, and which of their labels is its value.
+    fn by(&self, expression: usize) -> Option<(&Tallies, usize)> {
+        match self {
+            Self::Joint(all) => Some((all, expression)),
+            Self::Each(each) => each.get(expression).map(|tallies| (tallies, 0)),
+        }
+    }
+
+    /// How many values an expression has.
+    pub(crate) fn values(&self, expression: usize) -> usize {
+        self.by(expression).map_or(0, |(tallies, at)| tallies.values(at))
+    }
+}
+
 /// Adds up the groups for each column: all of them, and by each of its cohorts.
-pub(crate) fn counts(table: &Table<'_>, tallies: &Tallies, method: Method) -> Vec<Counts> {
+pub(crate) fn counts(table: &Table<'_>, passes: &Passes, method: Method) -> Vec<Counts> {
+    let Some(tallies) = passes.whole() else { return Vec::new() };
     let columns = table.columns.iter().enumerate();
     columns
         .map(|(column, (_, _, cohorts))| {
@@ -113,7 +145,8 @@ pub(crate) fn counts(table: &Table<'_>, tallies: &Tallies, method: Method) -> Ve
                 ..Counts::default()
             };
             for (expression, cohort) in cohorts {
-                let parts = part.cohort(*expression, cohort, method);
+                let Some((tallies, label)) = passes.by(*expression) else { continue };
+                let parts = Part { tallies, ..part }.cohort(label, cohort, method);
                 if cohort.is_monthly {
                     counts.trends.extend(trend::of(&cohort.name, &parts));
                 }
@@ -137,6 +170,7 @@ fn shapes(whole: &CohortCounts, sum: &dyn Fn(usize) -> u64) -> Shapes {
 }
 
 /// One column in all groups.
+#[derive(Clone, Copy)]
 struct Part<'a> {
     tallies: &'a Tallies,
     nulls: usize,

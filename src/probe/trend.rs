@@ -2,7 +2,7 @@
 
 use crate::config::Record;
 use crate::probe::interval::{number, wilson};
-use crate::probe::{Change, CohortCounts, Counts, MonthTrend, Tendency};
+use crate::probe::{Change, CohortCounts, Counts, Method, MonthTrend, Tendency};
 
 /// The months that count as recent.
 const RECENT: usize = 3;
@@ -65,8 +65,11 @@ pub(crate) fn since(counts: &Counts, records: &[Record], database: &str, column:
                 changes.push(Change { since, cohort, before: (before.0, before.1), now: (now.0, now.1), tendency });
             }
         };
-        let before = seen(record.rows, record.nulls, record.empty, record.effective);
-        add(None, before, seen(counts.rows, counts.nulls, counts.empty, counts.effective));
+        // Statistics know NULLs only: against them only these are held.
+        let knows_empty = record.method != Method::Statistics.word() && counts.method != Method::Statistics;
+        let [was, is] = [record.empty, counts.empty].map(|empty| if knows_empty { empty } else { 0 });
+        let before = seen(record.rows, record.nulls, was, record.effective);
+        add(None, before, seen(counts.rows, counts.nulls, is, counts.effective));
         for part in &counts.cohorts {
             let known = record.cohorts.iter().find(|known| known.name == part.name && known.value == part.value);
             if let Some(known) = known {

@@ -131,14 +131,39 @@ fn inactive(dialect: Dialect, alias: &str, columns: &[(String, String)]) -> Opti
     (!tests.is_empty()).then(|| tests.join(" OR "))
 }
 
+/// Whether a table's name says that it holds users.
+fn holds_users(table: &str) -> bool {
+    table.to_lowercase().trim_end_matches('s').ends_with("user")
+}
+
+/// The reference to the user whose row it is, which among several the column's name tells: `user_id` rather than `invited_by`.
+fn owner(relation: &Relation) -> Option<&Reference> {
+    let plain = |name: &str| name.to_lowercase().replace('_', "");
+    let of = |holds: &dyn Fn(&str) -> bool| -> Vec<&Reference> {
+        let leads = |reference: &&Reference| reference.table_name != relation.name && holds(&reference.table_name);
+        relation.references.iter().filter(leads).collect()
+    };
+    let is_account = |table: &str| table.to_lowercase().trim_end_matches('s').ends_with("account");
+    let leading = Some(of(&holds_users)).filter(|found| !found.is_empty()).unwrap_or_else(|| of(&is_account));
+    let is_own = |reference: &&&Reference| {
+        let column = plain(&reference.column);
+        let column = column.trim_end_matches("id").trim_end_matches("uu");
+        column.ends_with("user")
+            || column.ends_with("owner")
+            || column == plain(&reference.table_name).trim_end_matches('s')
+    };
+    let mut own = leading.iter().filter(is_own);
+    match (own.next(), own.next(), leading.as_slice()) {
+        (Some(only), None, _) => Some(only),
+        // `created_by` names whoever did something to the row.
+        (None, None, [only]) if !plain(&only.column).trim_end_matches("id").ends_with("by") => Some(only),
+        _ => None,
+    }
+}
+
 /// The users by foreign keys and names. A table that refers to no users is one of users if it has a column that says so itself.
 fn likely(dialect: Dialect, relation: &Relation) -> Option<Users> {
-    let owns = |reference: &&Reference| {
-        let name = reference.table_name.to_lowercase();
-        let name = name.trim_end_matches('s');
-        name.ends_with("user") || name.ends_with("account")
-    };
-    if let Some(users) = relation.references.iter().find(owns) {
+    if let Some(users) = owner(relation).filter(|_| !holds_users(&relation.name)) {
         let owner = Owner { from: users.table.clone(), by: users.column.clone(), key: users.key.clone() };
         let inactive = inactive(dialect, OWNER, &users.columns);
         return Some(Users { owner: Some(owner), inactive, name: users.table_name.clone() });
@@ -146,6 +171,11 @@ fn likely(dialect: Dialect, relation: &Relation) -> Option<Users> {
     let columns = relation.columns.iter().filter(|c| c.is_readable).map(|c| (c.name.clone(), c.kind.clone()));
     let inactive = inactive(dialect, &relation.name, &columns.collect::<Vec<_>>())?;
     Some(Users { owner: None, inactive: Some(inactive), name: relation.name.clone() })
+}
+
+/// Whether it can be told whose tokens a column holds.
+pub(crate) fn has_users(dialect: Dialect, table: &Table<'_>, column: &Measured) -> bool {
+    column.users.is_some() || likely(dialect, &table.relation).is_some()
 }
 
 /// Counts the tokens, those whose user is gone, and those whose user is inactive; the table of users with it.

@@ -309,8 +309,13 @@ fn judgement(sources: &SourceSet) -> Judgement {
         fix: None,
         standing: Standing::Open,
     };
-    let prediction =
-        |value: &str, expected, outcome| Prediction { cohort: "client".into(), value: value.into(), expected, outcome };
+    let prediction = |value: &str, expected, outcome| Prediction {
+        database: "replica".into(),
+        cohort: "client".into(),
+        value: value.into(),
+        expected,
+        outcome,
+    };
     Judgement {
         gaps: Vec::new(),
         suppressions: Vec::new(),

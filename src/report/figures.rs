@@ -23,7 +23,14 @@ pub(crate) fn rest(counts: &Counts) -> Vec<String> {
         let kinds: Vec<String> = shapes.rows.iter().map(|(shape, rows)| format!("{rows} {}", shape.word())).collect();
         let expired =
             if shapes.expired > 0 { format!(", {} of the jwt expired", shapes.expired) } else { String::new() };
-        out.push(format!("values look like: {}{expired}", kinds.join(", ")));
+        let looked: u64 = shapes.rows.iter().map(|(_, rows)| rows).sum();
+        let values = counts.rows.saturating_sub(counts.nulls).saturating_sub(counts.empty);
+        let of = if looked < values || counts.method != Method::Exact {
+            format!(" (of {} drawn)", count(looked, "value", "values"))
+        } else {
+            String::new()
+        };
+        out.push(format!("values look like: {}{expired}{of}", kinds.join(", ")));
     }
     if counts.null_text > 0 {
         out.push(format!("{} the text 'null'", holds(counts.null_text)));

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::contract::{Change, Finding, Level, Related, Standing, Verdict};
 use crate::fix::Edit;
-use crate::probe::Outcome;
+use crate::probe::{ColumnProbe, Outcome};
 use crate::provenance::{EntryPoint, MissingWrite, Origin, Path, ReadSite, Step, WriteSite};
 use crate::report::guards::{TriageOut, guards, triage};
 use crate::report::live_json::{LiveOut, live};
@@ -51,7 +51,19 @@ struct ColumnOut<'a> {
     live: Option<LiveOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     live_error: Option<&'a str>,
+    /// Each, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    databases: Vec<AnswerOut<'a>>,
     verdict: VerdictOut<'a>,
+}
+
+#[derive(Default, Serialize)]
+struct AnswerOut<'a> {
+    database: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<LiveOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -250,11 +262,9 @@ fn column<'a>(report: &Report<'a>, view: &ColumnView<'a>) -> ColumnOut<'a> {
         let (file, line) = report.place(property.span);
         ModelOut { name: &model.name, property: &property.name, file, line }
     });
-    let (live, live_error) = match view.probe {
-        Some(Outcome::Counted(counts)) => (Some(live(counts, view.verdict)), None),
-        Some(Outcome::Failed(why)) => (None, Some(why.as_str())),
-        None => (None, None),
-    };
+    let several = if view.probes.len() > 1 { view.probes.as_slice() } else { &[] };
+    let shown = |probe: &'a ColumnProbe| answer(probe, view.verdict);
+    let AnswerOut { live, live_error, .. } = view.probe().map(shown).unwrap_or_default();
     ColumnOut {
         column: column_name(tracked),
         contract: configured.and_then(|column| column.contract).map(crate::config::Contract::word),
@@ -272,8 +282,17 @@ fn column<'a>(report: &Report<'a>, view: &ColumnView<'a>) -> ColumnOut<'a> {
         triage: triage(report, view.id),
         live,
         live_error,
+        databases: several.iter().map(|probe| shown(probe)).collect(),
         verdict: verdict(report, view.verdict),
     }
+}
+
+fn answer<'a>(probe: &'a ColumnProbe, verdict: Option<&'a Verdict>) -> AnswerOut<'a> {
+    let (live, live_error) = match &probe.outcome {
+        Outcome::Counted(counts) => (Some(live(counts, &probe.database, verdict)), None),
+        Outcome::Failed(why) => (None, Some(why.as_str())),
+    };
+    AnswerOut { database: &probe.database, live, live_error }
 }
 
 fn site<'a>(report: &Report<'a>, site: &'a WriteSite) -> SiteOut<'a> {

@@ -1,7 +1,7 @@
 //! What the database says, in sentences.
 
 use crate::contract::{Expected, Prediction, PredictionOutcome, Verdict};
-use crate::probe::{CohortCounts, Counts, Outcome};
+use crate::probe::{CohortCounts, ColumnProbe, Counts, Method, Outcome};
 use crate::report::figures::{self, percent};
 use crate::report::lines::{clean, count};
 
@@ -9,14 +9,16 @@ use crate::report::lines::{clean, count};
 const SHOWN: usize = 12;
 
 /// One line a statement: the whole column, then each prediction, then the cohort values without one.
-pub(crate) fn sentences(outcome: &Outcome, verdict: Option<&Verdict>) -> Vec<String> {
-    let counts = match outcome {
+pub(crate) fn sentences(probe: &ColumnProbe, verdict: Option<&Verdict>) -> Vec<String> {
+    let counts = match &probe.outcome {
         Outcome::Counted(counts) => counts,
         Outcome::Failed(why) => return vec![format!("not counted: {}", clean(why))],
     };
     let mut out = vec![whole(counts)];
     out.extend(figures::method(counts));
-    let predictions = verdict.map_or(&[][..], |verdict| &verdict.predictions);
+    let predictions = verdict.map_or(&[][..], |verdict| &verdict.predictions).iter();
+    let predictions: Vec<&Prediction> =
+        predictions.filter(|prediction| prediction.database == probe.database).collect();
     out.extend(predictions.iter().map(|prediction| predicted(prediction, counts)));
     let is_predicted = |part: &&CohortCounts| {
         predictions
@@ -37,7 +39,12 @@ fn whole(counts: &Counts) -> String {
         return "no rows, so the data says nothing".to_owned();
     }
     let rows = count(counts.rows, "row", "rows");
-    format!("{rows}, {} NULL ({}), {} empty", counts.nulls, percent(counts.nulls, counts.rows), counts.empty)
+    let nulls = format!("{rows}, {} NULL ({})", counts.nulls, percent(counts.nulls, counts.rows));
+    match counts.method {
+        // What they do not tell stands in the line about the method.
+        Method::Statistics => nulls,
+        Method::Exact | Method::Sample => format!("{nulls}, {} empty", counts.empty),
+    }
 }
 
 /// `web must be NULL: 40 of 40 rows are (confirmed)`
@@ -80,8 +87,12 @@ fn predicted(prediction: &Prediction, counts: &Counts) -> String {
 fn unpredicted(part: &CohortCounts) -> String {
     let value = part.value.as_deref().map_or_else(|| "NULL".to_owned(), |value| format!("'{}'", clean(value)));
     let rows = count(part.rows, "row", "rows");
+    let sure = match part.interval().filter(|_| part.effective.is_some()) {
+        Some([low, high]) => format!("; NULL in {:.1} % to {:.1} % (95 % sure)", low * 100.0, high * 100.0),
+        None => String::new(),
+    };
     format!(
-        "{} = {value}: {rows}, {} NULL ({}), {} empty",
+        "{} = {value}: {rows}, {} NULL ({}), {} empty{sure}",
         clean(&part.name),
         part.nulls,
         percent(part.nulls, part.rows),
@@ -97,8 +108,12 @@ mod tests {
         CohortCounts { name: "client".into(), value: Some(value.into()), rows, nulls, ..CohortCounts::default() }
     }
 
+    fn probe(outcome: Outcome) -> ColumnProbe {
+        ColumnProbe { column: 0, database: "replica".into(), outcome }
+    }
+
     fn prediction(value: &str, expected: Expected, outcome: PredictionOutcome) -> Prediction {
-        Prediction { cohort: "client".into(), value: value.into(), expected, outcome }
+        Prediction { database: "replica".into(), cohort: "client".into(), value: value.into(), expected, outcome }
     }
 
     #[test]
@@ -119,7 +134,7 @@ mod tests {
             ..Verdict::default()
         };
         assert_eq!(
-            sentences(&Outcome::Counted(counts), Some(&verdict)),
+            sentences(&probe(Outcome::Counted(counts)), Some(&verdict)),
             [
                 "121 rows, 41 NULL (34 %), 0 empty",
                 "web must be NULL: 40 of 40 rows are (confirmed)",
@@ -141,7 +156,7 @@ mod tests {
     #[test]
     fn an_empty_table_and_a_failure_are_no_shares() {
         let nothing = Counts::default();
-        assert_eq!(sentences(&Outcome::Counted(nothing), None), ["no rows, so the data says nothing"]);
-        assert_eq!(sentences(&Outcome::Failed("no table".into()), None), ["not counted: no table"]);
+        assert_eq!(sentences(&probe(Outcome::Counted(nothing)), None), ["no rows, so the data says nothing"]);
+        assert_eq!(sentences(&probe(Outcome::Failed("no table".into())), None), ["not counted: no table"]);
     }
 }

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use crate::contract::{Expected, Prediction, PredictionOutcome, Verdict};
-use crate::probe::{Change, CohortCounts, Counts, Statement, Tendency, Writer};
+use crate::probe::{Change, CohortCounts, Counts, Method, Statement, Tendency, Writer};
 
 #[derive(Serialize)]
 pub(crate) struct LiveOut<'a> {
     rows: u64,
     nulls: u64,
-    empty: u64,
-    null_text: u64,
+    empty: Option<u64>,
+    null_text: Option<u64>,
     method: &'static str,
     /// Of the share of NULLs; `None` without rows.
     interval: Option<[f64; 2]>,
@@ -125,14 +125,14 @@ struct PredictionOut<'a> {
     outcome: &'static str,
 }
 
-pub(crate) fn live<'a>(counts: &'a Counts, verdict: Option<&'a Verdict>) -> LiveOut<'a> {
+pub(crate) fn live<'a>(counts: &'a Counts, database: &str, verdict: Option<&'a Verdict>) -> LiveOut<'a> {
     let predictions = verdict.map_or(&[][..], |verdict| &verdict.predictions);
     let shapes = counts.shapes.as_ref();
     LiveOut {
         rows: counts.rows,
         nulls: counts.nulls,
-        empty: counts.empty,
-        null_text: counts.null_text,
+        empty: Some(counts.empty).filter(|_| counts.method != Method::Statistics),
+        null_text: Some(counts.null_text).filter(|_| counts.method != Method::Statistics),
         method: counts.method.word(),
         interval: counts.interval().map(rounded),
         table_rows: counts.table_rows,
@@ -171,7 +171,7 @@ pub(crate) fn live<'a>(counts: &'a Counts, verdict: Option<&'a Verdict>) -> Live
         statements_seen: counts.statements_seen.iter().map(statement).collect(),
         skipped: &counts.skipped,
         incomplete: counts.incomplete.as_deref(),
-        predictions: predictions.iter().map(prediction).collect(),
+        predictions: predictions.iter().filter(|prediction| prediction.database == database).map(prediction).collect(),
     }
 }
 

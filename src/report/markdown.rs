@@ -47,7 +47,7 @@ pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// What moved since earlier counts, where a record of them was given: live numbers go into a comment only then.
 fn live(report: &Report) -> String {
-    let columns = report.columns().filter_map(|view| match view.probe {
+    let columns = report.columns().filter_map(|view| match view.probe().map(|probe| &probe.outcome) {
         Some(Outcome::Counted(counts)) => Some((view.tracked, figures::changes(counts))),
         _ => None,
     });

@@ -105,13 +105,22 @@ pub struct Report<'a> {
 }
 
 /// All that a report says of one tracked column, found by its rank.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct ColumnView<'a> {
     id: ColumnId,
     tracked: &'a TrackedColumn,
     trace: Option<&'a ColumnTrace>,
     verdict: Option<&'a Verdict>,
-    probe: Option<&'a Outcome>,
+    /// What each database said.
+    probes: Vec<&'a ColumnProbe>,
+}
+
+impl<'a> ColumnView<'a> {
+    /// The first database that answered, else the first.
+    fn probe(&self) -> Option<&'a ColumnProbe> {
+        let is_counted = |probe: &&&ColumnProbe| matches!(probe.outcome, Outcome::Counted(_));
+        self.probes.iter().find(is_counted).or(self.probes.first()).copied()
+    }
 }
 
 impl<'a> Report<'a> {
@@ -123,10 +132,7 @@ impl<'a> Report<'a> {
             tracked,
             trace: traces.iter().find(|trace| trace.column.0 == rank),
             verdict: judgement.verdicts.get(rank),
-            probe: {
-                let own = || probes.iter().filter(|probe| probe.column == tracked.config).map(|probe| &probe.outcome);
-                own().find(|outcome| matches!(outcome, Outcome::Counted(_))).or_else(|| own().next())
-            },
+            probes: probes.iter().filter(|probe| probe.column == tracked.config).collect(),
         })
     }
 

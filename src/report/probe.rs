@@ -58,7 +58,7 @@ pub fn probe_json(report: &ProbeReport<'_>) -> String {
 
 fn column<'a>(report: &ProbeReport<'a>, probe: &'a ColumnProbe) -> ColumnOut<'a> {
     let (figures, live_error) = match &probe.outcome {
-        Outcome::Counted(counts) => (Some(live(counts, None)), None),
+        Outcome::Counted(counts) => (Some(live(counts, &probe.database, None)), None),
         Outcome::Failed(why) => (None, Some(why.as_str())),
     };
     ColumnOut { column: report.name(probe), database: &probe.database, live: figures, live_error }
@@ -67,8 +67,7 @@ fn column<'a>(report: &ProbeReport<'a>, probe: &'a ColumnProbe) -> ColumnOut<'a>
 /// For people: a paragraph a column and database.
 pub fn probe_text(report: &ProbeReport<'_>) -> String {
     let paragraphs = report.probes.iter().map(|probe| {
-        let lines: Vec<String> =
-            sentences(&probe.outcome, None).into_iter().map(|line| format!("  {line}\n")).collect();
+        let lines: Vec<String> = sentences(probe, None).into_iter().map(|line| format!("  {line}\n")).collect();
         format!("{} in {}\n{}", report.name(probe), probe.database, lines.concat())
     });
     paragraphs.collect::<Vec<_>>().join("\n")

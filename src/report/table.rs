@@ -80,8 +80,14 @@ fn column(report: &Report, view: &ColumnView, style: Style) -> String {
         out.push_str(&missing(report, &trace.missing, style));
         out.push_str(&style.fact("read by", &reads(report, trace)));
     }
-    if let Some(outcome) = view.probe {
-        for (rank, sentence) in live::sentences(outcome, view.verdict).iter().enumerate() {
+    for probe in &view.probes {
+        let mut sentences = live::sentences(probe, view.verdict);
+        if view.probes.len() > 1
+            && let Some(first) = sentences.first_mut()
+        {
+            *first = format!("{}: {first}", clean(&probe.database));
+        }
+        for (rank, sentence) in sentences.iter().enumerate() {
             out.push_str(&style.fact(if rank == 0 { "live" } else { "" }, sentence));
         }
     }

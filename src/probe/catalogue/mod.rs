@@ -21,6 +21,10 @@ pub(crate) struct Relation {
     pub(crate) blocks: u64,
     /// The only column of its primary key, where that is an integer.
     pub(crate) key: Option<String>,
+    /// Whether the table has grown or changed much since its statistics were made.
+    pub(crate) is_stale: bool,
+    /// What people should know of where it was found.
+    pub(crate) note: Option<String>,
     /// Whether parts of it can be drawn with `TABLESAMPLE`.
     pub(crate) is_sampled: bool,
     /// Whether it is what `--grants` made: its columns hold shapes, not values.
@@ -86,8 +90,8 @@ impl Relation {
 pub(crate) async fn relation(session: &mut Session, schema: Option<&str>, table: &str) -> Result<Relation, Missing> {
     let found = match session.dialect {
         Dialect::Postgres { .. } => postgres::relation(session, schema, table).await,
-        Dialect::Mysql { .. } => mysql::relation(session, schema, table).await,
-        Dialect::Sqlite => sqlite::relation(session, table).await,
+        Dialect::Mysql { .. } => mysql::relation(session, schema, table).await.map_err(Missing::from),
+        Dialect::Sqlite => sqlite::relation(session, table).await.map_err(Missing::from),
     }?;
     if let Some(relation) = found {
         return Ok(relation);

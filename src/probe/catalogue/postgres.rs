@@ -1,7 +1,7 @@
 //! PostgreSQL's `pg_catalog`, which unlike `information_schema` also shows what the user may not read.
 
-use crate::probe::catalogue::{Column, Relation, column, is_true, mentions, references};
-use crate::probe::problem::Trouble;
+use crate::probe::catalogue::{Column, Missing, Relation, column, is_true, mentions, references};
+use crate::probe::problem::{Trouble, visible};
 use crate::probe::session::{Row, Session, count, integer, text};
 
 pub(crate) const TABLES: &str = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -15,27 +15,32 @@ pub(crate) async fn relation(
     session: &mut Session,
     schema: Option<&str>,
     table: &str,
-) -> Result<Option<Relation>, Trouble> {
+) -> Result<Option<Relation>, Missing> {
     let dialect = session.dialect;
     let name = dialect.literal(table);
     let schema = schema.map_or_else(String::new, |schema| format!("AND n.nspname = {}", dialect.literal(schema)));
-    // A table whose columns may not be read gives way to a view of the same name that may.
     let sql = format!(
-        "SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        "SELECT c.oid, n.nspname, c.relname, c.relkind, \
+         CASE WHEN has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT') THEN 1 ELSE 0 END, \
+         CASE WHEN pg_table_is_visible(c.oid) THEN 1 ELSE 0 END, CASE WHEN c.relname = {name} THEN 1 ELSE 0 END \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = lower({name}) \
          AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
          AND (n.nspname = '{GRANTS}' OR true {schema}) \
-         ORDER BY (has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')) DESC, \
-         (n.nspname = '{GRANTS}'), (c.relname = {name}) DESC, pg_table_is_visible(c.oid) DESC, n.nspname LIMIT 1"
+         ORDER BY (c.relname = {name}) DESC, pg_table_is_visible(c.oid) DESC, n.nspname LIMIT 100"
     );
     let found = session.ask(&sql).await?;
-    let Some(row) = found.first() else { return Ok(None) };
+    let Some(row) = meant(&found, schema.is_empty(), table)? else { return Ok(None) };
     let Some(oid) = integer(row, 0) else { return Ok(None) };
     let kind = text(row, 3);
-    let schema = text(row, 1);
+    let place = text(row, 1);
+    let is_elsewhere = schema.is_empty() && place != GRANTS && !is_true(row, 5);
     let mut relation = Relation {
-        is_grant: schema == GRANTS,
-        schema: Some(schema),
+        is_grant: place == GRANTS,
+        note: is_elsewhere.then(|| {
+            format!("tables of the search_path: only the schema `{}` has a `{}`", visible(&place), visible(table))
+        }),
+        schema: Some(place),
         name: text(row, 2),
         is_sampled: matches!(kind.as_str(), "r" | "p" | "m"),
         ..Relation::default()
@@ -48,17 +53,52 @@ pub(crate) async fn relation(
     Ok(Some(relation))
 }
 
-/// Rows and blocks over all partitions and children.
+/// The table that a name means: that of the search path before one elsewhere, never another because that may be read. Only the view that
+/// `--grants` made stands in for one that may not.
+fn meant<'a>(found: &'a [Row], is_bare: bool, table: &str) -> Result<Option<&'a Row>, Missing> {
+    let is_granted = |row: &&Row| text(row, 1) == GRANTS;
+    let is_readable = |row: &&Row| is_true(row, 4);
+    let own: Vec<&Row> = found.iter().filter(|row| !is_granted(row)).collect();
+    let granted = found.iter().find(|row| is_granted(row) && is_readable(row));
+    let first = own.first().copied();
+    if first.is_none_or(|row| !is_readable(&row)) && granted.is_some() {
+        return Ok(granted);
+    }
+    let equals =
+        own.iter().filter(|row| is_bare && !is_true(row, 5) && is_true(row, 6)).map(|row| visible(&text(row, 1)));
+    let equals: Vec<String> = equals.collect();
+    match first {
+        Some(row) if is_bare && !is_true(row, 5) && equals.len() > 1 => Err(Missing::Table(format!(
+            "several schemas have a table `{}`, none of them in the search_path: {}; name the schema in front of the table",
+            visible(table),
+            equals.join(", ")
+        ))),
+        first => Ok(first),
+    }
+}
+
+/// Rows and blocks over all partitions and children: what the statistics tell of a block, for as many as there are now, which is how the
+/// planner counts. What a partitioned table itself has is theirs once more.
 async fn size(session: &mut Session, oid: i64, relation: &mut Relation) -> Result<(), Trouble> {
     let sql = format!(
         "WITH RECURSIVE tree AS (SELECT {oid}::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid), \
-         sizes AS (SELECT c.reltuples, CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) ELSE 0 END AS bytes \
+         sizes AS (SELECT c.relkind, c.reltuples, c.relpages, coalesce(pg_stat_get_mod_since_analyze(c.oid), 0) AS changed, \
+         CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END AS blocks \
          FROM tree JOIN pg_class c ON c.oid = tree.oid) \
-         SELECT CAST(sum(CASE WHEN reltuples > 0 THEN reltuples WHEN bytes > 0 THEN bytes / 100 ELSE 0 END) AS bigint), \
-         CAST(max(bytes) / current_setting('block_size')::bigint AS bigint) FROM sizes"
+         SELECT CAST(sum(CASE WHEN relkind = 'p' THEN 0 WHEN reltuples > 0 AND relpages > 0 AND blocks > 0 THEN reltuples * blocks / relpages \
+         WHEN reltuples > 0 THEN reltuples ELSE blocks * 80 END) AS bigint), \
+         CAST(max(blocks) AS bigint), \
+         CASE WHEN sum(abs(blocks - relpages)) > 0.1 * sum(relpages) OR sum(changed) > 0.1 * sum(greatest(reltuples, 0)) THEN 1 ELSE 0 END, \
+         CASE WHEN bool_or(relkind = 'f') THEN 1 ELSE 0 END \
+         FROM sizes"
     );
     if let Some(row) = session.ask(&sql).await?.first() {
         relation.blocks = count(row, 1);
+        relation.is_stale = is_true(row, 2);
+        // A part on another server has no blocks, and no sample can be drawn of it.
+        if is_true(row, 3) {
+            (relation.is_sampled, relation.blocks) = (false, 0);
+        }
         // A view has no statistics, and no blocks.
         relation.rows = Some(count(row, 0)).filter(|_| relation.is_sampled);
     }

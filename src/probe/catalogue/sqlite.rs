@@ -3,6 +3,7 @@
 use crate::probe::catalogue::{Relation, column, mentions, references};
 use crate::probe::problem::Trouble;
 use crate::probe::session::{Session, count, text};
+use crate::probe::table::AT_ONCE;
 
 pub(crate) const TABLES: &str = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') \
                                  AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
@@ -26,10 +27,21 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
         }
         relation.columns.push(column(&row));
     }
-    if let [(key, true)] = keys.as_slice() {
-        // The largest number is found at once, and there are no more rows than that.
-        let sql = format!("SELECT max({}) FROM {}", dialect.field(&relation.name, key), relation.from(dialect));
-        relation.rows = session.ask(&sql).await?.first().map(|row| count(row, 0));
+    // A key that is descending, or of a table without row numbers, has an index of its own and may be NULL.
+    let own_index = format!("SELECT count(*) FROM pragma_index_list({own}) WHERE origin = 'pk'");
+    let is_row_number = session.ask(&own_index).await?.first().is_none_or(|row| count(row, 0) == 0);
+    if let [(key, true)] = keys.as_slice()
+        && is_row_number
+    {
+        // A small table is counted at once. In a big one the largest number is found at once, and there are no more rows than that.
+        let (field, from) = (dialect.field(&relation.name, key), relation.from(dialect));
+        let most = AT_ONCE + 1;
+        let sql =
+            format!("SELECT count(*), (SELECT max({field}) FROM {from}) FROM (SELECT 1 FROM {from} LIMIT {most})");
+        relation.rows = session.ask(&sql).await?.first().map(|row| match count(row, 0) {
+            few if few <= AT_ONCE => few,
+            many => many.max(count(row, 1)),
+        });
         relation.key = Some(key.clone());
     }
     let keys = format!("SELECT \"from\", '', \"table\", \"to\" FROM pragma_foreign_key_list({own}) ORDER BY id, seq");

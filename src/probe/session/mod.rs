@@ -22,7 +22,7 @@ pub(crate) type Cell = Option<Vec<u8>>;
 pub(crate) type Row = Vec<Cell>;
 
 /// How often a statement that a standby cancelled in favour of its replay is tried again.
-const RETRIES: u32 = 3;
+const RETRIES: u32 = 5;
 /// The pause before the first of them; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long opening a connection may take.
@@ -93,15 +93,33 @@ impl Session {
     ///
     /// A standby that cancels it in favour of its replay is asked again, a few times.
     pub(crate) async fn ask_within(&mut self, sql: &str, limit: Duration) -> Result<Vec<Row>, Trouble> {
-        let mut pause = PAUSE;
+        let (mut pause, mut is_cancelled) = (PAUSE, false);
         for _ in 0..RETRIES {
             match self.once(sql, limit).await {
-                Err(Trouble::Conflict) if self.deadline.left() > pause => tokio::time::sleep(pause).await,
+                Err(Trouble::Conflict) if self.deadline.left() > pause => is_cancelled = true,
+                // A standby that cancels a statement may end its session too.
+                Err(Trouble::Lost) if is_cancelled && self.deadline.left() > pause => {
+                    if !self.reopen().await {
+                        return Err(Trouble::Lost);
+                    }
+                }
                 other => return other,
             }
+            tokio::time::sleep(pause).await;
             pause *= 2;
         }
         self.once(sql, limit).await
+    }
+
+    /// A new connection in place of one that is lost; whether there is one.
+    async fn reopen(&mut self) -> bool {
+        let Driver::Postgres(postgres) = &mut self.driver else { return false };
+        let patience = self.deadline.left().min(CONNECT);
+        let is_open = matches!(until(patience, postgres.reopen()).await, Ended::Done(Ok(())));
+        if is_open {
+            self.over = None;
+        }
+        is_open
     }
 
     pub(crate) async fn ask(&mut self, sql: &str) -> Result<Vec<Row>, Trouble> {

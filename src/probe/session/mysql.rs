@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row as _}
 
 use crate::probe::problem::Trouble;
 use crate::probe::server::Server;
-use crate::probe::session::{Cell, LOCK, Row, integer, milliseconds, text};
+use crate::probe::session::{Cell, LOCK, NAME, Row, integer, milliseconds, text};
 
 pub(crate) struct Mysql {
     connection: MySqlConnection,
@@ -40,7 +40,7 @@ impl Mysql {
     pub(crate) async fn ask(&mut self, sql: &str, limit: Duration) -> Result<Vec<Row>, Trouble> {
         self.limit(limit).await?;
         self.rows("START TRANSACTION READ ONLY").await?;
-        let answer = self.rows(&format!("/* tokendrift */ {sql}")).await;
+        let answer = self.rows(sql).await;
         match self.rows("ROLLBACK").await {
             Err(_) if answer.is_ok() => Err(Trouble::Lost),
             _ => answer,
@@ -76,7 +76,8 @@ impl Mysql {
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Trouble> {
-        let sql = AssertSqlSafe(sql.to_owned());
+        // The driver sends no connection attributes: every statement says whose it is.
+        let sql = AssertSqlSafe(format!("/* {NAME} */ {sql}"));
         let rows = sqlx::raw_sql(sql).fetch_all(&mut self.connection).await;
         let rows = rows.map_err(|error| Trouble::of_mysql(&error))?;
         rows.iter().map(|row| (0..row.len()).map(|at| cell(row, at)).collect()).collect()

@@ -30,6 +30,11 @@ impl Postgres {
         Ok(Self { connection, options, version, process: None, checks_client })
     }
 
+    pub(crate) async fn reopen(&mut self) -> Result<(), Trouble> {
+        self.connection = self.options.connect().await.map_err(|error| Trouble::of_connecting(&error))?;
+        Ok(())
+    }
+
     pub(crate) fn version(&self) -> u32 {
         self.version
     }

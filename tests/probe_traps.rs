@@ -1,0 +1,224 @@
+//! Tables that invite a wrong answer: statistics that know too little, names that fit too much, keys with gaps.
+
+use serde_json::Value;
+
+use crate::command::tokendrift_with;
+use crate::probes::{column, configured, counted, failure, probe, run_sql, shared};
+
+fn number(live: &Value, key: &str) -> u64 {
+    live[key].as_u64().unwrap_or_else(|| panic!("{key}: {live}"))
+}
+
+#[test]
+fn statistics_decide_nothing_that_they_do_not_know() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(
+        pg,
+        "CREATE TABLE blanks AS SELECT n AS id, '' AS access_token FROM generate_series(1, 150000) n; ANALYZE blanks;
+         CREATE TABLE grown (id serial PRIMARY KEY, access_token uuid) WITH (autovacuum_enabled = off);
+         INSERT INTO grown (access_token) SELECT gen_random_uuid() FROM generate_series(1, 150000); ANALYZE grown;
+         INSERT INTO grown (access_token) SELECT NULL FROM generate_series(1, 600000);
+         CREATE TABLE owner_users (id int PRIMARY KEY, is_active boolean);
+         INSERT INTO owner_users SELECT n, n % 2 = 0 FROM generate_series(1, 1000) n;
+         CREATE TABLE owned (id serial PRIMARY KEY, user_id int REFERENCES owner_users, access_token uuid);
+         INSERT INTO owned (user_id, access_token) SELECT 1 + n % 1000, gen_random_uuid() FROM generate_series(1, 150000) n; ANALYZE owned;",
+    );
+    let blanks = counted(&column("blanks"), pg, &[]);
+    assert_eq!((number(&blanks, "nulls"), number(&blanks, "empty")), (0, number(&blanks, "rows")), "{blanks}");
+    let grown = counted(&column("grown"), pg, &[]);
+    let share = grown["interval"][1].as_f64().unwrap_or(0.0);
+    assert!(share > 0.7, "{grown}");
+    assert!(number(&grown, "table_rows") > 400_000, "{grown}");
+    let owned = counted(&column("owned"), pg, &[]);
+    assert!(number(&owned["orphans"], "inactive") > 0, "{owned}");
+}
+
+#[test]
+fn a_limit_is_decided_by_what_is_counted_and_not_by_half() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(
+        pg,
+        "CREATE TABLE limited (id serial PRIMARY KEY, access_token text);
+         INSERT INTO limited (access_token) SELECT CASE WHEN n % 66 > 0 THEN 'x' END FROM generate_series(1, 200000) n; ANALYZE limited;",
+    );
+    let toml = format!("{}max-null-ratio = 0.0149\n", column("limited"));
+    assert_eq!(counted(&toml, pg, &[])["method"], "exact");
+}
+
+#[test]
+fn the_parts_of_a_table_count_once() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(
+        pg,
+        "CREATE TABLE parted (id int, access_token text) PARTITION BY RANGE (id);
+         CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (100000);
+         CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (100000) TO (200001);
+         INSERT INTO parted SELECT n, NULL FROM generate_series(1, 200000) n; ANALYZE parted;",
+    );
+    let live = counted(&column("parted"), pg, &["--method", "statistics"]);
+    assert!((190_000..210_000).contains(&number(&live, "rows")), "{live}");
+}
+
+#[test]
+fn a_table_that_may_not_be_read_is_not_taken_for_another_of_its_name() {
+    let Some((servers, _guard)) = shared() else { return };
+    run_sql(
+        servers.get("PG_ADMIN"),
+        "CREATE SCHEMA shelf; GRANT USAGE ON SCHEMA shelf TO app; CREATE SCHEMA shelf_2; GRANT USAGE ON SCHEMA shelf_2 TO app;
+         CREATE TABLE public.guarded (id int, access_token text); CREATE TABLE shelf.guarded (id int, access_token text);
+         CREATE TABLE shelf.lonely (id int, access_token text); CREATE TABLE shelf.twin (id int, access_token text);
+         CREATE TABLE shelf_2.twin (id int, access_token text);
+         GRANT SELECT ON shelf.guarded, shelf.lonely, shelf.twin, shelf_2.twin TO app;",
+    );
+    let pg = servers.get("PG_PRIMARY");
+    assert!(failure(&column("guarded"), pg).contains("no permission to read"));
+    let lonely = counted(&column("lonely"), pg, &[]);
+    assert!(lonely["skipped"].to_string().contains("only the schema `shelf` has a `lonely`"), "{lonely}");
+    assert!(failure(&column("twin"), pg).contains("several schemas have a table `twin`"));
+}
+
+#[test]
+fn whose_token_it_is_tells_the_reference_that_says_so() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(
+        pg,
+        "CREATE TABLE club_users (id int PRIMARY KEY, invited_by int REFERENCES club_users, access_token text, is_active boolean);
+         INSERT INTO club_users SELECT n, CASE WHEN n > 90 THEN 1 END, 'x' || n, n > 5 FROM generate_series(1, 100) n;
+         CREATE TABLE club_sessions (id int PRIMARY KEY, revoked_by int REFERENCES club_users, user_id int REFERENCES club_users,
+           access_token text);
+         INSERT INTO club_sessions SELECT n, NULL, n, 'x' || n FROM generate_series(1, 100) n;
+         CREATE TABLE club_notes (id int PRIMARY KEY, written_by int REFERENCES club_users, access_token text);
+         INSERT INTO club_notes SELECT n, NULL, 'x' || n FROM generate_series(1, 100) n;",
+    );
+    for table in ["club_users", "club_sessions"] {
+        let live = counted(&column(table), pg, &[]);
+        let orphans = &live["orphans"];
+        assert_eq!((number(orphans, "gone"), number(orphans, "inactive")), (0, 5), "{table}: {live}");
+    }
+    assert_eq!(counted(&column("club_notes"), pg, &[])["orphans"], Value::Null);
+}
+
+#[test]
+fn cohorts_that_multiply_are_counted_one_by_one() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(
+        pg,
+        "CREATE TABLE longlived (id serial PRIMARY KEY, a int, b int, c int, access_token text);
+         INSERT INTO longlived (a, b, c, access_token) SELECT n % 40, n / 40 % 40, n / 1600 % 40, CASE WHEN n % 40 = 3 THEN 'x' END
+         FROM generate_series(0, 63999) n;",
+    );
+    let cohorts = ["a", "b", "c"].map(|by| format!("[[column.cohort]]\nname = \"{by}\"\nby = \"{by}\"\n")).concat();
+    let live = counted(&format!("{}{cohorts}", column("longlived")), pg, &[]);
+    let parts = live["cohorts"].as_array().expect("cohorts");
+    assert_eq!((parts.len(), number(&live, "rows"), number(&live, "nulls")), (120, 64_000, 62_400), "{live}");
+    let of = |name: &str, key: &str| -> u64 {
+        parts.iter().filter(|part| part["name"] == name).map(|part| number(part, key)).sum()
+    };
+    assert_eq!(["a", "b", "c"].map(|name| (of(name, "rows"), of(name, "nulls"))), [(64_000, 62_400); 3]);
+    let third = parts.iter().find(|part| part["name"] == "a" && part["value"] == "3").expect("the third");
+    assert_eq!((number(third, "rows"), number(third, "nulls")), (1600, 0));
+}
+
+#[test]
+fn keys_with_gaps_hide_no_row_and_no_shape() {
+    let Some((servers, _guard)) = shared() else { return };
+    let maria = servers.get("MARIADB");
+    run_sql(
+        maria,
+        "CREATE TABLE gaps (id bigint PRIMARY KEY, access_token varchar(60));
+         INSERT INTO gaps SELECT seq, 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' FROM seq_1_to_120000;
+         INSERT INTO gaps VALUES (9223372036854775807, NULL);
+         CREATE TABLE uuid_key (id char(36) PRIMARY KEY, access_token varchar(60));
+         INSERT INTO uuid_key SELECT UUID(), 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' FROM seq_1_to_120000;
+         ANALYZE TABLE gaps, uuid_key;",
+    );
+    let run = probe(&column("gaps"), maria, &["--method", "sample"]);
+    assert_eq!(run.code, 3, "{}", run.stdout);
+    for (table, rows) in [("gaps", 120_001), ("uuid_key", 120_000)] {
+        let toml = format!("{}form = \"hashed\"\n", column(table));
+        let live = counted(&toml, maria, &[]);
+        assert_eq!((number(&live, "rows"), number(&live["shapes"][0], "rows")), (rows, 120_000), "{table}: {live}");
+    }
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(
+        pg,
+        "CREATE TABLE last_key (id bigint PRIMARY KEY, access_token text);
+         INSERT INTO last_key SELECT n, NULL FROM generate_series(1, 150000) n;
+         INSERT INTO last_key VALUES (9223372036854775807, 'x'), (-9223372036854775808, 'x'); ANALYZE last_key;",
+    );
+    let live = counted(&column("last_key"), pg, &["--method", "exact"]);
+    assert_eq!((number(&live, "rows"), number(&live, "nulls")), (150_002, 150_000), "{live}");
+}
+
+#[test]
+fn a_plan_has_every_statement_on_the_rows() {
+    let Some((servers, _guard)) = shared() else { return };
+    for (server, serial, series) in [
+        ("PG_PRIMARY", "bigserial", "generate_series(1, 300000)"),
+        ("MARIADB", "bigint AUTO_INCREMENT", "seq_1_to_300000"),
+    ] {
+        let url = servers.get(server);
+        run_sql(url, &format!("CREATE TABLE planned (id {serial} PRIMARY KEY, access_token varchar(20))"));
+        run_sql(url, &format!("INSERT INTO planned (access_token) SELECT NULL FROM {series}"));
+        run_sql(url, if server == "MARIADB" { "ANALYZE TABLE planned" } else { "ANALYZE planned" });
+        let plan = probe(&column("planned"), url, &["--plan"]).stdout;
+        for purpose in ["a sample", "what values of planned look like", "in chunks such as this one"] {
+            assert!(plan.contains(purpose), "{server}: {purpose} is not in {plan}");
+        }
+    }
+}
+
+#[test]
+fn several_databases_are_judged_each() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    let maria = servers.get("MARIADB");
+    run_sql(pg, "CREATE TABLE sharded (id int, access_token text)");
+    run_sql(maria, "CREATE TABLE sharded AS SELECT seq AS id, CAST(NULL AS CHAR(9)) AS access_token FROM seq_1_to_400");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shard = |nth: u8| format!("[[database]]\nname = \"shard{nth}\"\nurl-env = \"SHARD_{nth}\"\n");
+    let toml = format!(
+        "[[column]]\ntable = \"sharded\"\ncolumn = \"access_token\"\nmax-null-ratio = 0.05\n{}{}",
+        shard(0),
+        shard(1)
+    );
+    let config = configured(folder.path(), &toml);
+    std::fs::write(folder.path().join("schema.sql"), "CREATE TABLE sharded (id int, access_token text);")
+        .expect("written");
+    let path = folder.path().display().to_string();
+    let run = tokendrift_with(
+        ["audit", &path, "--config", &config, "--format", "json", "--quiet"],
+        &[("SHARD_0", pg), ("SHARD_1", maria)],
+    );
+    let report = run.report();
+    let databases = report["columns"][0]["databases"].as_array().unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(databases.iter().map(|one| number(&one["live"], "rows")).collect::<Vec<_>>(), [0, 400]);
+    let findings = report["findings"].as_array().expect("findings");
+    let ratio: Vec<&Value> = findings.iter().filter(|finding| finding["check"] == "null-ratio").collect();
+    assert!(
+        matches!(ratio.as_slice(), [one] if one["message"].to_string().contains("in database `shard1`")),
+        "{report}"
+    );
+}
+
+#[test]
+fn no_spelling_of_a_cohort_reaches_the_tokens() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(pg, "CREATE TABLE spelled (id int, access_token text); INSERT INTO spelled VALUES (1, 'canaryTOKEN4711')");
+    for by in [
+        r#"left(U&"access\005ftoken", 40)"#,
+        "(SELECT max(t) FROM other)",
+        "query_to_xml('x', true, true, '')",
+        "pg_read_file('/etc/passwd')",
+    ] {
+        let toml = format!("{}[[column.cohort]]\nname = \"c\"\nby = '''{by}'''\n", column("spelled"));
+        let why = failure(&toml, pg);
+        assert!(why.contains("cohort `c`: `by` "), "{by}: {why}");
+    }
+}
