@@ -445,3 +445,37 @@ fn a_record_whose_database_does_not_answer_is_written_and_called_incomplete() {
     assert!(run.stderr.contains("incomplete: ") && run.stderr.contains("users.access_token"), "{}", run.stderr);
     assert!(run.stdout.contains("# What becomes of `users.access_token`"), "{}", run.stdout);
 }
+
+#[test]
+fn a_pin_asks_of_a_column_only_what_its_type_can_hold() {
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    let file = |kind: &str, null: &str| {
+        format!(
+            "import {{ Column, Entity, PrimaryGeneratedColumn }} from 'typeorm';\n@Entity('users')\nexport class User {{\n  \
+             @PrimaryGeneratedColumn() id: number;\n  @Column({{ type: '{kind}', nullable: {null} }}) token: string | null;\n}}\n"
+        )
+    };
+    let pin = |kind: &str, null: &str, rows: &str| {
+        write_files(tree.path(), &[("user.entity.ts", &file(kind, null))]);
+        run(&[
+            "pin",
+            "users.token",
+            "--in",
+            text(tree.path()),
+            "--contract",
+            "write-consistently",
+            "--rows",
+            rows,
+            "--output",
+            "-",
+        ])
+    };
+    let uuid = pin("uuid", "true", "id > 0");
+    assert!(uuid.stdout.contains("WHERE (id > 0) AND token IS NULL"), "{}\n{}", uuid.stdout, uuid.stderr);
+    let held = pin("uuid", "false", "id > 0");
+    assert!(held.code == 2 && held.stderr.contains("nothing to pin"), "{}", held.stderr);
+    for rows in ["", "id > 0 -- x", "1=1); DROP TABLE users; --", "(id > 0"] {
+        let refused = pin("text", "true", rows);
+        assert!(refused.code == 2 && refused.stderr.contains("--rows"), "{rows}: {}", refused.stdout);
+    }
+}

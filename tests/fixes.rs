@@ -97,7 +97,10 @@ fn where_writes_are_to_be_dropped_the_key_goes_with_the_parameters_and_arguments
     let text = std::fs::read_to_string(&config).expect("the state has a configuration");
     let declared = text.replace("column = \"access_token\"", "column = \"access_token\"\ncontract = \"drop-writes\"");
     std::fs::write(&config, declared).expect("the configuration can be written");
-    let run = audit(tree.path(), &["--fix", "--format", "json", "--quiet"]);
+    // That nobody reads it is for people to say.
+    let unasked = audit(tree.path(), &["--fix", "--diff", "--quiet"]);
+    assert_eq!(unasked.stdout, "", "{}", unasked.stderr);
+    let run = audit(tree.path(), &["--fix", "--unsafe-fixes", "--format", "json", "--quiet"]);
     let report = run.report();
     let findings = report["findings"].as_array().expect("findings");
     assert!(findings.iter().all(|finding| finding["check"] != "contract-broken"), "{findings:?}");

@@ -29,7 +29,7 @@ pub(crate) fn pin(args: &PinArgs, streams: &Streams) -> Result<Ran, String> {
         let names: Vec<String> = audit.config.columns.iter().map(Column::name).collect();
         return Err(format!("name the column to pin: {}", names.join(", ")));
     };
-    let file = match &args.project.output {
+    let file = match args.project.output.as_ref().filter(|path| path.as_os_str() != "-") {
         Some(file) => below(file, &args.project.path),
         None => draft::pin_file(column, runner),
     };

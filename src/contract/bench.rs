@@ -123,6 +123,7 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         default: None,
         relation: None,
         cascades: false,
+        ty: "text".into(),
         span: line(0, 190),
     };
     let model = Model {

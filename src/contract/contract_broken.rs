@@ -3,7 +3,6 @@
 use crate::config::{Contract, Stage};
 use crate::contract::case::{Case, related_path};
 use crate::contract::check::{Check, Run};
-use crate::contract::helper::contains;
 use crate::contract::identity::{place, signature};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{clause, entry_point, list};
@@ -11,7 +10,6 @@ use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::fix::{Fix, Way, drop_column};
 use crate::provenance::{Origin, Path};
 use crate::schema::ModelSource;
-use crate::source::Span;
 
 pub(crate) const CHECK: Check = Check {
     id: "contract-broken",
@@ -119,12 +117,7 @@ fn dropped(case: &Case<'_>, write: Write<'_>) -> Option<Fix> {
     let sites = case.trace.sites.iter().filter(|site| site.value == write.site.value);
     let way = |path: &Path| Way { entry: path.entry.span, calls: path.steps.iter().map(|step| step.span).collect() };
     let ways: Vec<Way> = sites.flat_map(|site| &site.paths).map(way).collect();
-    let fix = drop_column(case.code(), write.site.span, write.site.value, &ways)?;
-    // Reads stop before writes do: what somebody still reads is not taken away unasked. A read that only feeds the writes goes with them.
-    let trails = || case.writes.iter().flat_map(|write| &write.path.trail);
-    let is_fed = |read: Span| trails().any(|hop| contains(hop.span, read) || contains(read, hop.span));
-    let is_safe = fix.is_safe && case.reads().all(|read| is_fed(read.span));
-    Some(Fix { is_safe, ..fix })
+    drop_column(case.code(), write.site.span, write.site.value, &ways)
 }
 
 /// Readers stop before writers do.

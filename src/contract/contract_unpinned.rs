@@ -4,7 +4,7 @@ use crate::config::Contract;
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
 use crate::contract::{Finding, Level, Precision};
-use crate::source::{Scope, SourceFile};
+use crate::source::{Language, Scope, SourceFile};
 
 pub(crate) const CHECK: Check = Check {
     id: "contract-unpinned",
@@ -28,6 +28,7 @@ const ASSERTIONS: &[&str] = &[
     "is(",
     "isnt(",
     "results_eq",
+    "hasnt_column",
     "is_empty",
     "isnt_empty",
     "raise exception",
@@ -39,7 +40,20 @@ const ASSERTIONS: &[&str] = &[
 const SKIPS: &[&str] = &["xit(", "xtest(", "xdescribe(", "#[ignore"];
 
 /// What says that of the rows without a value there must be none.
-const ZERO: &[&str] = &["tobe(0)", "toequal(0)", "tostrictequal(0)", ", 0)", "== 0", "equal(0)", "tohavelength(0)"];
+const ZERO: &[&str] =
+    &["tobe(0)", "toequal(0)", "tostrictequal(0)", ", 0)", ", 0::", "some(0)", "values (0", "= 0", "equal(0)"];
+
+/// What says so of a list of rows, or of whether there is one.
+const NO_ROW: &[(&str, &str)] = &[
+    ("", "tohavelength(0)"),
+    ("", "toequal([])"),
+    ("select", "is_empty("),
+    ("exist", "raise exception"),
+    ("exist", "tobe(false)"),
+    ("exist", "tobefalsy"),
+    ("exist", "assert!(!"),
+    ("find", "tobeundefined"),
+];
 
 /// What says that there must be no value.
 const EMPTY: &[&str] = &[
@@ -48,7 +62,9 @@ const EMPTY: &[&str] = &[
     "tobeundefined",
     "is_none",
     "isnull",
+    "is_null",
     "is null",
+    "hasnt_column",
     "to.be.null",
     "falsy",
     "=== null",
@@ -60,6 +76,7 @@ const NEGATED: &[&str] = &[
     "not.tobeundefined",
     "!x.is_none",
     "is not null",
+    "is_not_null",
     "isnotnull",
     "not.to.be.null",
     "!== null",
@@ -91,6 +108,10 @@ fn pins(case: &Case<'_>, contract: Contract, file: &SourceFile) -> bool {
             return true;
         }
     }
+    // A function that nobody marks as a test never runs.
+    if file.language == Language::Rust && !["test]", "test("].iter().any(|mark| file.text.contains(mark)) {
+        return false;
+    }
     let names = names(case);
     let about_table = file.text.split(|c: char| !is_word(c)).any(|word| {
         let tables = case.column.bindings.iter().filter_map(|(model, _)| case.facts.schema.models.get(model.0));
@@ -98,11 +119,12 @@ fn pins(case: &Case<'_>, contract: Contract, file: &SourceFile) -> bool {
             || tables.into_iter().any(|model| word.eq_ignore_ascii_case(&model.name) || word == model.table)
     });
     let lines: Vec<&str> = running(&file.text).collect();
-    // What is counted on one line is often asserted on the next.
+    // What is counted or looked for on one line is often asserted on the next, or checked by a table that is made before.
     let counted = |at: usize| {
-        let line = lines.get(at).filter(|line| line.to_lowercase().contains("count"))?;
-        let behind = lines.get(at + 1..(at + 3).min(lines.len()))?;
-        Some(format!("{line} {}", behind.join(" ")))
+        let folded = lines.get(at)?.to_lowercase();
+        let asks = ["count", "exist", "find", "select", "is_null"].iter().any(|word| folded.contains(word));
+        let around = lines.get(at.saturating_sub(2)..(at + 4).min(lines.len())).filter(|_| asks)?;
+        Some(around.join(" "))
     };
     let asserted = |at: usize, line: &str| {
         asserts(line, &names, contract) || counted(at).is_some_and(|text| asserts(&text, &names, contract))
@@ -155,7 +177,10 @@ fn asserts(line: &str, names: &[&str], contract: Contract) -> bool {
     let negated = NEGATED.iter().any(|word| folded.contains(word));
     let of_none = !negated && EMPTY.iter().any(|word| folded.contains(word));
     // No row of those without a value: each has one.
-    let is_zero = folded.contains("count") && ZERO.iter().any(|word| folded.contains(word));
+    let is_zero = folded.contains("count") && ZERO.iter().any(|word| folded.contains(word))
+        || NO_ROW
+            .iter()
+            .any(|(of, none)| folded.contains(of) && folded.contains(none) && !folded.contains("isnt_empty"));
     let wants_none = of_none != is_zero;
     match contract {
         Contract::WriteConsistently => !wants_none,
@@ -202,6 +227,15 @@ mod tests {
             "assert_eq!(row.access_token.as_deref(), Some(token));",
             "expect(await repo.count({ where: { accessToken: IsNull() } })).toBe(0);",
             "assert_eq!(count(\"select count(*) from users where access_token is null\"), 0);",
+            "SELECT is((SELECT count(*) FROM users WHERE access_token IS NULL), 0::bigint);",
+            "SELECT is_empty($$SELECT id FROM users WHERE access_token IS NULL$$);",
+            "SELECT results_eq($$ SELECT count(*) FROM users WHERE access_token IS NULL $$, $$ VALUES (0::bigint) $$);",
+            "IF EXISTS (SELECT 1 FROM users WHERE access_token IS NULL) THEN RAISE EXCEPTION 'lost';",
+            "CREATE TABLE t (n int CHECK (n = 0)); INSERT INTO t SELECT count(*) FROM users WHERE access_token IS NULL;",
+            "const rows = await repo.find({ where: { accessToken: IsNull() } }); expect(rows).toHaveLength(0);",
+            "expect(await repo.existsBy({ accessToken: IsNull() })).toBe(false);",
+            "let n = query_scalar!(\"select count(*) from users where access_token is null\"); assert_eq!(n, Some(0));",
+            "let n: i64 = users.filter(access_token.is_null()).count().get_result(c)?; assert_eq!(n, 0);",
         ] {
             assert!(holds(line, Contract::WriteConsistently) && !holds(line, Contract::DropWrites), "{line}");
         }
@@ -209,6 +243,8 @@ mod tests {
             "expect(user.accessToken).toBeNull();",
             "assert!(row.access_token.is_none());",
             "expect(await repo.count({ where: { accessToken: Not(IsNull()) } })).toBe(0);",
+            "SELECT hasnt_column('users', 'access_token', 'gone');",
+            "SELECT is_empty($$SELECT id FROM users WHERE access_token IS NOT NULL$$);",
         ] {
             assert!(holds(line, Contract::DropWrites) && !holds(line, Contract::WriteConsistently), "{line}");
         }

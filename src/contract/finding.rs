@@ -80,7 +80,7 @@ impl Finding {
     /// Shows how the code gets to this write.
     pub(crate) fn along(mut self, write: Write<'_>) -> Self {
         let end = (write.site.value, format!("`{}` writes here", write.site.function));
-        self.flow = flow(&write.path.entry, &write.path.steps, end);
+        self.flow = flow(&write.path.entry, write.path.calls(), end);
         self
     }
 
@@ -92,15 +92,15 @@ impl Finding {
     /// Shows how the code gets to a mint without a write.
     pub(crate) fn along_missing(mut self, missing: &MissingWrite) -> Self {
         let end = (missing.span, format!("`{}` mints here, and nothing on this path writes", missing.function));
-        self.flow = flow(&missing.entry, &missing.steps, end);
+        self.flow = flow(&missing.entry, missing.steps.iter(), end);
         self
     }
 }
 
-fn flow(entry: &EntryPoint, steps: &[Step], (end, message): (Span, String)) -> Vec<Related> {
+fn flow<'s>(entry: &EntryPoint, calls: impl Iterator<Item = &'s Step>, (end, message): (Span, String)) -> Vec<Related> {
     let place = |span, message| Related { at: Anchor::Code(span), message };
     let mut flow = vec![place(entry.span, format!("{} starts here", entry_point(entry)))];
-    flow.extend(steps.iter().map(|step| place(step.span, format!("`{}` calls on", step.function))));
+    flow.extend(calls.map(|step| place(step.span, format!("`{}` calls on", step.function))));
     flow.push(place(end, message));
     flow
 }

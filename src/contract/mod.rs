@@ -115,6 +115,8 @@ pub struct Verdict {
     pub majority: Option<String>,
     /// `None` at a tie or with fewer than three issuing paths; a declared contract always wins.
     pub recommendation: Option<Contract>,
+    /// Why nothing is recommended although most issuing paths leave the column without a fresh token, as in `it is read`.
+    pub kept_by: Option<&'static str>,
     /// To make every issuing path store the fresh token, change these.
     pub to_write: Vec<Change>,
     /// To stop writing, change these: readers first, then writers, then the column itself.

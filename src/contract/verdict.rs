@@ -19,6 +19,8 @@ const ENOUGH: usize = 3;
 pub(crate) struct Votes {
     pub(crate) storing: usize,
     pub(crate) others: usize,
+    /// Of the others those that leave no fresh token on any branch.
+    pub(crate) leaving: usize,
     /// Those that could not be told.
     pub(crate) unknown: usize,
 }
@@ -28,7 +30,10 @@ impl Votes {
         let stances = || handlers(practices).into_iter().map(|(_, stance)| stance);
         let storing = stances().filter(|stance| *stance == Stance::Stores).count();
         let unknown = stances().filter(|stance| *stance == Stance::Unknown).count();
-        Self { storing, unknown, others: stances().count().saturating_sub(storing).saturating_sub(unknown) }
+        let leaves =
+            |stance: &Stance| matches!(stance, Stance::Missing | Stance::Omits | Stance::Clears | Stance::Keeps);
+        let leaving = stances().filter(leaves).count();
+        Self { storing, unknown, leaving, others: stances().count().saturating_sub(storing).saturating_sub(unknown) }
     }
 
     pub(crate) fn agree(self) -> bool {
@@ -41,7 +46,8 @@ impl Votes {
             None
         } else if self.storing > self.others.saturating_add(self.unknown) {
             Some(Contract::WriteConsistently)
-        } else if self.others > self.storing.saturating_add(self.unknown) {
+        } else if self.leaving.saturating_mul(2) > self.storing.saturating_add(self.others).saturating_add(self.unknown)
+        {
             Some(Contract::DropWrites)
         } else {
             None
@@ -51,10 +57,20 @@ impl Votes {
 
 pub(crate) fn verdict(case: &Case<'_>) -> Verdict {
     let votes = Votes::count(&case.practices);
+    let recommended = votes.recommendation();
+    let is_to_go = case.contract().is_none() && recommended == Some(Contract::DropWrites);
+    // Reads stop first, and a row that takes no NULL cannot be inserted without it.
+    let kept_by = match () {
+        () if !is_to_go => None,
+        () if case.reads().next().is_some() => Some("it is read"),
+        () if case.column.nullable == Some(false) => Some("it is not nullable"),
+        () => None,
+    };
     Verdict {
         agree: votes.agree(),
         majority: majority(&case.practices),
-        recommendation: case.contract().or_else(|| votes.recommendation()),
+        recommendation: case.contract().or(recommended.filter(|_| kept_by.is_none())),
+        kept_by,
         to_write: to_write(case),
         to_drop: to_drop(case),
         predictions: predictions(case),

@@ -49,9 +49,12 @@ const SYNONYMS: &[&str] = &[
 
 /// What is said of a token and is none: when it ends, of which kind it is, how many there are.
 const ABOUT: &[&str] = &[
+    "alg",
+    "algorithm",
     "at",
     "by",
     "charged",
+    "claims",
     "cost",
     "count",
     "created",
@@ -120,6 +123,8 @@ const OTHER_TYPES: &[&str] = &[
     "Json",
     "json",
     "jsonb",
+    // Computed by the program, and in no row.
+    "VIRTUAL",
 ];
 
 /// The token-like columns of `models`, the nullable ones first, then by name.
@@ -130,7 +135,7 @@ pub fn candidates(sources: &SourceSet, models: &[Model]) -> Vec<Candidate> {
         if matches!(scope, Scope::Test | Scope::Script) {
             continue;
         }
-        for property in model.properties.iter().filter(|property| is_token(sources, property)) {
+        for property in model.properties.iter().filter(|property| is_token(property)) {
             let beside =
                 model.properties.iter().filter(|other| other.relation.is_none() && other.column != property.column);
             let candidate = Candidate {
@@ -162,12 +167,11 @@ pub fn candidates(sources: &SourceSet, models: &[Model]) -> Vec<Candidate> {
     found
 }
 
-fn is_token(sources: &SourceSet, property: &Property) -> bool {
+fn is_token(property: &Property) -> bool {
     if property.relation.is_some() || !(is_name(&property.column) || is_name(&property.name)) {
         return false;
     }
-    let declared = sources.text(property.span);
-    let mut types = declared.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let mut types = property.ty.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     !types.any(|word| OTHER_TYPES.contains(&word))
 }
 

@@ -76,15 +76,7 @@ fn column(
     text.push_str("[[column]]\n");
     line(text, "table", &candidate.table, "as the database calls it");
     line(text, "column", &candidate.column, &format!("{}.{} in code", candidate.model, candidate.property));
-    let is_read = trace.is_some_and(|trace| trace.reads.iter().any(|read| is_production(facts.sources, read.span)));
-    let needed = if is_read {
-        Some("most entry points do not store it, but it is read")
-    } else if candidate.nullable == Some(false) {
-        Some("most entry points do not store it, but it is not nullable")
-    } else {
-        None
-    };
-    contract(text, &practice, verdict, needed);
+    contract(text, practice.issuers(), verdict);
     let record = format!("docs/adr/{}-{}.md", dashed(&candidate.table), dashed(&candidate.column));
     let why = format!("once it is written; `tokendrift adr {}` writes the draft", candidate.name());
     aside(text, "decision", &record, &why);
@@ -123,25 +115,18 @@ fn what_paths_do(practice: &Practice) -> Vec<String> {
     lines
 }
 
-/// `needed` says why the column is not one to drop, whatever its writers do.
-fn contract(text: &mut String, practice: &Practice, verdict: Option<&Verdict>, needed: Option<&str>) {
+fn contract(text: &mut String, issuers: usize, verdict: Option<&Verdict>) {
     let (write, drop) = (Contract::WriteConsistently, Contract::DropWrites);
-    let issuers = practice.issuers();
-    let recommended = verdict.and_then(|verdict| verdict.recommendation);
-    let leaves = practice.leaving() * 2 > issuers;
-    let is_to_go = recommended == Some(drop);
-    if let Some(contract) = recommended.filter(|_| !is_to_go || (leaves && needed.is_none())) {
+    if let Some(contract) = verdict.and_then(|verdict| verdict.recommendation) {
         let what = if contract == write { "store the fresh token" } else { "store something else or nothing" };
         line(text, "contract", contract.word(), &format!("most of the {issuers} entry points {what}"));
         let other = if contract == write { drop } else { write };
         aside(text, "contract", other.word(), "the other way; a contract is a decision of yours");
     } else {
-        let why = if let Some(needed) = needed.filter(|_| is_to_go) {
-            needed
-        } else if issuers < 3 {
-            "too few entry points issue a token to tell"
-        } else {
-            "the entry points are no majority either way"
+        let why = match verdict.and_then(|verdict| verdict.kept_by) {
+            Some(kept_by) => format!("most entry points do not store it, but {kept_by}"),
+            None if issuers < 3 => "too few entry points issue a token to tell".to_owned(),
+            None => "the entry points are no majority either way".to_owned(),
         };
         comment(text, &format!("Not decided ({why}), which is a finding until one of these holds:"));
         aside(text, "contract", write.word(), "every path that issues a token stores it");
@@ -156,6 +141,7 @@ fn readers(facts: &Facts<'_>, trace: &ColumnTrace) -> Option<String> {
     let at = facts.sources.location(shown.span);
     let more = match reads.len() - 1 {
         0 => String::new(),
+        1 => ", and in 1 more place".to_owned(),
         more => format!(", and in {more} more places"),
     };
     let who = if guard.is_some() { "A guard reads it" } else { "It is read" };

@@ -24,7 +24,7 @@ pub fn decision(facts: &Facts<'_>, judgement: &Judgement, rank: usize) -> Option
     let practice = Practice::of(facts, trace);
     let declared_contract = facts.config.columns.get(tracked.config).and_then(|column| column.contract);
     let contract = declared_contract.or(verdict.recommendation);
-    let (outcome, consequences) = outcome(contract, declared_contract.is_some());
+    let (outcome, consequences) = outcome(contract, declared_contract.is_some(), verdict.kept_by);
     let probes = facts.probes.iter().filter(|probe| probe.column == tracked.config);
     let live: Vec<String> = probes.map(figures).collect();
     let live = if live.is_empty() { "No database was asked.".to_owned() } else { live.join("\n\n") };
@@ -146,11 +146,15 @@ fn counted(database: &str, counts: &Counts) -> String {
     text
 }
 
-fn outcome(contract: Option<Contract>, is_declared: bool) -> (String, &'static str) {
+fn outcome(contract: Option<Contract>, is_declared: bool, kept_by: Option<&str>) -> (String, &'static str) {
     let Some(contract) = contract else {
-        let text = "Open: the paths are no majority either way. Choose one option and say why; \"kept for compatibility\" puts the \
-                    decision off.";
-        return (text.to_owned(), "* Open, until an option is chosen.");
+        let why = match kept_by {
+            Some(why) => format!("most paths that issue a token leave the column without it, but {why}"),
+            None => "the paths are no majority either way".to_owned(),
+        };
+        let text =
+            format!("Open: {why}. Choose one option and say why; \"kept for compatibility\" puts the decision off.");
+        return (text, "* Open, until an option is chosen.");
     };
     let because =
         if is_declared { "it is the declared contract" } else { "most paths that issue a token do so already" };

@@ -10,6 +10,7 @@ use crate::config::{Column, Contract};
 use crate::contract::Facts;
 use crate::draft::practice::is_production;
 use crate::draft::template::fill;
+use crate::probe::is_closed;
 use crate::provenance::{ColumnTrace, Origin, WriteSite};
 use crate::schema::{Model, ModelSource, TrackedColumn, words};
 use crate::source::{Language, Scope, SourceFile};
@@ -38,6 +39,14 @@ pub enum PinError {
          it with --rows, as in --rows \"last_login_at IS NOT NULL\""
     )]
     NoRows(String),
+    #[error(
+        "{0} takes neither NULL nor an empty text: the database itself sees to it that every row has a token, and there is nothing to pin"
+    )]
+    AlwaysHeld(String),
+    #[error(
+        "--rows is empty, or holds what ends the condition (`;`, `--`, `/*`, an open quote or parenthesis): give one SQL condition"
+    )]
+    Rows,
     #[error("{0}: no {1} was found in the production code; `--as sql` needs none")]
     NoClient(String, &'static str),
 }
@@ -79,18 +88,23 @@ pub fn pin(facts: &Facts<'_>, asked: &PinRequest<'_>) -> Result<String, PinError
         Contract::DropWrites => {
             let promise = format!("no row has a value in {name}: nobody writes it any more");
             let column = quoted(&tracked.column);
-            (format!("{column} IS NOT NULL AND {column} <> ''"), promise)
+            let text = if has_empty(facts, tracked) { format!(" AND {column} <> ''") } else { String::new() };
+            (format!("{column} IS NOT NULL{text}"), promise)
         }
         Contract::WriteConsistently => {
             let beside = || beside(facts, tracked).map(|column| format!("{} IS NOT NULL", quoted(&column)));
+            if asked.rows.is_some_and(|rows| !is_condition(rows)) {
+                return Err(PinError::Rows);
+            }
             let rows = asked.rows.map(str::to_owned).or_else(beside).ok_or_else(|| PinError::NoRows(name.clone()))?;
             let promise = format!("every row with {rows} has a token in {name}");
             let column = quoted(&tracked.column);
             // An empty text is no token either, and all that a column that takes no NULL can lack.
-            let lacks = if tracked.nullable == Some(false) {
-                format!("{column} = ''")
-            } else {
-                format!("({column} IS NULL OR {column} = '')")
+            let lacks = match (tracked.nullable, has_empty(facts, tracked)) {
+                (Some(false), false) => return Err(PinError::AlwaysHeld(name)),
+                (Some(false), true) => format!("{column} = ''"),
+                (_, false) => format!("{column} IS NULL"),
+                (_, true) => format!("({column} IS NULL OR {column} = '')"),
             };
             (format!("({rows}) AND {lacks}"), promise)
         }
@@ -155,6 +169,21 @@ fn beside(facts: &Facts<'_>, tracked: &TrackedColumn) -> Option<String> {
         common = Some(common.map_or_else(|| here.clone(), |known| known.intersection(&here).cloned().collect()));
     }
     common?.into_iter().next().map(|(_, _, column)| column)
+}
+
+/// Whether `''` can stand in the column, and may be compared with it: no UUID and no JSON is empty.
+fn has_empty(facts: &Facts<'_>, tracked: &TrackedColumn) -> bool {
+    let mut declared = tracked.bindings.iter().filter_map(|(model, at)| {
+        let property = facts.schema.models.get(model.0)?.properties.get(*at)?;
+        Some(property.ty.to_lowercase())
+    });
+    !declared.any(|text| ["uuid", "json", "jsonb"].iter().any(|kind| mentions(&text, kind)))
+}
+
+/// Whether a text is one condition, which neither ends the statement around it nor hides its end.
+fn is_condition(rows: &str) -> bool {
+    let strays = [";", "--", "/*"];
+    !rows.trim().is_empty() && !strays.iter().any(|stray| rows.contains(stray)) && is_closed(rows)
 }
 
 /// Only a column that can be NULL tells rows apart.

@@ -31,16 +31,6 @@ impl Practice {
         practice
     }
 
-    /// How many issuing entry points leave the column without a fresh token on every branch, each once.
-    pub(crate) fn leaving(&self) -> usize {
-        let leaves = |semantics: &str| {
-            semantics.split("-or-").all(|word| ["preserved", "null", "omitted", "missing"].contains(&word))
-        };
-        let stores: BTreeSet<&EntryPoint> =
-            self.issuing.iter().filter(|(semantics, _)| !leaves(semantics)).flat_map(|(_, entries)| entries).collect();
-        self.issuing.values().flatten().filter(|entry| !stores.contains(entry)).collect::<BTreeSet<_>>().len()
-    }
-
     /// How many issuing entry points there are, each once.
     pub(crate) fn issuers(&self) -> usize {
         self.issuing.values().flatten().collect::<BTreeSet<_>>().len()

@@ -15,7 +15,8 @@ pub(crate) struct Way {
     pub(crate) calls: Vec<Span>,
 }
 
-/// Takes the key at `key` out of the object that `write` is given; `ways` are all known paths there.
+/// Takes the key at `key` out of the object that `write` is given; `ways` are all known paths there. Never safe: that nobody reads the column,
+/// here or beside this tree, no audit can prove, and what is not stored is gone.
 pub(crate) fn drop_column(code: Code<'_>, write: Span, key: Span, ways: &[Way]) -> Option<Fix> {
     // A struct has all of its fields, and SQL is text.
     if !matches!(code.syntax(key.file)?, Syntax::TypeScript | Syntax::JavaScript) {
@@ -40,11 +41,11 @@ pub(crate) fn drop_column(code: Code<'_>, write: Span, key: Span, ways: &[Way]) 
     let calls = |way: &Way| code.calls_along(way.entry, &way.calls, write).unwrap_or_default();
     let ways: Vec<Vec<Span>> = ways.iter().map(calls).collect();
     let depths: Vec<Option<usize>> = ways.iter().map(|way| Some(way.len())).collect();
-    let mut removal = Removal { code, ways, edits: Vec::new(), gone: Vec::new(), is_whole: true };
+    let mut removal = Removal { code, ways, edits: Vec::new(), gone: Vec::new() };
     removal.entry(whole)?;
     removal.value(value, &depths);
     removal.unname_rows();
-    Fix::new(format!("take `{name}` out of the write"), removal.edits, removal.is_whole)
+    Fix::new(format!("take `{name}` out of the write"), removal.edits, false)
 }
 
 struct Removal<'a> {
@@ -54,8 +55,6 @@ struct Removal<'a> {
     edits: Vec<Edit>,
     /// What the edits take away.
     gone: Vec<Span>,
-    /// Whether nothing is left that only served the column.
-    is_whole: bool,
 }
 
 impl<'a> Removal<'a> {
@@ -94,8 +93,9 @@ impl<'a> Removal<'a> {
         for name in names {
             let Some(at) = function.params.iter().position(|param| param.name == name) else { continue };
             // Its declaration alone.
-            if self.code.uses(name, function.span, &self.gone) == 1 && self.parameter(function, at, depths).is_none() {
-                self.is_whole = false;
+            if self.code.uses(name, function.span, &self.gone) == 1 {
+                // A parameter that cannot go stays, and serves nothing.
+                self.parameter(function, at, depths);
             }
         }
     }

@@ -406,7 +406,10 @@ pub struct FieldDecl {
     pub is_static: bool,
     pub optional: bool,
     pub decorators: Vec<Decorator>,
+    /// Of its name.
     pub span: Span,
+    /// Of its type as written; of its name where none is.
+    pub type_span: Span,
 }
 
 /// `@name(args)`; `name` is dotted as written.

@@ -32,6 +32,7 @@ mod writers;
 pub use plan::Planned;
 pub use problem::{ProbeError, Trouble};
 pub use shape::Shape;
+pub(crate) use statements::is_closed;
 pub use url::SecretUrl;
 
 use std::collections::BTreeMap;

@@ -200,7 +200,7 @@ fn mentions(expression: &str, name: &str) -> impl Iterator<Item = String> {
 }
 
 /// Whether all quotes and parentheses that an expression opens are closed in it, and none that it did not open.
-fn is_closed(expression: &str) -> bool {
+pub(crate) fn is_closed(expression: &str) -> bool {
     let mut open: Vec<char> = Vec::new();
     let mut rest = expression.chars();
     while let Some(c) = rest.next() {

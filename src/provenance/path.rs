@@ -131,6 +131,11 @@ pub struct Path {
 pub(crate) const ROW_WRITTEN_BACK: &str = "the row was read and is written back";
 
 impl Path {
+    /// Every call on the way, that of the entry point first.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Step> {
+        self.entered.iter().chain(&self.steps)
+    }
+
     /// Whether the stored value reaches the column only because the whole row is saved as it was read.
     pub fn writes_row_back(&self) -> bool {
         self.trail.iter().any(|hop| hop.what.starts_with(ROW_WRITTEN_BACK))

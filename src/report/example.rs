@@ -324,6 +324,7 @@ fn judgement(sources: &SourceSet) -> Judgement {
             agree: false,
             majority: None,
             recommendation: None,
+            kept_by: None,
             to_write: vec![
                 Change {
                     at: at("users.service.ts", "generateRefreshToken(userId"),
@@ -354,6 +355,7 @@ fn schema(sources: &SourceSet) -> Schema {
         default: None,
         relation: None,
         cascades: false,
+        ty: "text".into(),
         span: span(sources, "user.entity.ts", "accessToken"),
     };
     let model = Model {

@@ -69,7 +69,7 @@ fn shown_path<'a>(report: &Report<'a>, finding: &Finding) -> Option<(&'a WriteSi
     let (last, calls) = rest.split_last()?;
     let sites = report.traces.iter().flat_map(|trace| &trace.sites).filter(|site| site.value == *last);
     let mut paths = sites.flat_map(|site| site.paths.iter().map(move |path| (site, path)));
-    paths.find(|(_, path)| path.entry.span == *first && path.steps.iter().map(|step| &step.span).eq(calls))
+    paths.find(|(_, path)| path.entry.span == *first && path.calls().map(|step| &step.span).eq(calls))
 }
 
 /// Whether a related place only tells the path, which is shown anyway.
@@ -161,7 +161,10 @@ impl Out<'_, '_> {
             let missing = self.report.traces.iter().flat_map(|trace| &trace.missing);
             missing.into_iter().find(|missing| Anchor::Code(missing.span) == finding.at)
         };
-        let steps: &[Step] = found.map(|(_, path)| &path.steps).or_else(|| Some(&missing()?.steps)).map_or(&[], |s| s);
+        let steps: Vec<&Step> = match found {
+            Some((_, path)) => path.calls().collect(),
+            None => missing().map_or(Vec::new(), |missing| missing.steps.iter().collect()),
+        };
         for place in &finding.flow {
             let step = steps.iter().find(|step| Anchor::Code(step.span) == place.at);
             let how = match step.map(|step| step.certain) {

@@ -383,6 +383,10 @@ fn judgement(verdict: &Verdict, declared: Option<Contract>, sites: &[WriteSite])
     let advice = match (declared, verdict.recommendation) {
         (Some(contract), _) => format!("the declared contract decides: {}", contract.word()),
         (None, Some(contract)) => format!("recommended: {}", contract.word()),
+        (None, None) if verdict.kept_by.is_some() => format!(
+            "no recommendation: most leave it without a fresh token, but {}",
+            verdict.kept_by.unwrap_or_default()
+        ),
         (None, None) if verdict.agree => "no contract is declared".to_owned(),
         (None, None) => {
             "no recommendation (a tie, or fewer than three issuing paths): decide and declare it".to_owned()

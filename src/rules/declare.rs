@@ -34,6 +34,9 @@ pub struct Entity {
     /// Decorators that make a property a column; with `base` and none of them, every field of the class is one.
     #[serde(default)]
     pub column: Vec<CallPattern>,
+    /// Where in the column decorator's arguments stands what the property is computed from: it is no column then.
+    #[serde(default)]
+    pub computed: Vec<ArgPath>,
     /// Where in the column decorator's arguments the column's name stands.
     #[serde(default)]
     pub name: Vec<ArgPath>,
@@ -46,6 +49,9 @@ pub struct Entity {
     /// decorators beside it that say it by their first argument (`@AllowNull(false)`),
     #[serde(default)]
     pub nullable_by: Vec<CallPattern>,
+    /// the type around a property's own that says it (`Option`), any other says that it is not,
+    #[serde(default)]
+    pub nullable_type: Option<String>,
     /// what it is when nothing says so,
     #[serde(default)]
     pub nullable_default: bool,

@@ -162,6 +162,7 @@ impl<'a> Reader<'a> {
             default,
             relation: None,
             cascades: false,
+            ty: self.sources.text(span).to_owned(),
             span,
         }
     }

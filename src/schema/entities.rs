@@ -217,6 +217,7 @@ impl<'a> Reader<'a> {
                 default: None,
                 relation: Some(target.unwrap_or_default()),
                 cascades: self.is_said(module, &decorator.args, &row.cascade),
+                ty: String::new(),
                 span: field.span,
             });
         }
@@ -225,6 +226,10 @@ impl<'a> Reader<'a> {
             return None;
         }
         let args = decorator.map_or(&[][..], |decorator| decorator.args.as_slice());
+        let mut decorators = field.decorators.iter();
+        if !row.computed.is_empty() && decorators.any(|one| self.is_said(module, &one.args, &row.computed)) {
+            return None;
+        }
         let generated = find(&row.generated);
         let written = self.text_at(module, args, &row.name);
         let beside = find(&row.nullable_by);
@@ -241,12 +246,28 @@ impl<'a> Reader<'a> {
         Some(Property {
             column: below(embedded, &written.unwrap_or_else(|| named(row.column_naming, &field.name))),
             name: field.name.clone(),
-            nullable: nullable.or((!row.every_field).then_some(row.nullable_default)),
+            nullable: nullable.or_else(|| match &row.nullable_type {
+                Some(outer) => Some(self.is_wrapped(field, outer)),
+                None => (!row.every_field).then_some(row.nullable_default),
+            }),
             default: default.or_else(|| generated.map(|decorator| format!("@{}", decorator.name))),
             relation: None,
             cascades: false,
+            ty: self.type_words(module, field),
             span: field.span,
         })
+    }
+
+    /// Whether a property is declared as `outer` of its type.
+    fn is_wrapped(&self, field: &FieldDecl, outer: &str) -> bool {
+        self.sources.text(field.type_span).trim_start_matches([':', ' ']).starts_with(outer)
+    }
+
+    /// What is written of a property's type: beside it, and in its decorators.
+    fn type_words(&self, module: &Module, field: &FieldDecl) -> String {
+        let args = field.decorators.iter().flat_map(|decorator| &decorator.args);
+        let args = args.map(|arg| self.sources.text(module.expr(*arg).span));
+        std::iter::once(self.sources.text(field.type_span)).chain(args).collect::<Vec<_>>().join(" ")
     }
 
     /// The class on the other side of a relation: `() => Post`, `'Post'`, or the property's type.

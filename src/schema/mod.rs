@@ -87,6 +87,8 @@ pub struct Property {
     pub relation: Option<String>,
     /// Whether a row on the other side is written with the row.
     pub cascades: bool,
+    /// What is written of its type, with whatever stands around it; empty where nothing is.
+    pub ty: String,
     pub span: Span,
 }
 

@@ -36,6 +36,7 @@ fn property(column: &ColumnDecl, models: &BTreeSet<&str>) -> Property {
         default: column.default.clone().filter(|default| is_value(default)),
         relation,
         cascades: false,
+        ty: column.ty.clone(),
         span: column.span,
     }
 }
@@ -51,16 +52,40 @@ pub(crate) fn is_value(default: &str) -> bool {
 /// sections that undo a migration are passed over.
 pub(crate) fn sql(modules: &[&Module], sources: &SourceSet) -> Vec<Model> {
     let mut databases: BTreeMap<(String, String), Model> = BTreeMap::new();
+    let path = |module: &Module| sources.get(module.file).path.as_str();
+    let mut modules: Vec<&Module> = modules.iter().copied().filter(|module| !undoes(path(module))).collect();
+    modules.sort_by_cached_key(|module| turn(path(module)));
     for module in modules {
-        let path = &sources.get(module.file).path;
-        if undoes(path) {
-            continue;
-        }
+        let path = path(module);
         for table in module.tables.iter().filter(|table| table.model.is_none()) {
             apply(table, family(path), &mut databases);
         }
     }
     databases.into_values().collect()
+}
+
+/// When a migration runs: numbers as numbers, so that `V2` comes before `V10`, and dates whether they are written with dashes or without
+/// (Diesel takes `2017-09-23-182408` and `20170923182408` for the same version).
+fn turn(path: &str) -> String {
+    let (mut key, mut digits) = (String::new(), String::new());
+    // Longer than any number that a tool gives. A date may go on with a time.
+    let pad = |key: &mut String, digits: &mut String| match std::mem::take(digits) {
+        none if none.is_empty() => {}
+        date if date.len() >= 8 => *key += &format!("{date:0<30}"),
+        number => *key += &format!("{number:0>30}"),
+    };
+    let mut rest = path.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_joint = c == '-' && !digits.is_empty() && rest.peek().is_some_and(char::is_ascii_digit);
+        if c.is_ascii_digit() {
+            digits.push(c);
+        } else if !is_joint {
+            pad(&mut key, &mut digits);
+            key.push(c);
+        }
+    }
+    pad(&mut key, &mut digits);
+    key
 }
 
 /// Whether the file's name says that it undoes a migration: `down.sql`, `0001_x.down.sql`, `down/0001.sql`.
@@ -149,6 +174,7 @@ fn declare(model: &mut Model, column: &ColumnDecl) {
             default,
             relation: None,
             cascades: false,
+            ty: column.ty.clone(),
             span: column.span,
         });
         return;
@@ -160,5 +186,32 @@ fn declare(model: &mut Model, column: &ColumnDecl) {
     }
     if is_whole {
         known.span = column.span;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turn;
+
+    #[test]
+    fn migrations_run_by_number_and_date_however_these_are_written() {
+        let mut paths = [
+            "m/V10__c.sql",
+            "m/2017-09-23-182408_b/up.sql",
+            "m/V2__b.sql",
+            "m/20170804_a/up.sql",
+            "m/2018-01-02_c/up.sql",
+        ];
+        paths.sort_by_key(|path| turn(path));
+        assert_eq!(
+            paths,
+            [
+                "m/20170804_a/up.sql",
+                "m/2017-09-23-182408_b/up.sql",
+                "m/2018-01-02_c/up.sql",
+                "m/V2__b.sql",
+                "m/V10__c.sql"
+            ]
+        );
     }
 }

@@ -108,7 +108,16 @@ impl Made {
 
     fn field(&self, name: &str, decorators: Vec<Decorator>) -> FieldDecl {
         let span = self.span();
-        FieldDecl { name: name.to_owned(), ty: None, init: None, is_static: false, optional: true, decorators, span }
+        FieldDecl {
+            name: name.to_owned(),
+            ty: None,
+            init: None,
+            is_static: false,
+            optional: true,
+            decorators,
+            span,
+            type_span: span,
+        }
     }
 
     fn class(&mut self, name: &str, decorators: Vec<Decorator>, fields: Vec<FieldDecl>) -> ClassId {

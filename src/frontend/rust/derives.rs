@@ -119,7 +119,9 @@ impl Lowering<'_> {
 
     fn named_variant(&mut self, class: ClassId, name: String, text: String, span: crate::source::Span) {
         let init = Some(self.add(ExprKind::Text(text), span));
-        let field = FieldDecl { name, ty: None, init, is_static: true, optional: false, decorators: Vec::new(), span };
+        let decorators = Vec::new();
+        let field =
+            FieldDecl { name, ty: None, init, is_static: true, optional: false, decorators, span, type_span: span };
         self.module.classes[class.at()].fields.push(field);
     }
 }

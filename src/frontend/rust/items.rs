@@ -261,6 +261,7 @@ impl Lowering<'_> {
                         optional: false,
                         decorators: Vec::new(),
                         span: self.at_span(variant.ident.span()),
+                        type_span: self.at_span(variant.ident.span()),
                     })
                     .collect();
                 self.module.classes[id.at()].fields.extend(fields);
@@ -327,6 +328,7 @@ impl Lowering<'_> {
                 optional: false,
                 decorators,
                 span,
+                type_span: self.span(&field.ty),
             });
         }
         found
@@ -416,6 +418,7 @@ impl Lowering<'_> {
                         optional: false,
                         decorators: Vec::new(),
                         span: self.at_span(constant.ident.span()),
+                        type_span: self.span(&constant.ty),
                     };
                     self.module.classes[id.at()].fields.push(field);
                 }

@@ -152,6 +152,7 @@ impl<'t> Lowering<'t> {
             optional: has_token(node, "?"),
             decorators,
             span: self.span(name),
+            type_span: self.span(field(node, "type").unwrap_or(name)),
         };
         self.module.classes[class.at()].fields.push(decl);
     }
@@ -182,6 +183,7 @@ impl<'t> Lowering<'t> {
                 optional: false,
                 decorators: Vec::new(),
                 span: self.span(name),
+                type_span: self.span(name),
             };
             self.module.classes[id.at()].fields.push(decl);
         }

@@ -194,6 +194,7 @@ impl<'t> Lowering<'t> {
                 optional: param.optional,
                 decorators: param.decorators,
                 span,
+                type_span: span,
             });
         }
     }
