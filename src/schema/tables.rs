@@ -68,11 +68,16 @@ pub(crate) fn sql(modules: &[&Module], sources: &SourceSet) -> Vec<Model> {
 /// (Diesel takes `2017-09-23-182408` and `20170923182408` for the same version).
 fn turn(path: &str) -> String {
     let (mut key, mut digits) = (String::new(), String::new());
-    // Longer than any number that a tool gives. A date may go on with a time.
-    let pad = |key: &mut String, digits: &mut String| match std::mem::take(digits) {
-        none if none.is_empty() => {}
-        date if date.len() >= 8 => *key += &format!("{date:0<30}"),
-        number => *key += &format!("{number:0>30}"),
+    let pad = |key: &mut String, digits: &mut String| {
+        let digits = std::mem::take(digits);
+        // Longer than any number that a tool gives.
+        let zeros = "0".repeat(30_usize.saturating_sub(digits.len()));
+        match digits.len() {
+            0 => {}
+            // A date may go on with a time.
+            8.. => key.extend([digits, zeros]),
+            _ => key.extend([zeros, digits]),
+        }
     };
     let mut rest = path.chars().peekable();
     while let Some(c) = rest.next() {
