@@ -204,6 +204,7 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
 pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileId> {
     let mut wanted = BTreeSet::new();
     let mut routers: BTreeSet<FileId> = BTreeSet::new();
+    let mut keepers: BTreeSet<FileId> = BTreeSet::new();
     for function in reached {
         let Some(declared) = graph.function(*function) else { continue };
         let class = declared.class.map(|id| ClassRef { file: function.file, id });
@@ -218,7 +219,13 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
             wanted.extend(modules_above(graph.sources, function.file));
         }
         let name = match declared.kind {
-            FunctionKind::Module => continue,
+            FunctionKind::Module => {
+                // A statement, or its text, that the file keeps for others to run.
+                if graph.summary(*function).is_some_and(|summary| !summary.sql.is_empty()) {
+                    keepers.insert(function.file);
+                }
+                continue;
+            }
             FunctionKind::Constructor => class.and_then(|class| graph.class(class)).map_or("", |class| &class.name),
             _ => {
                 let kept = kept.as_deref().and_then(|name| name.rsplit('.').next());
@@ -252,6 +259,8 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
         }
     }
     wanted.extend(importers(graph, routers));
+    keepers.retain(|file| graph.sources.get(*file).language != Language::Sql);
+    wanted.extend(importers(graph, keepers));
     wanted
 }
 

@@ -41,6 +41,8 @@ impl<'a> Helper<'a> {
         let step = reads.or_else(passes).or_else(|| if at_site() { None } else { steps.len().checked_sub(1) });
         let (function, at, before) = match step.and_then(|at| Some((at, steps.get(at)?))) {
             Some((index, step)) => (step.function.as_str(), step.span, index.checked_sub(1)),
+            // A statement that is kept can be run by several functions: an entry point that runs it itself goes by its own name.
+            None if steps.is_empty() && path.entered.is_none() => (path.entry.name.as_str(), site.value, None),
             None => (site.function.as_str(), site.value, steps.len().checked_sub(1)),
         };
         let call = before.map_or(path.entered.as_ref(), |before| steps.get(before));

@@ -41,6 +41,9 @@ pub enum EdgeKind {
     Framework,
 }
 
+/// Closures nested deeper than this are not looked into.
+const DEEPEST_CLOSURE: usize = 20;
+
 /// Methods of so many classes and libraries that a name alone proves nothing.
 const COMMON: [&str; 34] = [
     "get", "set", "add", "create", "update", "save", "delete", "remove", "find", "findOne", "findAll", "insert", "run",
@@ -262,6 +265,18 @@ impl Graph<'_> {
             .collect()
     }
 
+    /// The calls in a function and in the closures in it.
+    pub fn calls_inside(&self, function: FunctionRef) -> Vec<&Arc<CallValue>> {
+        let Some(unit) = self.unit(function.file) else { return Vec::new() };
+        let functions = &unit.module.functions;
+        let is_inside = |at: usize| {
+            let around = |id: &FunctionId| functions.get(id.at()).and_then(|function| function.parent);
+            std::iter::successors(Some(FunctionId::of(at)), around).take(DEEPEST_CLOSURE).any(|id| id == function.id)
+        };
+        let inside = unit.summary.functions.iter().enumerate().filter(|(at, _)| is_inside(*at));
+        inside.flat_map(|(_, summary)| &summary.calls).map(|event| &event.call).collect()
+    }
+
     /// The call that a closure is handed to, where it is written as an argument.
     pub fn handed_to(&self, closure: FunctionRef) -> Option<&Arc<CallValue>> {
         let parent = FunctionRef { file: closure.file, id: self.function(closure)?.parent.unwrap_or(FunctionId(0)) };
@@ -304,6 +319,7 @@ impl Graph<'_> {
         let row = rows().filter(|row| row.call.module().is_some()).find(fits).or_else(|| rows().find(fits))?;
         match row.params.get(at as usize)? {
             Handed::Unknown => None,
+            Handed::Result => Some(Given::Value(Value::new(ValueKind::Call(Arc::new(call.clone())), call.site.span))),
             Handed::Argument(path) => self.argument(call, path).into_iter().next().map(Given::Value),
             Handed::Type(text) => {
                 let argument = |at: usize| match call.args.get(at).map(|arg| self.type_of(&arg.value)) {

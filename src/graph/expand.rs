@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::graph::calls::handed_bindings;
 use crate::graph::substitution::Substitution;
 use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind, LocalId};
@@ -390,7 +391,12 @@ impl Graph<'_> {
                 _ => false,
             };
             let calls = summary.calls.iter().filter(|event| resolves(&event.call.callee));
-            values.extend(calls.filter_map(|event| event.call.args.first()).map(|arg| Arc::clone(&arg.value)));
+            let resolved = calls.filter_map(|event| event.call.args.first());
+            // `db.get(text, (error, row) => resolve(row))`: what the library hands in.
+            values.extend(resolved.map(|arg| match self.handed_to(function).filter(|_| arg.value.is_open()) {
+                Some(call) => self.substitute(&arg.value, &handed_bindings(self, call, &[], 0, function)),
+                None => Arc::clone(&arg.value),
+            }));
         }
         match values.len() {
             0 => None,

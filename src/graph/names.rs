@@ -60,7 +60,14 @@ impl Graph<'_> {
                 Resolved::Namespace(_) | Resolved::Missing => None,
             },
             ValueKind::Global(name) => Some(format!("global#{name}")),
-            ValueKind::Field(base, name) => self.typed_path(value).or_else(|| self.member_path(base, name, fuel)),
+            ValueKind::Field(base, name) => self.typed_path(value).or_else(|| {
+                let path = self.member_path(base, name, fuel);
+                // What an object or a class of the tree holds under the name: `statements.clear`, `this.clear`.
+                let is_known =
+                    path.as_ref().is_some_and(|path| !path.starts_with('?')) || self.is_rust(value.span.file);
+                let held = || Some(self.resolved(value)).filter(|inner| matches!(inner.kind, ValueKind::Call(_)));
+                if is_known { path } else { held().and_then(|inner| self.path_of(&inner, fuel)).or(path) }
+            }),
             ValueKind::Call(call) => {
                 if let Some(typed) = self.typed_path(value) {
                     return Some(typed);

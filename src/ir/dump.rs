@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use crate::ir::{
     Binding, Class, ClassKind, ColumnDecl, Conflict, Decorator, Entry, Export, ExprId, ExprKind, Function, FunctionId,
-    Import, Imported, Item, Missing, Module, Param, Place, SqlStatement, SqlText, SqlValue, SqlValueKind, Stmt, Table,
-    TableChange, TypeRef,
+    Import, Imported, Item, Missing, Module, Param, Place, SqlOutput, SqlStatement, SqlText, SqlValue, SqlValueKind,
+    Stmt, Table, TableChange, TypeRef,
 };
 
 /// How deep expressions are printed.
@@ -410,8 +410,13 @@ fn sql_statement(statement: &SqlStatement) -> String {
             format!("insert {table}({}) {}{conflict}", columns.join(", "), rows.join(", "))
         }
         SqlStatement::Update { table, sets, .. } => format!("update {table} set {}", sql_sets(sets)),
-        SqlStatement::Select { tables, columns, .. } => {
-            format!("select {} from {}", columns.join(", "), tables.join(", "))
+        SqlStatement::Select { tables, columns, outputs, .. } => {
+            let renamed = |output: &&SqlOutput| output.column.as_ref().is_none_or(|column| *column != output.name);
+            let renamed = outputs.iter().filter(renamed).map(|output| {
+                let column = output.column.as_deref().unwrap_or("opaque");
+                format!(", {column} as {}", output.name)
+            });
+            format!("select {}{} from {}", columns.join(", "), renamed.collect::<String>(), tables.join(", "))
         }
         SqlStatement::Delete { table, .. } => format!("delete {table}"),
     }

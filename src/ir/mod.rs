@@ -16,7 +16,7 @@ mod sql;
 mod table;
 
 pub use dump::dump;
-pub use sql::{Conflict, SqlPart, SqlStatement, SqlText, SqlValue, SqlValueKind, WHOLE_ROW};
+pub use sql::{Conflict, SqlOutput, SqlPart, SqlStatement, SqlText, SqlValue, SqlValueKind, WHOLE_ROW};
 pub use table::{ColumnDecl, Table, TableChange};
 
 use crate::source::{FileId, Gap, Span};

@@ -9,6 +9,8 @@ pub struct SqlText {
     pub statements: Vec<SqlStatement>,
     /// The substitutions of a template in order; [`SqlValueKind::Hole`] points here.
     pub holes: Vec<ExprId>,
+    /// The placeholders that stand for names, `??` of mysql: the substitutions `${n}` behind those of the template.
+    pub names: Vec<usize>,
     /// The text itself, so that it can be read again with more behind it; empty for a `.sql` file.
     pub parts: Vec<SqlPart>,
     /// Of a text that is only a part of a statement: what it sets where it is put behind `SET`.
@@ -49,12 +51,25 @@ pub enum SqlStatement {
     Select {
         tables: Vec<String>,
         columns: Vec<String>,
+        /// What its rows hold; empty where that was not told.
+        outputs: Vec<SqlOutput>,
         span: Span,
     },
     Delete {
         table: String,
         span: Span,
     },
+}
+
+/// What the rows of a query hold under a name.
+#[derive(Clone, Debug)]
+pub struct SqlOutput {
+    /// `*`: each column under its own name.
+    pub name: String,
+    /// The table that a qualifier names.
+    pub table: Option<String>,
+    /// `None` where it is no column but made in the statement.
+    pub column: Option<String>,
 }
 
 /// What an `INSERT` does with a row that is there already.

@@ -201,11 +201,13 @@ impl Judge<'_, '_> {
                 let value = &hooks::applied(self.graph, self.hooks, self.operation, &self.row, lookup.key, &value);
                 let chains = evaluator.chains(value);
                 let may_be_missing = self.undefined == Undefined::Skip
-                    && self.operation == Operation::Update
+                    && matches!(self.operation, Operation::Insert | Operation::Update)
                     && (self.handed_optional || is_optional(self.graph, value))
                     && chains.iter().any(is_handed_in)
                     && !evaluator.is_given(value);
-                if may_be_missing {
+                if may_be_missing && self.operation == Operation::Insert {
+                    out.absent = true;
+                } else if may_be_missing {
                     out.chains.push(vec![Self::left_as_it_is(value)]);
                 }
                 for chain in chains {

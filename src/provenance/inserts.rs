@@ -125,9 +125,10 @@ impl Saved<'_, '_> {
                     matches!(self.told(value, false, 20), Row::New | Row::Keyless)
                         && matches!(value.kind, ValueKind::Call(_) | ValueKind::Object { .. } | ValueKind::After { .. })
                 };
-                if self.is_read(left) && is_new(right) {
+                let is_read = |value: &Shared| sites::is_read(self.graph, self.schema, value);
+                if is_read(left) && is_new(right) {
                     Some((Arc::clone(right), Arc::clone(left)))
-                } else if self.is_read(right) && is_new(left) {
+                } else if is_read(right) && is_new(left) {
                     Some((Arc::clone(left), Arc::clone(right)))
                 } else {
                     None
@@ -204,7 +205,7 @@ impl Saved<'_, '_> {
             ValueKind::Undefined | ValueKind::Null => Row::New,
             // A key that is made here is of a new row.
             ValueKind::Call(call) if mint_of(self.graph, call).is_some() => Row::New,
-            ValueKind::Field(base, _) if self.is_read(base) => Row::Stored,
+            ValueKind::Field(base, _) if sites::is_read(self.graph, self.schema, base) => Row::Stored,
             ValueKind::Fallback { left, right, .. } | ValueKind::Cond { then: left, otherwise: right, .. } => {
                 self.one_of(&[Arc::clone(left), Arc::clone(right)], always, fuel)
             }
@@ -227,24 +228,6 @@ impl Saved<'_, '_> {
         } else {
             Row::Keyless
         }
-    }
-
-    fn is_read(&self, value: &Shared) -> bool {
-        let read = |call: &CallValue| sites::model_read(self.graph, self.schema, call).is_some();
-        let mut at = Arc::clone(value);
-        for _ in 0..16 {
-            at = match &at.kind {
-                ValueKind::Call(call) if read(call) => return true,
-                ValueKind::Element(base) | ValueKind::Index(base, _) | ValueKind::Object { base: Some(base), .. } => {
-                    Arc::clone(base)
-                }
-                _ => match self.graph.expand(&at) {
-                    Some(next) if !Arc::ptr_eq(&next, &at) => next,
-                    _ => return false,
-                },
-            };
-        }
-        false
     }
 }
 

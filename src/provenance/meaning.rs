@@ -11,7 +11,7 @@ use crate::provenance::chain::{
 };
 use crate::provenance::path::{Hop, Origin};
 use crate::rules::{Absence, Form};
-use crate::schema::{ColumnId, ModelId, Schema};
+use crate::schema::{ColumnId, Schema};
 use crate::source::Span;
 use crate::summary::{FunctionRef, Member, Shared, Value, ValueKind};
 
@@ -344,15 +344,15 @@ impl Evaluator<'_, '_> {
         if let ValueKind::Field(row, outer) = &base.kind
             && let below = format!("{outer}.{name}")
             && self.is_tracked_as(&below)
-            && let Some(model) = self.row_model(row)
+            && let Some(row) = self.row_of(row)
         {
-            return self.column_of(value, model, &below);
+            return self.column_of(value, &row, &below);
         }
-        if let Some(model) = self.row_model(base) {
+        if let Some(row) = self.row_of(base) {
             if let Some(inner) = self.added_to_row(value, base, name) {
                 return self.eval(&inner, fuel);
             }
-            return self.column_of(value, model, name);
+            return self.column_of(value, &row, name);
         }
         if let Some(inner) = self.told_apart(base) {
             return self.eval(&Value::field(&inner, name, value.span), fuel);
@@ -438,23 +438,6 @@ impl Evaluator<'_, '_> {
     fn is_tracked_as(&self, name: &str) -> bool {
         let mut bound = self.schema.columns[self.column.0].bindings.iter();
         bound.any(|(id, property)| self.schema.models[id.0].properties[*property].name == name)
-    }
-
-    fn column_of(&self, value: &Shared, model: ModelId, name: &str) -> Vec<Chain> {
-        let tracked = &self.schema.columns[self.column.0];
-        let same = tracked
-            .bindings
-            .iter()
-            .any(|(id, property)| *id == model && self.schema.models[id.0].properties[*property].name == name);
-        let table = &self.schema.models[model.0].table;
-        if same {
-            return one(
-                Origin::Preserved,
-                value,
-                format!("`{}`, read from {table} at {}", self.graph.sources.text(value.span), self.place(value.span)),
-            );
-        }
-        one(Origin::Supplied, value, format!("the value of another column, {table}.{name}"))
     }
 
     fn stored_column(&self, value: &Shared, column: &str) -> Vec<Chain> {

@@ -41,6 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::ir::FunctionId;
 use crate::provenance::cells::{Judge, Written, is_optional};
 use crate::provenance::chain::Chain;
 use crate::provenance::inserts::saved;
@@ -255,6 +256,8 @@ impl ColumnTracer<'_, '_> {
             });
         }
         reached.insert(candidate.function);
+        // A statement that a module keeps is run by whoever imports it.
+        reached.insert(FunctionRef { file: candidate.span.file, id: FunctionId(0) });
         let hooks =
             if candidate.hooks { hooks::of_model(self.graph, self.schema, candidate.model) } else { Vec::new() };
         let form =

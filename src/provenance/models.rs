@@ -3,47 +3,66 @@
 use std::sync::Arc;
 
 use crate::graph::Type;
+use crate::provenance::chain::{Chain, one, unknown};
 use crate::provenance::meaning::Evaluator;
+use crate::provenance::path::Origin;
 use crate::schema::ModelId;
-use crate::sites;
+use crate::sites::{self, RowsRead};
 use crate::summary::{Shared, ValueKind};
 
 impl Evaluator<'_, '_> {
     /// The model whose row a value is: read by a call, or typed as an entity.
     pub(super) fn row_model(&self, value: &Shared) -> Option<ModelId> {
-        self.row_model_at(value, 24)
+        self.row_of(value).map(|row| row.model)
     }
 
-    fn row_model_at(&self, value: &Shared, fuel: u8) -> Option<ModelId> {
+    /// What a value is a row (or a list of rows) of.
+    pub(super) fn row_of(&self, value: &Shared) -> Option<RowsRead> {
+        self.row_at(value, 24)
+    }
+
+    fn row_at(&self, value: &Shared, fuel: u8) -> Option<RowsRead> {
         let fuel = fuel.checked_sub(1)?;
+        let typed = || {
+            let model = self.model_of_type(&self.graph.type_of(value))?;
+            Some(RowsRead { model, text: None })
+        };
         match &value.kind {
             ValueKind::Call(call) => {
-                if let Some(model) = sites::model_read(self.graph, self.schema, call) {
-                    return Some(model);
+                if let Some(rows) = sites::rows_read(self.graph, self.schema, call) {
+                    return Some(rows);
                 }
-                let typed = || self.model_of_type(&self.graph.type_of(value));
-                match self.graph.expand(value) {
-                    Some(inner) => self.row_model_at(&inner, fuel).or_else(typed),
-                    None => typed(),
-                }
+                let behind = self.graph.expand(value).or_else(|| sites::handed_on(self.graph, call));
+                behind.and_then(|inner| self.row_at(&inner, fuel)).or_else(typed)
+            }
+            ValueKind::Field(base, key) if let Some(rows) = sites::rows_under(self.graph, self.schema, base, key) => {
+                Some(rows)
             }
             ValueKind::Element(base) | ValueKind::Index(base, _) | ValueKind::Object { base: Some(base), .. } => {
-                self.row_model_at(base, fuel)
+                self.row_at(base, fuel)
             }
-            ValueKind::Cond { then, otherwise, .. } => {
-                self.row_model_at(then, fuel).or_else(|| self.row_model_at(otherwise, fuel))
-            }
-            ValueKind::Fallback { left, right, .. } => {
-                self.row_model_at(left, fuel).or_else(|| self.row_model_at(right, fuel))
-            }
-            ValueKind::Either(values) => values.iter().find_map(|value| self.row_model_at(value, fuel)),
+            ValueKind::Cond { then, otherwise, .. } => self.row_at(then, fuel).or_else(|| self.row_at(otherwise, fuel)),
+            ValueKind::Fallback { left, right, .. } => self.row_at(left, fuel).or_else(|| self.row_at(right, fuel)),
+            ValueKind::Either(values) => values.iter().find_map(|value| self.row_at(value, fuel)),
             ValueKind::Object { base: None, .. } | ValueKind::Array(_) => None,
             _ => {
                 let behind = self.graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
-                behind
-                    .and_then(|inner| self.row_model_at(&inner, fuel))
-                    .or_else(|| self.model_of_type(&self.graph.type_of(value)))
+                behind.and_then(|inner| self.row_at(&inner, fuel)).or_else(typed)
             }
+        }
+    }
+
+    /// What a row that was read has under a name.
+    pub(super) fn column_of(&self, value: &Shared, row: &RowsRead, name: &str) -> Vec<Chain> {
+        let table = &self.schema.models[row.model.0].table;
+        match row.holds(self.schema, self.column, name) {
+            Some(true) => one(
+                Origin::Preserved,
+                value,
+                format!("`{}`, read from {table} at {}", self.graph.sources.text(value.span), self.place(value.span)),
+            ),
+            Some(false) => one(Origin::Supplied, value, format!("the value of another column, {table}.{name}")),
+            None => unknown(value, format!("`{name}` of several tables that are joined")),
         }
     }
 

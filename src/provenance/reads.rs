@@ -42,16 +42,15 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                 let bound = tracked.bindings.iter().any(|(model, property)| {
                     let property = &schema.models[model.0].properties[*property];
                     // `user.tokens.access`, where the class of `tokens` is embedded.
-                    let row = match &base.kind {
-                        ValueKind::Field(row, outer) if property.name != *name => {
-                            Some(row).filter(|_| property.name == format!("{outer}.{name}"))
-                        }
-                        _ => Some(base).filter(|_| property.name == *name),
+                    let below = property.name.strip_suffix(name.as_str()).and_then(|outer| outer.strip_suffix('.'));
+                    let (row, key) = match (&base.kind, below) {
+                        (ValueKind::Field(row, outer), Some(below)) if outer == below => (row, &property.name),
+                        _ if property.name == *name || property.column == *name => (base, name),
+                        _ => return false,
                     };
-                    row.is_some_and(|row| {
-                        let model_of = |row: &Shared| evaluator.row_model(row);
-                        model_of(row).or_else(|| handed_in(graph, row).iter().find_map(model_of)) == Some(*model)
-                    })
+                    let read = |row: &Shared| evaluator.row_of(row);
+                    let found = read(row).or_else(|| handed_in(graph, row).iter().find_map(read));
+                    found.is_some_and(|row| row.model == *model && row.holds(schema, column, key) == Some(true))
                 });
                 if bound {
                     add(read.span, kind(graph, function));
@@ -104,7 +103,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
             for (text, _) in &summary.sql {
                 let ValueKind::Sql(text, _) = &text.kind else { continue };
                 for statement in &text.statements {
-                    let SqlStatement::Select { tables, columns, span } = statement else { continue };
+                    let SqlStatement::Select { tables, columns, span, .. } = statement else { continue };
                     let in_view = makes_view(graph.sources.text(*span));
                     // A view of all columns hands this one out; a query of all may never look at it.
                     let asks = |name: &String| name.eq_ignore_ascii_case(&tracked.column) || in_view && name == "*";

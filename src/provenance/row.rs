@@ -145,6 +145,11 @@ impl Lookup<'_, '_> {
             {
                 self.at(&inner, fuel)
             }
+            ValueKind::Field(..) | ValueKind::Element(_) | ValueKind::Index(..)
+                if !self.graph.is_rust(row.span.file) && sites::is_read(self.graph, self.schema, row) =>
+            {
+                Cell::Stored
+            }
             ValueKind::Param(..) => match self.stored_or_shaped(row) {
                 // A caller may hand over a narrower object than the parameter's type says.
                 Some(Cell::Absent) => Cell::Absent,

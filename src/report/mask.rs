@@ -1,7 +1,7 @@
 //! Takes literals out of a source line before it is shown, so that no hard-coded token is copied into a report.
 //!
-//! Three nets: a literal longer than eight characters loses its inside, unless it is SQL, of which only the inner literals go, or a
-//! name of the schema; a literal in a comment goes the same way where it has no space in it; and what looks like random text goes
+//! Three nets: a literal longer than eight characters loses its inside, unless it is SQL or a call, of which only the inner literals go, or
+//! a name of the schema; a literal in a comment goes the same way where it has no space in it; and what looks like random text goes
 //! wherever it stands, since one line does not tell that it is inside a literal that began on an earlier one.
 
 use std::collections::BTreeSet;
@@ -94,7 +94,7 @@ fn literals(line: &str, from: usize, to: usize, comment: bool, names: &BTreeSet<
             }
         };
         let inside = &line[open..end];
-        if is_sql(inside) {
+        if is_sql(inside) || is_call(inside) {
             literals(line, open, end, comment, names, cuts);
         } else if comment && inside.contains(char::is_whitespace) {
             at = open;
@@ -125,6 +125,13 @@ fn is_sql(text: &str) -> bool {
     text[word.len()..].starts_with(char::is_whitespace) && SQL_VERBS.contains(&word.to_ascii_lowercase().as_str())
 }
 
+/// `gen_random_uuid()`: what is called is no secret, what it is handed may be.
+fn is_call(text: &str) -> bool {
+    let Some((name, rest)) = text.split_once('(') else { return false };
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+    is_name && rest.ends_with(')')
+}
+
 /// Runs of letters and digits that change between the two again and again: no word does, keys and hashes do.
 fn random(line: &str, cuts: &mut Vec<(usize, usize)>) {
     const LONG: usize = 20;
@@ -152,6 +159,12 @@ mod tests {
 
     fn masked(line: &str) -> String {
         mask(line, &BTreeSet::from(["access_token"]), 0).text
+    }
+
+    #[test]
+    fn a_call_is_shown_without_what_it_is_handed() {
+        assert_eq!(shown_default("() => 'gen_random_uuid()'"), "() => 'gen_random_uuid()'");
+        assert_eq!(shown_default("() => \"prefixed('hunter2hunter2')\""), "() => \"prefixed('**************')\"");
     }
 
     #[test]

@@ -63,6 +63,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "sea-orm",
     "sea-query",
     "sequelize",
+    "sql-functions",
     "sqlx",
     "stores",
     "trpc",

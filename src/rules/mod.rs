@@ -28,6 +28,7 @@ mod live;
 mod load;
 mod pack;
 mod path;
+mod sql;
 
 pub use declare::{
     Absence, Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Nothing, Subscriber, Transform,
@@ -37,6 +38,7 @@ pub use guard::{Asks, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps
 pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
+pub use sql::SqlCall;
 
 use serde::Deserialize;
 
@@ -216,28 +218,6 @@ pub struct Nested {
     pub cascades: bool,
     #[serde(skip)]
     pub pack: String,
-}
-
-/// A call that runs SQL text. Where several rows fit one call, the first counts whose text and parameters are there.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SqlCall {
-    pub call: CallPattern,
-    /// A method further left in whose arguments the text stands: `prepare` in `db.prepare(text).run(value)`.
-    #[serde(default)]
-    pub after: Option<String>,
-    /// Where the text stands.
-    pub text: ArgPath,
-    /// Where the values of the placeholders stand: a path to an array (or an object, for named ones), or `1..` for the
-    /// arguments from the second on, where an array stands for its elements. Empty: substitutions of the template.
-    #[serde(default)]
-    pub params: Option<ArgPath>,
-    /// A method whose calls further left in the chain hand over one value each, in order: `bind`.
-    #[serde(default)]
-    pub bind: Option<String>,
-    /// Whether a query gives the value of its first column instead of rows.
-    #[serde(default)]
-    pub scalar: bool,
 }
 
 /// A call whose result is a row (or rows) of a table, or that only compares columns.
@@ -463,7 +443,7 @@ pub struct Callback {
     pub call: CallPattern,
     /// Which argument is the function.
     pub function: ArgPath,
-    /// What each parameter is: an argument path, a class of a module (`typeorm#EntityManager`), or `?`.
+    /// What each parameter is: an argument path, a class of a module (`typeorm#EntityManager`), what the call comes to (`result`), or `?`.
     pub params: Vec<Handed>,
     /// Whether the call returns what the function returns.
     #[serde(default)]

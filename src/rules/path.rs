@@ -311,6 +311,8 @@ impl fmt::Display for ArgPath {
 pub enum Handed {
     /// `?`: not known.
     Unknown,
+    /// `result`: what the call comes to, of one that takes a callback for it.
+    Result,
     /// `receiver`, `0.data`: the same as what stands there in the call.
     Argument(ArgPath),
     /// `typeorm#EntityManager`: an instance of this class; `$0` inside `<>` as in [`crate::rules::Receiver::gives`].
@@ -323,6 +325,8 @@ impl TryFrom<String> for Handed {
     fn try_from(text: String) -> Result<Self, PathError> {
         if text == "?" {
             Ok(Self::Unknown)
+        } else if text == "result" {
+            Ok(Self::Result)
         } else if text.contains('#') {
             type_path(&text)?;
             Ok(Self::Type(text))

@@ -111,7 +111,7 @@ fn mention(statement: &SqlStatement, table: &str, column: &str) -> Option<(Strin
         SqlStatement::Update { table, span, sets } => {
             (std::slice::from_ref(table), span, sets.iter().any(|(name, _)| is_column(name)))
         }
-        SqlStatement::Select { tables, columns, span } => {
+        SqlStatement::Select { tables, columns, span, .. } => {
             (tables.as_slice(), span, columns.iter().any(|name| is_column(name)))
         }
         SqlStatement::Delete { table, span } => (std::slice::from_ref(table), span, false),

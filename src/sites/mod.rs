@@ -16,15 +16,19 @@ mod inherited;
 mod models;
 mod nested;
 mod orm;
+mod rows;
 mod sql;
 mod tables;
 mod texts;
 mod told;
 mod unresolved;
+mod wrapped;
 
 use std::rc::Rc;
 
 use std::collections::BTreeSet;
+
+pub use rows::RowsRead;
 
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
@@ -97,9 +101,29 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     found
 }
 
-/// The model whose rows a reading call returns.
+/// The rows that a reading call returns: where it joins tables, of the first that is tracked.
+pub fn rows_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<RowsRead> {
+    rows::read(graph, schema, call)
+}
+
+/// The rows that stand under a key of what a call returns: `result.rows`.
+pub fn rows_under(graph: &Graph, schema: &Schema, base: &Shared, key: &str) -> Option<RowsRead> {
+    rows::under_key(graph, base, key).and_then(|call| rows::read(graph, schema, call))
+}
+
+/// What a library call hands on of the one thing that it is given: `rows.at(0)`.
+pub fn handed_on(graph: &Graph, call: &CallValue) -> Option<Shared> {
+    rows::handed_on(graph, call)
+}
+
+/// Whether a value is (one of) the rows that a call reads.
+pub fn is_read(graph: &Graph, schema: &Schema, value: &Shared) -> bool {
+    rows::behind(graph, schema, value).is_some()
+}
+
+/// The model whose rows a reading call returns: of one table.
 pub fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
-    orm::model_read(graph, schema, call).or_else(|| sql::model_read(graph, schema, call))
+    rows::read(graph, schema, call).filter(RowsRead::is_of_one_table).map(|rows| rows.model)
 }
 
 /// The conditions of a call that only compares (`delete({ token })`, `where('u.token = :token')`), with the model of the rows.

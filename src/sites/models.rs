@@ -98,12 +98,10 @@ pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Opt
         }
         let ty = graph.type_of(&at);
         // `Repository<User>` is typed around an entity too, and no row.
-        let is_handle = match &ty {
-            Type::External(path, _) => graph.rules.write().flat_map(|row| &row.types).any(|types| types.matches(path)),
-            Type::Object(_) => true,
-            _ => false,
-        };
-        if !is_handle && let Some(model) = model_of_type(graph, schema, &ty) {
+        if !is_handle(graph, &ty)
+            && !matches!(ty, Type::Object(_))
+            && let Some(model) = model_of_type(graph, schema, &ty)
+        {
             return Some(model);
         }
         let next = match &at.kind {
@@ -141,6 +139,12 @@ pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Opt
         }
     }
     None
+}
+
+/// Whether a type is a library's handle on the rows of an entity.
+fn is_handle(graph: &Graph, ty: &Type) -> bool {
+    let Type::External(path, _) = ty else { return false };
+    graph.rules.write().flat_map(|row| &row.types).any(|types| types.matches(path))
 }
 
 /// `User.build(row)`, `em.create(User, row)`: an object of an entity that is not stored yet.
@@ -183,6 +187,11 @@ pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> 
         at = graph.resolved(next);
     }
     calls
+}
+
+/// Whether a call makes a library's handle on the rows of an entity: `getRepository(User)`.
+pub(super) fn makes_handle(graph: &Graph, call: &Arc<CallValue>) -> bool {
+    is_handle(graph, &graph.type_of(&Value::new(ValueKind::Call(Arc::clone(call)), call.site.span)))
 }
 
 /// The table that a chain starts from: `users::table.filter(..)`.

@@ -11,7 +11,7 @@ use crate::sites::assignments::{self, assignments};
 use crate::sites::models::{
     by_accessor, chain_calls, entity_of, instance_of, model_behind, model_named, model_of_type,
 };
-use crate::sites::models::{is_called, table_of, table_under};
+use crate::sites::models::{is_called, makes_handle, table_of, table_under};
 use crate::sites::{Candidate, inherited, is_tracked, model_of_accessor, nested, unresolved};
 use crate::source::Span;
 use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
@@ -427,8 +427,11 @@ impl<'r> Named<'r> {
             })
         };
         let after = match self.after {
-            // The call that the chain starts with: `knex('users')`.
-            Some("()") => Some(chain.iter().position(|call| call.method().is_none() && !call.is_new)?),
+            // The call that the chain starts with: `knex('users')`, but not `getRepository(User)`.
+            Some("()") => {
+                let at = chain.iter().position(|call| call.method().is_none() && !call.is_new)?;
+                return named(&chain[at]).filter(|_| !makes_handle(graph, &chain[at]));
+            }
             Some(method) => Some(chain.iter().position(|call| is_called(graph, call, method))?),
             None => None,
         };

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::ir::{Conflict, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind, WHOLE_ROW};
+use crate::ir::{Conflict, ExprKind, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind, WHOLE_ROW};
 use crate::rules::{Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
 use crate::sites::bound::{Params, bound_values, nth, params};
 use crate::sites::tables::Target;
-use crate::sites::{Candidate, is_tracked, models, tables, texts};
+use crate::sites::{Candidate, is_tracked, models, tables, texts, wrapped};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
 
@@ -30,8 +30,8 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let with_sql: BTreeSet<FileId> = graph
         .units()
         .filter(|(_, unit)| {
-            unit.summary.functions.iter().any(|summary| !summary.sql.is_empty())
-                || unit.module.exprs.iter().any(|expr| texts::may_start_a_write(&expr.kind))
+            let is_sql = |kind: &ExprKind| matches!(kind, ExprKind::Sql(_)) || texts::may_start_a_write(kind);
+            unit.module.exprs.iter().any(|expr| is_sql(&expr.kind))
         })
         .map(|(file, _)| file)
         .collect();
@@ -49,7 +49,10 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {
                 graph.refuel();
-                let run = run(graph, &rows, &event.call);
+                let mut run = run(graph, &rows, &event.call);
+                if run.is_empty() {
+                    run = wrapped::run(graph, &rows, &event.call);
+                }
                 // What a call is handed that no rule names is a write too.
                 if run.is_empty() {
                     for arg in event.call.args.iter().filter(|arg| texts::is_put_together(&arg.value)) {
@@ -63,14 +66,14 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
                 }
                 let pieces = event.call.args.iter().flat_map(|arg| texts::pieces(graph, &arg.value));
                 bound.extend(pieces.filter(|piece| run.iter().all(|(text, _)| text.span != *piece)));
-                let is_alone = run.len() == 1;
                 for (text, params) in run {
                     let ValueKind::Sql(sql, holes) = &text.kind else { continue };
-                    if is_alone && matches!(params, Params::Unknown) && holes.is_empty() {
+                    if matches!(params, Params::Unknown) {
                         loose.push((function, &event.guards, Arc::clone(&text)));
                         continue;
                     }
                     bound.insert(text.span);
+                    let holes = &with_names(graph, sql, holes, &params);
                     let text = Text { graph, sql, holes, params, function, guards: &event.guards };
                     statements(graph, schema, &text, &mut found);
                 }
@@ -85,8 +88,14 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
         let text = Text { graph, sql, holes, params: Params::Unknown, function: *function, guards };
         statements(graph, schema, &text, &mut found);
     }
-    // Text that no known call runs still is a write: in a `.sql` file, or handed to a function that no rule names.
+    // Text that no known call runs still is a write: in a `.sql` file, in a field, or handed to a function that no rule names.
     for (file, unit) in graph.units() {
+        let module = FunctionRef { file, id: FunctionId(0) };
+        for text in unit.summary.fields.values().flat_map(texts::inside).filter(|text| !bound.contains(&text.span)) {
+            let ValueKind::Sql(sql, holes) = &text.kind else { continue };
+            let text = Text { graph, sql, holes, params: Params::Unknown, function: module, guards: &None };
+            statements(graph, schema, &text, &mut found);
+        }
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for (text, guards) in &summary.sql {
@@ -101,21 +110,18 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     found
 }
 
-/// The model whose rows a query returns: of one table, since the columns of several cannot be told apart by name.
-pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+/// The SQL texts whose rows a call returns.
+pub(super) fn queries(graph: &Graph, call: &CallValue) -> Vec<Shared> {
     let method = call.method();
-    let named = |row: &&SqlCall| !row.scalar && row.call.last().is_none_or(|last| method == Some(last));
+    // `` sql`..` `` calls what a call made, and has no method.
+    let is_tag = method.is_none() && call.args.iter().any(|arg| is_sql(&arg.value));
+    let named = |row: &&SqlCall| !row.scalar && (is_tag || row.call.last().is_none_or(|last| method == Some(last)));
     let rows: Vec<&SqlCall> = graph.rules.sql().filter(named).collect();
-    run(graph, &rows, call).into_iter().find_map(|(text, _)| {
-        let ValueKind::Sql(sql, _) = &text.kind else { return None };
-        let Some(SqlStatement::Select { tables, span, .. }) = sql.statements.last() else { return None };
-        let [table] = tables.as_slice() else { return None };
-        model_of_table(graph, schema, table, span.file)
-    })
+    run(graph, &rows, call).into_iter().map(|(text, _)| text).collect()
 }
 
 /// The SQL texts that a call runs, with what it hands over for their placeholders.
-fn run(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Params)> {
+pub(super) fn run(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Params)> {
     let method = call.method();
     let mut path = None;
     // What hands over the values says more than what only names the text.
@@ -124,8 +130,7 @@ fn run(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Shared, Param
         if row.call.last().is_some_and(|last| method.is_some_and(|method| method != last)) {
             continue;
         }
-        let path =
-            path.get_or_insert_with(|| if graph.targets(call).is_empty() { graph.callee_path(call) } else { None });
+        let path = path.get_or_insert_with(|| graph.library_path(call));
         if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
             continue;
         }
@@ -166,6 +171,16 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
             _ => texts::read(graph, &text),
         })
         .collect()
+}
+
+/// The substitutions of a text, and behind them what is put in as names.
+fn with_names(graph: &Graph, sql: &SqlText, holes: &[Shared], params: &Params) -> Vec<Shared> {
+    let name = |at: &usize| match params {
+        Params::Array(list) => nth(graph, list, *at, list.span),
+        Params::List(values) => values.get(*at).cloned(),
+        Params::Unknown => None,
+    };
+    holes.iter().cloned().chain(sql.names.iter().map_while(name)).collect()
 }
 
 fn is_sql(value: &Shared) -> bool {
@@ -238,7 +253,8 @@ fn written(schema: &Schema, text: &Text, statement: &SqlStatement, to: &Target, 
         }
         SqlStatement::Update { table, span, sets } => {
             let row = text.sets(table, sets, None, *span);
-            found.push(text.candidate(to, *span, Operation::Update, row));
+            let whole = sets.iter().any(|(name, _)| name == WHOLE_ROW);
+            found.push(Candidate { whole, ..text.candidate(to, *span, Operation::Update, row) });
         }
         SqlStatement::Select { .. } | SqlStatement::Delete { .. } => {}
     }

@@ -90,3 +90,18 @@ fn keys(graph: &Graph, row: &Value) -> String {
     };
     entries.iter().map(key).collect::<Vec<_>>().join(" ")
 }
+
+#[test]
+fn a_handle_that_a_function_makes_is_no_query_builder_of_another_library() {
+    let entity = "import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+         @Entity('users') export class User {
+           @PrimaryGeneratedColumn() id: number;
+           @Column({ nullable: true }) token: string; }";
+    // `knex('users').update(row)` looks like it, where the row comes first.
+    let text = "import { getRepository } from 'typeorm'; import { User } from './user';
+         export function run(id: any) { return getRepository(User).update(id, { token: null }); }";
+    let tree = Tree::of(&[("src/user.ts", entity), ("src/app.ts", text)]);
+    let graph = tree.graph();
+    let rows: Vec<ValueKind> = find(&graph, &tree.schema).iter().map(|found| found.row.kind.clone()).collect();
+    assert!(matches!(rows.as_slice(), [ValueKind::Object { .. }]), "{rows:?}");
+}

@@ -1,5 +1,6 @@
 //! SQL text that a program puts together: `text += ..`, `start + end`, `[..].join(' ')`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
@@ -76,6 +77,21 @@ pub(super) fn pieces(graph: &Graph, text: &Shared) -> Vec<Span> {
     let mut out = Vec::new();
     collect(graph, text, DEEPEST, &mut out);
     out
+}
+
+/// The SQL that is written out in a value.
+pub(super) fn inside(value: &Shared) -> Vec<Shared> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![value];
+    while let Some(at) = open.pop() {
+        if matches!(at.kind, ValueKind::Sql(..)) {
+            found.push(Arc::clone(at));
+        } else if seen.insert(Arc::as_ptr(at).addr()) {
+            at.kind.each(&mut |inner| open.push(inner));
+        }
+    }
+    found
 }
 
 /// Whether a text is the start of a statement that writes, and may be no more than that.

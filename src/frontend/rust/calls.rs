@@ -77,6 +77,7 @@ impl Lowering<'_> {
             (["String", "new"], None) | (["String", "with_capacity"], Some(_)) => {
                 return self.add(ExprKind::Text(String::new()), span);
             }
+            (["String", "from"], Some(only @ Expr::Lit(_))) => return self.expr(only),
             (["Vec", "new"], None) | (["Vec", "with_capacity"], Some(_)) => {
                 return self.add(ExprKind::Array(Vec::new()), span);
             }

@@ -208,6 +208,14 @@ impl Lowering<'_> {
                     }
                 });
             }
+            "write" | "writeln" => {
+                let args = expressions(&mac.tokens)?;
+                if let [into, Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }), rest @ ..] = args.as_slice()
+                    && let Some(written) = self.written_into(into, text, rest, name == "writeln", span)
+                {
+                    return Some(written);
+                }
+            }
             "json" => return Some(self.json(mac.tokens.clone(), span)),
             // `{ ":name": value }`, `{ "name" => value }`
             "named_params" | "params" if mac.delimiter_is_brace() => {

@@ -210,6 +210,34 @@ impl Lowering<'_> {
         Some(self.opaque("nothing", Vec::new(), span))
     }
 
+    /// `write!(text, "..", args)`: the variable holds that too.
+    pub(super) fn written_into(
+        &mut self,
+        into: &Expr,
+        format: &syn::LitStr,
+        args: &[Expr],
+        ends_line: bool,
+        span: Span,
+    ) -> Option<ExprId> {
+        let into = match into {
+            Expr::Reference(inner) => &*inner.expr,
+            other => other,
+        };
+        let before = self.expr(into);
+        let ExprKind::Name(Binding::Local(local)) = *self.kind(before) else { return None };
+        if !self.texts.contains(&local) {
+            return None;
+        }
+        let more = self.formatted(format, args, span);
+        let mut parts = vec![before, more];
+        if ends_line {
+            parts.push(self.add(ExprKind::Text("\n".to_owned()), span));
+        }
+        let value = self.add(ExprKind::Concat(parts), span);
+        self.assign(local, value, span);
+        Some(self.opaque("nothing", Vec::new(), span))
+    }
+
     /// What a function makes of values: a call of it; a variant or wrapper is its argument.
     pub(super) fn made_by(&mut self, function: &Expr, args: &[ExprId], span: Span) -> ExprId {
         if let Expr::Path(path) = function

@@ -95,7 +95,7 @@ impl Lowering<'_> {
             self.module.locals[local.at()].ty = ty;
             match self.kind(value) {
                 ExprKind::Array(_) => _ = self.lists.insert(local),
-                ExprKind::Text(_) | ExprKind::Concat(_) => _ = self.texts.insert(local),
+                ExprKind::Text(_) | ExprKind::Concat(_) | ExprKind::Sql(_) => _ = self.texts.insert(local),
                 _ => {}
             }
             self.assign(local, value, span);

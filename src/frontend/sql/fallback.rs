@@ -85,7 +85,7 @@ impl Reader<'_> {
             }
         }
         let (tables, columns) = (tables.into_iter().collect(), columns.into_iter().collect());
-        Some(SqlStatement::Select { tables, columns, span: self.whole })
+        Some(SqlStatement::Select { tables, columns, outputs: Vec::new(), span: self.whole })
     }
 
     fn insert(&self, first: usize) -> Option<(SqlStatement, usize)> {

@@ -195,7 +195,14 @@ impl File<'_> {
             return;
         }
         let span = self.text.span(range);
-        let sql = SqlText { statements, holes: Vec::new(), parts: Vec::new(), assignments: Vec::new(), gap: why };
+        let sql = SqlText {
+            statements,
+            holes: Vec::new(),
+            names: Vec::new(),
+            parts: Vec::new(),
+            assignments: Vec::new(),
+            gap: why,
+        };
         let expr = self.module.add(ExprKind::Sql(Box::new(sql)), span);
         if let Some(body) = self.module.functions.get_mut(FunctionId(0).at()) {
             body.body.push(Stmt::Expr(expr));

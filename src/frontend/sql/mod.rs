@@ -70,14 +70,21 @@ fn read(parts: Vec<SqlPart>, file: FileId) -> Option<SqlText> {
     if likelihood == Likelihood::Maybe && gap.is_some() {
         return None;
     }
-    Some(SqlText { statements, holes: Vec::new(), parts, assignments: Vec::new(), gap })
+    Some(SqlText { statements, holes: Vec::new(), names: text.names(), parts, assignments: Vec::new(), gap })
 }
 
 /// As [`parse`], for a text that a tag says to be SQL: it may be no statement, but a part that is put into one.
 pub(crate) fn parse_part(parts: &[(&str, u32)], file: FileId) -> SqlText {
     const BEFORE: &str = "UPDATE t SET ";
     let own = text::parts(parts, file);
-    let part = SqlText { statements: Vec::new(), holes: Vec::new(), parts: own, assignments: Vec::new(), gap: None };
+    let part = SqlText {
+        statements: Vec::new(),
+        holes: Vec::new(),
+        names: Vec::new(),
+        parts: own,
+        assignments: Vec::new(),
+        gap: None,
+    };
     // What stands before the part is taken from the place of what really stands there, so that places stay those of the file.
     let Some(((first, at), rest)) = parts.split_first() else { return part };
     let Some(at) = u32::try_from(BEFORE.len()).ok().and_then(|length| at.checked_sub(length)) else { return part };

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, ObjectName, Query, Select, SelectItem, Visit, Visitor};
+use sqlparser::ast::{
+    Expr, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins,
+    Visit, Visitor,
+};
 
 use crate::frontend::sql::relation::{ident, last_name};
-use crate::frontend::sql::text::pieces;
-use crate::ir::SqlStatement;
+use crate::frontend::sql::text::{Piece, pieces};
+use crate::ir::{SqlOutput, SqlStatement};
 use crate::source::Span;
 
 /// Collected over parts of a statement.
@@ -58,7 +61,63 @@ impl Visitor for Reads {
 pub(crate) fn select(query: &Query, span: Span) -> Option<SqlStatement> {
     let mut reads = Reads::default();
     reads.see(query);
-    reads.finish(span)
+    let mut found = reads.finish(span)?;
+    if let (SqlStatement::Select { outputs, .. }, SetExpr::Select(select)) = (&mut found, query.body.as_ref()) {
+        let aliases = aliases(select);
+        *outputs = select.projection.iter().map(|item| output(item, &aliases)).collect();
+    }
+    Some(found)
+}
+
+/// The tables of a `FROM` by the names that columns are qualified with.
+fn aliases(select: &Select) -> Vec<(String, String)> {
+    let joined = |from: &TableWithJoins| {
+        let joins = from.joins.iter().map(|join| join.relation.clone());
+        std::iter::once(from.relation.clone()).chain(joins).collect::<Vec<_>>()
+    };
+    let named = |factor: TableFactor| match factor {
+        TableFactor::Table { name, alias, .. } => {
+            let table = last_name(&name);
+            Some((alias.map_or_else(|| table.clone(), |alias| ident(&alias.name)), table))
+        }
+        _ => None,
+    };
+    select.from.iter().flat_map(joined).filter_map(named).collect()
+}
+
+fn output(item: &SelectItem, aliases: &[(String, String)]) -> SqlOutput {
+    let table_of = |qualifier: Option<String>| {
+        let qualifier = qualifier?;
+        let found = aliases.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(&qualifier));
+        Some(found.map_or(qualifier, |(_, table)| table.clone()))
+    };
+    let all = |table| SqlOutput { name: "*".to_owned(), table, column: Some("*".to_owned()) };
+    let (expr, alias) = match item {
+        SelectItem::UnnamedExpr(expr) => (expr, None),
+        SelectItem::ExprWithAlias { expr, alias } => (expr, Some(output_name(&ident(alias)))),
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+            return all(table_of(Some(last_name(name))));
+        }
+        _ => return all(None),
+    };
+    let (table, column) = match expr {
+        // Columns that are put in at run time.
+        Expr::Identifier(name) if pieces(&name.value) != [Piece::Text(&name.value)] => return all(None),
+        Expr::Identifier(name) => (None, Some(ident(name))),
+        Expr::CompoundIdentifier(parts) => {
+            let mut parts = parts.iter().rev().map(ident);
+            let column = parts.next();
+            (table_of(parts.next()), column)
+        }
+        _ => (None, None),
+    };
+    let name = alias.or_else(|| column.clone()).unwrap_or_default();
+    SqlOutput { name, table, column }
+}
+
+/// `token!: String` tells sqlx what to make of the column `token`.
+fn output_name(alias: &str) -> String {
+    alias.split(['!', '?', ':']).next().unwrap_or(alias).trim().to_owned()
 }
 
 impl Reads {
@@ -78,6 +137,7 @@ impl Reads {
         if tables.is_empty() {
             return None;
         }
-        Some(SqlStatement::Select { tables, columns: self.columns.into_iter().collect(), span })
+        let columns = self.columns.into_iter().collect();
+        Some(SqlStatement::Select { tables, columns, outputs: Vec::new(), span })
     }
 }

@@ -442,3 +442,31 @@ proptest::proptest! {
         let _ = lower(FileId(0), &text);
     }
 }
+
+#[test]
+fn two_question_marks_stand_for_a_name() {
+    let sql = of("UPDATE ?? SET ?? = ?, `x` = '??' WHERE ?? = ${id} AND a = ?");
+    assert_eq!(lines(&sql, false), ["update ${1} ${2}=#2 x='??'"]);
+    assert_eq!(sql.names, [0, 1, 3]);
+    let SqlStatement::Update { span, sets, .. } = &sql.statements[0] else { panic!("{sql:?}") };
+    assert_eq!((span.start, sets[0].1.span.start, sets[1].1.span.start), (0, 19, 28));
+}
+
+#[test]
+fn a_query_tells_under_which_name_a_column_stands() {
+    let outputs = |text: &str| {
+        let sql = of(text);
+        let [SqlStatement::Select { outputs, .. }] = sql.statements.as_slice() else { panic!("{sql:?}") };
+        let shown = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
+        let one = |o: &crate::ir::SqlOutput| format!("{}: {}.{}", o.name, shown(&o.table), shown(&o.column));
+        outputs.iter().map(one).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        outputs(
+            "SELECT u.*, u.token AS t, t.name, email, count(*) AS token FROM users u JOIN teams t ON t.owner = u.id"
+        ),
+        ["*: users.*", "t: users.token", "name: teams.name", "email: -.email", "token: -.-"]
+    );
+    assert_eq!(outputs("SELECT token AS \"token!: String\" FROM users"), ["token: -.token"]);
+    assert_eq!(outputs("SELECT ${columns} FROM users"), ["*: -.*"]);
+}

@@ -11,9 +11,11 @@ pub(crate) struct Text {
     pub(crate) sql: String,
     file: FileId,
     stretches: Vec<Stretch>,
-    /// Offsets of the `?` placeholders, in order.
+    /// Offsets of the `?` placeholders, and of those that stand for names, in order.
     questions: Vec<usize>,
     holes: usize,
+    /// How many placeholders stand for names: they are written as substitutions behind the others.
+    names: usize,
 }
 
 /// A run of bytes of the SQL that stand together in the file too.
@@ -106,22 +108,63 @@ impl Text {
     pub(crate) fn of_file(sql: &str, file: FileId) -> Self {
         let end = u32::try_from(sql.len()).unwrap_or(u32::MAX);
         let stretches = vec![Stretch { at: 0, start: 0, end, whole: false }];
-        Self { sql: sql.to_owned(), file, stretches, questions: Vec::new(), holes: 0 }.with_questions()
+        Self { sql: sql.to_owned(), file, stretches, questions: Vec::new(), holes: 0, names: 0 }.with_questions()
     }
 
     /// A text of a program.
     pub(crate) fn of_parts(parts: &[SqlPart], file: FileId) -> Self {
         let plain = Self::assemble(parts, file, &mut |hole| marker(hole));
         if plain.holes == 0 {
-            return plain.with_questions();
+            return plain.with_names().with_questions();
         }
         let fitted = fit(&plain.sql, plain.holes);
         let mut fitting = |hole: usize| fitted.get(hole).cloned().unwrap_or_else(|| marker(hole));
-        Self::assemble(parts, file, &mut fitting).with_questions()
+        Self::assemble(parts, file, &mut fitting).with_names().with_questions()
+    }
+
+    /// Writes each `??`, in whose place mysql puts a name, as a substitution
+    /// (<https://github.com/mysqljs/mysql#escaping-query-identifiers>).
+    fn with_names(mut self) -> Self {
+        const MARK: &str = "??";
+        if !self.sql.contains(MARK) {
+            return self;
+        }
+        let is_question = |token: &Token| token.kind == Kind::Placeholder && self.sql.get(token.range()) == Some("?");
+        let mut names: Vec<usize> = Vec::new();
+        for pair in tokens(&self.sql, 0..self.sql.len()).windows(2) {
+            let taken = names.last().is_some_and(|last| last + MARK.len() > pair[0].start);
+            if !taken && pair.iter().all(is_question) && pair[0].end == pair[1].start {
+                names.push(pair[0].start);
+            }
+        }
+        self.names = names.len();
+        for (nth, at) in names.into_iter().enumerate().rev() {
+            let mark = marker(self.holes + nth);
+            let grown = mark.len() - MARK.len();
+            let Span { start, end, .. } = self.span(at..at + MARK.len());
+            let after = self.stretches.partition_point(|stretch| stretch.at <= at);
+            let until = self.stretches.get(after).map_or(self.sql.len(), |stretch| stretch.at);
+            let Some(around) = after.checked_sub(1).and_then(|around| self.stretches.get(around)) else { continue };
+            let rest = Stretch { at: at + mark.len(), start: end, ..*around };
+            let rest = if around.whole { Stretch { start: around.start, ..rest } } else { rest };
+            self.stretches.iter_mut().skip(after).for_each(|stretch| stretch.at += grown);
+            let name = Stretch { at, start, end, whole: true };
+            let goes_on = at + MARK.len() < until;
+            self.stretches.splice(after..after, std::iter::once(name).chain(goes_on.then_some(rest)));
+            self.sql.replace_range(at..at + MARK.len(), &mark);
+        }
+        self
+    }
+
+    /// The number of each placeholder that stands for a name.
+    pub(crate) fn names(&self) -> Vec<usize> {
+        let is_name = |at: &usize| self.sql.get(*at..).is_some_and(|text| text.starts_with(HEAD));
+        self.questions.iter().enumerate().filter(|(_, at)| is_name(at)).map(|(number, _)| number).collect()
     }
 
     fn assemble(parts: &[SqlPart], file: FileId, stand_in: &mut dyn FnMut(usize) -> String) -> Self {
-        let mut text = Self { sql: String::new(), file, stretches: Vec::new(), questions: Vec::new(), holes: 0 };
+        let mut text =
+            Self { sql: String::new(), file, stretches: Vec::new(), questions: Vec::new(), holes: 0, names: 0 };
         for part in parts {
             match part {
                 SqlPart::Written(written, start) => text.push_unescaped(written, *start),
@@ -169,7 +212,12 @@ impl Text {
     }
 
     fn with_questions(mut self) -> Self {
-        let is_question = |token: &&Token| token.kind == Kind::Placeholder && self.sql.get(token.range()) == Some("?");
+        let behind = self.holes..self.holes + self.names;
+        let is_question = |token: &&Token| match self.sql.get(token.range()) {
+            Some("?") => token.kind == Kind::Placeholder,
+            Some(text) => token.kind == Kind::Word && hole(text).is_some_and(|hole| behind.contains(&hole)),
+            None => false,
+        };
         self.questions =
             tokens(&self.sql, 0..self.sql.len()).iter().filter(is_question).map(|token| token.start).collect();
         self
@@ -177,7 +225,7 @@ impl Text {
 
     /// Whether there is an nth substitution: a file may write what looks like its mark.
     pub(crate) fn has_hole(&self, hole: usize) -> bool {
-        hole < self.holes
+        hole < self.holes + self.names
     }
 
     /// The number of the `?` at byte `at`.

@@ -101,6 +101,7 @@ fn argument_paths_have_a_base_and_keys() {
 fn what_is_handed_over_is_an_argument_or_a_type_or_not_known() {
     let handed = |text: &str| Handed::try_from(text.to_owned());
     assert_eq!(handed("?"), Ok(Handed::Unknown));
+    assert_eq!(handed("result"), Ok(Handed::Result));
     assert_eq!(handed("typeorm#Repository<$0>"), Ok(Handed::Type("typeorm#Repository<$0>".into())));
     assert!(matches!(handed("receiver"), Ok(Handed::Argument(_))));
     assert!(handed("typeorm#Repository<$0").is_err());

@@ -1,0 +1,143 @@
+//! Rows that calls read: of which model, and under which name a query's rows hold a column.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::ir::{SqlOutput, SqlStatement};
+use crate::rules::Pass;
+use crate::schema::{ColumnId, ModelId, Schema};
+use crate::sites::{orm, sql};
+use crate::summary::{CallValue, Shared, ValueKind};
+
+/// The rows that a reading call returns.
+#[derive(Clone, Debug)]
+pub struct RowsRead {
+    pub model: ModelId,
+    /// The SQL that asks for them, whose names their keys are; `None` where keys are properties of the model.
+    pub text: Option<Shared>,
+}
+
+/// The rows that a call returns.
+pub(super) fn read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<RowsRead> {
+    if let Some(model) = orm::model_read(graph, schema, call) {
+        return Some(RowsRead { model, text: None });
+    }
+    sql::queries(graph, call).into_iter().find_map(|text| {
+        let SqlStatement::Select { tables, span, .. } = selected(&text)? else { return None };
+        let model = tables.iter().find_map(|table| sql::model_of_table(graph, schema, table, span.file))?;
+        Some(RowsRead { model, text: Some(text) })
+    })
+}
+
+/// The query that a text ends in.
+pub(super) fn selected(text: &Shared) -> Option<&SqlStatement> {
+    let ValueKind::Sql(sql, _) = &text.kind else { return None };
+    sql.statements.last().filter(|statement| matches!(statement, SqlStatement::Select { .. }))
+}
+
+/// The call whose rows stand under a key of its result: `rows` of `pool.query(..)`.
+pub(super) fn under_key<'v>(graph: &Graph, base: &'v Shared, key: &str) -> Option<&'v Arc<CallValue>> {
+    let ValueKind::Call(call) = &base.kind else { return None };
+    let method = call.method();
+    let mut rows = graph
+        .rules
+        .sql()
+        .filter(|row| row.rows.as_deref() == Some(key) && row.call.last().is_none_or(|last| method == Some(last)))
+        .peekable();
+    rows.peek()?;
+    let path = graph.library_path(call)?;
+    rows.any(|row| row.call.matches(&path)).then_some(call)
+}
+
+/// What a library call hands on of the one thing it is given: `rows.find(..)`, `rows.at(0)`.
+pub(super) fn handed_on(graph: &Graph, call: &CallValue) -> Option<Shared> {
+    let fits = |row: &&Pass| row.key.is_none() && !row.merge && !row.constructs && row.form.is_none();
+    // In Rust its type tells a row.
+    if graph.is_rust(call.site.span.file) {
+        return None;
+    }
+    // A method of what was read: hardly any has the name of one, and telling its path costs more.
+    let mut rows = graph.rules.passes_named(Some(call.method()?)).filter(fits).peekable();
+    rows.peek()?;
+    let path = graph.library_path(call)?;
+    let row = rows.find(|row| row.call.matches(&path))?;
+    match row.from.as_slice() {
+        [only] => graph.argument(call, only).into_iter().next(),
+        _ => None,
+    }
+}
+
+/// The rows that a value is, or is one of.
+pub(super) fn behind(graph: &Graph, schema: &Schema, value: &Shared) -> Option<RowsRead> {
+    let mut at = Arc::clone(value);
+    for _ in 0..24 {
+        let next = match &at.kind {
+            ValueKind::Call(call) => {
+                if let Some(rows) = read(graph, schema, call) {
+                    return Some(rows);
+                }
+                handed_on(graph, call).or_else(|| graph.expand(&at))
+            }
+            ValueKind::Field(base, key) if let Some(call) = under_key(graph, base, key) => {
+                return read(graph, schema, call);
+            }
+            ValueKind::Element(base) | ValueKind::Index(base, _) | ValueKind::Object { base: Some(base), .. } => {
+                Some(Arc::clone(base))
+            }
+            _ => graph.expand(&at),
+        };
+        at = next.filter(|next| !Arc::ptr_eq(next, &at))?;
+    }
+    None
+}
+
+impl RowsRead {
+    /// Whether the rows are of one table.
+    pub fn is_of_one_table(&self) -> bool {
+        match self.text.as_ref().and_then(selected) {
+            Some(SqlStatement::Select { tables, .. }) => tables.len() == 1,
+            _ => true,
+        }
+    }
+
+    /// Whether the rows hold a tracked column under a key; `None` where it can be that of another table.
+    pub fn holds(&self, schema: &Schema, column: ColumnId, key: &str) -> Option<bool> {
+        let tracked = &schema.columns[column.0];
+        let is_property =
+            |(model, at): &(ModelId, usize)| *model == self.model && schema.models[model.0].properties[*at].name == key;
+        let by_property = Some(tracked.bindings.iter().any(is_property));
+        let Some(SqlStatement::Select { tables, outputs, .. }) = self.text.as_ref().and_then(selected) else {
+            return by_property;
+        };
+        let is_tracked = |name: &str| name.eq_ignore_ascii_case(&tracked.column);
+        let has_it_too = |table: &&String| {
+            let other = |model: &crate::schema::Model| {
+                model.table.eq_ignore_ascii_case(table) && model.properties.iter().any(|p| is_tracked(&p.column))
+            };
+            !table.eq_ignore_ascii_case(&tracked.table) && schema.models.iter().any(other)
+        };
+        // Of which of the tables that are asked for all they have, or in which an unqualified name may stand.
+        let of = |tables: &[&String]| {
+            let is_there = tables.iter().any(|table| table.eq_ignore_ascii_case(&tracked.table));
+            if is_there && tables.iter().any(has_it_too) { None } else { Some(is_there) }
+        };
+        let all: Vec<&String> = tables.iter().collect();
+        if let Some(output) = outputs.iter().rev().find(|output| output.name.eq_ignore_ascii_case(key)) {
+            return match (&output.column, &output.table) {
+                (Some(column), Some(table)) if is_tracked(column) => of(&[table]),
+                (Some(column), None) if is_tracked(column) => of(&all),
+                _ => Some(false),
+            };
+        }
+        if !is_tracked(key) {
+            return by_property;
+        }
+        let every = |output: &SqlOutput| output.name == "*";
+        if outputs.is_empty() || outputs.iter().any(|output| every(output) && output.table.is_none()) {
+            return of(&all);
+        }
+        let named: Vec<&String> =
+            outputs.iter().filter(|output| every(output)).filter_map(|o| o.table.as_ref()).collect();
+        of(&named)
+    }
+}
