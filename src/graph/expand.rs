@@ -391,9 +391,9 @@ impl Graph<'_> {
                 _ => false,
             };
             let calls = summary.calls.iter().filter(|event| resolves(&event.call.callee));
-            let resolved = calls.filter_map(|event| event.call.args.first());
+            let handed = calls.filter_map(|event| event.call.args.first());
             // `db.get(text, (error, row) => resolve(row))`: what the library hands in.
-            values.extend(resolved.map(|arg| match self.handed_to(function).filter(|_| arg.value.is_open()) {
+            values.extend(handed.map(|arg| match self.handed_to(function).filter(|_| arg.value.is_open()) {
                 Some(call) => self.substitute(&arg.value, &handed_bindings(self, call, &[], 0, function)),
                 None => Arc::clone(&arg.value),
             }));

@@ -77,11 +77,11 @@ impl Lowering<'_> {
             (["String", "new"], None) | (["String", "with_capacity"], Some(_)) => {
                 return self.add(ExprKind::Text(String::new()), span);
             }
-            (["String", "from"], Some(only @ Expr::Lit(_))) => return self.expr(only),
             (["Vec", "new"], None) | (["Vec", "with_capacity"], Some(_)) => {
                 return self.add(ExprKind::Array(Vec::new()), span);
             }
-            (["Some" | "Ok"] | [.., "mem", "take" | "replace"], Some(only)) => return self.expr(only),
+            (["Some" | "Ok"] | [.., "mem", "take" | "replace"], Some(only))
+            | (["String", "from"], Some(only @ Expr::Lit(_))) => return self.expr(only),
             // `LazyLock::new(|| value)` is what the closure makes.
             ([.., "LazyLock" | "Lazy" | "LazyCell", "new"], Some(only)) if call.args.len() == 1 => {
                 let callee = self.expr(only);
