@@ -257,7 +257,9 @@ impl ColumnTracer<'_, '_> {
         }
         reached.insert(candidate.function);
         // A statement that a module keeps is run by whoever imports it.
-        reached.insert(FunctionRef { file: candidate.span.file, id: FunctionId(0) });
+        if !self.graph.is_rust(candidate.span.file) {
+            reached.insert(FunctionRef { file: candidate.span.file, id: FunctionId(0) });
+        }
         let hooks =
             if candidate.hooks { hooks::of_model(self.graph, self.schema, candidate.model) } else { Vec::new() };
         let form =
