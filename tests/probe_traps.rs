@@ -222,3 +222,25 @@ fn no_spelling_of_a_cohort_reaches_the_tokens() {
         assert!(why.contains("cohort `c`: `by` "), "{by}: {why}");
     }
 }
+
+#[test]
+fn the_password_may_stand_in_the_password_file_of_libpq() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(pg, "CREATE TABLE passed (id int, access_token text)");
+    // postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    let (user, rest) = pg.trim_start_matches("postgres://").split_once(':').expect("a user");
+    let (password, place) = rest.split_once('@').expect("a password");
+    let (host, database) = place.split_once('/').expect("a database");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("pgpass");
+    std::fs::write(&file, format!("elsewhere:5432:*:{user}:wrong\n{host}:{database}:{user}:{password}\n"))
+        .expect("written");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("permissions");
+    let config = configured(folder.path(), &column("passed"));
+    let url = format!("postgres://{user}@{place}");
+    let args = ["probe", "--config", &config, "--database-url", &url];
+    let run = tokendrift_with(args, &[("PGPASSFILE", &file.display().to_string())]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(tokendrift_with(args, &[("PGPASSFILE", "/nowhere")]).code, 3);
+}

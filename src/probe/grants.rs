@@ -2,6 +2,7 @@
 
 use crate::config::{Column, Config};
 use crate::probe::dialect::Dialect;
+use crate::probe::problem::visible;
 use crate::probe::session::Session;
 use crate::probe::shape::{SHAPES, Shape, is_expired};
 use crate::probe::statements::group;
@@ -38,11 +39,23 @@ pub(crate) async fn grants(target: &Target, config: &Config) -> Result<(String, 
         }
         fields.sort();
         fields.dedup();
+        let label = |field: &String| field.rsplit_once(" AS ").map(|(_, label)| label.to_owned());
+        let twice = fields.iter().filter_map(label).collect::<Vec<_>>();
+        if let Some(name) = twice.iter().enumerate().find_map(|(at, name)| twice[..at].contains(name).then_some(name)) {
+            problems.push(format!(
+                "table {}: several columns of its view would be called {name}: give each cohort a name of its own",
+                visible(&table.relation.name)
+            ));
+            continue;
+        }
         let view = match dialect {
             Dialect::Mysql { .. } => dialect.quoted(&format!("tokendrift_{}", table.relation.name)),
             _ => format!("tokendrift.{}", dialect.quoted(&table.relation.name)),
         };
         let security = if matches!(dialect, Dialect::Mysql { .. }) { "SQL SECURITY DEFINER " } else { "" };
+        for (_, column, _) in table.columns.iter().filter(|(_, column, _)| column.users.is_some()) {
+            sql.push(format!("-- Not in the view: whose tokens {} holds (`user`).\n", visible(&column.name())));
+        }
         sql.push(format!(
             "CREATE {security}VIEW {view} AS SELECT\n  {}\nFROM {};\nGRANT SELECT ON {view} TO {};\n",
             fields.join(",\n  "),
@@ -66,7 +79,8 @@ fn preamble(dialect: Dialect) -> String {
              CREATE ROLE {role} LOGIN;\nCREATE SCHEMA tokendrift;\nGRANT USAGE ON SCHEMA tokendrift TO {role};\n"
         ),
         Dialect::Mysql { .. } => format!(
-            "-- Run this as the owner of the tables. Then give the user a password: ALTER USER {role} IDENTIFIED BY '...'\n\
+            "-- Run this as the owner of the tables. Then give the user a password and unlock it:\n\
+             --   ALTER USER {role} IDENTIFIED BY '...' ACCOUNT UNLOCK;\n\
              CREATE USER {role} ACCOUNT LOCK;\n"
         ),
         Dialect::Sqlite => "-- SQLite has no roles: whoever can read the file can read all of it.\n".to_owned(),

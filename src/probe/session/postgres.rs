@@ -127,13 +127,8 @@ fn cell(row: &PgRow, at: usize) -> Result<Cell, Trouble> {
 }
 
 fn options(server: &Server) -> Result<PgConnectOptions, Trouble> {
-    // Begins with the variables that libpq knows, and with its password file.
-    let mut options = PgConnectOptions::new()
-        .application_name(NAME)
-        // Poolers refuse start-up parameters that they do not know.
-        .extra_float_digits(None)
-        .statement_cache_capacity(0)
-        .disable_statement_logging();
+    // Begins with the variables that libpq knows.
+    let mut options = PgConnectOptions::new_without_pgpass();
     if let Some(host) = &server.host {
         options = if host.starts_with('/') { options.socket(host) } else { options.host(host) };
     }
@@ -149,6 +144,16 @@ fn options(server: &Server) -> Result<PgConnectOptions, Trouble> {
     if let Some(database) = &server.database {
         options = options.database(database);
     }
+    if server.password.is_none() {
+        // The driver looks into libpq's password file for what a URL says alone.
+        options = PgConnectOptions::from_url(&options.to_url_lossy()).map_err(|_| Trouble::Unreachable)?;
+    }
+    options = options
+        .application_name(NAME)
+        // Poolers refuse start-up parameters that they do not know.
+        .extra_float_digits(None)
+        .statement_cache_capacity(0)
+        .disable_statement_logging();
     if let Some(mode) = &server.tls_mode {
         options = options.ssl_mode(match mode.as_str() {
             "disable" => PgSslMode::Disable,
