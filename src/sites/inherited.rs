@@ -136,7 +136,7 @@ fn model_called(graph: &Graph, schema: &Schema, call: &CallValue, on_class: bool
 }
 
 /// The class whose `this` a receiver is, with what was assigned to it.
-fn class_of_this(receiver: &Shared) -> Option<ClassRef> {
+pub(super) fn class_of_this(receiver: &Shared) -> Option<ClassRef> {
     let mut at = receiver;
     for _ in 0..60 {
         at = match &at.kind {

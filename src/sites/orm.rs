@@ -8,11 +8,12 @@ use crate::ir::FunctionId;
 use crate::rules::{ArgPath, CallPattern, Operation, Read, Target, Undefined, Write};
 use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::{self, assignments};
+use crate::sites::inherited::class_of_this;
 use crate::sites::models::{
     by_accessor, chain_calls, entity_of, instance_of, model_behind, model_named, model_of_type,
 };
 use crate::sites::models::{is_called, makes_handle, table_of, table_under};
-use crate::sites::{Candidate, inherited, is_tracked, model_of_accessor, nested, unresolved};
+use crate::sites::{Candidate, inherited, is_tracked, model_of_accessor, model_of_class, nested, unresolved};
 use crate::source::Span;
 use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -473,7 +474,13 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
     let path = library_path(graph, call)?;
     rows.filter(|row| row.call.matches(&path)).find_map(|row| {
         let named = Named::of_read(row);
-        named.model(graph, schema, call).map(|(model, _)| model)
+        // `this.findOne(..)` in a static method of the model.
+        let own = || {
+            let class = call.receiver().filter(|_| row.on == Target::Static).and_then(class_of_this)?;
+            let model = model_of_class(graph, schema, class)?;
+            (named.knows(schema, model) && named.base_fits(graph, schema, model)).then_some(model)
+        };
+        named.model(graph, schema, call).map(|(model, _)| model).or_else(own)
     })
 }
 
