@@ -91,7 +91,8 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     // Text that no known call runs still is a write: in a `.sql` file, in a field, or handed to a function that no rule names.
     for (file, unit) in graph.units() {
         let module = FunctionRef { file, id: FunctionId(0) };
-        for text in unit.summary.fields.values().flat_map(texts::inside).filter(|text| !bound.contains(&text.span)) {
+        let fields = unit.summary.fields.values().filter(|_| with_sql.contains(&file));
+        for text in fields.flat_map(texts::inside).filter(|text| !bound.contains(&text.span)) {
             let ValueKind::Sql(sql, holes) = &text.kind else { continue };
             let text = Text { graph, sql, holes, params: Params::Unknown, function: module, guards: &None };
             statements(graph, schema, &text, &mut found);

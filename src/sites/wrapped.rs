@@ -18,11 +18,10 @@ pub(super) fn run(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Sh
 
 fn inside(graph: &Graph, rows: &[&SqlCall], call: &CallValue, fuel: u8) -> Vec<(Shared, Params)> {
     let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
-    let targets = graph.targets(call);
-    if targets.is_empty() || !call.args.iter().any(|arg| is_sql(graph, &arg.value, DEEPEST)) {
+    if !call.args.iter().any(|arg| is_sql(graph, &arg.value, DEEPEST)) {
         return Vec::new();
     }
-    for target in targets {
+    for target in graph.targets(call) {
         let bindings = target.bindings.clone().unwrap_or_else(|| graph.bind(call, target.function));
         let mut found: Vec<(Shared, Params)> = Vec::new();
         for inner in graph.calls_inside(target.function) {
