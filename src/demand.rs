@@ -16,7 +16,7 @@ use regex::Regex;
 use crate::config::Config;
 use crate::graph::{Graph, Units, names_towards_routes};
 use crate::ir::{Binding, Export, FunctionKind, WHOLE};
-use crate::rules::{GuardKind, Rules, Target};
+use crate::rules::{CallPattern, GuardKind, Rules, Target};
 use crate::schema::{self, ModelSource, Schema};
 use crate::source::{FileId, Language, Scope, SourceSet};
 use crate::summary::{ClassRef, FunctionRef};
@@ -175,7 +175,8 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
         verified().filter(|pattern| pattern.module().is_none()).filter_map(|pattern| pattern.last()).collect();
     // A configuration that hands claims to nothing is found by the call that takes it: its module is named all over.
     let configured = rules.guard().filter(|row| row.claims.is_empty() && row.kind == GuardKind::Config);
-    let configured = configured.filter_map(|row| row.path.as_ref()?.last());
+    let is_known = |pattern: &CallPattern| pattern.module().is_some_and(|module| modules.contains(module));
+    let configured = configured.filter_map(|row| row.path.as_ref().filter(|path| !is_known(path))?.last());
     let names: Vec<&str> = modules.iter().chain(&methods).copied().chain(configured).collect();
     // `localStorage` and `setItem`, `cookies` and `set`: a file that keeps something says both.
     let kept = rules.web().flat_map(|row| {

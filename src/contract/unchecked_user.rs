@@ -35,9 +35,9 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         None => "for as long as the token lives, which the code does not tell".to_owned(),
     };
     let bound = if short_lived { ", within `max-token-life`" } else { "" };
+    let name = if guard.name == guard.what { guard.name.clone() } else { format!("{} ({})", guard.name, guard.what) };
     let mut message = format!(
-        "{} ({}) accepts a verified token and asks nobody whether its user still exists: a deleted or deactivated user gets in {exposure}{bound}",
-        guard.name, guard.what
+        "{name} accepts a verified token and asks nobody whether its user still exists: a deleted or deactivated user gets in {exposure}{bound}"
     );
     match guard.short.first().map(|short| short.why) {
         Some(ShortBy::FirstLogin) => message.push_str("; it looks the user up at the sign-in only"),

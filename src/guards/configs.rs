@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::guards::life::{Exposure, exposure_of};
-use crate::guards::shapes::{functions_behind, params};
+use crate::guards::shapes::{first_there, functions_behind, params};
 use crate::guards::walk::Root;
 use crate::ir::{FunctionId, LocalId};
 use crate::rules::{Guard as Row, GuardKind};
 use crate::source::Span;
-use crate::summary::{FunctionRef, Shared, Value, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
 
 pub(super) struct Configured {
     pub name: String,
@@ -22,6 +22,10 @@ pub(super) struct Configured {
     pub stored: Option<Span>,
     pub keeps_users: bool,
     pub exposure: Option<Exposure>,
+    /// What it verifies with.
+    pub key: Option<Shared>,
+    /// The call that takes it.
+    pub call: Option<CallSite>,
 }
 
 pub(super) fn find(graph: &Graph) -> Vec<Configured> {
@@ -37,13 +41,18 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
                     let pattern = row.path.as_ref();
                     pattern.is_some_and(|p| p.last().is_none_or(|last| method.is_none_or(|method| method == last)))
                 };
+                let mut path = None;
                 for row in rows.iter().filter(fits) {
-                    graph.refuel();
-                    let path = graph.library_path(&event.call);
-                    let is_it = path.is_some_and(|path| row.path.as_ref().is_some_and(|p| p.matches(&path)));
-                    let Some(handler) = row.handler.as_ref().filter(|_| is_it) else { continue };
-                    for value in graph.argument(&event.call, handler) {
-                        found.extend(configured(graph, row, &value, &mut seen));
+                    let path = path.get_or_insert_with(|| {
+                        graph.refuel();
+                        graph.library_path(&event.call)
+                    });
+                    let is_it = path.as_ref().is_some_and(|path| row.path.as_ref().is_some_and(|p| p.matches(path)));
+                    if !is_it {
+                        continue;
+                    }
+                    for value in row.handler.iter().flat_map(|path| graph.argument(&event.call, path)) {
+                        found.extend(configured(graph, row, &value, Some(&event.call), &mut seen));
                     }
                 }
             }
@@ -52,7 +61,7 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
             for local in summary.assigned.keys() {
                 found.extend(
                     typed(graph, &rows, function, *local)
-                        .and_then(|(row, value)| configured(graph, row, &value, &mut seen)),
+                        .and_then(|(row, value)| configured(graph, row, &value, None, &mut seen)),
                 );
             }
         }
@@ -67,7 +76,13 @@ fn typed<'r>(graph: &Graph, rows: &[&'r Row], function: FunctionRef, local: Loca
     Some((row, graph.any_value_of(function, local)?))
 }
 
-fn configured(graph: &Graph, row: &Row, value: &Shared, seen: &mut BTreeSet<Span>) -> Option<Configured> {
+fn configured(
+    graph: &Graph,
+    row: &Row,
+    value: &Shared,
+    call: Option<&CallValue>,
+    seen: &mut BTreeSet<Span>,
+) -> Option<Configured> {
     let mut config = graph.resolved(value);
     // `NextAuth((req) => ({ .. }))`
     if let ValueKind::Function(function) = &config.kind {
@@ -117,8 +132,11 @@ fn configured(graph: &Graph, row: &Row, value: &Shared, seen: &mut BTreeSet<Span
         what: row.what.clone(),
         roots,
         stored,
-        keeps_users: kept.is_some() || has_password_login(graph, &at("providers")),
+        // A library that keeps nothing says nothing about users.
+        keeps_users: row.stored.is_empty() || kept.is_some() || has_password_login(graph, &at("providers")),
         exposure,
+        key: call.and_then(|call| first_there(graph, call, &row.key)),
+        call: call.map(|call| call.site),
     })
 }
 

@@ -15,6 +15,7 @@ mod columns;
 mod comments;
 mod configs;
 mod life;
+mod order;
 mod shapes;
 mod status;
 mod walk;
@@ -30,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::{EdgeKind, Graph};
 use crate::guards::configs::Configured;
 use crate::guards::life::Lives;
+use crate::guards::order::{Link, Orders};
 use crate::guards::shapes::{Shape, Shapes};
 use crate::guards::walk::{Root, Walk};
 use crate::provenance::ColumnTrace;
@@ -175,9 +177,10 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     let mut walked: BTreeSet<FunctionRef> = BTreeSet::new();
     let configured = configs::find(graph);
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
+    let mut behind = Behind::new(graph, schema, shapes, roots, &configured);
     for config in &configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
-        found.guards.extend(config_guard(graph, schema, config, &mut walked));
+        found.guards.extend(config_guard(graph, schema, config, &lives, &mut behind, &mut walked));
     }
     for (function, root) in roots.iter().filter(|(function, _)| !seen_in_config.contains(function)) {
         if graph.scope(*function) != Scope::Production {
@@ -185,13 +188,36 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         }
         let mut walk = Walk::new(graph, schema);
         walk.run(*function, root);
-        let routes = routes(graph, *function, root.shape.as_ref());
         walked.extend(walk.functions.iter().copied());
+        let mut routes = routes(graph, *function, root.shape.as_ref());
+        if walk.proofs.is_empty() {
+            let above = extractors(graph, *function);
+            let asking: BTreeMap<&str, Proof> = above
+                .into_iter()
+                .filter(|(_, extraction)| extraction != function)
+                .filter_map(|(class, extraction)| Some((class, behind.asks(extraction)?)))
+                .collect();
+            if !asking.is_empty() {
+                let rest = Routes::without(graph, *function, &asking);
+                if rest.handlers.is_empty() {
+                    walk.proofs.extend(asking.into_values());
+                } else {
+                    routes = rest;
+                }
+            }
+        }
         if walk.proofs.is_empty() && routes.known {
             // A guard in front of a few handlers that ask themselves: the refresh strategy and its one endpoint.
             let each: Option<Vec<Proof>> =
                 routes.handlers.iter().map(|handler| handled(graph, schema, *handler)).collect();
             walk.proofs.extend(each.unwrap_or_default());
+        }
+        if walk.proofs.is_empty() {
+            walk.proofs.extend(behind.asked(Link::Function(*function)));
+        }
+        if walk.proofs.is_empty() {
+            let names = root.shape.as_ref().map_or(&[][..], |shape| shape.before.as_slice());
+            walk.proofs.extend(shapes.called(names).find_map(|next| behind.asks(next)));
         }
         let verification = walk.verified.or_else(|| root.verifications.first().map(|site| site.span));
         let keys = root.key.iter().chain(&walk.keys);
@@ -243,6 +269,8 @@ fn config_guard(
     graph: &Graph,
     schema: &Schema,
     config: &Configured,
+    lives: &Lives,
+    behind: &mut Behind,
     walked: &mut BTreeSet<FunctionRef>,
 ) -> Option<Guard> {
     if graph.sources.get(config.span.file).scope != Scope::Production {
@@ -258,6 +286,9 @@ fn config_guard(
     if let Some(stored) = &config.stored {
         let what = "the session row that the adapter keeps".to_owned();
         walk.proofs.push(Proof { asks: Asks::Session, span: *stored, what, model: None });
+    }
+    if let (true, Some(call)) = (walk.proofs.is_empty(), config.call) {
+        walk.proofs.extend(behind.asked(Link::Call(call)));
     }
     // Without a user that is kept anywhere there is none to look at.
     let keeps_users = config.keeps_users || !walk.short.is_empty();
@@ -275,10 +306,51 @@ fn config_guard(
         proofs: walk.proofs,
         short: walk.short,
         unclear: walk.unclear,
-        exposure: config.exposure.clone(),
-        foreign: false,
+        exposure: config.exposure.clone().or_else(|| config.key.as_ref().and_then(|key| lives.of(graph, [key].into_iter()))),
+        foreign: config.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
         status: None,
     })
+}
+
+/// What is asked behind the guards, told once for each that runs there.
+struct Behind<'s, 'g, 'a> {
+    graph: &'g Graph<'a>,
+    schema: &'s Schema,
+    shapes: &'s Shapes<'g>,
+    wanted: BTreeSet<Link>,
+    orders: Option<Orders>,
+    known: BTreeMap<FunctionRef, Option<Proof>>,
+}
+
+impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
+    fn new(
+        graph: &'g Graph<'a>,
+        schema: &'s Schema,
+        shapes: &'s Shapes<'g>,
+        roots: &BTreeMap<FunctionRef, Root>,
+        configured: &[Configured],
+    ) -> Self {
+        let calls = configured.iter().filter_map(|config| config.call).map(Link::Call);
+        let wanted = roots.keys().copied().map(Link::Function).chain(calls).collect();
+        Self { graph, schema, shapes, wanted, orders: None, known: BTreeMap::new() }
+    }
+
+    /// What is asked wherever a guard is registered, by what runs behind it.
+    fn asked(&mut self, guard: Link) -> BTreeSet<Proof> {
+        let orders = match self.orders.take() {
+            Some(orders) => orders,
+            None => Orders::find(self.graph, self.shapes, &self.wanted),
+        };
+        let found = orders.behind(guard, &mut |function| self.asks(function));
+        self.orders = Some(orders);
+        found
+    }
+
+    /// What a function asks about who is handed to it.
+    fn asks(&mut self, function: FunctionRef) -> Option<Proof> {
+        let (graph, schema) = (self.graph, self.schema);
+        self.known.entry(function).or_insert_with(|| handled(graph, schema, function)).clone()
+    }
 }
 
 /// The nearest functions above that the framework runs before handlers.
@@ -340,24 +412,40 @@ fn routes(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> Routes {
                 .filter(|r| !r.is_empty()),
         );
     }
-    if graph.is_rust(guard.file) {
-        for handler in extractors(graph, guard).iter().flat_map(|class| shapes::taking(graph, class)) {
-            names.extend(graph.entries(handler).iter().map(|entry| entry.route.clone()));
-            handlers.insert(handler);
-        }
+    for handler in extractors(graph, guard).keys().flat_map(|class| shapes::taking(graph, class)) {
+        names.extend(graph.entries(handler).iter().map(|entry| entry.route.clone()));
+        handlers.insert(handler);
     }
-    let names: Vec<String> = names.into_iter().take(MOST_ROUTES).collect();
-    Routes { names, known: !handlers.is_empty() && handlers.len() <= 5, handlers: handlers.into_iter().collect() }
+    Routes::of(names, handlers)
+}
+
+impl Routes {
+    fn of(names: BTreeSet<String>, handlers: BTreeSet<FunctionRef>) -> Self {
+        let names: Vec<String> = names.into_iter().take(MOST_ROUTES).collect();
+        Self { names, known: !handlers.is_empty() && handlers.len() <= 5, handlers: handlers.into_iter().collect() }
+    }
+
+    /// The handlers that take none of these extractors, which ask by themselves.
+    fn without(graph: &Graph, guard: FunctionRef, asking: &BTreeMap<&str, Proof>) -> Self {
+        let classes = extractors(graph, guard);
+        let rest = classes.keys().filter(|class| !asking.contains_key(*class));
+        let handlers: BTreeSet<FunctionRef> = rest.flat_map(|class| shapes::taking(graph, class)).collect();
+        let names = handlers.iter().flat_map(|handler| graph.entries(*handler)).map(|entry| entry.route.clone());
+        Self::of(names.collect(), handlers)
+    }
 }
 
 /// The class of an extractor, and those whose own extraction begins with it: `Admin` that takes a `Caller` and looks at the role.
-fn extractors<'a>(graph: &'a Graph<'_>, guard: FunctionRef) -> BTreeSet<&'a str> {
-    let mut classes = BTreeSet::new();
+fn extractors<'a>(graph: &'a Graph<'_>, guard: FunctionRef) -> BTreeMap<&'a str, FunctionRef> {
+    let mut classes = BTreeMap::new();
+    if !graph.is_rust(guard.file) {
+        return classes;
+    }
     let mut open = vec![guard];
     while let Some(at) = open.pop() {
         let Some(function) = graph.function(at) else { continue };
         let class = function.class.and_then(|id| graph.module(at.file)?.classes.get(id.at()));
-        if class.is_some_and(|class| classes.insert(class.name.as_str())) {
+        if class.is_some_and(|class| classes.insert(class.name.as_str(), at).is_none()) {
             let same = |caller: &FunctionRef| graph.function(*caller).is_some_and(|f| f.name == function.name);
             open.extend(graph.callers(at).iter().map(|edge| edge.caller).filter(same));
         }

@@ -1,5 +1,6 @@
 //! What runs before handlers, as rule rows describe it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::graph::{Graph, Resolved, Type};
-use crate::guards::walk::{Root, calls_on};
+use crate::guards::walk::Root;
 use crate::ir::{ClassId, Export, FunctionId};
 use crate::rules::{ArgBase, ArgPath, Guard as Row, GuardKind};
 use crate::source::FileId;
@@ -21,6 +22,8 @@ pub(super) struct Shape {
     pub key: Option<Shared>,
     /// Whether its own registration says what it protects.
     pub registered: bool,
+    /// The guards that run behind it, by what they are called.
+    pub before: Vec<String>,
     claims: Vec<ArgPath>,
     first: Vec<ArgPath>,
 }
@@ -62,11 +65,21 @@ impl<'g> Shapes<'g> {
         let last = declared.params.last().filter(|_| declared.params.len() > 1)?;
         let named = |row: &&&Row| row.method.contains(&last.name);
         let row = self.next.iter().find(named)?;
-        calls_on(graph, function, row.kind).then(|| Shape::of(row, None, true))
+        calls_on(graph, function).then(|| Shape::of(row, None, true))
     }
 
     pub(super) fn functions(&self) -> impl Iterator<Item = FunctionRef> {
         self.known.keys().copied()
+    }
+
+    /// Whether a row names a function; one that only looks like a guard is not meant.
+    pub(super) fn knows(&self, function: FunctionRef) -> bool {
+        self.known.contains_key(&function)
+    }
+
+    /// The guards that are called one of these.
+    pub(super) fn called<'s>(&'s self, names: &'s [String]) -> impl Iterator<Item = FunctionRef> + 's {
+        self.known.iter().filter(|(_, shape)| names.contains(&shape.what)).map(|(function, _)| *function)
     }
 
     /// The guards that a library hands verified claims to.
@@ -85,7 +98,14 @@ impl<'g> Shapes<'g> {
 
 impl Shape {
     fn of(row: &Row, key: Option<Shared>, registered: bool) -> Self {
-        Self { what: row.what.clone(), key, registered, claims: row.claims.clone(), first: row.first.clone() }
+        Self {
+            what: row.what.clone(),
+            key,
+            registered,
+            before: row.before.clone(),
+            claims: row.claims.clone(),
+            first: row.first.clone(),
+        }
     }
 }
 
@@ -145,7 +165,7 @@ fn by_method(graph: &Graph, rows: &[&Row], class: ClassRef, known: &mut BTreeMap
         for name in &row.method {
             if let Some(function) = graph.method(class, name) {
                 let key = constructed(graph, class, &row.key);
-                known.entry(function).or_insert_with(|| Shape::of(row, key, false));
+                keep(known, function, Shape::of(row, key, false));
             }
         }
     }
@@ -159,7 +179,7 @@ fn constructed(graph: &Graph, class: ClassRef, paths: &[ArgPath]) -> Option<Shar
     first_there(graph, call, paths)
 }
 
-fn first_there(graph: &Graph, call: &CallValue, paths: &[ArgPath]) -> Option<Shared> {
+pub(super) fn first_there(graph: &Graph, call: &CallValue, paths: &[ArgPath]) -> Option<Shared> {
     let all = paths.iter().flat_map(|path| graph.argument(call, path));
     all.into_iter().find(|value| !matches!(value.kind, ValueKind::Undefined))
 }
@@ -171,8 +191,11 @@ fn by_call(graph: &Graph, rows: &[&Row], call: &CallValue, known: &mut BTreeMap<
     let method = call.method();
     let mut path = None;
     for row in rows {
-        let (Some(pattern), Some(handler)) = (&row.path, &row.handler) else { continue };
+        let Some(pattern) = &row.path else { continue };
         if pattern.last().is_some_and(|last| method.is_some_and(|method| method != last)) {
+            continue;
+        }
+        if !row.handler.iter().any(|path| may_stand_at(call, path)) {
             continue;
         }
         let path = path.get_or_insert_with(|| {
@@ -183,12 +206,66 @@ fn by_call(graph: &Graph, rows: &[&Row], call: &CallValue, known: &mut BTreeMap<
             continue;
         }
         let key = first_there(graph, call, &row.key);
-        for value in graph.argument(call, handler) {
-            for function in functions_behind(graph, &value, 6) {
-                known.entry(function).or_insert_with(|| Shape::of(row, key.clone(), true));
-            }
+        let handlers: Vec<Shared> = row.handler.iter().flat_map(|path| graph.argument(call, path)).collect();
+        for function in handlers.iter().flat_map(|value| functions_behind(graph, value, 6)) {
+            keep(known, function, Shape::of(row, key.clone(), true));
         }
     }
+}
+
+/// Whether a call has an argument that may hold something at a path, by its shape alone.
+fn may_stand_at(call: &CallValue, path: &ArgPath) -> bool {
+    let ArgBase::Nth(at) = path.base else { return true };
+    let Some(arg) = call.args.get(at as usize) else { return false };
+    let plain = matches!(
+        arg.value.kind,
+        ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Function(_) | ValueKind::Array(_) | ValueKind::Concat(_)
+    );
+    path.keys.is_empty() || !plain
+}
+
+/// Of two shapes of a function the one that says which claims it is handed: `passport.use(strategy)` registers what the strategy runs.
+fn keep(known: &mut BTreeMap<FunctionRef, Shape>, function: FunctionRef, shape: Shape) {
+    match known.entry(function) {
+        Entry::Vacant(free) => {
+            free.insert(shape);
+        }
+        Entry::Occupied(mut taken) if taken.get().claims.is_empty() && !shape.claims.is_empty() => {
+            taken.insert(shape);
+        }
+        Entry::Occupied(_) => {}
+    }
+}
+
+/// Whether a function lets requests on: it, or a closure in it, calls its last parameter without an error. `next(error)` ends the
+/// request, as a handler does that answers itself.
+fn calls_on(graph: &Graph, function: FunctionRef) -> bool {
+    let (Some(module), Some(unit)) = (graph.module(function.file), graph.unit(function.file)) else { return false };
+    let params = &module.function(function.id).params;
+    let Some(last) = params.last() else { return false };
+    let at = u32::try_from(params.len() - 1).unwrap_or(u32::MAX);
+    let inside = |mut id: FunctionId| {
+        while id != function.id {
+            match module.function(id).parent {
+                Some(parent) => id = parent,
+                None => return false,
+            }
+        }
+        true
+    };
+    let is_next = |callee: &Shared| match &callee.kind {
+        ValueKind::Param(of, param) => *of == function && *param == at,
+        ValueKind::Captured(_, local) => *local == last.local,
+        _ => false,
+    };
+    let without_error = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
+    let within = unit.summary.functions.iter().enumerate().filter(|(id, _)| inside(FunctionId::of(*id)));
+    within.flat_map(|(_, summary)| &summary.calls).any(|event| {
+        let first = event.call.args.first();
+        is_next(&event.call.callee) && first.is_none_or(|arg| without_error(&arg.value))
+            // `verify(token).then(next)`
+            || event.call.method() == Some("then") && first.is_some_and(|arg| is_next(&arg.value))
+    })
 }
 
 /// The functions that a value stands for: itself, what wraps it, what a factory returns.
@@ -235,7 +312,7 @@ fn by_place(graph: &Graph, rows: &[(&Row, GlobSet)], file: FileId, known: &mut B
             }
             let Resolved::Value(value) = graph.resolve_export(file, name) else { continue };
             for function in functions_behind(graph, &value, 6) {
-                known.entry(function).or_insert_with(|| Shape::of(row, None, true));
+                keep(known, function, Shape::of(row, None, true));
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::guards::claims::{Seeds, holds_call, row_of};
 use crate::guards::shapes::Shape;
 use crate::guards::{Proof, Short, ShortBy};
 use crate::ir::SqlStatement;
-use crate::rules::{Asks, Consult, GuardKind, Harmless, Read, SqlCall, Verify};
+use crate::rules::{Asks, Consult, Harmless, Read, SqlCall, Verify};
 use crate::schema::{ModelId, Schema};
 use crate::sites;
 use crate::source::Span;
@@ -458,15 +458,4 @@ fn throws(call: &CallValue) -> bool {
 fn calls_on_by_name(callee: &Shared) -> bool {
     let ValueKind::Field(base, name) = &callee.kind else { return false };
     name == "next" && matches!(base.kind, ValueKind::Param(..))
-}
-
-/// Whether a shape needs its last parameter to be called.
-pub(super) fn calls_on(graph: &Graph, function: FunctionRef, kind: GuardKind) -> bool {
-    if kind != GuardKind::Next {
-        return false;
-    }
-    let (Some(declared), Some(summary)) = (graph.function(function), graph.summary(function)) else { return false };
-    let last = u32::try_from(declared.params.len().saturating_sub(1)).unwrap_or(0);
-    let calls = |callee: &Shared| matches!(&callee.kind, ValueKind::Param(f, at) if *f == function && *at == last);
-    summary.calls.iter().any(|event| calls(&event.call.callee))
 }

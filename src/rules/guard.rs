@@ -53,7 +53,7 @@ pub struct Guard {
     pub method: Vec<String>,
     /// `call`: which arguments are functions that decide. `config`: where the configuration stands in the arguments.
     #[serde(default)]
-    pub handler: Option<ArgPath>,
+    pub handler: Vec<ArgPath>,
     /// `file`: globs of paths.
     #[serde(default, deserialize_with = "path::file_globs")]
     pub file: Vec<String>,
@@ -66,7 +66,7 @@ pub struct Guard {
     /// Parameters that are there only at a sign-in: `0.user`.
     #[serde(default)]
     pub first: Vec<ArgPath>,
-    /// `method`, `call`: where the key stands in the arguments of the base's constructor or of the call.
+    /// Where the key stands in the arguments: of the base's constructor (`method`), of the call.
     #[serde(default)]
     pub key: Vec<ArgPath>,
     /// `config`: paths below the configuration to the functions that decide.
@@ -87,6 +87,9 @@ pub struct Guard {
     /// `config`: how long where it does not say, in seconds.
     #[serde(default)]
     pub life: Option<u64>,
+    /// What the guards are called (`what`) that run behind this one and are handed what it found: they may ask in its place.
+    #[serde(default)]
+    pub before: Vec<String>,
     /// In words: `NestJS guard`.
     pub what: String,
 }

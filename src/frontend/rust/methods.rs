@@ -256,10 +256,15 @@ impl Lowering<'_> {
     }
 }
 
-/// `std::iter::repeat_with(f)`: any number of what the function makes.
+/// `std::iter::repeat_with(f)`, `array::from_fn(f)`: any number of what the function makes. Middleware is made by `from_fn` too.
 pub(super) fn is_repeat(call: &syn::ExprCall) -> bool {
-    matches!(&*call.func, Expr::Path(path)
-        if path.path.segments.last().is_some_and(|last| last.ident == "repeat_with" || last.ident == "from_fn"))
+    let Expr::Path(path) = &*call.func else { return false };
+    let mut names = path.path.segments.iter().rev().map(|segment| &segment.ident);
+    match names.next() {
+        Some(last) if last == "from_fn" => names.next().is_some_and(|module| module == "iter" || module == "array"),
+        Some(last) => last == "repeat_with",
+        None => false,
+    }
 }
 
 /// Whether a chain walks over elements.

@@ -1,0 +1,249 @@
+//! What runs behind a guard on the way to a handler: another guard there may ask about the bearer in its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::graph::{EdgeKind, Graph};
+use crate::guards::Proof;
+use crate::guards::shapes::Shapes;
+use crate::ir::{FunctionId, FunctionKind};
+use crate::rules::{CallPattern, EntryKind, GuardKind};
+use crate::source::{FileId, Scope, Span};
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
+
+/// What stands on the way of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Link {
+    Function(FunctionRef),
+    /// What a call made: `expressjwt({ .. })`, `t.procedure.use(isAuthed)`.
+    Call(CallSite),
+}
+
+/// What one registration runs, in order.
+#[derive(Debug)]
+struct Run {
+    links: Vec<Link>,
+    /// Where the handler's own links begin.
+    handler: usize,
+}
+
+/// The registrations that the guards stand in.
+#[derive(Debug)]
+pub(super) struct Orders {
+    runs: Vec<Run>,
+}
+
+/// A guard in front of no more registrations than this is satisfied by handlers that all ask themselves.
+const FEW: usize = 5;
+
+/// One registering call.
+struct Registered<'v> {
+    call: &'v CallValue,
+    on: Option<Span>,
+    path: Option<String>,
+    run: Run,
+}
+
+impl Orders {
+    pub(super) fn find(graph: &Graph, shapes: &Shapes, wanted: &BTreeSet<Link>) -> Self {
+        let last = |path: &Option<CallPattern>| path.as_ref().and_then(|path| path.last().map(str::to_owned));
+        let guards = graph.rules.guard().filter(|row| row.kind == GuardKind::Call);
+        let registering: BTreeSet<String> = guards.filter_map(|row| last(&row.path)).collect();
+        let entries = graph.rules.entry().filter(|row| row.kind == EntryKind::Call);
+        let mut names: BTreeSet<String> = entries.filter_map(|row| last(&row.path)).collect();
+        names.extend(registering.iter().cloned());
+        let mut runs: Vec<(Option<CallSite>, Run)> = Vec::new();
+        for (file, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
+            for summary in &unit.summary.functions {
+                let calls = summary.calls.iter().map(|event| &*event.call);
+                let calls = calls.filter(|call| call.method().is_some_and(|name| names.contains(name)));
+                let all: Vec<Registered> =
+                    calls.filter_map(|call| registered(graph, &registering, wanted, call)).collect();
+                for (at, first) in all.iter().enumerate() {
+                    let mut run = Run { links: first.run.links.clone(), handler: first.run.handler };
+                    if first.call.method().is_some_and(|name| registering.contains(name)) {
+                        let behind = all.iter().skip(at + 1).filter(|later| follows(first, later));
+                        run.links.extend(behind.flat_map(|later| later.run.links.iter().copied()));
+                        run.handler = run.links.len();
+                    }
+                    if run.links.iter().any(|link| wanted.contains(link)) {
+                        runs.push((Some(first.call.site), run));
+                    }
+                }
+            }
+            runs.extend(decorated(graph, shapes, file, wanted).into_iter().map(|run| (None, run)));
+        }
+        // A registration that another goes on from is a part of that one.
+        let inner: BTreeSet<CallSite> = runs.iter().flat_map(|(own, run)| {
+            run.links.iter().filter_map(move |link| match link {
+                Link::Call(site) if Some(*site) != *own => Some(*site),
+                _ => None,
+            })
+        }).collect();
+        runs.retain(|(site, _)| site.is_none_or(|site| !inner.contains(&site)));
+        Self { runs: runs.into_iter().map(|(_, run)| run).collect() }
+    }
+
+    /// What is asked behind a guard wherever it is registered; empty where some registration asks nobody.
+    pub(super) fn behind(&self, guard: Link, asks: &mut dyn FnMut(FunctionRef) -> Option<Proof>) -> BTreeSet<Proof> {
+        let mut found = BTreeSet::new();
+        let with: Vec<&Run> = self.runs.iter().filter(|run| run.links.contains(&guard)).collect();
+        for run in &with {
+            let from = run.links.iter().rposition(|link| *link == guard).map_or(0, |at| at + 1);
+            let until = if with.len() <= FEW { run.links.len() } else { run.handler };
+            let behind = run.links.get(from..until).unwrap_or_default().iter();
+            let functions = behind.filter_map(|link| match link {
+                Link::Function(function) if Link::Function(*function) != guard => Some(*function),
+                _ => None,
+            });
+            match functions.into_iter().find_map(&mut *asks) {
+                Some(proof) => found.insert(proof),
+                None => return BTreeSet::new(),
+            };
+        }
+        found
+    }
+}
+
+/// Whether a later registration runs for every request that an earlier one runs for.
+fn follows(first: &Registered, later: &Registered) -> bool {
+    later.call.method() == first.call.method()
+        && later.on.is_some()
+        && later.on == first.on
+        && (later.path.is_none() || later.path == first.path)
+}
+
+/// What a registering call runs. Only what stands around a guard is looked for in files that nothing has led to.
+fn registered<'v>(
+    graph: &Graph,
+    registering: &BTreeSet<String>,
+    wanted: &BTreeSet<Link>,
+    call: &'v CallValue,
+) -> Option<Registered<'v>> {
+    let may_run = |value: &Shared| {
+        matches!(
+            value.kind,
+            ValueKind::Function(_)
+                | ValueKind::Import(..)
+                | ValueKind::Captured(..)
+                | ValueKind::Call(_)
+                | ValueKind::Array(_)
+                | ValueKind::Object { .. }
+                | ValueKind::Field(..)
+        )
+    };
+    if !call.args.iter().any(|arg| may_run(&arg.value)) {
+        return None;
+    }
+    graph.refuel();
+    let known = {
+        let _limit = graph.limit(Rc::default());
+        run_of(graph, registering, call)?
+    };
+    let run = if known.links.iter().any(|link| wanted.contains(link)) { run_of(graph, registering, call)? } else { known };
+    let _limit = graph.limit(Rc::default());
+    let receiver = call.receiver().map(|receiver| graph.resolved(receiver));
+    let on = receiver.filter(|at| matches!(at.kind, ValueKind::Call(_) | ValueKind::Param(..))).map(|at| at.span);
+    let path = call.args.first().and_then(|arg| match &arg.value.kind {
+        ValueKind::Text(text) => Some(text.clone()),
+        _ => None,
+    });
+    Some(Registered { call, on, path, run })
+}
+
+fn run_of(graph: &Graph, registering: &BTreeSet<String>, call: &CallValue) -> Option<Run> {
+    let mut links = Vec::new();
+    if let Some(receiver) = call.receiver() {
+        linked(graph, receiver, &mut links, 6);
+    }
+    let before = links.len();
+    let mut handler = before;
+    for arg in &call.args {
+        handler = links.len();
+        linked(graph, &arg.value, &mut links, 6);
+    }
+    if links.len() == before {
+        return None;
+    }
+    links.push(Link::Call(call.site));
+    if call.method().is_some_and(|name| registering.contains(name)) {
+        handler = links.len();
+    }
+    Some(Run { links, handler })
+}
+
+/// What a value runs, in order: a chain of registrations from its beginning, a list, what a wrapper is handed.
+fn linked(graph: &Graph, value: &Shared, links: &mut Vec<Link>, fuel: u8) {
+    let Some(fuel) = fuel.checked_sub(1) else { return };
+    match &value.kind {
+        ValueKind::Function(function) => links.push(Link::Function(*function)),
+        ValueKind::Call(call) => {
+            if let Some(receiver) = call.receiver() {
+                linked(graph, receiver, links, fuel);
+            }
+            call.args.iter().for_each(|arg| linked(graph, &arg.value, links, fuel));
+            links.push(Link::Call(call.site));
+        }
+        ValueKind::Array(members) => members.iter().for_each(|member| {
+            let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;
+            linked(graph, inner, links, fuel);
+        }),
+        // `{ preHandler: [verify, load] }`
+        ValueKind::Object { entries, .. } => entries.iter().for_each(|slot| {
+            if let Slot::Named { value, .. } = slot {
+                linked(graph, value, links, fuel);
+            }
+        }),
+        ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
+            let inner = graph.resolved(value);
+            if matches!(inner.kind, ValueKind::Function(_) | ValueKind::Call(_) | ValueKind::Array(_)) {
+                linked(graph, &inner, links, fuel);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What the decorators of handlers run before them: those of the class first.
+fn decorated(graph: &Graph, shapes: &Shapes, file: FileId, wanted: &BTreeSet<Link>) -> Vec<Run> {
+    let mut found = Vec::new();
+    let Some(unit) = graph.unit(file) else { return found };
+    let mut strategies: BTreeMap<(FunctionRef, Span), Vec<FunctionRef>> = BTreeMap::new();
+    for link in wanted {
+        let Link::Function(guard) = link else { continue };
+        for edge in graph.callers(*guard).iter().filter(|edge| matches!(edge.kind, EdgeKind::Framework)) {
+            strategies.entry((edge.caller, edge.span)).or_default().push(*guard);
+        }
+    }
+    for (at, function) in unit.module.functions.iter().enumerate() {
+        let route = FunctionRef { file, id: FunctionId::of(at) };
+        if function.kind != FunctionKind::Method || graph.entries(route).is_empty() {
+            continue;
+        }
+        let class = function.class.and_then(|id| unit.summary.class_decorators.get(id.at()));
+        let own = unit.summary.functions.get(at).map_or(&[][..], |summary| summary.decorators.as_slice());
+        let mut links = Vec::new();
+        for decorator in class.map_or(&[][..], Vec::as_slice).iter().chain(own) {
+            let strategies = strategies.get(&(route, decorator.site.span));
+            links.extend(strategies.into_iter().flatten().map(|of| Link::Function(*of)));
+            graph.refuel();
+            let classes = decorator.args.iter().filter_map(|arg| graph.class_behind(&arg.value));
+            links.extend(classes.flat_map(|class| guards_of(graph, shapes, class)));
+        }
+        if links.iter().any(|link| wanted.contains(link)) {
+            let handler = links.len();
+            found.push(Run { links, handler });
+        }
+    }
+    found
+}
+
+/// The methods by which a class decides.
+fn guards_of(graph: &Graph, shapes: &Shapes, class: ClassRef) -> Vec<Link> {
+    let line = graph.lineage(class);
+    let owners = line.iter().filter_map(|owner| Some((owner, graph.class(*owner)?)));
+    let methods = owners.flat_map(|(owner, declared)| {
+        declared.methods.iter().map(|id| FunctionRef { file: owner.file, id: *id })
+    });
+    methods.filter(|method| shapes.knows(*method)).map(Link::Function).collect()
+}
