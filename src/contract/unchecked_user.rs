@@ -42,6 +42,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     match guard.short.first().map(|short| short.why) {
         Some(ShortBy::FirstLogin) => message.push_str("; it looks the user up at the sign-in only"),
         Some(ShortBy::Unused) => message.push_str("; nothing depends on what its look-up finds"),
+        Some(ShortBy::Another) => message.push_str("; what it looks up is about something else"),
         None => {}
     }
     if guard.foreign {
@@ -56,6 +57,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         message: match short.why {
             ShortBy::FirstLogin => format!("reads {}, at the sign-in only", short.what),
             ShortBy::Unused => format!("reads {}, and nothing depends on it", short.what),
+            ShortBy::Another => format!("asks {}, which does not tell whether the user may come in", short.what),
         },
     }));
     let life = guard.exposure.as_ref().and_then(|exposure| exposure.at);

@@ -64,6 +64,8 @@ pub(super) struct Seeds {
     /// A parameter, with the keys below which they stand.
     pub params: BTreeSet<(FunctionRef, u32, Vec<String>)>,
     pub values: Vec<Shared>,
+    /// Places that the token was read from, which a second read names in the same words: `req.cookies.token`.
+    pub places: BTreeSet<String>,
     known: RefCell<HashMap<*const Value, (Shared, bool)>>,
 }
 
@@ -85,7 +87,9 @@ impl Seeds {
             return *known;
         }
         self.known.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), false));
-        let found = self.values.iter().any(|seed| Arc::ptr_eq(seed, value)) || self.within(graph, value, fuel);
+        let is_place = || !self.places.is_empty() && place(value).is_some_and(|place| self.places.contains(&place));
+        let is_seed = || self.values.iter().any(|seed| Arc::ptr_eq(seed, value));
+        let found = is_seed() || self.within(graph, value, fuel) || is_place();
         self.known.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), found));
         found
     }
@@ -127,6 +131,31 @@ impl Seeds {
     fn behind(&self, graph: &Graph, value: &Shared, fuel: u8) -> bool {
         graph.expand(value).is_some_and(|inner| !Arc::ptr_eq(&inner, value) && self.carries(graph, &inner, fuel))
     }
+}
+
+/// What a read below a parameter is written as: fields, and calls with constants: `req.headers.authorization.slice(7)`.
+pub(super) fn place(value: &Shared) -> Option<String> {
+    fn written(value: &Shared, fuel: u8) -> Option<String> {
+        let fuel = fuel.checked_sub(1)?;
+        match &value.kind {
+            ValueKind::Param(function, at) => Some(format!("{}:{}:{at}", function.file.0, function.id.0)),
+            ValueKind::Field(base, name) => Some(format!("{}.{name}", written(base, fuel)?)),
+            ValueKind::Index(base, index) => Some(format!("{}[{}]", written(base, fuel)?, constant(index)?)),
+            ValueKind::Call(call) => {
+                let args: Option<Vec<&str>> = call.args.iter().map(|arg| constant(&arg.value)).collect();
+                Some(format!("{}({})", written(&call.callee, fuel)?, args?.join(",")))
+            }
+            _ => None,
+        }
+    }
+    fn constant(value: &Shared) -> Option<&str> {
+        match &value.kind {
+            ValueKind::Text(text) | ValueKind::Number(text) => Some(text),
+            _ => None,
+        }
+    }
+    // A parameter alone is told by its number.
+    (!matches!(value.kind, ValueKind::Param(..))).then(|| written(value, 12)).flatten()
 }
 
 /// Whether the result of a call lies in a value.

@@ -1,5 +1,6 @@
 //! Guards that are functions below a configuration object: the callbacks of Auth.js.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,10 +9,10 @@ use crate::graph::{Graph, Type};
 use crate::guards::life::{Exposure, exposure_of};
 use crate::guards::shapes::{first_there, functions_behind, params};
 use crate::guards::walk::Root;
-use crate::ir::{FunctionId, LocalId};
+use crate::ir::{FunctionId, LocalId, Missing};
 use crate::rules::{Guard as Row, GuardKind};
 use crate::source::Span;
-use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
 
 pub(super) struct Configured {
     pub name: String,
@@ -26,11 +27,14 @@ pub(super) struct Configured {
     pub key: Option<Shared>,
     /// The call that takes it.
     pub call: Option<CallSite>,
+    /// Whether a part of it could not be followed.
+    pub open: bool,
+    parts: Vec<Span>,
+    object: Span,
 }
 
 pub(super) fn find(graph: &Graph) -> Vec<Configured> {
     let rows: Vec<&Row> = graph.rules.guard().filter(|row| row.kind == GuardKind::Config).collect();
-    let _limit = graph.limit(Rc::default());
     let mut seen: BTreeSet<Span> = BTreeSet::new();
     let mut found = Vec::new();
     for (file, unit) in graph.units() {
@@ -44,6 +48,7 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
                 let mut path = None;
                 for row in rows.iter().filter(fits) {
                     let path = path.get_or_insert_with(|| {
+                        let _limit = graph.limit(Rc::default());
                         graph.refuel();
                         graph.library_path(&event.call)
                     });
@@ -66,12 +71,19 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
             }
         }
     }
+    // What is only a part of others is none by itself: `NextAuth({ ...authConfig, callbacks })`.
+    let parts: BTreeSet<Span> = found.iter().flat_map(|config| config.parts.iter().copied()).collect();
+    found.retain(|config| config.call.is_some() || !parts.contains(&config.object));
     found
 }
 
 fn typed<'r>(graph: &Graph, rows: &[&'r Row], function: FunctionRef, local: LocalId) -> Option<(&'r Row, Shared)> {
     let declared = graph.module(function.file)?.locals.get(local.at())?;
-    let Type::External(path, _) = graph.resolve_type(function.file, declared.ty.as_ref()?) else { return None };
+    let ty = {
+        let _limit = graph.limit(Rc::default());
+        graph.resolve_type(function.file, declared.ty.as_ref()?)
+    };
+    let Type::External(path, _) = ty else { return None };
     let row = rows.iter().find(|row| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)))?;
     Some((row, graph.any_value_of(function, local)?))
 }
@@ -91,17 +103,20 @@ fn configured(
     if !matches!(config.kind, ValueKind::Object { .. }) || !seen.insert(config.span) {
         return None;
     }
+    // Whether a spread that could not be followed may say more.
+    let open = Cell::new(false);
     let at = |path: &str| {
-        path.split('.').fold(Arc::clone(&config), |at, key| {
-            let at = graph.resolved(&at);
-            Value::field(&at, key, at.span)
+        path.split('.').fold(Arc::clone(&config), |at, key| match at.kind {
+            ValueKind::Undefined => at,
+            _ => settled(graph, &Value::field(&at, key, at.span), &open, 8),
         })
     };
-    let text = |path: &str| match &graph.resolved(&at(path)).kind {
+    let text = |path: &str| match &at(path).kind {
         ValueKind::Text(text) => Some(text.clone()),
         _ => None,
     };
     let is_there = |path: &str| !matches!(at(path).kind, ValueKind::Undefined);
+    let parts = parts(graph, &config);
     let mut roots = Vec::new();
     for path in &row.callbacks {
         for function in functions_behind(graph, &at(path), 6) {
@@ -111,16 +126,21 @@ fn configured(
         }
     }
     let strategy = row.strategy.as_deref().and_then(|path| Some((path, text(path)?)));
-    let is_cached =
-        row.cached.as_deref().is_some_and(|path| matches!(graph.resolved(&at(path)).kind, ValueKind::Bool(true)));
+    let is_cached = row.cached.as_deref().is_some_and(|path| matches!(at(path).kind, ValueKind::Bool(true)));
     let kept = row.stored.iter().find(|path| is_there(path));
     let stored = match strategy {
         _ if is_cached => None,
         Some((path, word)) => (word == "database").then(|| at(path).span),
         None => kept.map(|path| at(path).span),
     };
-    let name = roots.first().map_or_else(|| row.what.clone(), |(function, _)| graph.name(*function));
-    let span = roots.first().and_then(|(f, _)| graph.function(*f)).map_or(config.span, |f| f.name_span);
+    // A callback that another configuration brings in is shown there.
+    let own = roots.iter().filter_map(|(function, _)| Some((*function, graph.function(*function)?)));
+    let within = |of: Span| of.file == config.span.file && config.span.start <= of.start && of.end <= config.span.end;
+    let mut own = own.filter(|(_, declared)| call.is_none() || parts.is_empty() || within(declared.span));
+    let (name, span) = own.next().map_or_else(
+        || (row.what.clone(), config.span),
+        |(function, declared)| (graph.name(function), declared.name_span),
+    );
     let life = row.lives.iter().map(|path| at(path)).find(|value| !matches!(value.kind, ValueKind::Undefined));
     let exposure = match life {
         Some(life) => exposure_of(graph, &life, 1_000),
@@ -137,7 +157,40 @@ fn configured(
         exposure,
         key: call.and_then(|call| first_there(graph, call, &row.key)),
         call: call.map(|call| call.site),
+        open: open.get(),
+        parts,
+        object: config.span,
     })
+}
+
+/// What a key of a configuration holds: of spreads the last that has it.
+fn settled(graph: &Graph, value: &Shared, open: &Cell<bool>, fuel: u8) -> Shared {
+    let value = graph.resolved(value);
+    let (ValueKind::Fallback { left, right, when: Missing::Undefined }, Some(fuel)) =
+        (&value.kind, fuel.checked_sub(1))
+    else {
+        return value;
+    };
+    let left = settled(graph, left, open, fuel);
+    match left.kind {
+        ValueKind::Undefined => settled(graph, right, open, fuel),
+        // A key of something that is not known.
+        ValueKind::Field(..) => {
+            open.set(true);
+            settled(graph, right, open, fuel)
+        }
+        _ => left,
+    }
+}
+
+/// The objects that are spread into a configuration.
+fn parts(graph: &Graph, config: &Shared) -> Vec<Span> {
+    let ValueKind::Object { entries, .. } = &config.kind else { return Vec::new() };
+    let spread = entries.iter().filter_map(|slot| match slot {
+        Slot::Spread(inner) => Some(graph.resolved(inner).span),
+        _ => None,
+    });
+    spread.collect()
 }
 
 /// Whether a provider looks users up by itself: it has an `authorize` function.
@@ -146,10 +199,8 @@ fn has_password_login(graph: &Graph, providers: &Shared) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
         match &value.kind {
             ValueKind::Object { entries, .. } => entries.iter().any(|slot| match slot {
-                crate::summary::Slot::Named { key, value, .. } => key == "authorize" || visit(graph, value, fuel),
-                crate::summary::Slot::Spread(value) | crate::summary::Slot::Computed { value, .. } => {
-                    visit(graph, value, fuel)
-                }
+                Slot::Named { key, value, .. } => key == "authorize" || visit(graph, value, fuel),
+                Slot::Spread(value) | Slot::Computed { value, .. } => visit(graph, value, fuel),
             }),
             ValueKind::Captured(..) | ValueKind::Import(..) => {
                 let inner = graph.resolved(value);

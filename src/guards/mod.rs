@@ -10,6 +10,7 @@
 //! verified claims, hands them on, and asks nobody: [`Verdict::Unchecked`]. With `this.users.findById(payload.sub)`, followed to
 //! `repository.findOneBy({ id })`, it is [`Verdict::Checked`] by that read.
 
+mod asks;
 mod claims;
 mod columns;
 mod comments;
@@ -18,6 +19,7 @@ mod life;
 mod order;
 mod shapes;
 mod status;
+mod uses;
 mod walk;
 mod web;
 
@@ -124,6 +126,8 @@ pub enum ShortBy {
     FirstLogin,
     /// Nothing depends on what it found.
     Unused,
+    /// It is about something else than the bearer.
+    Another,
 }
 
 /// The schema knows whether a user is active, and the guard does not ask.
@@ -293,7 +297,7 @@ fn config_guard(
     // Without a user that is kept anywhere there is none to look at.
     let keeps_users = config.keeps_users || !walk.short.is_empty();
     let mut verdict = verdict(&walk, &handed);
-    if verdict == Verdict::Unchecked && !keeps_users {
+    if verdict == Verdict::Unchecked && (!keeps_users || config.open) {
         verdict = Verdict::Unclear;
     }
     Some(Guard {
@@ -306,7 +310,10 @@ fn config_guard(
         proofs: walk.proofs,
         short: walk.short,
         unclear: walk.unclear,
-        exposure: config.exposure.clone().or_else(|| config.key.as_ref().and_then(|key| lives.of(graph, [key].into_iter()))),
+        exposure: config
+            .exposure
+            .clone()
+            .or_else(|| config.key.as_ref().and_then(|key| lives.of(graph, [key].into_iter()))),
         foreign: config.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
         status: None,
     })

@@ -74,12 +74,15 @@ impl Orders {
             runs.extend(decorated(graph, shapes, file, wanted).into_iter().map(|run| (None, run)));
         }
         // A registration that another goes on from is a part of that one.
-        let inner: BTreeSet<CallSite> = runs.iter().flat_map(|(own, run)| {
-            run.links.iter().filter_map(move |link| match link {
-                Link::Call(site) if Some(*site) != *own => Some(*site),
-                _ => None,
+        let inner: BTreeSet<CallSite> = runs
+            .iter()
+            .flat_map(|(own, run)| {
+                run.links.iter().filter_map(move |link| match link {
+                    Link::Call(site) if Some(*site) != *own => Some(*site),
+                    _ => None,
+                })
             })
-        }).collect();
+            .collect();
         runs.retain(|(site, _)| site.is_none_or(|site| !inner.contains(&site)));
         Self { runs: runs.into_iter().map(|(_, run)| run).collect() }
     }
@@ -140,7 +143,8 @@ fn registered<'v>(
         let _limit = graph.limit(Rc::default());
         run_of(graph, registering, call)?
     };
-    let run = if known.links.iter().any(|link| wanted.contains(link)) { run_of(graph, registering, call)? } else { known };
+    let run =
+        if known.links.iter().any(|link| wanted.contains(link)) { run_of(graph, registering, call)? } else { known };
     let _limit = graph.limit(Rc::default());
     let receiver = call.receiver().map(|receiver| graph.resolved(receiver));
     let on = receiver.filter(|at| matches!(at.kind, ValueKind::Call(_) | ValueKind::Param(..))).map(|at| at.span);
@@ -242,8 +246,7 @@ fn decorated(graph: &Graph, shapes: &Shapes, file: FileId, wanted: &BTreeSet<Lin
 fn guards_of(graph: &Graph, shapes: &Shapes, class: ClassRef) -> Vec<Link> {
     let line = graph.lineage(class);
     let owners = line.iter().filter_map(|owner| Some((owner, graph.class(*owner)?)));
-    let methods = owners.flat_map(|(owner, declared)| {
-        declared.methods.iter().map(|id| FunctionRef { file: owner.file, id: *id })
-    });
+    let methods = owners
+        .flat_map(|(owner, declared)| declared.methods.iter().map(|id| FunctionRef { file: owner.file, id: *id }));
     methods.filter(|method| shapes.knows(*method)).map(Link::Function).collect()
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph};
-use crate::guards::claims::{Seeds, holds_call, row_of};
+use crate::guards::asks::Question;
+use crate::guards::claims::{Seeds, place, row_of};
 use crate::guards::shapes::Shape;
+use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
-use crate::ir::SqlStatement;
-use crate::rules::{Asks, Consult, Harmless, Read, SqlCall, Verify};
-use crate::schema::{ModelId, Schema};
-use crate::sites;
+use crate::rules::{Consult, Harmless, Read, SqlCall, Verify};
+use crate::schema::Schema;
 use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, Value, ValueKind};
 
@@ -34,11 +34,11 @@ impl Root {
 }
 
 pub(super) struct Walk<'g, 'a> {
-    graph: &'g Graph<'a>,
-    schema: &'g Schema,
-    rows: Rows<'g>,
-    seeds: Seeds,
-    first: Vec<(FunctionRef, u32, Vec<String>)>,
+    pub(super) graph: &'g Graph<'a>,
+    pub(super) schema: &'g Schema,
+    pub(super) rows: Rows<'g>,
+    pub(super) seeds: Seeds,
+    pub(super) first: Vec<(FunctionRef, u32, Vec<String>)>,
     pub functions: BTreeSet<FunctionRef>,
     pub proofs: Vec<Proof>,
     pub short: Vec<Short>,
@@ -56,12 +56,12 @@ pub(super) struct Walk<'g, 'a> {
     visits: u32,
 }
 
-struct Rows<'g> {
+pub(super) struct Rows<'g> {
     verify: Vec<&'g Verify>,
-    consult: Vec<&'g Consult>,
-    harmless: Vec<&'g Harmless>,
-    read: Vec<&'g Read>,
-    sql: Vec<&'g SqlCall>,
+    pub consult: Vec<&'g Consult>,
+    pub harmless: Vec<&'g Harmless>,
+    pub read: Vec<&'g Read>,
+    pub sql: Vec<&'g SqlCall>,
 }
 
 /// Where a function was entered.
@@ -76,13 +76,6 @@ struct Entered<'v> {
 
 const MOST_VISITS: u32 = 600;
 const DEEPEST: u8 = 12;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    None,
-    Returned,
-    Decided,
-}
 
 impl<'g, 'a> Walk<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>, schema: &'g Schema) -> Self {
@@ -214,12 +207,18 @@ impl<'g, 'a> Walk<'g, 'a> {
         let through = hands || call.receiver().is_some_and(|receiver| self.seeds.lie_in(self.graph, receiver));
         if !self.collecting
             && through
-            && let Some((asks, what, model)) = self.asks(call, hands)
+            && let Some(question) = self.asks(call, hands)
         {
-            let is_used = throws(call) || self.is_rust(function) || used();
-            self.lookup(asks, call.site.span, what, model, conditions, is_used);
+            let is_used = self.fails(call) || used() || self.refuses(call);
+            self.lookup(question, call.site.span, function, conditions, is_used);
             self.closures(function, call, conditions, entered, through);
             return;
+        }
+        if !self.collecting && !through && self.at_first(function, conditions) {
+            let of_first = call.args.iter().any(|arg| self.holds_first(&arg.value, 8));
+            if let Some(question) = of_first.then(|| self.asks(call, true)).flatten() {
+                self.lookup(question, call.site.span, function, conditions, true);
+            }
         }
         self.closures(function, call, conditions, entered, through);
         if !self.collecting && hands && !self.is_harmless(call) {
@@ -227,17 +226,23 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
     }
 
+    /// Whether something on the way holds at a sign-in only.
+    fn at_first(&self, function: FunctionRef, conditions: &[(Shared, bool)]) -> bool {
+        conditions.iter().any(|(cond, holds)| self.only_at_first(function, cond, *holds, 12))
+    }
+
     fn lookup(
         &mut self,
-        asks: Asks,
+        question: Question,
         span: Span,
-        what: String,
-        model: Option<ModelId>,
+        function: FunctionRef,
         conditions: &[(Shared, bool)],
         is_used: bool,
     ) {
-        let at_first = conditions.iter().any(|(cond, holds)| self.only_at_first(cond, *holds, 12));
-        let why = if at_first {
+        let Question { asks, what, model, of_bearer } = question;
+        let why = if !of_bearer {
+            ShortBy::Another
+        } else if self.at_first(function, conditions) {
             ShortBy::FirstLogin
         } else if is_used {
             self.proofs.push(Proof { asks, span, what, model });
@@ -246,10 +251,6 @@ impl<'g, 'a> Walk<'g, 'a> {
             ShortBy::Unused
         };
         self.short.push(Short { span, what, why });
-    }
-
-    fn is_rust(&self, function: FunctionRef) -> bool {
-        self.graph.is_rust(function.file)
     }
 
     /// Notes what a verification is handed and where its key comes from.
@@ -269,6 +270,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                 }
                 _ => {}
             }
+            self.seeds.places.extend(place(&token));
             self.seeds.values.push(token);
         }
         let keys = row.key.iter().filter_map(|path| self.graph.argument(call, path).into_iter().next());
@@ -303,58 +305,6 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
     }
 
-    /// What a library call asks about what it is handed.
-    fn asks(&self, call: &CallValue, hands: bool) -> Option<(Asks, String, Option<ModelId>)> {
-        if let Some(model) = sites::model_read(self.graph, self.schema, call) {
-            let table = &self.schema.models[model.0].table;
-            return Some((Asks::Row, format!("a row of {table}"), Some(model)));
-        }
-        let path = self.graph.library_path(call)?;
-        if let Some(row) = self.rows.consult.iter().find(|row| row.call.matches(&path)) {
-            let what = match row.asks {
-                Asks::Row => "a row of a table",
-                Asks::Session => "a session that is kept",
-                Asks::Store => "a store of revoked or live tokens",
-                Asks::Issuer => "another service",
-            };
-            return Some((row.asks, what.to_owned(), None));
-        }
-        if self.rows.sql.iter().any(|row| row.call.matches(&path))
-            && let Some(table) = self.selected_in_chain(call)
-        {
-            let model = self.schema.models.iter().position(|model| model.table.eq_ignore_ascii_case(&table));
-            return Some((Asks::Row, format!("a row of {table}"), model.map(ModelId)));
-        }
-        let row = self.rows.read.iter().find(|row| row.call.matches(&path))?;
-        // `roles.find(..)` of the claims is no query; a chain that ends in this call, or one that is handed the claims, is.
-        let is_chain = call.receiver().is_some_and(|at| matches!(at.kind, ValueKind::Call(_)));
-        let is_told = !row.types.is_empty() || hands || is_chain;
-        is_told.then_some((Asks::Row, "a row of a table".to_owned(), None))
-    }
-
-    /// The table of a query's text, which may stand where a chain begins: `query("SELECT ..").bind(id).fetch_one(pool)`.
-    fn selected_in_chain(&self, call: &CallValue) -> Option<String> {
-        let mut at = call;
-        for _ in 0..20 {
-            if let Some(table) = self.selected(at) {
-                return Some(table);
-            }
-            let ValueKind::Call(inner) = &at.receiver()?.kind else { return None };
-            at = inner;
-        }
-        None
-    }
-
-    fn selected(&self, call: &CallValue) -> Option<String> {
-        call.args.iter().find_map(|arg| match &self.graph.resolved(&arg.value).kind {
-            ValueKind::Sql(text, _) => text.statements.iter().find_map(|statement| match statement {
-                SqlStatement::Select { tables, .. } => tables.first().cloned(),
-                _ => None,
-            }),
-            _ => None,
-        })
-    }
-
     fn is_true(&self, call: &CallValue, path: &crate::rules::ArgPath) -> bool {
         let values = self.graph.argument(call, path);
         values.iter().any(|value| matches!(self.graph.resolved(value).kind, ValueKind::Bool(true)))
@@ -370,88 +320,11 @@ impl<'g, 'a> Walk<'g, 'a> {
             return true;
         }
         let Some(path) = self.graph.library_path(call) else { return call.is_new };
-        self.rows.harmless.iter().any(|row| row.call.matches(&path))
+        self.only_writes(call)
+            || self.rows.harmless.iter().any(|row| row.call.matches(&path))
             || self.graph.rules.pass().any(|row| row.call.matches(&path))
             || self.graph.rules.mint().any(|row| row.call.matches(&path))
     }
-
-    /// What becomes of the result of a call in the function it stands in.
-    fn used(&self, function: FunctionRef, site: CallSite) -> Use {
-        let Some(summary) = self.graph.summary(function) else { return Use::Decided };
-        let holds = |value: &Shared| holds_call(value, site);
-        for event in &summary.calls {
-            let mut at = event.guards.as_ref();
-            while let Some(guard) = at {
-                if holds(&guard.cond) {
-                    return Use::Decided;
-                }
-                at = guard.outer.as_ref();
-            }
-            let own = event.call.site == site;
-            if !own && (event.call.args.iter().any(|arg| holds(&arg.value)) || holds(&event.call.callee)) {
-                return Use::Decided;
-            }
-        }
-        let rest = summary.exits.values().chain(&summary.this_exit).chain(summary.leaves.values());
-        let captured = summary.closures.values().flat_map(imbl::OrdMap::values);
-        if rest.chain(captured).any(holds) || summary.reads.iter().any(holds) {
-            return Use::Decided;
-        }
-        if summary.returns.as_ref().is_some_and(holds) { Use::Returned } else { Use::None }
-    }
-
-    /// Whether `cond` being true (or false) means a sign-in: a parameter is there that only a sign-in has.
-    fn only_at_first(&self, cond: &Shared, holds: bool, fuel: u8) -> bool {
-        let Some(fuel) = fuel.checked_sub(1) else { return false };
-        match &cond.kind {
-            ValueKind::Not(inner) => self.only_at_first(inner, !holds, fuel),
-            ValueKind::And(left, right) if holds => {
-                self.only_at_first(left, true, fuel) || self.only_at_first(right, true, fuel)
-            }
-            ValueKind::Fallback { left, right, .. } => {
-                let (left, right) = (self.only_at_first(left, holds, fuel), self.only_at_first(right, holds, fuel));
-                if holds { left && right } else { left || right }
-            }
-            ValueKind::Compare { left, right, equal } => {
-                let absent = |side: &Shared| matches!(side.kind, ValueKind::Null | ValueKind::Undefined);
-                let (first, other) = match (self.is_first(left), self.is_first(right)) {
-                    (true, _) => (true, right),
-                    (_, true) => (true, left),
-                    _ => return false,
-                };
-                // `trigger === 'signIn'`, `user !== undefined`.
-                first && (*equal == holds) != absent(other)
-            }
-            _ => holds && self.is_first(cond),
-        }
-    }
-
-    fn is_first(&self, value: &Shared) -> bool {
-        let mut keys: Vec<&str> = Vec::new();
-        let mut at = value;
-        loop {
-            match &at.kind {
-                ValueKind::Field(base, name) => {
-                    keys.insert(0, name);
-                    at = base;
-                }
-                ValueKind::Param(function, index) => {
-                    return self.first.iter().any(|(f, i, wanted)| {
-                        f == function
-                            && i == index
-                            && wanted.iter().zip(&keys).all(|(a, b)| a == b)
-                            && keys.len() >= wanted.len()
-                    });
-                }
-                _ => return false,
-            }
-        }
-    }
-}
-
-/// Whether the call itself refuses what it does not find.
-fn throws(call: &CallValue) -> bool {
-    call.method().is_some_and(|name| name.ends_with("OrThrow") || name.ends_with("OrFail"))
 }
 
 /// `({ ctx, next }) => next({ ctx: { userId: claims.sub } })`

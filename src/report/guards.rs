@@ -87,6 +87,7 @@ fn out<'a>(report: &Report<'a>, guard: &'a Guard) -> GuardOut<'a> {
         let why = match short.why {
             ShortBy::FirstLogin => "sign-in-only",
             ShortBy::Unused => "unused-result",
+            ShortBy::Another => "something-else",
         };
         ShortOut { why, what: &short.what, file, line }
     };

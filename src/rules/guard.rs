@@ -1,5 +1,7 @@
 //! Rows about who lets requests in: what verifies a token, what runs before handlers, what asks about a user, how long tokens live.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use crate::rules::{ArgPath, CallPattern, path};
@@ -122,6 +124,9 @@ pub struct Consult {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Harmless {
     pub call: CallPattern,
+    /// Whether it only writes down what it is handed: a look-up that goes nowhere else decides nothing.
+    #[serde(default)]
+    pub tells: bool,
 }
 
 /// A call that fetches keys from an issuer at run time: whose signature it checks is not this program's.
@@ -154,6 +159,43 @@ pub struct Life {
     pub payload: Option<ArgPath>,
 }
 
+/// Which rows say that a bearer is still there, and which words say that something else is asked about.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Bearer {
+    /// Globs of table and model names, compared in lower case without `_`: users, sessions, tokens, lists of what was revoked.
+    pub tables: Vec<String>,
+    /// Globs of columns, compared likewise: a table that has one is of users whatever its name.
+    pub columns: Vec<String>,
+    /// Words of keys and addresses: `rate` of `rate:42`.
+    pub aside: Vec<String>,
+}
+
+impl Bearer {
+    /// Whether rows of a table of that name are of bearers.
+    pub fn is_table(&self, name: &str) -> bool {
+        let name = plain(name);
+        self.tables.iter().any(|glob| path::glob(glob, &name))
+    }
+
+    /// Whether one of the columns says that its table is of bearers.
+    pub fn has_column<'n>(&self, mut columns: impl Iterator<Item = &'n str>) -> bool {
+        columns.any(|column| {
+            let column = plain(column);
+            self.columns.iter().any(|glob| path::glob(glob, &column))
+        })
+    }
+
+    /// Whether one of the words says that something else is asked about.
+    pub fn is_aside(&self, words: &BTreeSet<String>) -> bool {
+        self.aside.iter().any(|word| words.contains(word))
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+}
+
 /// A name that says that a user may not come in any more.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -175,7 +217,7 @@ impl Guard {
 impl Status {
     /// Whether a property says it.
     pub fn fits(&self, name: &str) -> bool {
-        let name: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
+        let name = plain(name);
         self.names.iter().any(|glob| path::glob(glob, &name))
     }
 }

@@ -34,7 +34,9 @@ pub use declare::{
     Absence, Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Nothing, Subscriber, Transform,
 };
 pub use event::{Emit, Listen};
-pub use guard::{Asks, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web};
+pub use guard::{
+    Asks, Bearer, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web,
+};
 pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
@@ -68,7 +70,7 @@ rows! {
     entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
-    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, status: Status, web: Web,
+    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
     claim: Claim, emit: Emit, listen: Listen, nothing: Nothing,
 }
 
@@ -237,6 +239,9 @@ pub struct Read {
     /// Where a condition stands (an object, or a text that names columns), of a call that returns no row for it: `delete`, `where`.
     #[serde(default)]
     pub condition: Option<ArgPath>,
+    /// Whether it fails where there is no row.
+    #[serde(default)]
+    pub fails: bool,
     #[serde(skip)]
     pub pack: String,
 }

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::rules::{
-    Adapter, Answer, Callback, Claim, Consult, Declaration, Edge, Emit, Entity, Entry, Foreign, Guard, Harmless, Hook,
-    Leave, Life, Listen, Maker, Mint, Mount, Nested, Nothing, Pass, Read, Receiver, SqlCall, Status, Subscriber,
-    Transform, Verify, Web, Write,
+    Adapter, Answer, Bearer, Callback, Claim, Consult, Declaration, Edge, Emit, Entity, Entry, Foreign, Guard,
+    Harmless, Hook, Leave, Life, Listen, Maker, Mint, Mount, Nested, Nothing, Pass, Read, Receiver, SqlCall, Status,
+    Subscriber, Transform, Verify, Web, Write,
 };
 
 /// One file of rules.
@@ -68,6 +68,8 @@ pub struct Pack {
     pub foreign: Vec<Foreign>,
     #[serde(default)]
     pub life: Vec<Life>,
+    #[serde(default)]
+    pub bearer: Vec<Bearer>,
     #[serde(default)]
     pub status: Vec<Status>,
     #[serde(default)]

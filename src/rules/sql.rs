@@ -24,6 +24,9 @@ pub struct SqlCall {
     /// Whether a query gives the value of its first column instead of rows.
     #[serde(default)]
     pub scalar: bool,
+    /// Whether it fails where there is no row.
+    #[serde(default)]
+    pub fails: bool,
     /// The key of a query's result under which its rows stand: `rows` of `const { rows } = await pool.query(..)`. What stands there may
     /// be the rows themselves.
     #[serde(default)]

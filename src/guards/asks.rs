@@ -1,0 +1,200 @@
+//! What a library call asks about what it is handed, and whether that is about the bearer.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::guards::walk::Walk;
+use crate::ir::{SqlStatement, SqlText};
+use crate::rules::{Asks, Operation};
+use crate::schema::{self, ModelId};
+use crate::sites;
+use crate::summary::{CallValue, Shared, ValueKind};
+
+/// A question that a call puts to something that is kept.
+pub(super) struct Question {
+    pub asks: Asks,
+    /// `a row of users`
+    pub what: String,
+    pub model: Option<ModelId>,
+    /// Whether the answer says something of the bearer; a tenant, a counter, a log do not.
+    pub of_bearer: bool,
+}
+
+impl Walk<'_, '_> {
+    pub(super) fn asks(&self, call: &CallValue, hands: bool) -> Option<Question> {
+        if let Some(model) = sites::model_read(self.graph, self.schema, call) {
+            // What makes a row finds one whoever asks.
+            return (!self.makes_row(call)).then(|| self.of_model(model));
+        }
+        let path = self.graph.library_path(call)?;
+        if let Some(row) = self.rows.consult.iter().find(|row| row.call.matches(&path)) {
+            let what = match row.asks {
+                Asks::Row => "a row of a table",
+                Asks::Session => "a session that is kept",
+                Asks::Store => "a store of revoked or live tokens",
+                Asks::Issuer => "another service",
+            };
+            let of_bearer = !self.is_aside(call);
+            return Some(Question { asks: row.asks, what: what.to_owned(), model: None, of_bearer });
+        }
+        if self.rows.sql.iter().any(|row| row.call.matches(&path))
+            && let Some(tables) = self.selected_in_chain(call)
+        {
+            return self.of_tables(&tables);
+        }
+        let reads = |after: Option<&str>| after.is_none_or(|after| self.is_behind(call, after));
+        let row = self.rows.read.iter().find(|row| row.call.matches(&path) && reads(row.after.as_deref()))?;
+        if self.makes_row(call) {
+            return None;
+        }
+        // `roles.find(..)` of the claims is no query; a chain that ends in this call, or one that is handed the claims, is.
+        let is_chain = call.receiver().is_some_and(|at| matches!(at.kind, ValueKind::Call(_)));
+        let is_told = !row.types.is_empty() || hands || is_chain;
+        if let Some((model, _)) = sites::compared(self.graph, self.schema, call).into_iter().next() {
+            return Some(self.of_model(model));
+        }
+        let what = "a row of a table".to_owned();
+        is_told.then_some(Question { asks: Asks::Row, what, model: None, of_bearer: true })
+    }
+
+    fn of_model(&self, id: ModelId) -> Question {
+        let model = &self.schema.models[id.0];
+        let tracked = self.schema.columns.iter().any(|column| column.table.eq_ignore_ascii_case(&model.table));
+        let properties = || model.properties.iter().map(|property| property.name.as_str());
+        let of_bearer = tracked
+            || self.graph.rules.bearer().any(|row| row.is_table(&model.name) || row.is_table(&model.table))
+            || self.graph.rules.bearer().any(|row| row.has_column(properties()));
+        Question { asks: Asks::Row, what: format!("a row of {}", model.table), model: Some(id), of_bearer }
+    }
+
+    /// The table that says the most of those that a query reads.
+    fn of_tables(&self, tables: &[String]) -> Option<Question> {
+        let mut all = tables.iter().map(|table| {
+            let known = self.schema.models.iter().position(|model| model.table.eq_ignore_ascii_case(table));
+            known.map_or_else(
+                || Question {
+                    asks: Asks::Row,
+                    what: format!("a row of {table}"),
+                    model: None,
+                    of_bearer: self.graph.rules.bearer().any(|row| row.is_table(table)),
+                },
+                |at| self.of_model(ModelId(at)),
+            )
+        });
+        let first = all.next()?;
+        if first.of_bearer {
+            return Some(first);
+        }
+        Some(all.find(|question| question.of_bearer).unwrap_or(first))
+    }
+
+    /// Whether a call writes a row that was not there before, or may do so.
+    fn makes_row(&self, call: &CallValue) -> bool {
+        let Some(path) = self.graph.library_path(call) else { return false };
+        let makes = |operation| !matches!(operation, Operation::Update);
+        self.graph
+            .rules
+            .writes_matching(&path)
+            .any(|row| makes(row.operation) && self.is_after(call, row.after.as_deref()))
+    }
+
+    fn is_after(&self, call: &CallValue, after: Option<&str>) -> bool {
+        after.is_none_or(|after| self.is_behind(call, after))
+    }
+
+    /// Whether a call only writes: it asks nobody.
+    pub(super) fn only_writes(&self, call: &CallValue) -> bool {
+        let Some(path) = self.graph.library_path(call) else { return false };
+        let by_row = || {
+            let mut rows = self.graph.rules.writes_matching(&path);
+            rows.any(|row| self.is_after(call, row.after.as_deref()))
+        };
+        let by_text = || {
+            // The condition of an `UPDATE` stands behind it as a query.
+            let texts = self.texts_in_chain(call);
+            let mut statements = texts.iter().flat_map(|text| &text.statements);
+            statements.any(|statement| !matches!(statement, SqlStatement::Select { .. }))
+        };
+        by_text() || by_row()
+    }
+
+    /// Whether a chain of calls has one of that name: `from` of `db.select().from(users).execute()`.
+    fn is_behind(&self, call: &CallValue, name: &str) -> bool {
+        let mut at = call;
+        for _ in 0..20 {
+            let Some(ValueKind::Call(inner)) = at.receiver().map(|receiver| &receiver.kind) else { return false };
+            let path = || self.graph.callee_path(inner).unwrap_or_default();
+            let is_it = match inner.method() {
+                Some(method) => method == name,
+                None => path().rsplit(['#', '.']).next() == Some(name),
+            };
+            if is_it {
+                return true;
+            }
+            at = inner;
+        }
+        false
+    }
+
+    /// The tables of a query's text, which may stand where a chain begins: `query("SELECT ..").bind(id).fetch_one(pool)`.
+    fn selected_in_chain(&self, call: &CallValue) -> Option<Vec<String>> {
+        let texts = self.texts_in_chain(call);
+        texts.iter().flat_map(|text| &text.statements).find_map(|statement| match statement {
+            SqlStatement::Select { tables, .. } if !tables.is_empty() => Some(tables.clone()),
+            _ => None,
+        })
+    }
+
+    fn texts_in_chain(&self, call: &CallValue) -> Vec<Arc<SqlText>> {
+        let mut at = call;
+        for _ in 0..20 {
+            let own: Vec<_> = at
+                .args
+                .iter()
+                .filter_map(|arg| match &self.graph.resolved(&arg.value).kind {
+                    ValueKind::Sql(text, _) => Some(Arc::clone(text)),
+                    _ => None,
+                })
+                .collect();
+            if !own.is_empty() {
+                return own;
+            }
+            let Some(ValueKind::Call(inner)) = at.receiver().map(|receiver| &receiver.kind) else { break };
+            at = inner;
+        }
+        Vec::new()
+    }
+
+    /// Whether the constant words of a call's arguments, or the name of what it is called on, say that it is about something else:
+    /// `redis.get(`rate:${id}`)`, `rateLimits.get(id)`, `axios.post('https://analytics/track', ..)`.
+    fn is_aside(&self, call: &CallValue) -> bool {
+        let mut words = BTreeSet::new();
+        for arg in &call.args {
+            constant_words(&self.graph.resolved(&arg.value), &mut words, 4);
+        }
+        if let Some(receiver) = call.receiver() {
+            words.extend(schema::words(self.graph.sources.text(receiver.span)));
+        }
+        self.graph.rules.bearer().any(|row| row.is_aside(&words))
+    }
+
+    /// Whether a call fails by itself where it finds nothing.
+    pub(super) fn fails(&self, call: &CallValue) -> bool {
+        let by_name = call.method().is_some_and(|name| name.ends_with("OrThrow") || name.ends_with("OrFail"));
+        by_name || {
+            let Some(path) = self.graph.library_path(call) else { return false };
+            self.rows.sql.iter().any(|row| row.fails && row.call.matches(&path))
+                || self.rows.read.iter().any(|row| row.fails && row.call.matches(&path))
+        }
+    }
+}
+
+/// The words of the constants in a key or an address; an object's values are what is sent, not where.
+fn constant_words(value: &Shared, words: &mut BTreeSet<String>, fuel: u8) {
+    let Some(fuel) = fuel.checked_sub(1) else { return };
+    match &value.kind {
+        ValueKind::Text(text) => words.extend(schema::words(text)),
+        ValueKind::Concat(parts) => parts.iter().for_each(|part| constant_words(part, words, fuel)),
+        _ => {}
+    }
+}

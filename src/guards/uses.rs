@@ -1,0 +1,227 @@
+//! Whether what a look-up finds decides anything, and whether it runs on every request.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::guards::claims::holds_call;
+use crate::guards::walk::Walk;
+use crate::ir::Missing;
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
+
+/// What becomes of the result of a call in the function it stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    None,
+    Returned,
+    Decided,
+}
+
+impl Walk<'_, '_> {
+    pub(super) fn used(&self, function: FunctionRef, site: CallSite) -> Use {
+        self.use_of(function, site, 6)
+    }
+
+    fn use_of(&self, function: FunctionRef, site: CallSite, fuel: u8) -> Use {
+        let (Some(summary), Some(fuel)) = (self.graph.summary(function), fuel.checked_sub(1)) else {
+            return Use::Decided;
+        };
+        let holds = |value: &Shared| holds_call(value, site);
+        let mut most = Use::None;
+        for event in &summary.calls {
+            let mut at = event.guards.as_ref();
+            while let Some(guard) = at {
+                if holds(&guard.cond) {
+                    return Use::Decided;
+                }
+                at = guard.outer.as_ref();
+            }
+            let call = &event.call;
+            if call.site == site {
+                continue;
+            }
+            let handed = call.args.iter().any(|arg| holds(&arg.value));
+            let is_rust = self.graph.is_rust(function.file);
+            let then = if handed && self.only_tells(call) {
+                // A log line.
+                Use::None
+            } else if !handed && is_rust && holds(&call.callee) {
+                // A chain goes on: `query(..).fetch_optional(..)`.
+                self.use_of(function, call.site, fuel)
+            } else if handed || holds(&call.callee) {
+                Use::Decided
+            } else {
+                Use::None
+            };
+            match then {
+                Use::Decided => return Use::Decided,
+                Use::Returned => most = Use::Returned,
+                Use::None => {}
+            }
+        }
+        let rest = summary.exits.values().chain(&summary.this_exit).chain(summary.leaves.values());
+        if rest.into_iter().any(|value| passes_on(value, site)) || kept(summary, site) {
+            return Use::Decided;
+        }
+        if summary.returns.as_ref().is_some_and(|returned| passes_on(returned, site)) { Use::Returned } else { most }
+    }
+
+    /// Whether a call only writes down what it is handed.
+    fn only_tells(&self, call: &CallValue) -> bool {
+        let Some(path) = self.graph.library_path(call) else { return false };
+        self.rows.harmless.iter().any(|row| row.tells && row.call.matches(&path))
+    }
+
+    /// Whether Rust code goes on from a call by an error where nothing was found: `.ok_or(..)` vanishes at lowering.
+    pub(super) fn refuses(&self, call: &CallValue) -> bool {
+        let span = call.site.span;
+        if !self.graph.is_rust(span.file) {
+            return false;
+        }
+        let text = self.graph.sources.get(span.file).text.get(span.end as usize..).unwrap_or_default();
+        let rest = text.split(';').next().unwrap_or_default();
+        rest.contains(".ok_or") || rest.contains(".context(") || rest.contains(".with_context(")
+    }
+
+    /// Whether `cond` being true (or false) means a sign-in: a parameter is there that only a sign-in has, or the claims lack what
+    /// the function is about to put there.
+    pub(super) fn only_at_first(&self, function: FunctionRef, cond: &Shared, holds: bool, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        let only = |cond, holds| self.only_at_first(function, cond, holds, fuel);
+        match &cond.kind {
+            ValueKind::Not(inner) => only(inner, !holds),
+            ValueKind::And(left, right) if holds => only(left, true) || only(right, true),
+            ValueKind::Fallback { left, right, .. } => {
+                let (left, right) = (only(left, holds), only(right, holds));
+                if holds { left && right } else { left || right }
+            }
+            ValueKind::Compare { left, right, equal } => {
+                let absent = |side: &Shared| matches!(side.kind, ValueKind::Null | ValueKind::Undefined);
+                let (one, other) = if absent(left) { (right, left) } else { (left, right) };
+                if absent(other) && *equal == holds && self.is_kept_claim(function, one) {
+                    return true;
+                }
+                let (first, other) = match (self.is_first(left), self.is_first(right)) {
+                    (true, _) => (true, right),
+                    (_, true) => (true, left),
+                    _ => return false,
+                };
+                // `trigger === 'signIn'`, `user !== undefined`.
+                first && (*equal == holds) != absent(other)
+            }
+            _ if holds => self.is_first(cond),
+            _ => self.is_kept_claim(function, cond),
+        }
+    }
+
+    /// Whether a value is a claim that the function itself puts among the claims: `if (!token.role) token.role = await ..`.
+    fn is_kept_claim(&self, function: FunctionRef, value: &Shared) -> bool {
+        let ValueKind::Field(base, name) = &value.kind else { return false };
+        let Some(summary) = self.graph.summary(function) else { return false };
+        let puts = || summary.exits.values().chain(&summary.returns).any(|value| puts_key(value, name, 12));
+        self.seeds.lie_in(self.graph, base) && puts()
+    }
+
+    fn is_first(&self, value: &Shared) -> bool {
+        let mut keys: Vec<&str> = Vec::new();
+        let mut at = value;
+        loop {
+            match &at.kind {
+                ValueKind::Field(base, name) => {
+                    keys.insert(0, name);
+                    at = base;
+                }
+                ValueKind::Param(function, index) => {
+                    return self.first.iter().any(|(f, i, wanted)| {
+                        f == function
+                            && i == index
+                            && wanted.iter().zip(&keys).all(|(a, b)| a == b)
+                            && keys.len() >= wanted.len()
+                    });
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether something that only a sign-in has lies in a value.
+    pub(super) fn holds_first(&self, value: &Shared, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        if self.is_first(value) {
+            return true;
+        }
+        let mut found = false;
+        value.kind.each(&mut |inner| found = found || self.holds_first(inner, fuel));
+        found
+    }
+}
+
+/// Whether a closure or a further read takes the result.
+fn kept(summary: &Summary, site: CallSite) -> bool {
+    let mut reads = summary.reads.iter();
+    // A read with a default beside it is seen where it goes.
+    let defaulted = defaults(summary);
+    reads.any(|read| holds_call(read, site) && !defaulted.contains(&read.span))
+}
+
+/// Where fields are read that a default stands in for: `user?.name ?? 'gone'`.
+fn defaults(summary: &Summary) -> BTreeSet<crate::source::Span> {
+    fn visit(value: &Shared, found: &mut BTreeSet<crate::source::Span>, seen: &mut BTreeSet<usize>) {
+        if seen.len() > 2_000 || !seen.insert(Arc::as_ptr(value).addr()) {
+            return;
+        }
+        if let ValueKind::Fallback { left, when: Missing::Nullish | Missing::Falsy, .. } = &value.kind {
+            let mut at = left;
+            while let ValueKind::Field(base, _) = &at.kind {
+                found.insert(at.span);
+                at = base;
+            }
+        }
+        value.kind.each(&mut |inner| visit(inner, found, seen));
+    }
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let values = summary.exits.values().chain(&summary.returns).chain(&summary.this_exit);
+    values.for_each(|value| visit(value, &mut found, &mut seen));
+    found
+}
+
+/// Whether a value depends on what a call finds: with `user?.name ?? 'gone'` nothing does.
+fn passes_on(value: &Shared, site: CallSite) -> bool {
+    fn visit(value: &Shared, site: CallSite, seen: &mut BTreeSet<usize>) -> bool {
+        if seen.len() > 5_000 || !seen.insert(Arc::as_ptr(value).addr()) {
+            return false;
+        }
+        match &value.kind {
+            ValueKind::Call(call) if call.site == site => true,
+            ValueKind::Fallback { left, right, when: Missing::Nullish | Missing::Falsy }
+                if matches!(left.kind, ValueKind::Field(..)) =>
+            {
+                visit(right, site, seen)
+            }
+            kind => {
+                let mut found = false;
+                kind.each(&mut |inner| found = found || visit(inner, site, seen));
+                found
+            }
+        }
+    }
+    visit(value, site, &mut BTreeSet::new())
+}
+
+/// Whether a value has a key that is written out.
+fn puts_key(value: &Shared, name: &str, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &value.kind {
+        ValueKind::Object { base, entries } => {
+            let own = entries.iter().any(|slot| match slot {
+                Slot::Named { key, .. } => key == name,
+                Slot::Spread(inner) => puts_key(inner, name, fuel),
+                Slot::Computed { .. } => false,
+            });
+            own || base.as_ref().is_some_and(|base| puts_key(base, name, fuel))
+        }
+        ValueKind::Cond { then, otherwise, .. } => puts_key(then, name, fuel) || puts_key(otherwise, name, fuel),
+        ValueKind::Either(values) => values.iter().any(|value| puts_key(value, name, fuel)),
+        _ => false,
+    }
+}
