@@ -23,7 +23,8 @@ const MARK: &str = "tokendrift-pin:";
 const ASSERTIONS: &[&str] = &[
     "expect",
     "assert",
-    "should",
+    ".should",
+    "should(",
     "ok(",
     "is(",
     "isnt(",
@@ -54,6 +55,9 @@ const NO_ROW: &[(&str, &str)] = &[
     ("exist", "assert!(!"),
     ("find", "tobeundefined"),
 ];
+
+/// What reads a row.
+const READS: &[&str] = &["find", "select", "query", "fetch", "load", "get_result", "first", "getone", "getrow", "one("];
 
 /// What says that there must be no value.
 const EMPTY: &[&str] = &[
@@ -118,7 +122,7 @@ fn pins(case: &Case<'_>, contract: Contract, file: &SourceFile) -> bool {
         word.eq_ignore_ascii_case(&case.column.table)
             || tables.into_iter().any(|model| word.eq_ignore_ascii_case(&model.name) || word == model.table)
     });
-    let lines: Vec<&str> = running(&file.text).collect();
+    let lines: Vec<&str> = running(&file.text).filter(|line| !is_comment(line)).collect();
     // What is counted or looked for on one line is often asserted on the next, or checked by a table that is made before.
     let counted = |at: usize| {
         let folded = lines.get(at)?.to_lowercase();
@@ -127,9 +131,56 @@ fn pins(case: &Case<'_>, contract: Contract, file: &SourceFile) -> bool {
         Some(around.join(" "))
     };
     let asserted = |at: usize, line: &str| {
-        asserts(line, &names, contract) || counted(at).is_some_and(|text| asserts(&text, &names, contract))
+        let holds = |text: &str| asserts(text, &names, contract);
+        holds(line) && (is_of_rows(line) || is_of_row_read(line, &names, &lines))
+            || counted(at).is_some_and(|text| is_of_rows(&text) && holds(&text))
     };
     about_table && lines.iter().enumerate().any(|(at, line)| asserted(at, line))
+}
+
+/// Whether an assertion is of how many rows there are, or of whether the column is there.
+fn is_of_rows(text: &str) -> bool {
+    let folded = text.to_lowercase();
+    wants_no_row(&folded) || folded.contains("hasnt_column")
+}
+
+/// Whether what an assertion compares comes out of the database, rather than of a response, a mock or the code under test.
+fn is_of_row_read(line: &str, names: &[&str], lines: &[&str]) -> bool {
+    let reads = |text: &str| {
+        let folded = text.to_lowercase();
+        !folded.contains("mock") && READS.iter().any(|word| folded.contains(word))
+    };
+    let mut places = names.iter().flat_map(|name| line.match_indices(name).map(|(at, _)| (at, *name)));
+    places.any(|(at, name)| {
+        let before = line.get(..at).unwrap_or_default();
+        let owner = match before.strip_suffix('.') {
+            Some(owner) => owner.trim_end_matches(['?', '!']),
+            None => {
+                return before.ends_with(|c| !is_word(c)) && lines.iter().any(|line| assigns(line, name) && reads(line));
+            }
+        };
+        let owner = owner.rsplit_once('[').map_or(owner, |(owner, _)| owner);
+        let start = owner.rfind(|c| !is_word(c)).map_or(0, |at| at + 1);
+        match owner.get(start..).unwrap_or_default() {
+            // `(await users.findOne(..)).accessToken`
+            "" => reads(before),
+            owner => lines.iter().any(|line| assigns(line, owner) && reads(line)),
+        }
+    })
+}
+
+/// Whether a line gives a name a value.
+fn assigns(line: &str, name: &str) -> bool {
+    let Some((left, _)) = line.split_once('=') else { return false };
+    left.split(|c| !is_word(c)).any(|word| word == name)
+}
+
+/// What says that no row is found of those that are asked for.
+fn wants_no_row(folded: &str) -> bool {
+    let is_zero = folded.contains("count") && ZERO.iter().any(|word| folded.contains(word));
+    let finds_none = |(of, none): &(&str, &str)| folded.contains(of) && folded.contains(none);
+    let is_other = ["isnt_empty", "not.tobe(0)", "not.toequal(0)", "greater"].iter().any(|word| folded.contains(word));
+    !is_other && (is_zero || NO_ROW.iter().any(finds_none))
 }
 
 /// The lines of a test file without the tests that are skipped: from the line that skips one to the one that closes it.
@@ -148,13 +199,19 @@ fn running(text: &str) -> impl Iterator<Item = &str> {
                 return false;
             }
         }
-        if SKIPS.iter().any(|word| code.starts_with(word)) || code.contains(".skip(") {
+        let is_put_off = [".skip(", ".skipIf(", ".todo(", ".fails("].iter().any(|word| code.contains(word));
+        if SKIPS.iter().any(|word| code.starts_with(word)) || is_put_off {
             // A test on one line ends with it.
             skipped = (!code.ends_with(';')).then_some(indent);
             return false;
         }
         true
     })
+}
+
+/// A commented line fails nothing.
+fn is_comment(line: &str) -> bool {
+    ["//", "--", "* ", "/*", "# "].iter().any(|mark| line.trim_start().starts_with(mark))
 }
 
 /// What the column is called in code and in the database.
@@ -167,21 +224,14 @@ fn names<'a>(case: &Case<'a>) -> Vec<&'a str> {
 /// Whether a line holds the column to the contract: names it, can fail, and wants a value or wants none.
 fn asserts(line: &str, names: &[&str], contract: Contract) -> bool {
     let folded = line.to_lowercase();
-    // A commented line fails nothing.
-    let code = folded.trim_start();
-    let is_comment = ["//", "--", "#", "*", "/*"].iter().any(|mark| code.starts_with(mark));
     let is_about = || line.split(|c: char| !is_word(c)).any(|word| names.contains(&word));
-    if is_comment || !is_about() || !ASSERTIONS.iter().any(|word| folded.contains(word)) {
+    if !is_about() || !ASSERTIONS.iter().any(|word| folded.contains(word)) {
         return false;
     }
     let negated = NEGATED.iter().any(|word| folded.contains(word));
     let of_none = !negated && EMPTY.iter().any(|word| folded.contains(word));
     // No row of those without a value: each has one.
-    let is_zero = folded.contains("count") && ZERO.iter().any(|word| folded.contains(word))
-        || NO_ROW
-            .iter()
-            .any(|(of, none)| folded.contains(of) && folded.contains(none) && !folded.contains("isnt_empty"));
-    let wants_none = of_none != is_zero;
+    let wants_none = of_none != wants_no_row(&folded);
     match contract {
         Contract::WriteConsistently => !wants_none,
         Contract::DropWrites => wants_none,
@@ -219,6 +269,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_compared_comes_out_of_the_database() {
+        let is_read =
+            |line: &str, before: &str| is_of_row_read(line, &["accessToken", "access_token"], &[before, line]);
+        for (line, before) in [
+            ("expect(user.accessToken).toBe(token);", "const user = await users.findOneByOrFail({ id });"),
+            ("expect(rows[0].access_token).not.toBeNull();", "const rows = await db.query('SELECT * FROM users');"),
+            ("expect(accessToken).toBeTruthy();", "const { accessToken } = await prisma.user.findUnique({ where });"),
+            ("expect((await users.findOne({ id }))!.accessToken).toBe(token);", ""),
+            (
+                "assert_eq!(row.access_token.as_deref(), Some(token));",
+                "let row = query_as!(User, \"..\").fetch_one(&db).await?;",
+            ),
+        ] {
+            assert!(is_read(line, before), "{line}");
+        }
+        for (line, before) in [
+            ("expect(response.body.accessToken).toBeDefined();", "const response = await request(app).post('/login');"),
+            ("expect(pair.accessToken).toBe('jwt');", "const pair = await service.login();"),
+            ("expect(user.accessToken).toBe('x');", "const user = { accessToken: 'x' };"),
+        ] {
+            assert!(!is_read(line, before), "{line}");
+        }
+        assert!(!wants_no_row("expect(count).not.tobe(0)") && !wants_no_row("expect(count).tobegreaterthanorequal(0)"));
+    }
+
+    #[test]
     fn an_assertion_holds_the_contract_whose_direction_it_has() {
         let holds = |line: &str, contract| asserts(line, &["accessToken", "access_token"], contract);
         for line in [
@@ -248,9 +324,11 @@ mod tests {
         ] {
             assert!(holds(line, Contract::DropWrites) && !holds(line, Contract::WriteConsistently), "{line}");
         }
-        for line in
-            ["// expect(user.accessToken).toBe(token);", "const t = user.accessToken;", "expect(user.name).toBe('x');"]
-        {
+        for line in [
+            "it('should return accessToken', () => {});",
+            "const t = user.accessToken;",
+            "expect(user.name).toBe('x');",
+        ] {
             assert!(!holds(line, Contract::WriteConsistently), "{line}");
         }
     }
