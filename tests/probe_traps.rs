@@ -45,6 +45,20 @@ fn a_limit_is_decided_by_what_is_counted_and_not_by_half() {
     );
     let toml = format!("{}max-null-ratio = 0.0149\n", column("limited"));
     assert_eq!(counted(&toml, pg, &[])["method"], "exact");
+    // 60 % are NULL and 35 % empty: above the limit only together, which statistics do not tell.
+    run_sql(
+        pg,
+        "CREATE TABLE mostly_bare (id serial PRIMARY KEY, client text, access_token text);
+         INSERT INTO mostly_bare (client, access_token) SELECT CASE WHEN n % 50 = 7 THEN 'tv' ELSE 'web' END,
+           CASE WHEN n % 20 >= 19 THEN 'x' WHEN n % 20 >= 12 THEN '' END FROM generate_series(1, 150000) n;",
+    );
+    run_sql(pg, "ANALYZE mostly_bare");
+    let bare = counted(&format!("{}max-null-ratio = 0.9\n", column("mostly_bare")), pg, &[]);
+    assert!(bare["method"] != "statistics" && number(&bare, "empty") > 0, "{bare}");
+    // A cohort is held to the limit too, whether paths are known for it or not.
+    let cohort = "[[column.cohort]]\nname = \"client\"\nby = \"client\"\n";
+    let cohorts = counted(&format!("{}max-null-ratio = 0.95\n{cohort}", column("mostly_bare")), pg, &[]);
+    assert_eq!(cohorts["method"], "exact", "{cohorts}");
 }
 
 #[test]

@@ -156,7 +156,8 @@ fn is_of_row_read(line: &str, names: &[&str], lines: &[&str]) -> bool {
         let owner = match before.strip_suffix('.') {
             Some(owner) => owner.trim_end_matches(['?', '!']),
             None => {
-                return before.ends_with(|c| !is_word(c)) && lines.iter().any(|line| assigns(line, name) && reads(line));
+                return before.ends_with(|c| !is_word(c))
+                    && lines.iter().any(|line| assigns(line, name) && reads(line));
             }
         };
         let owner = owner.rsplit_once('[').map_or(owner, |(owner, _)| owner);

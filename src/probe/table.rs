@@ -12,7 +12,7 @@ use crate::probe::session::Session;
 use crate::probe::statements::{Counting, MOST_GROUPS, MOST_VALUES, Measured, group, is_name};
 use crate::probe::tally::{Passes, Tallies, counts};
 use crate::probe::users::{configured, has_users};
-use crate::probe::{Counts, Method, Options, Outcome, extras, problem};
+use crate::probe::{CohortCounts, Counts, Method, Options, Outcome, extras, problem};
 
 /// Tables of at most so many rows are counted in one statement.
 pub(crate) const AT_ONCE: u64 = 100_000;
@@ -222,11 +222,8 @@ impl Table<'_> {
         if method == Some(Method::Statistics) || (method.is_none() && !self.is_small()) {
             let statistics = self.statistics();
             if let Some(mut counts) = statistics.filter(|of| method.is_some() || self.is_decided_by_statistics(of)) {
-                if self.relation.is_stale {
-                    let why = "what changed since the statistics were made, which is much: count another way";
-                    for counts in &mut counts {
-                        counts.skipped.push(why.to_owned());
-                    }
+                for counts in &mut counts {
+                    counts.skipped.extend(self.relation.stale.map(str::to_owned));
                 }
                 return Ok(counts);
             }
@@ -405,18 +402,19 @@ impl Table<'_> {
     fn is_decided_by_statistics(&self, counts: &[Counts]) -> bool {
         let asks_more = |column: &Column| !column.cohorts.is_empty() || column.form.is_some();
         // '' is no token either, and statistics do not count it: only most rows being NULL settles anything, or a type without it.
-        let is_known = |(column, counts): (&Measured, &Counts)| {
-            !can_be_empty(&column.kind) || counts.interval().is_some_and(|[low, _]| low > 0.5)
+        let is_known = |(measured, ((_, column, _), counts)): (&Measured, (&Counted<'_>, &Counts))| {
+            let mark = column.max_null_ratio.unwrap_or(0.5).max(0.5);
+            !can_be_empty(&measured.kind) || counts.interval().is_some_and(|[low, _]| low > mark)
         };
-        !self.relation.is_stale
+        self.relation.stale.is_none()
             && !self.columns.iter().any(|(_, column, _)| asks_more(column))
             && !self.counting.columns.iter().any(|column| has_users(self.counting.dialect, self, column))
-            && self.counting.columns.iter().zip(counts).all(is_known)
+            && self.counting.columns.iter().zip(self.columns.iter().zip(counts)).all(is_known)
             && self.is_decided(counts)
     }
 
-    /// Whether the share of NULLs of the whole and of each cohort with a prediction is surely above or below one half, or is known
-    /// closely.
+    /// Whether the share of rows without a token, of the whole and of each cohort with a prediction, is surely above or below one half, or
+    /// is known closely; where there is a limit, whether each share is surely above or below it.
     fn is_decided(&self, counts: &[Counts]) -> bool {
         self.columns.iter().zip(counts).all(|((_, column, _), counts)| {
             let beside = |[low, high]: [f64; 2], mark: f64| high < mark || low > mark;
@@ -431,16 +429,17 @@ impl Table<'_> {
                 .collect();
             let is_asked = |name: &str, value: Option<&str>| value.is_some_and(|value| asked.contains(&(name, value)));
             // A cohort that the sample has no row of is looked for in all rows.
-            let found = counts.cohorts.iter().filter(|part| is_asked(&part.name, part.value.as_deref()));
-            let intervals: Vec<[f64; 2]> = found
-                .map(|part| {
-                    let effective = part.effective.unwrap_or(0.0);
-                    wilson(number(part.nulls + part.empty) / number(part.rows.max(1)), effective)
-                })
-                .collect();
-            intervals.len() == asked.len()
-                && intervals.into_iter().all(decides)
-                && counts.interval().is_some_and(decides)
+            let found = || counts.cohorts.iter().filter(|part| is_asked(&part.name, part.value.as_deref()));
+            let bare = |rows: u64, bare: u64, effective: Option<f64>| {
+                wilson(number(bare) / number(rows.max(1)), effective.unwrap_or(0.0))
+            };
+            let of = |part: &CohortCounts| bare(part.rows, part.nulls + part.empty, part.effective);
+            let is_clear = |part: &CohortCounts| column.max_null_ratio.is_none_or(|limit| beside(of(part), limit));
+            found().count() == asked.len()
+                && found().all(|part| decides(of(part)))
+                && counts.cohorts.iter().all(is_clear)
+                && counts.rows > 0
+                && decides(bare(counts.rows, counts.nulls + counts.empty, counts.effective))
         })
     }
 

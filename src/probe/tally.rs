@@ -188,7 +188,7 @@ impl Part<'_> {
             part.empty += measure(self.empty);
             let drawn = clusters.entry(cluster).or_default();
             drawn.0 += tally.rows;
-            drawn.1 += measure(self.nulls);
+            drawn.1 += measure(self.nulls) + measure(self.empty);
         }
         let clusters: Vec<(u64, u64)> = clusters.into_values().collect();
         part.effective = (method == Method::Sample).then(|| effective_rows(&clusters));

@@ -21,8 +21,8 @@ pub(crate) struct Relation {
     pub(crate) blocks: u64,
     /// The only column of its primary key, where that is an integer.
     pub(crate) key: Option<String>,
-    /// Whether the table has grown or changed much since its statistics were made.
-    pub(crate) is_stale: bool,
+    /// Why its statistics settle nothing, where they do not: the table has changed since, or nobody knows whether it has.
+    pub(crate) stale: Option<&'static str>,
     /// What people should know of where it was found.
     pub(crate) note: Option<String>,
     /// Whether parts of it can be drawn with `TABLESAMPLE`.

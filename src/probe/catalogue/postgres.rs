@@ -94,7 +94,12 @@ async fn size(session: &mut Session, oid: i64, relation: &mut Relation) -> Resul
     );
     if let Some(row) = session.ask(&sql).await?.first() {
         relation.blocks = count(row, 1);
-        relation.is_stale = is_true(row, 2);
+        // A standby counts no changes: they happen elsewhere.
+        relation.stale = if is_true(row, 2) {
+            Some("much changed since the statistics were made")
+        } else {
+            session.is_replica.then_some("how much changed since the statistics were made is not known on a standby")
+        };
         // A part on another server has no blocks, and no sample can be drawn of it.
         if is_true(row, 3) {
             (relation.is_sampled, relation.blocks) = (false, 0);

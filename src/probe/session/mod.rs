@@ -22,7 +22,7 @@ pub(crate) type Cell = Option<Vec<u8>>;
 pub(crate) type Row = Vec<Cell>;
 
 /// How often a statement that a standby cancelled in favour of its replay is tried again.
-const RETRIES: u32 = 5;
+const RETRIES: u32 = 3;
 /// The pause before the first of them; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long opening a connection may take.
@@ -93,22 +93,24 @@ impl Session {
     ///
     /// A standby that cancels it in favour of its replay is asked again, a few times.
     pub(crate) async fn ask_within(&mut self, sql: &str, limit: Duration) -> Result<Vec<Row>, Trouble> {
-        let (mut pause, mut is_cancelled) = (PAUSE, false);
+        let mut pause = PAUSE;
         for _ in 0..RETRIES {
-            match self.once(sql, limit).await {
-                Err(Trouble::Conflict) if self.deadline.left() > pause => is_cancelled = true,
-                // A standby that cancels a statement may end its session too.
-                Err(Trouble::Lost) if is_cancelled && self.deadline.left() > pause => {
-                    if !self.reopen().await {
-                        return Err(Trouble::Lost);
-                    }
-                }
+            match self.unless_cancelled(sql, limit).await {
+                Err(Trouble::Conflict) if self.deadline.left() > pause => tokio::time::sleep(pause).await,
                 other => return other,
             }
-            tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        self.once(sql, limit).await
+        self.unless_cancelled(sql, limit).await
+    }
+
+    /// A standby that cancels a statement in favour of its replay may end the session too: that is a conflict as well where it takes a new
+    /// one, so that what is asked next has a connection.
+    async fn unless_cancelled(&mut self, sql: &str, limit: Duration) -> Result<Vec<Row>, Trouble> {
+        match self.once(sql, limit).await {
+            Err(Trouble::Lost) if self.is_replica && self.reopen().await => Err(Trouble::Conflict),
+            other => other,
+        }
     }
 
     /// A new connection in place of one that is lost; whether there is one.
