@@ -214,6 +214,7 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
         }
         // A router is mounted where its file is imported.
         routers.extend(graph.routers(*function));
+        wanted.extend(graph.unseen_ahead(*function));
         // `const login = asyncHandler(async () => ..)` goes by the name of the variable.
         let kept = graph.registered_name(*function);
         if graph.is_rust(function.file) {

@@ -57,6 +57,7 @@ impl Votes {
 
 pub(crate) fn verdict(case: &Case<'_>) -> Verdict {
     let votes = Votes::count(&case.practices);
+    let misses = case.practices.iter().any(|practice| practice.stance == Stance::Missing);
     let recommended = votes.recommendation();
     let is_to_go = case.contract().is_none() && recommended == Some(Contract::DropWrites);
     // Reads stop first, and a row that takes no NULL cannot be inserted without it.
@@ -67,8 +68,8 @@ pub(crate) fn verdict(case: &Case<'_>) -> Verdict {
         () => None,
     };
     Verdict {
-        agree: votes.agree(),
-        majority: majority(&case.practices),
+        agree: votes.agree() && !misses,
+        majority: majority(&case.practices, votes),
         recommendation: case.contract().or(recommended.filter(|_| kept_by.is_none())),
         kept_by,
         to_write: to_write(case),
@@ -83,10 +84,15 @@ fn handlers<'a>(practices: &[Practice<'a>]) -> BTreeSet<((Span, &'a str), Stance
     practices.iter().map(|practice| ((practice.entry.span, name(practice.entry)), practice.stance)).collect()
 }
 
-/// The label that more issuing entry points share than any other.
-fn majority(practices: &[Practice<'_>]) -> Option<String> {
+/// The label that most issuing entry points share, of the side that outvotes the other: what is recommended by them goes their way.
+fn majority(practices: &[Practice<'_>], votes: Votes) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, stance) in handlers(practices).into_iter().filter(|(_, stance)| *stance != Stance::Unknown) {
+    let wins = |stance: Stance| match stance {
+        Stance::Unknown => false,
+        Stance::Stores => votes.storing > votes.others,
+        _ => votes.others > votes.storing,
+    };
+    for (_, stance) in handlers(practices).into_iter().filter(|(_, stance)| wins(*stance)) {
         *counts.entry(stance.label()).or_default() += 1;
     }
     let most = counts.values().copied().max()?;
@@ -140,6 +146,20 @@ mod tests {
         let verdict = judged(&two);
         assert!(verdict.agree);
         assert_eq!((verdict.majority.as_deref(), verdict.recommendation), (Some("fresh"), None));
+    }
+
+    #[test]
+    fn the_majority_is_of_the_side_that_the_recommendation_follows() {
+        let split = vec![path("a", "fresh"), path("b", "fresh"), path("c", "preserved"), path("d", "null")];
+        let verdict = judged(&bench().update(10, split).missing("e", 30));
+        assert_eq!((verdict.majority, verdict.recommendation), (None, Some(Contract::DropWrites)));
+    }
+
+    #[test]
+    fn paths_of_which_one_misses_its_write_do_not_agree() {
+        let partly = bench().update(10, vec![path("a", "supplied")]);
+        assert!(judged(&partly).agree);
+        assert!(!judged(&partly.missing("b", 30)).agree);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::graph::expand::Bindings;
+use crate::graph::expand::{Bindings, bound_by};
 use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind};
 use crate::rules::{ArgBase, ArgPath, Handed};
 use crate::source::Span;
-use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared, Value, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared, Slot, Value, ValueKind};
 
 /// A function that a call reaches.
 #[derive(Clone, Debug)]
@@ -51,6 +51,9 @@ const COMMON: [&str; 34] = [
     "parse", "query", "exec", "init", "start", "handle", "toString", "validate",
 ];
 
+/// Of a larger table of functions that a computed key chooses from, only the first are followed.
+const LARGEST_TABLE: usize = 32;
+
 impl Graph<'_> {
     /// The functions of the tree that a call reaches; empty for library calls and for what cannot be told.
     pub fn targets(&self, call: &CallValue) -> Vec<Target> {
@@ -84,7 +87,11 @@ impl Graph<'_> {
             | ValueKind::Index(..)
             | ValueKind::Element(_) => match self.expand(callee) {
                 Some(inner) if !Arc::ptr_eq(&inner, callee) => self.callable(&inner, is_new, fuel),
-                _ => Vec::new(),
+                _ => match (&callee.kind, bound_by(callee)) {
+                    (_, Some((bound, _))) => self.callable(bound, is_new, fuel),
+                    (ValueKind::Index(table, _), _) => self.members(table, is_new, fuel),
+                    _ => Vec::new(),
+                },
             },
             ValueKind::Either(values) => {
                 let mut all: Vec<Target> = Vec::new();
@@ -107,6 +114,25 @@ impl Graph<'_> {
             // `bind`, `promisify` and the like wrap the only function they are given.
             _ => Vec::new(),
         }
+    }
+
+    /// `table[kind](..)` with a kind that cannot be told: any function that the table holds.
+    fn members(&self, table: &Shared, is_new: bool, fuel: u8) -> Vec<Target> {
+        let ValueKind::Object { base: None, entries } = &table.kind else { return Vec::new() };
+        let mut all: Vec<Target> = Vec::new();
+        for entry in entries.iter().take(LARGEST_TABLE) {
+            let (Slot::Named { value, .. } | Slot::Computed { value, .. }) = entry else { continue };
+            let found = self.callable(value, is_new, fuel).into_iter();
+            let new: Vec<Target> =
+                found.filter(|target| all.iter().all(|known| known.function != target.function)).collect();
+            all.extend(new);
+        }
+        if all.len() > 1 {
+            for target in &mut all {
+                target.certain = false;
+            }
+        }
+        all
     }
 
     fn methods(&self, base: &Shared, name: &str, callee: &Shared, fuel: u8) -> Vec<Target> {

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
+use crate::graph::chain::{Ahead, Covers, runs_before};
+use crate::graph::configured::configured;
 use crate::graph::handlers::{handlers, may_run, verbs};
 use crate::graph::mounts::{Mounts, slashed};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
-use crate::rules::{ArgPath, CallPattern, Entry as EntryRow, EntryKind};
+use crate::rules::{ArgBase, ArgPath, CallPattern, Entry as EntryRow, EntryKind};
 use crate::source::{FileId, Span};
-use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Value, ValueKind};
 
 /// Why a function is run from outside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,15 +21,29 @@ pub struct Entry {
     pub route: String,
     /// Parameters that an issuer hands in.
     pub fresh: Vec<u32>,
+    /// Keys of parameters that an issuer hands in.
+    pub fresh_keys: Vec<(u32, Vec<String>)>,
+    /// What runs before it on the same request, in this order.
+    pub ahead: Vec<FunctionRef>,
+    /// Whether it runs before whatever is registered behind it.
+    pub covers: bool,
     /// Only run before something else (a strategy before its routes): not an entry point where that something is known.
     pub indirect: bool,
 }
 
-/// The files of the routers that lead to a handler.
-pub(super) type Routers = BTreeMap<FunctionRef, BTreeSet<FileId>>;
+type Files = BTreeMap<FunctionRef, BTreeSet<FileId>>;
 
-/// Entry points by function, and the routers in front of them.
-pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers) {
+/// Entry points by function.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    pub by_function: BTreeMap<FunctionRef, Vec<Entry>>,
+    /// The files of the routers that lead to a handler.
+    pub routers: Files,
+    /// The files of what runs before it, where they are not lowered.
+    pub unseen: Files,
+}
+
+pub(super) fn find(graph: &Graph) -> Entries {
     let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let rows: Vec<&EntryRow> = graph.rules.entry().collect();
     let mut registrations: HashMap<Option<&str>, Vec<&EntryRow>> = HashMap::new();
@@ -35,7 +51,8 @@ pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers
         registrations.entry(row.path.as_ref().and_then(CallPattern::last)).or_default().push(*row);
     }
     let mounts = Mounts::find(graph);
-    let mut routers = Routers::new();
+    let covers = Covers::find(graph);
+    let (mut routers, mut unseen) = (Files::new(), Files::new());
     let mut described: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let by_place: Vec<(&EntryRow, GlobSet)> = rows
         .iter()
@@ -57,8 +74,13 @@ pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers
             }
             for event in &summary.calls {
                 graph.refuel();
-                let handlers = registered(graph, &registrations, &mounts, &event.call, &mut found);
+                let mut files = BTreeSet::new();
+                let to = (&covers, &mounts);
+                let handlers = registered(graph, &registrations, to, &event.call, &mut found, &mut files);
                 if !handlers.is_empty() {
+                    for of in &handlers {
+                        unseen.entry(*of).or_default().extend(&files);
+                    }
                     let files = mounts.files(graph, &event.call);
                     for of in handlers {
                         routers.entry(of).or_default().extend(&files);
@@ -66,6 +88,7 @@ pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers
                 }
             }
         }
+        configured(graph, &rows, file, &mut found);
         for at in 0..unit.module.classes.len() {
             extended(graph, &rows, ClassRef { file, id: ClassId::of(at) }, &mut found);
         }
@@ -78,20 +101,27 @@ pub(super) fn find(graph: &Graph) -> (BTreeMap<FunctionRef, Vec<Entry>>, Routers
         entries.sort();
         entries.dedup();
     }
-    (found, routers)
+    Entries { by_function: found, routers, unseen }
 }
 
-fn add(
+pub(super) fn add(
     graph: &Graph,
     row: &EntryRow,
     function: FunctionRef,
     route: String,
+    ahead: Vec<FunctionRef>,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
 ) {
     let params = graph.function(function).map_or(&[][..], |f| f.params.as_slice());
     let fresh = (0u32..).zip(params).filter(|(_, param)| row.hands_in_fresh(&param.name)).map(|(at, _)| at).collect();
     let indirect = row.kind == EntryKind::Extends || row.sent;
-    found.entry(function).or_default().push(Entry { route, fresh, indirect });
+    let key = |path: &ArgPath| match path.base {
+        ArgBase::Nth(at) => Some((at, path.keys.clone())),
+        _ => None,
+    };
+    let fresh_keys = row.fresh_keys.iter().filter_map(key).collect();
+    let entry = Entry { route, fresh, fresh_keys, ahead, covers: row.covers, indirect };
+    found.entry(function).or_default().push(entry);
 }
 
 fn decorated(
@@ -136,7 +166,7 @@ fn decorated(
                 (Some(verb), _) => format!("{verb} {}", own.unwrap_or_else(|| name.to_owned())),
                 (None, _) => own.unwrap_or_default(),
             };
-            add(graph, row, function, route.trim().to_owned(), into);
+            add(graph, row, function, route.trim().to_owned(), Vec::new(), into);
         }
     }
 }
@@ -169,7 +199,7 @@ fn version(graph: &Graph, function: FunctionRef, wanted: &CallPattern) -> Option
 /// `@Controller('auth')`, `@Controller({ path: 'auth', version: '1' })`; the version of the method takes the place of the class's.
 fn prefixes_of(graph: &Graph, value: Option<&Shared>, version: Option<Vec<String>>) -> Vec<Vec<String>> {
     let value = value.map(|value| graph.resolved(value));
-    let key = |value: &Shared, name: &str| texts(graph, &crate::summary::Value::field(value, name, value.span));
+    let key = |value: &Shared, name: &str| texts(graph, &Value::field(value, name, value.span));
     let (versions, paths) = match &value {
         Some(value) if matches!(value.kind, ValueKind::Object { .. }) => (key(value, "version"), key(value, "path")),
         Some(value) => (Vec::new(), texts(graph, value)),
@@ -211,9 +241,10 @@ pub(super) fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option
 fn registered(
     graph: &Graph,
     rows: &HashMap<Option<&str>, Vec<&EntryRow>>,
-    mounts: &Mounts,
+    (covers, mounts): (&Covers, &Mounts),
     call: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
+    unseen: &mut BTreeSet<FileId>,
 ) -> BTreeSet<FunctionRef> {
     let mut routed = BTreeSet::new();
     // Most calls have the name of no registration, and most of the others hand over no function.
@@ -232,7 +263,7 @@ fn registered(
             for own in mounted(mounts.before(graph, call), own.as_ref()) {
                 for (verb, function) in &verbs {
                     let route = [Some(verb.clone()), own.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-                    add(graph, row, *function, route, found);
+                    add(graph, row, *function, route, Vec::new(), found);
                 }
             }
             routed.extend(verbs.into_iter().map(|(_, function)| function));
@@ -246,14 +277,20 @@ fn registered(
         }
         let Some(handler) = &row.handler else { continue };
         let values = graph.argument(call, handler);
-        let handlers: BTreeSet<FunctionRef> = values.iter().flat_map(|value| handlers(graph, value, 6)).collect();
+        let mut handlers: Vec<FunctionRef> = values.iter().flat_map(|value| handlers(graph, value, 6)).collect();
+        let mut seen = BTreeSet::new();
+        handlers.retain(|function| seen.insert(*function));
         if handlers.is_empty() {
             continue;
         }
+        let ahead = Ahead::of(graph, row, (covers, mounts), call, own.as_deref());
+        unseen.extend(&ahead.unseen);
         for own in mounted(mounts.before(graph, call), own.as_ref()) {
             let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
-            for function in &handlers {
-                add(graph, row, *function, route.clone(), found);
+            for (at, function) in handlers.iter().enumerate() {
+                let named = handlers[..at].iter().copied().filter(|earlier| runs_before(graph, row, *earlier));
+                let before = ahead.runs.iter().copied().filter(|earlier| earlier != function).chain(named).collect();
+                add(graph, row, *function, route.clone(), before, found);
             }
         }
         routed.extend(handlers);
@@ -295,7 +332,7 @@ fn extended(graph: &Graph, rows: &[&EntryRow], class: ClassRef, found: &mut BTre
         }
         for name in &row.method {
             if let Some(function) = graph.method(class, name) {
-                add(graph, row, function, row.verb.clone().unwrap_or_default(), found);
+                add(graph, row, function, row.verb.clone().unwrap_or_default(), Vec::new(), found);
             }
         }
     }
@@ -322,7 +359,7 @@ fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &
             let Resolved::Value(value) = graph.resolve_export(file, name) else { continue };
             let verb = row.verb.clone().unwrap_or_else(|| known.to_owned());
             for function in handlers(graph, &value, 6) {
-                add(graph, row, function, format!("{verb} /{}", route_of_file(path)), found);
+                add(graph, row, function, format!("{verb} /{}", route_of_file(path)), Vec::new(), found);
             }
         }
     }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::graph::Graph;
 use crate::graph::callers::At;
 use crate::graph::entries::texts_at;
 use crate::graph::handlers::handlers;
-use crate::ir::FunctionId;
+use crate::graph::{Graph, Type};
+use crate::ir::{ClassId, FunctionId};
 use crate::rules::{ArgPath, CallPattern, Listen};
 use crate::source::FileId;
-use crate::summary::{Argument, CallSite, CallValue, FunctionRef, Value, ValueKind};
+use crate::summary::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
 
 /// Listeners, and the calls that run them.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct Events {
     sent: BTreeMap<FunctionRef, Vec<Sent>>,
     /// Call -> the listeners that it runs.
     heard: BTreeMap<CallSite, Vec<FunctionRef>>,
+    /// The calls that give what the listener returns.
+    answering: BTreeSet<CallSite>,
     /// The calls that register a listener.
     registering: BTreeSet<CallSite>,
     /// Listener -> the names of its events, and of the constants that hold them.
@@ -36,9 +38,16 @@ pub(super) struct Sent {
     pub certain: bool,
 }
 
+/// What an event goes by: a text, or the class of what is sent.
+#[derive(Clone)]
+struct Name {
+    text: String,
+    class: Option<ClassRef>,
+}
+
 /// A name to listen to.
 struct Heard<'r> {
-    name: String,
+    name: Name,
     row: &'r Listen,
     by: FunctionRef,
 }
@@ -58,9 +67,26 @@ impl Events {
                 for decorator in &summary.decorators {
                     graph.refuel();
                     let Some(path) = graph.callee_path(decorator) else { continue };
-                    let decorates = |row: &&Listen| row.handler.is_none() && row.call.matches(&path);
+                    let decorates =
+                        |row: &&Listen| row.handler.is_none() && row.method.is_none() && row.call.matches(&path);
                     for row in graph.rules.listen().filter(decorates) {
                         events.listen(graph, row, decorator, vec![own], &mut heard);
+                    }
+                }
+            }
+        }
+        let of_classes = graph.rules.listen().filter(|row| row.method.is_some());
+        let modules: Vec<&str> = of_classes.filter_map(|row| row.call.module()).collect();
+        let decorated: BTreeSet<FileId> = graph.sources.mentions(&modules).into_iter().flatten().collect();
+        for (file, unit) in graph.units().filter(|(file, _)| decorated.contains(file)) {
+            for (at, decorators) in unit.summary.class_decorators.iter().enumerate() {
+                let class = ClassRef { file, id: ClassId::of(at) };
+                for decorator in decorators {
+                    graph.refuel();
+                    let Some(path) = graph.callee_path(decorator) else { continue };
+                    for row in graph.rules.listen().filter(|row| row.call.matches(&path)) {
+                        let by = row.method.as_deref().and_then(|method| graph.method(class, method));
+                        events.listen(graph, row, decorator, by.into_iter().collect(), &mut heard);
                     }
                 }
             }
@@ -88,7 +114,7 @@ impl Events {
                 }
                 let sent = names(graph, call, &row.name);
                 let is_sent =
-                    |heard: &&Heard| heard.row.bus == row.bus && sent.iter().any(|name| fits(&heard.name, name));
+                    |heard: &&Heard| heard.row.bus == row.bus && sent.iter().any(|name| heard.name.fits(name));
                 for heard in heard.iter().filter(is_sent) {
                     let span = call.site.span;
                     let args = graph.argument(call, &row.args).into_iter();
@@ -100,6 +126,9 @@ impl Events {
                         type_args: Vec::new(),
                     };
                     events.heard.entry(call.site).or_default().push(heard.by);
+                    if row.returns {
+                        events.answering.insert(call.site);
+                    }
                     let certain = heard.row.handler.is_none();
                     events.sent.entry(heard.by).or_default().push(Sent { at: *at, call: Arc::new(made), certain });
                 }
@@ -121,7 +150,7 @@ impl Events {
             ValueKind::Field(_, name) => Some(name.clone()),
             _ => None,
         });
-        let mentioned: BTreeSet<String> = names.iter().cloned().chain(constants).collect();
+        let mentioned: BTreeSet<String> = names.iter().map(|name| name.text.clone()).chain(constants).collect();
         for by in by {
             self.names.entry(by).or_default().extend(mentioned.iter().cloned());
             heard.extend(names.iter().map(|name| Heard { name: name.clone(), row, by }));
@@ -129,10 +158,22 @@ impl Events {
     }
 }
 
-/// The names that an argument says, in whatever file their constants stand.
-fn names(graph: &Graph, call: &CallValue, at: &ArgPath) -> Vec<String> {
+/// The names that an argument says, in whatever file their constants and classes stand.
+fn names(graph: &Graph, call: &CallValue, at: &ArgPath) -> Vec<Name> {
     let _limit = graph.without_limit();
-    texts_at(graph, call, at)
+    let texts = texts_at(graph, call, at).into_iter().map(|text| Name { text, class: None });
+    let classes = graph.argument(call, at).into_iter().filter_map(|value| match graph.type_of(&value) {
+        Type::Object(class) | Type::Instance(class, _) => Some(class),
+        _ => None,
+    });
+    let named = classes.filter_map(|class| Some(Name { text: graph.class(class)?.name.clone(), class: Some(class) }));
+    texts.chain(named.collect::<Vec<_>>()).collect()
+}
+
+impl Name {
+    fn fits(&self, sent: &Self) -> bool {
+        self.class == sent.class && (self.class.is_some() || fits(&self.text, &sent.text))
+    }
 }
 
 /// Whether a listener's name, in which `*` stands for one word between dots and `**` for any, is that of an event.
@@ -153,6 +194,15 @@ fn split(name: &str) -> Vec<&str> {
 }
 
 impl Graph<'_> {
+    /// Links senders and listeners where a call may give what a listener returns: values depend on it.
+    pub(super) fn link_answers(&self) {
+        let answering = self.rules.emit().filter(|row| row.returns);
+        let modules: Vec<&str> = answering.filter_map(|row| row.call.module()).collect();
+        if self.sources.mentions(&modules).iter().any(|files| !files.is_empty()) {
+            self.events();
+        }
+    }
+
     fn events(&self) -> &Events {
         self.events.get_or_init(|| Events::find(self))
     }
@@ -165,6 +215,27 @@ impl Graph<'_> {
     /// Whether a call only registers a listener that other calls run.
     pub(super) fn only_registers(&self, call: &CallValue, of: FunctionRef) -> bool {
         !self.sent_to(of).is_empty() && self.events().registering.contains(&call.site)
+    }
+
+    /// What a call that runs a listener gives back.
+    pub fn listened(&self, call: &CallValue) -> Option<Shared> {
+        // While listeners are looked for, no call is known to run one.
+        let events = self.events.get().filter(|events| events.answering.contains(&call.site))?;
+        let mut given = events.heard.get(&call.site)?.iter().filter_map(|of| {
+            let sent = events.sent.get(of)?.iter().find(|sent| sent.call.site == call.site)?;
+            let mut made = CallValue::clone(&sent.call);
+            // The same call with what this path hands over.
+            if made.args.len() == call.args.len() {
+                made.args.clone_from(&call.args);
+            }
+            Some(self.substitute(self.summary(*of)?.returns.as_ref()?, &self.bind(&made, *of)))
+        });
+        let first = given.next()?;
+        let rest: Vec<Shared> = given.collect();
+        if rest.is_empty() {
+            return Some(first);
+        }
+        Some(Value::new(ValueKind::Either(std::iter::once(first).chain(rest).collect()), call.site.span))
     }
 
     /// The listeners that a call runs by the name of an event.

@@ -8,7 +8,7 @@ use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind, LocalId};
 use crate::rules::ArgBase;
 use crate::source::Span;
-use crate::summary::{CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
+use crate::summary::{Argument, CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// What the parameters of one function are on one call.
 #[derive(Clone, Debug)]
@@ -23,6 +23,9 @@ pub struct Bindings {
 impl Graph<'_> {
     /// The arguments of a call as the parameters of `function` see them.
     pub fn bind(&self, call: &CallValue, function: FunctionRef) -> Bindings {
+        if let Some(whole) = self.with_bound(call) {
+            return self.bind(&whole, function);
+        }
         let declared = self.function(function);
         let params = declared.map_or(&[][..], |f| f.params.as_slice());
         let span = call.site.span;
@@ -54,6 +57,18 @@ impl Graph<'_> {
             });
         }
         Bindings { function, params: bound, this: self.this_of(call, function) }
+    }
+
+    /// `f.bind(null, a)` called with `b` is `f(a, b)`.
+    fn with_bound(&self, call: &CallValue) -> Option<CallValue> {
+        let callee = match &call.callee.kind {
+            ValueKind::Call(_) => Arc::clone(&call.callee),
+            ValueKind::Captured(closure, local) => self.captured(*closure, *local)?,
+            _ => return None,
+        };
+        let (bound, given) = bound_by(&callee)?;
+        let args = given.iter().chain(&call.args).cloned().collect();
+        Some(CallValue { callee: Arc::clone(bound), args, ..call.clone() })
     }
 
     /// How many parameters stand before the arguments: the receiver, where a method takes it as one and is not called by its path.
@@ -116,7 +131,8 @@ impl Graph<'_> {
             }
             ValueKind::Call(call) => self.results.get(value, None, &self.hidden, || {
                 let result = self.returned(call).or_else(|| self.given_back(call));
-                result.or_else(|| self.made_by_derive(call)).or_else(|| self.promised(call))
+                let result = result.or_else(|| self.made_by_derive(call)).or_else(|| self.promised(call));
+                result.or_else(|| self.listened(call))
             }),
             ValueKind::After { call, arg, before } => Some(self.after(call, *arg, before)),
             _ => None,
@@ -156,7 +172,7 @@ impl Graph<'_> {
                 if call.is_new
                     && let Type::Instance(class, _) = self.type_of(base)
                 {
-                    return self.own_field(class, name);
+                    return self.constructed(call, class, name).or_else(|| self.own_field(class, name));
                 }
             }
             ValueKind::Object { .. } => return Some(Value::field(base, name, span)),
@@ -166,6 +182,15 @@ impl Graph<'_> {
             _ => {}
         }
         self.expand(base).map(|inner| Value::field(&inner, name, span))
+    }
+
+    /// What a constructor puts into a field of the object that it is called for.
+    fn constructed(&self, call: &CallValue, class: crate::summary::ClassRef, name: &str) -> Option<Shared> {
+        let line = self.lineage(class);
+        let constructor = line.iter().find_map(|owner| self.method(*owner, "constructor"))?;
+        let mut assigned = self.summary(constructor)?.this_fields.iter().filter(|(field, _)| field == name);
+        let (_, value) = assigned.next_back()?;
+        Some(self.substitute(value, &self.bind(call, constructor)))
     }
 
     /// What the class itself puts into one of its fields.
@@ -448,4 +473,11 @@ impl Graph<'_> {
             },
         }
     }
+}
+
+/// The function that `f.bind(this, ..)` binds, and the arguments that it is given for good.
+pub(super) fn bound_by(value: &Shared) -> Option<(&Shared, &[Argument])> {
+    let ValueKind::Call(call) = &value.kind else { return None };
+    let function = call.receiver().filter(|_| call.method() == Some("bind") && !call.is_new)?;
+    Some((function, call.args.get(1..)?))
 }

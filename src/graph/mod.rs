@@ -11,6 +11,8 @@
 
 mod callers;
 mod calls;
+mod chain;
+mod configured;
 mod crates;
 mod entries;
 mod events;
@@ -124,10 +126,9 @@ pub struct Graph<'a> {
     nameless: OnceCell<BTreeMap<FunctionRef, Vec<callers::At>>>,
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     events: OnceCell<events::Events>,
-    entries: BTreeMap<FunctionRef, Vec<Entry>>,
+    entries: entries::Entries,
     /// Structs with generated constructors or builders.
     makers: BTreeMap<ClassRef, Vec<&'a crate::rules::Maker>>,
-    routers: entries::Routers,
 }
 
 impl<'a> Graph<'a> {
@@ -158,9 +159,8 @@ impl<'a> Graph<'a> {
             nameless: OnceCell::new(),
             framework_edges: OnceCell::new(),
             events: OnceCell::new(),
-            entries: BTreeMap::new(),
+            entries: entries::Entries::default(),
             makers: BTreeMap::new(),
-            routers: BTreeMap::new(),
         };
         for (file, unit) in &graph.linked {
             for (at, function) in unit.module.functions.iter().enumerate().skip(1) {
@@ -177,10 +177,11 @@ impl<'a> Graph<'a> {
         graph.heirs = graph.find_heirs();
         graph.makers = graph.find_makers();
         graph.forget();
-        (graph.entries, graph.routers) = entries::find(&graph);
+        graph.entries = entries::find(&graph);
         // What linking itself could not see is lowered only on the way to a site.
         graph.is_linking = false;
         graph.forget();
+        graph.link_answers();
         graph
     }
 
@@ -296,12 +297,17 @@ impl<'a> Graph<'a> {
 
     /// What makes a function an entry point; empty where nothing does.
     pub fn entries(&self, of: FunctionRef) -> &[Entry] {
-        self.entries.get(&of).map_or(&[], Vec::as_slice)
+        self.entries.by_function.get(&of).map_or(&[], Vec::as_slice)
     }
 
     /// The files of the routers on which a function is registered: what imports them may mount them below a further path.
     pub fn routers(&self, of: FunctionRef) -> impl Iterator<Item = FileId> {
-        self.routers.get(&of).into_iter().flatten().copied()
+        self.entries.routers.get(&of).into_iter().flatten().copied()
+    }
+
+    /// The files of what runs before a handler on the same request, where they are not lowered.
+    pub fn unseen_ahead(&self, of: FunctionRef) -> impl Iterator<Item = FileId> {
+        self.entries.unseen.get(&of).into_iter().flatten().copied()
     }
 
     /// `Class.method`, `function`, `outer.<closure>`.

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::graph::entries::text_at;
 use crate::ir::FunctionId;
-use crate::source::FileId;
+use crate::source::{FileId, Span};
 use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, Value, ValueKind};
 
 /// What routes are registered on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Router {
+pub(super) enum Router {
     Made(CallSite),
     /// A parameter: `export default (app) => { app.use('/auth', auth); }`.
     Param(FunctionRef, u32),
 }
 
-/// The paths that a router is mounted below (the innermost first), and the router that it is mounted on.
-type Place = (Vec<String>, Option<Router>);
+/// The paths that a router is mounted below (the innermost first), the router that it is mounted on, and where.
+pub(super) type Place = (Vec<String>, Option<Router>, Span);
 
 /// Where each router is mounted.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Mounts {
                             if let Some(site) = router_behind(graph, &value).filter(|site| Some(*site) != on) {
                                 let outer = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
                                 let prefixes = std::iter::once(prefix.clone()).chain(outer).collect();
-                                mounts.below.entry(site).or_default().insert((prefixes, on));
+                                mounts.below.entry(site).or_default().insert((prefixes, on, call.site.span));
                             }
                             for function in listed(graph, &value, 8) {
                                 mounts.functions.entry(function).or_insert_with(|| prefix.clone());
@@ -106,7 +106,11 @@ impl Mounts {
                         let given = event.call.args.get(*at as usize);
                         if let Some(router) = given.and_then(|arg| router_behind(graph, &arg.value)) {
                             let param = Router::Param(*function, *at);
-                            self.below.entry(param).or_default().insert((Vec::new(), Some(router)));
+                            self.below.entry(param).or_default().insert((
+                                Vec::new(),
+                                Some(router),
+                                event.call.site.span,
+                            ));
                         }
                     }
                 }
@@ -125,7 +129,7 @@ impl Mounts {
                 found.push(paths);
                 continue;
             };
-            open.extend(places.iter().rev().map(|(prefixes, on)| {
+            open.extend(places.iter().rev().map(|(prefixes, on, _)| {
                 let paths = paths.iter().chain(prefixes).cloned().collect();
                 (paths, *on, depth + 1)
             }));
@@ -139,6 +143,12 @@ impl Mounts {
         found
     }
 
+    /// Where a router is mounted, if at one place alone.
+    pub(super) fn only_place(&self, router: Router) -> Option<&Place> {
+        let mut places = self.below.get(&router)?.iter();
+        places.next().filter(|_| places.next().is_none())
+    }
+
     /// The files of the routers in front of a route that a call registers.
     pub(super) fn files(&self, graph: &Graph, call: &CallValue) -> BTreeSet<FileId> {
         let first = call.receiver().and_then(|receiver| router_behind(graph, receiver));
@@ -150,7 +160,7 @@ impl Mounts {
                 Router::Made(site) => site.function.file,
                 Router::Param(function, _) => function.file,
             });
-            let above = self.below.get(&router).into_iter().flatten().filter_map(|(_, on)| *on);
+            let above = self.below.get(&router).into_iter().flatten().filter_map(|(_, on, _)| *on);
             open.extend(above.filter(|on| seen.insert(*on)));
         }
         files
@@ -196,7 +206,7 @@ fn handed_to(graph: &Graph, closure: FunctionRef, at: u32) -> Option<Shared> {
 }
 
 /// The paths that a chain of calls itself puts in front of what is registered on it, the innermost first.
-fn own(graph: &Graph, receiver: &Shared) -> Vec<String> {
+pub(super) fn own(graph: &Graph, receiver: &Shared) -> Vec<String> {
     let mut paths = Vec::new();
     let mut at = Some(unchanged(receiver));
     for _ in 0..200 {
@@ -267,7 +277,7 @@ fn unchanged(value: &Shared) -> Shared {
 }
 
 /// The parameter, or the call that made a router: the first of a chain.
-fn router_behind(graph: &Graph, value: &Shared) -> Option<Router> {
+pub(super) fn router_behind(graph: &Graph, value: &Shared) -> Option<Router> {
     let mut at = unchanged(value);
     for _ in 0..40 {
         let resolved = unchanged(&graph.resolved(&at));

@@ -72,6 +72,7 @@ impl<'g, 'a> Substitution<'g, 'a> {
             ValueKind::Rest(base, except) => ValueKind::Rest(self.apply(base), Arc::clone(except)),
             ValueKind::Subset(base) => ValueKind::Subset(self.apply(base)),
             ValueKind::Not(inner) => ValueKind::Not(self.apply(inner)),
+            ValueKind::Is(inner, shape) => ValueKind::Is(self.apply(inner), *shape),
             ValueKind::And(left, right) => ValueKind::And(self.apply(left), self.apply(right)),
             ValueKind::Fallback { left, right, when } => {
                 return Value::fallback(self.apply(left), self.apply(right), *when, span);

@@ -112,7 +112,7 @@ fn is_asked(summary: &Summary, name: &str) -> bool {
         let mut found = match &value.kind {
             ValueKind::Cond { cond, .. } => names(cond, name, &mut BTreeSet::new()),
             ValueKind::Fallback { left, .. } | ValueKind::And(left, _) => names(left, name, &mut BTreeSet::new()),
-            ValueKind::Not(inner) => names(inner, name, &mut BTreeSet::new()),
+            ValueKind::Not(inner) | ValueKind::Is(inner, _) => names(inner, name, &mut BTreeSet::new()),
             ValueKind::Compare { left, right, .. } => {
                 names(left, name, &mut BTreeSet::new()) || names(right, name, &mut BTreeSet::new())
             }

@@ -263,6 +263,7 @@ impl Dump<'_> {
             ExprKind::Compare { left, right, equal } => {
                 format!("({}{})", if *equal { "==" } else { "!=" }, self.exprs(&[*left, *right]))
             }
+            ExprKind::Is { value, shape } => format!("(is {shape:?} {})", self.expr(*value)),
             ExprKind::Concat(operands) => format!("(concat{})", self.exprs(operands)),
             ExprKind::Closure(id) => format!("(closure #{})", id.0),
             ExprKind::Sql(sql) => format!("(sql {}{})", sql_text(sql), self.exprs(&sql.holes)),

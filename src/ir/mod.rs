@@ -189,6 +189,11 @@ pub enum ExprKind {
         right: ExprId,
         equal: bool,
     },
+    /// Whether a value is of a shape: `typeof value === 'string'`, `Array.isArray(value)`.
+    Is {
+        value: ExprId,
+        shape: Shape,
+    },
     /// A template or `+` on text.
     Concat(Vec<ExprId>),
     Closure(FunctionId),
@@ -199,6 +204,18 @@ pub enum ExprKind {
         why: &'static str,
         operands: Vec<ExprId>,
     },
+}
+
+/// What a test at run time can tell a value to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shape {
+    Text,
+    Number,
+    Bool,
+    Function,
+    /// Null and lists included.
+    Object,
+    List,
 }
 
 /// Which left values make a [`ExprKind::Fallback`] take the right one.

@@ -11,6 +11,26 @@ use crate::sites;
 use crate::summary::{CallValue, Shared, ValueKind};
 
 impl Evaluator<'_, '_> {
+    /// A key of what an issuer hands to an entry point: `account.access_token` of a sign-in callback.
+    pub(super) fn handed_key(&self, value: &Shared) -> Option<Vec<Chain>> {
+        let mut keys: Vec<&str> = Vec::new();
+        let mut at = value;
+        while let ValueKind::Field(base, name) = &at.kind {
+            keys.push(name);
+            at = base;
+        }
+        let ValueKind::Param(function, nth) = at.kind else { return None };
+        keys.reverse();
+        let is_handed = |(param, path): &(u32, Vec<String>)| {
+            *param == nth && path.len() <= keys.len() && path.iter().zip(&keys).all(|(wanted, key)| wanted == key)
+        };
+        let mut entries = self.graph.entries(function).iter();
+        let owner = self.graph.name(function);
+        entries
+            .any(|entry| entry.fresh_keys.iter().any(is_handed))
+            .then(|| one(Origin::Fresh, value, format!("`{}` of {owner}, received from the issuer", keys.join("."))))
+    }
+
     /// A key, at any depth, of a result that a mint row describes.
     pub(super) fn minted_key(&self, value: &Shared, base: &Shared, name: &str) -> Option<Vec<Chain>> {
         let mut keys = vec![name.to_owned()];
@@ -106,6 +126,9 @@ impl Evaluator<'_, '_> {
         let path = self.graph.callee_path(call);
         if let Some(chains) = self.passed(value, call, path.as_deref(), fuel) {
             return chains;
+        }
+        if let Some(inner) = self.graph.listened(call) {
+            return self.eval(&inner, fuel);
         }
         self.by_name(value, call, path.as_deref(), fuel)
     }

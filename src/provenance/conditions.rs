@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::ir::Missing;
-use crate::provenance::constants::{is_nullish, same_constants};
+use crate::ir::{Missing, Shape};
+use crate::provenance::constants::{is_nullish, same_constants, shaped};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
 use crate::summary::{Shared, Value, ValueKind};
@@ -108,6 +108,7 @@ impl Evaluator<'_, '_> {
             | ValueKind::Text(_)
             | ValueKind::Number(_)
             | ValueKind::Object { .. }
+            | ValueKind::Is(..)
             | ValueKind::Compare { .. } => self.holds(cond, 4),
             ValueKind::Not(inner) => self.constant(inner).map(|value| !value),
             _ => None,
@@ -145,6 +146,7 @@ impl Evaluator<'_, '_> {
                 let same = self.same(left, right, fuel)?;
                 Some(same == *equal)
             }
+            ValueKind::Is(value, shape) => self.is_shaped(value, *shape, fuel),
             ValueKind::Object { .. } | ValueKind::Array(_) | ValueKind::Function(_) => Some(true),
             _ => {
                 let resolved = self.settled(cond);
@@ -216,6 +218,19 @@ impl Evaluator<'_, '_> {
         }
     }
 
+    /// Whether a value is of a shape: what was minted as a text is one, and NULL is none.
+    fn is_shaped(&self, value: &Shared, shape: Shape, fuel: u8) -> Option<bool> {
+        let value = self.settled(value);
+        shaped(&value, shape).or_else(|| {
+            if shape != Shape::Text || self.is_wide(&value) {
+                return None;
+            }
+            let chains = self.eval(&value, fuel.min(12));
+            let all = |origin| chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == origin);
+            (!chains.is_empty() && (all(Origin::Fresh) || all(Origin::Null))).then(|| all(Origin::Fresh))
+        })
+    }
+
     fn same(&self, left: &Shared, right: &Shared, fuel: u8) -> Option<bool> {
         let asks_undefined = matches!(right.kind, ValueKind::Undefined);
         let (left, right) = (self.settled(left), self.settled(right));
@@ -276,6 +291,10 @@ fn tells(cond: &Shared, holds: bool, value: &Shared, lacks: Lacks, fuel: u8) -> 
             };
             *equal != holds && is_same(compared, value, fuel)
         }
+        // `typeof null` is `object`.
+        ValueKind::Is(of, shape) => {
+            holds && (lacks == Lacks::Undefined || *shape != Shape::Object) && is_same(of, value, fuel)
+        }
         _ => holds && is_same(cond, value, fuel),
     }
 }
@@ -289,7 +308,7 @@ fn refutes(cond: &Shared, holds: bool, value: &Shared, fuel: u8) -> bool {
         ValueKind::Fallback { left, right, when: Missing::Falsy } if !holds => {
             refutes(left, false, value, fuel) || refutes(right, false, value, fuel)
         }
-        ValueKind::And(..) | ValueKind::Fallback { .. } | ValueKind::Compare { .. } => false,
+        ValueKind::And(..) | ValueKind::Fallback { .. } | ValueKind::Compare { .. } | ValueKind::Is(..) => false,
         _ => !holds && is_same(cond, value, fuel),
     }
 }
@@ -300,7 +319,7 @@ fn is_about(cond: &Shared, base: &Shared, fuel: u8) -> bool {
     match &cond.kind {
         _ if is_same(cond, base, 12) => true,
         ValueKind::Field(of, _) => is_same(of, base, 12),
-        ValueKind::Not(inner) => is_about(inner, base, fuel),
+        ValueKind::Not(inner) | ValueKind::Is(inner, _) => is_about(inner, base, fuel),
         ValueKind::Compare { left, right, .. } => is_about(left, base, fuel) || is_about(right, base, fuel),
         _ => false,
     }
@@ -314,6 +333,7 @@ fn on_way(cond: &Shared, base: &Shared, way: &Shared, fuel: u8) -> Option<Shared
         _ if is_same(cond, base, 12) => Arc::clone(way),
         ValueKind::Field(of, name) if is_same(of, base, 12) => Value::field(way, name, cond.span),
         ValueKind::Not(inner) => Value::new(ValueKind::Not(on_way(inner, base, way, fuel)?), cond.span),
+        ValueKind::Is(inner, shape) => Value::new(ValueKind::Is(on_way(inner, base, way, fuel)?, *shape), cond.span),
         ValueKind::Compare { left, right, equal } => {
             let kind = ValueKind::Compare { left: side(left), right: side(right), equal: *equal };
             Value::new(kind, cond.span)

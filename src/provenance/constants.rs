@@ -1,5 +1,6 @@
 //! What constants and mints decide about a row: conditions on its keys, keys that are computed.
 
+use crate::ir::Shape;
 use crate::provenance::calls::mint_of;
 use crate::provenance::row::Lookup;
 use crate::summary::{Shared, ValueKind};
@@ -25,6 +26,20 @@ pub(super) fn same_constants(left: &Shared, right: &Shared, asks_undefined: bool
     }
 }
 
+/// Whether a value is of a shape, where what is written out decides it.
+pub(super) fn shaped(value: &Shared, shape: Shape) -> Option<bool> {
+    Some(match &value.kind {
+        ValueKind::Text(_) | ValueKind::Concat(_) => shape == Shape::Text,
+        ValueKind::Number(_) => shape == Shape::Number,
+        ValueKind::Bool(_) | ValueKind::Not(_) | ValueKind::Compare { .. } | ValueKind::Is(..) => shape == Shape::Bool,
+        ValueKind::Null | ValueKind::Object { .. } => shape == Shape::Object,
+        ValueKind::Undefined => false,
+        ValueKind::Array(_) => matches!(shape, Shape::Object | Shape::List),
+        ValueKind::Function(_) | ValueKind::Class(_) => shape == Shape::Function,
+        _ => return None,
+    })
+}
+
 impl Lookup<'_, '_> {
     /// Whether a condition that is a constant holds.
     pub(super) fn constant(&self, cond: &Shared) -> Option<bool> {
@@ -40,6 +55,8 @@ impl Lookup<'_, '_> {
                 _ => None,
             },
             ValueKind::Compare { left, right, equal } => self.same(left, right).map(|same| same == *equal),
+            ValueKind::Is(value, shape) => shaped(&self.graph.resolved(value), *shape)
+                .or_else(|| (*shape == Shape::Text && self.is_minted(value)).then_some(true)),
             _ if self.is_minted(cond) => Some(true),
             _ => None,
         }

@@ -129,37 +129,43 @@ pub(super) fn applied(
         match hook.param {
             Some(nth) => {
                 if let Some(slot) = params.get_mut(nth as usize) {
-                    *slot = if hook.under.is_empty() { row } else { under(&hook.under, row) };
+                    *slot = if hook.under.is_empty() { row } else { under(&hook.under, row, library()) };
                 }
             }
             None => this = Some(row),
         }
         let exit = graph.substitute(&hook.exit, &Bindings { function: hook.function, params, this });
-        let exit = if hook.under.is_empty() { exit } else { Value::field(&exit, &hook.under, span) };
-        at = Value::field(&exit, key, span);
-        for _ in 0..8 {
-            match &at.kind {
-                // What was assigned on one of several ways.
-                ValueKind::Field(base, _)
-                    if matches!(base.kind, ValueKind::Cond { .. } | ValueKind::Either(_) | ValueKind::After { .. }) =>
-                {
-                    match graph.expand(&at) {
-                        Some(inner) if !Arc::ptr_eq(&inner, &at) => at = inner,
-                        _ => break,
-                    }
-                }
-                _ => break,
-            }
-        }
+        let exit = if hook.under.is_empty() { exit } else { left_under(graph, &exit, &hook.under, 8) };
+        at = left_under(graph, &exit, key, 8);
     }
     at
 }
 
-/// `{ key: value }`.
-fn under(key: &str, value: Shared) -> Shared {
+/// What stands under a key of something whose fields were assigned, on some of several ways perhaps.
+fn left_under(graph: &Graph, base: &Shared, key: &str, fuel: u8) -> Shared {
+    let span = base.span;
+    let at = Value::field(base, key, span);
+    let Some(fuel) = fuel.checked_sub(1) else { return at };
+    let again = |way: &Shared| left_under(graph, way, key, fuel);
+    match &base.kind {
+        ValueKind::Cond { cond, then, otherwise } => {
+            let (then, otherwise) = (again(then), again(otherwise));
+            Value::new(ValueKind::Cond { cond: Arc::clone(cond), then, otherwise }, span)
+        }
+        ValueKind::Either(ways) => Value::new(ValueKind::Either(ways.iter().map(again).collect()), span),
+        ValueKind::After { .. } => match graph.expand(base) {
+            Some(inner) if !Arc::ptr_eq(&inner, base) => again(&inner),
+            _ => at,
+        },
+        _ => at,
+    }
+}
+
+/// `{ ...around, key: value }`.
+fn under(key: &str, value: Shared, around: Shared) -> Shared {
     let span = value.span;
     let entries = vec![Slot::Named { key: key.to_owned(), key_span: span, value }];
-    Value::new(ValueKind::Object { base: None, entries }, span)
+    Value::new(ValueKind::Object { base: Some(around), entries }, span)
 }
 
 /// The form that the transformer or the setter of a property gives to what is written through the library.

@@ -38,6 +38,11 @@ impl Evidence {
         let of_kind = |mint: &Minting| mint.credential && (self.kinds.contains(&mint.what) || !self.any_fresh);
         mints.iter().filter(|mint| self.minted.contains(&mint.site) || of_kind(mint)).collect()
     }
+
+    /// Those whose value reaches the column on some path.
+    pub(super) fn stored<'m>(&self, mints: &'m BTreeSet<Minting>) -> impl Iterator<Item = &'m Minting> {
+        mints.iter().filter(|mint| self.minted.contains(&mint.site))
+    }
 }
 
 #[derive(Debug)]

@@ -118,7 +118,7 @@ impl Search<'_, '_, '_> {
             }
             ValueKind::Cond { then, otherwise, .. } => self.finds(then) || self.finds(otherwise),
             ValueKind::And(_, value) => self.finds(value),
-            ValueKind::Not(_) | ValueKind::Compare { .. } => false,
+            ValueKind::Not(_) | ValueKind::Is(..) | ValueKind::Compare { .. } => false,
             ValueKind::Concat(_) | ValueKind::Sql(..) if !self.in_texts => false,
             ValueKind::Field(base, _) => match graph.expand(value) {
                 Some(inner) if !Arc::ptr_eq(&inner, value) => self.finds(&inner),

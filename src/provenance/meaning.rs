@@ -81,7 +81,7 @@ fn told_of(cond: &Shared, fuel: u8) -> u128 {
     let Some(fuel) = fuel.checked_sub(1) else { return u128::MAX };
     match &cond.kind {
         ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_) => 0,
-        ValueKind::Field(base, _) | ValueKind::Not(base) => told_of(base, fuel),
+        ValueKind::Field(base, _) | ValueKind::Not(base) | ValueKind::Is(base, _) => told_of(base, fuel),
         ValueKind::And(left, right)
         | ValueKind::Fallback { left, right, .. }
         | ValueKind::Compare { left, right, .. } => told_of(left, fuel) | told_of(right, fuel),
@@ -353,6 +353,9 @@ impl Evaluator<'_, '_> {
                 return self.eval(&inner, fuel);
             }
             return self.column_of(value, &row, name);
+        }
+        if let Some(found) = self.handed_key(value) {
+            return found;
         }
         if let Some(inner) = self.told_apart(base) {
             return self.eval(&Value::field(&inner, name, value.span), fuel);

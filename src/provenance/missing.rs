@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::graph::{Edge, EdgeKind, Graph};
+use crate::graph::{Edge, EdgeKind, Entry, Graph};
 use crate::provenance::issuing::Issuing;
 use crate::provenance::kind::kind_of;
 use crate::provenance::leaving::{Leaving, Token};
@@ -27,6 +27,8 @@ type Conditions = Vec<(Shared, bool)>;
 pub(super) struct Stored {
     /// Where the ways to its writes start.
     pub tops: BTreeSet<FunctionRef>,
+    /// What runs before these on the same request, with the route.
+    pub ahead: BTreeSet<(FunctionRef, String)>,
     /// All functions on these ways.
     pub on_way: BTreeSet<FunctionRef>,
     /// What may write, though that cannot be told, or from where: who reaches it misses no write that is known.
@@ -154,7 +156,10 @@ impl Search<'_, '_, '_> {
             let entries = self.graph.entries(at);
             // Only what is run from outside by a rule: a helper that nobody calls is no sign-in.
             for entry in entries.iter().filter(|entry| !entry.indirect || callers.is_empty()) {
-                if self.writes(at) || self.graph.sources.get(at.file).scope != Scope::Production {
+                if self.writes(at)
+                    || self.writes_behind(at, entry)
+                    || self.graph.sources.get(at.file).scope != Scope::Production
+                {
                     continue;
                 }
                 let answers =
@@ -190,6 +195,12 @@ impl Search<'_, '_, '_> {
         let span = steps.last().map_or(entry.span, |step| step.span);
         let reason = format!("no write of the column follows {function}(), which makes the token");
         MissingWrite { entry, function, span, reason, steps }
+    }
+
+    /// Whether what runs behind an entry point on the same request writes.
+    fn writes_behind(&self, at: FunctionRef, entry: &Entry) -> bool {
+        let mut routes = self.stored.ahead.iter().filter(|(ahead, _)| *ahead == at);
+        routes.any(|(_, route)| entry.covers || *route == entry.route)
     }
 
     fn writes(&self, entry: FunctionRef) -> bool {

@@ -121,6 +121,8 @@ struct Surveyed {
 struct Draft {
     path: Path,
     functions: Vec<FunctionRef>,
+    /// What runs before the entry point on the same request.
+    ahead: Vec<FunctionRef>,
 }
 
 #[derive(Debug)]
@@ -384,7 +386,7 @@ impl ColumnTracer<'_, '_> {
             reason,
             trail,
         };
-        Draft { path, functions: way.functions }
+        Draft { path, functions: way.functions, ahead: way.ahead }
     }
 
     /// Tells which calls on a path hand on a token that was minted.
@@ -409,8 +411,13 @@ impl ColumnTracer<'_, '_> {
         let tests_alone = site.drafts.iter().all(is_test);
         for draft in site.drafts.into_iter().filter(|draft| tests_alone || !is_test(draft)) {
             let mints = self.issuing.on(&draft.functions);
+            let handed_on = self.issuing.on(&draft.ahead);
             let mut path = draft.path;
-            let issuing = evidence.among(&mints);
+            let mut issuing = evidence.among(&mints);
+            // A token that is made before every route is not issued by one that revokes.
+            if path.meaning.origins().iter().any(|origin| matches!(origin, Origin::Fresh | Origin::Preserved)) {
+                issuing.extend(evidence.stored(&handed_on));
+            }
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);
@@ -445,6 +452,9 @@ fn stored(drafts: &[DraftSite], mut doubtful: BTreeSet<FunctionRef>, minted: BTr
     let fresh = drafts().filter(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
     Stored {
         tops: drafts().filter_map(|draft| draft.functions.last().copied()).collect(),
+        ahead: drafts()
+            .flat_map(|draft| draft.ahead.iter().map(|function| (*function, draft.path.entry.route.clone())))
+            .collect(),
         on_way: drafts().flat_map(|draft| draft.functions.iter().copied()).collect(),
         doubtful,
         minted,

@@ -25,6 +25,8 @@ pub(super) struct Way {
     pub steps: Vec<Step>,
     /// All functions on the way, the top last.
     pub functions: Vec<FunctionRef>,
+    /// What runs before the top on the same request.
+    pub ahead: Vec<FunctionRef>,
     /// The row in terms of the top.
     pub row: Shared,
     /// What holds (or fails) on this way.
@@ -310,23 +312,33 @@ impl Walk<'_, '_> {
         let enters = steps.first().is_some_and(|step| step.function == top_name);
         let entered = enters.then(|| steps.remove(0));
         let entries = self.graph.entries(state.function);
-        let way = |entry: EntryPoint, fresh: Vec<u32>| Way {
+        let way = |entry: EntryPoint| Way {
             top: state.function,
             entry,
-            fresh,
+            fresh: Vec::new(),
             entered: entered.clone(),
             steps: steps.clone(),
             functions: state.functions.clone(),
+            ahead: Vec::new(),
             row: Arc::clone(&state.row),
             conditions: state.conditions.clone(),
             certain: state.certain,
             told: state.told_by.is_none(),
         };
         if entries.is_empty() {
-            ways.push(way(self.entry_point(state.function, String::new()), Vec::new()));
+            ways.push(way(self.entry_point(state.function, String::new())));
         }
         for entry in entries {
-            ways.push(way(self.entry_point(state.function, entry.route.clone()), entry.fresh.clone()));
+            let mut way = way(self.entry_point(state.function, entry.route.clone()));
+            way.fresh.clone_from(&entry.fresh);
+            if let Some(bindings) = self.graph.left_ahead(state.function, &entry.ahead) {
+                (way.row, way.conditions, _) = self.bound(state, &bindings);
+                way.ahead.clone_from(&entry.ahead);
+                if self.rules_out(state, &way.conditions) {
+                    continue;
+                }
+            }
+            ways.push(way);
         }
     }
 
@@ -346,6 +358,7 @@ fn run_by_library(candidate: &Candidate, action: &str) -> Way {
         fresh: Vec::new(),
         steps: Vec::new(),
         functions: state.functions,
+        ahead: Vec::new(),
         row: state.row,
         conditions: state.conditions,
         certain: true,
@@ -414,7 +427,7 @@ fn decides(cond: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     match &cond.kind {
         ValueKind::Param(..) | ValueKind::Captured(..) => true,
-        ValueKind::Field(base, _) | ValueKind::Not(base) => decides(base, fuel),
+        ValueKind::Field(base, _) | ValueKind::Not(base) | ValueKind::Is(base, _) => decides(base, fuel),
         ValueKind::And(left, right)
         | ValueKind::Compare { left, right, .. }
         | ValueKind::Fallback { left, right, .. } => decides(left, fuel) || decides(right, fuel),

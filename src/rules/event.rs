@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use crate::rules::{ArgPath, CallPattern};
 
-/// A call that runs whatever listens to a name: `emitter.emit('user.login', user)`.
+/// A call that runs whatever listens to a name: `emitter.emit('user.login', user)`. An instance of a class goes by the class:
+/// `bus.execute(new StoreToken(id, token))`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Emit {
@@ -14,9 +15,12 @@ pub struct Emit {
     pub args: ArgPath,
     /// Only listeners of the same bus hear it.
     pub bus: String,
+    /// Whether the call gives what the listener returns.
+    #[serde(default)]
+    pub returns: bool,
 }
 
-/// What listens to a name: a decorated method, or what a call registers.
+/// What listens to a name: a decorated method, a method of a decorated class, or what a call registers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Listen {
@@ -26,5 +30,8 @@ pub struct Listen {
     /// Where the listener stands in the registering call; absent: `call` is a decorator.
     #[serde(default)]
     pub handler: Option<ArgPath>,
+    /// The method that listens, where `call` is a decorator of its class.
+    #[serde(default)]
+    pub method: Option<String>,
     pub bus: String,
 }

@@ -21,6 +21,7 @@
 //! argument.
 
 mod declare;
+mod entry;
 mod event;
 mod guard;
 mod index;
@@ -33,6 +34,7 @@ mod sql;
 pub use declare::{
     Absence, Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Nothing, Subscriber, Transform,
 };
+pub use entry::{Entry, EntryKind};
 pub use event::{Emit, Listen};
 pub use guard::{
     Asks, Bearer, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web,
@@ -330,77 +332,6 @@ pub struct Receiver {
     /// own type: `typeorm#Repository<$0>`.
     #[serde(deserialize_with = "path::type_text")]
     pub gives: String,
-}
-
-/// What makes a function an entry point.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Entry {
-    pub kind: EntryKind,
-    /// `decorator`: the method decorator. `call`: the registering call. `extends`: the callee of `class X extends f(..)`, or the base
-    /// class. `file`: unused.
-    #[serde(default)]
-    pub path: Option<CallPattern>,
-    /// `decorator`: the decorator of the class around; its first argument prefixes the route.
-    #[serde(default)]
-    pub class: Option<CallPattern>,
-    /// `decorator`: another decorator of the method, whose argument is the version of the route.
-    #[serde(default)]
-    pub version: Option<CallPattern>,
-    /// `GET`, `POST`, `mutation`, `job`: stands before the route. `$handler`: the name of the call around the handler.
-    #[serde(default)]
-    pub verb: Option<String>,
-    /// Where the route stands in the decorator's or call's arguments; the first that is there counts.
-    #[serde(default)]
-    pub route: Vec<ArgPath>,
-    /// `decorator`: a boolean in its arguments that must be true.
-    #[serde(default)]
-    pub when: Option<ArgPath>,
-    /// Whether what the tree itself sends runs it: no entry point where a sender is known.
-    #[serde(default)]
-    pub sent: bool,
-    /// Whether it only describes a route that something else registers: it counts where nothing is known to.
-    #[serde(default)]
-    pub describes: bool,
-    /// `call`: which arguments are handlers: `1..`, `last`, `0.*` (every function in an object).
-    #[serde(default)]
-    pub handler: Option<ArgPath>,
-    /// `extends`: the method that is called.
-    #[serde(default)]
-    pub method: Vec<String>,
-    /// `file`: globs of paths whose exports named in `method` (empty: all) are entry points.
-    #[serde(default, deserialize_with = "path::file_globs")]
-    pub file: Vec<String>,
-    /// Parameters, by a glob on their name in lower case, that an issuer hands in; others are supplied.
-    #[serde(default)]
-    pub fresh: Vec<String>,
-    /// `extends`: only where an argument of the call comes from one of these modules (globs); `!` before a glob excludes.
-    #[serde(default)]
-    pub from: Vec<String>,
-}
-
-impl Entry {
-    /// Whether the issuer hands in what the parameter `name` holds: compared in lower case, without `_`.
-    pub fn hands_in_fresh(&self, name: &str) -> bool {
-        let name: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
-        self.fresh.iter().any(|glob| path::glob(glob, &name))
-    }
-
-    /// Whether `from` lets in a class that extends a call with something of `module` in its arguments.
-    pub fn is_from(&self, module: &str) -> bool {
-        let (without, with): (Vec<&String>, Vec<&String>) = self.from.iter().partition(|glob| glob.starts_with('!'));
-        let fits = |glob: &&String| path::glob(glob.trim_start_matches('!'), module);
-        !without.iter().any(fits) && (with.is_empty() || with.iter().any(fits))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EntryKind {
-    Decorator,
-    Call,
-    Extends,
-    File,
 }
 
 /// Calls that a framework makes by name: a Nest route under `@UseGuards(G)`, `G extends AuthGuard('google')`, runs `validate` of the class that

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::graph::{Graph, Type};
 use crate::schema::{ModelId, ModelSource, Schema};
 use crate::sites::orm::model_read;
-use crate::sites::{is_tracked, model_of_class};
+use crate::sites::{is_tracked, model_of_accessor, model_of_class};
 use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
 
 /// The entity that an argument names: its class, what a call declared as a model, or the name of its table or model.
@@ -217,5 +217,22 @@ pub(super) fn is_called(graph: &Graph, call: &CallValue, name: &str) -> bool {
     match call.method() {
         Some(method) => method == name,
         None => graph.callee_path(call).is_some_and(|path| path.rsplit(['.', '#']).next() == Some(name)),
+    }
+}
+
+/// The model whose delegate a value is: `prisma.user`, or one of several (`flag ? prisma.user : prisma.admin`), a tracked one first.
+pub(super) fn accessed(graph: &Graph, schema: &Schema, value: &Shared, fuel: u8) -> Option<ModelId> {
+    let fuel = fuel.checked_sub(1)?;
+    let any = |values: &mut dyn Iterator<Item = &Shared>| {
+        let models: Vec<ModelId> = values.filter_map(|value| accessed(graph, schema, value, fuel)).collect();
+        models.iter().find(|model| is_tracked(schema, **model)).or(models.first()).copied()
+    };
+    let value = graph.resolved(value);
+    match &value.kind {
+        ValueKind::Field(_, accessor) => model_of_accessor(schema, accessor),
+        ValueKind::Cond { then, otherwise, .. } => any(&mut [then, otherwise].into_iter()),
+        ValueKind::Fallback { left, right, .. } => any(&mut [left, right].into_iter()),
+        ValueKind::Either(values) => any(&mut values.iter()),
+        _ => None,
     }
 }

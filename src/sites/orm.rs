@@ -10,7 +10,7 @@ use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::{self, assignments};
 use crate::sites::inherited::class_of_this;
 use crate::sites::models::{
-    by_accessor, chain_calls, entity_of, instance_of, model_behind, model_named, model_of_type,
+    accessed, by_accessor, chain_calls, entity_of, instance_of, model_behind, model_named, model_of_type,
 };
 use crate::sites::models::{is_called, makes_handle, table_of, table_under};
 use crate::sites::{Candidate, inherited, is_tracked, model_of_accessor, model_of_class, nested, unresolved};
@@ -447,23 +447,6 @@ impl<'r> Named<'r> {
             .iter()
             .filter_map(|call| call.receiver())
             .find_map(|receiver| self.by_type(graph, schema, receiver).or_else(|| table_of(graph, schema, receiver)))
-    }
-}
-
-/// The model whose delegate a value is: `prisma.user`, or one of several (`flag ? prisma.user : prisma.admin`), a tracked one first.
-fn accessed(graph: &Graph, schema: &Schema, value: &Shared, fuel: u8) -> Option<ModelId> {
-    let fuel = fuel.checked_sub(1)?;
-    let any = |values: &mut dyn Iterator<Item = &Shared>| {
-        let models: Vec<ModelId> = values.filter_map(|value| accessed(graph, schema, value, fuel)).collect();
-        models.iter().find(|model| is_tracked(schema, **model)).or(models.first()).copied()
-    };
-    let value = graph.resolved(value);
-    match &value.kind {
-        ValueKind::Field(_, accessor) => model_of_accessor(schema, accessor),
-        ValueKind::Cond { then, otherwise, .. } => any(&mut [then, otherwise].into_iter()),
-        ValueKind::Fallback { left, right, .. } => any(&mut [left, right].into_iter()),
-        ValueKind::Either(values) => any(&mut values.iter()),
-        _ => None,
     }
 }
 

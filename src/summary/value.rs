@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ir::{ClassId, ExprId, FunctionId, ImportId, LocalId, Missing, SqlText, TypeRef};
+use crate::ir::{ClassId, ExprId, FunctionId, ImportId, LocalId, Missing, Shape, SqlText, TypeRef};
 use crate::source::{FileId, Span};
 
 /// A function of the tree.
@@ -199,9 +199,12 @@ impl ValueKind {
             | Self::Import(..)
             | Self::Global(_)
             | Self::Stored { .. } => {}
-            Self::Field(base, _) | Self::Element(base) | Self::Rest(base, _) | Self::Subset(base) | Self::Not(base) => {
-                visit(base);
-            }
+            Self::Field(base, _)
+            | Self::Element(base)
+            | Self::Rest(base, _)
+            | Self::Subset(base)
+            | Self::Not(base)
+            | Self::Is(base, _) => visit(base),
             Self::Index(left, right)
             | Self::And(left, right)
             | Self::Fallback { left, right, .. }
@@ -322,6 +325,7 @@ pub enum ValueKind {
         right: Shared,
         equal: bool,
     },
+    Is(Shared, Shape),
     /// One of these, no condition known: loops, `try`.
     Either(Vec<Shared>),
     Concat(Vec<Shared>),

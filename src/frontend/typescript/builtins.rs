@@ -23,6 +23,9 @@ impl<'t> Lowering<'t> {
         }
         let (object, property) = (field(function, "object")?, field(function, "property")?);
         let method = self.slice(property);
+        if let Some(test) = self.shape_call(object, method, &args, node) {
+            return Some(test);
+        }
         if self.is_global(object, "Promise") {
             return self.promise(method, &args);
         }

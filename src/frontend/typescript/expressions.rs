@@ -133,6 +133,9 @@ impl<'t> Lowering<'t> {
     }
 
     fn member(&mut self, node: Node<'t>) -> ExprId {
+        if let Some(own) = self.member_of_own_object(node) {
+            return own;
+        }
         match self.member_parts(node) {
             Some((base, Ok((name, name_span)))) => self.add(ExprKind::Field { base, name, name_span }, node),
             Some((base, Err(index))) => self.add(ExprKind::Index { base, index }, node),
@@ -248,10 +251,14 @@ impl<'t> Lowering<'t> {
             "+" => self.sum(&terms, node),
             "&&" | "||" | "??" => self.logical(operator, &terms, node),
             "===" | "==" | "!==" | "!=" if terms.len() == 2 => {
+                if let Some(test) = self.type_test(terms[0], terms[1], operator.starts_with('='), node) {
+                    return test;
+                }
                 let left = self.expr(terms[0]);
                 let right = self.expr(terms[1]);
                 self.add(ExprKind::Compare { left, right, equal: operator.starts_with('=') }, node)
             }
+            "in" if terms.len() == 2 && terms[0].kind() == "string" => self.has_key(terms[1], terms[0], node),
             _ => {
                 let is_test = matches!(operator, "<" | ">" | "<=" | ">=" | "in" | "instanceof");
                 let why = if is_test { "a comparison" } else { "arithmetic" };

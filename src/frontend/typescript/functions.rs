@@ -74,6 +74,9 @@ impl<'t> Lowering<'t> {
         let around = std::mem::replace(&mut self.function, id);
         let statements = std::mem::take(&mut self.out);
         let temporaries = std::mem::take(&mut self.temporaries);
+        let handed = self.handed_object.take();
+        let own = if node.kind() == "arrow_function" { self.own_object.clone() } else { handed };
+        let own = std::mem::replace(&mut self.own_object, own);
         self.push_scope();
         self.declare_type_params(node);
         if matches!(node.kind(), "function_expression" | "generator_function")
@@ -89,6 +92,7 @@ impl<'t> Lowering<'t> {
         self.pop_scope();
         self.module.functions[id.at()].body = std::mem::replace(&mut self.out, statements);
         self.temporaries = temporaries;
+        self.own_object = own;
         self.function = around;
     }
 

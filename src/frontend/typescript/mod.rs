@@ -26,6 +26,7 @@ mod modules;
 mod patterns;
 mod repair;
 mod scope;
+mod shapes;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -123,6 +124,10 @@ struct Lowering<'t> {
     classes: HashMap<usize, ClassId>,
     /// Locals that hold an array literal or are declared as arrays.
     lists: BTreeSet<LocalId>,
+    /// The object literal whose method is being lowered: `this` in it.
+    own_object: Option<literals::OwnObject>,
+    /// The same, for the next function that is no arrow.
+    handed_object: Option<literals::OwnObject>,
     /// How many namespace bodies are around; what they export is not the module's.
     namespaces: usize,
 }
@@ -141,6 +146,8 @@ impl<'t> Lowering<'t> {
             functions: HashMap::new(),
             classes: HashMap::new(),
             lists: BTreeSet::new(),
+            own_object: None,
+            handed_object: None,
             namespaces: 0,
         }
     }

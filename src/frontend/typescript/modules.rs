@@ -177,7 +177,7 @@ impl<'t> Lowering<'t> {
             let name = self.slice(property).to_owned();
             self.export_of(name, value);
         } else if self.is_module_exports(left) {
-            if let ExprKind::Object(entries) = self.kind(value).clone() {
+            if let ExprKind::Object(entries) = self.kind(self.literal_behind(value)).clone() {
                 self.export_entries(entries, value);
             } else {
                 self.export_of(WHOLE.to_owned(), value);

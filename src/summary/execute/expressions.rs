@@ -92,6 +92,7 @@ impl Execution<'_> {
             ExprKind::Compare { left, right, equal } => {
                 ValueKind::Compare { left: self.eval(*left), right: self.eval(*right), equal: *equal }
             }
+            ExprKind::Is { value, shape } => ValueKind::Is(self.eval(*value), *shape),
             ExprKind::Concat(parts) => ValueKind::Concat(self.all(parts)),
             ExprKind::Closure(id) => {
                 self.closure(*id);

@@ -25,7 +25,7 @@ const l = /re/g;
       g = (opaque "arithmetic" global:x global:y)
       h = (? global:x 1 -2)
       i = undefined
-      j = (== (opaque "typeof" global:x) "string")
+      j = (is Text global:x)
       k = [1, undefined, ...global:x]
       l = (opaque "regular expression")
     "#);

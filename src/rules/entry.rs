@@ -1,0 +1,89 @@
+//! Rows about entry points: what a framework runs, under which route.
+
+use serde::Deserialize;
+
+use crate::rules::{ArgPath, CallPattern, path};
+
+/// What makes a function an entry point.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Entry {
+    pub kind: EntryKind,
+    /// `decorator`: the method decorator. `call`: the registering call. `extends`: the callee of `class X extends f(..)`, or the base
+    /// class. `config`: a call, or the type of a variable, that holds functions below `handler`. `file`: unused.
+    #[serde(default)]
+    pub path: Option<CallPattern>,
+    /// `decorator`: the decorator of the class around; its first argument prefixes the route.
+    #[serde(default)]
+    pub class: Option<CallPattern>,
+    /// `decorator`: another decorator of the method, whose argument is the version of the route.
+    #[serde(default)]
+    pub version: Option<CallPattern>,
+    /// `GET`, `POST`, `mutation`, `job`: stands before the route. `$handler`: the name of the call around the handler.
+    #[serde(default)]
+    pub verb: Option<String>,
+    /// Where the route stands in the decorator's or call's arguments; the first that is there counts.
+    #[serde(default)]
+    pub route: Vec<ArgPath>,
+    /// `decorator`: a boolean in its arguments that must be true.
+    #[serde(default)]
+    pub when: Option<ArgPath>,
+    /// Whether what the tree itself sends runs it: no entry point where a sender is known.
+    #[serde(default)]
+    pub sent: bool,
+    /// Whether it only describes a route that something else registers: it counts where nothing is known to.
+    #[serde(default)]
+    pub describes: bool,
+    /// `call`: which arguments are handlers: `1..`, `last`, `0.*` (every function in an object).
+    #[serde(default)]
+    pub handler: Option<ArgPath>,
+    /// `call`: handlers with at most so many parameters run one after the other on the same request; one with more is for errors.
+    #[serde(default)]
+    pub chain: Option<u8>,
+    /// With `chain`: whether they run before whatever is registered on the same router behind them, below the route.
+    #[serde(default)]
+    pub covers: bool,
+    /// With `chain`: where further ones stand that run before the handlers: `0.preHandler`.
+    #[serde(default)]
+    pub ahead: Vec<ArgPath>,
+    /// `extends`: the method that is called.
+    #[serde(default)]
+    pub method: Vec<String>,
+    /// `file`: globs of paths whose exports named in `method` (empty: all) are entry points.
+    #[serde(default, deserialize_with = "path::file_globs")]
+    pub file: Vec<String>,
+    /// Parameters, by a glob on their name in lower case, that an issuer hands in; others are supplied.
+    #[serde(default)]
+    pub fresh: Vec<String>,
+    /// Keys of parameters that an issuer hands in: `0.account.access_token`.
+    #[serde(default)]
+    pub fresh_keys: Vec<ArgPath>,
+    /// `extends`: only where an argument of the call comes from one of these modules (globs); `!` before a glob excludes.
+    #[serde(default)]
+    pub from: Vec<String>,
+}
+
+impl Entry {
+    /// Whether the issuer hands in what the parameter `name` holds: compared in lower case, without `_`.
+    pub fn hands_in_fresh(&self, name: &str) -> bool {
+        let name: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
+        self.fresh.iter().any(|glob| path::glob(glob, &name))
+    }
+
+    /// Whether `from` lets in a class that extends a call with something of `module` in its arguments.
+    pub fn is_from(&self, module: &str) -> bool {
+        let (without, with): (Vec<&String>, Vec<&String>) = self.from.iter().partition(|glob| glob.starts_with('!'));
+        let fits = |glob: &&String| path::glob(glob.trim_start_matches('!'), module);
+        !without.iter().any(fits) && (with.is_empty() || with.iter().any(fits))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    Decorator,
+    Call,
+    Extends,
+    File,
+    Config,
+}
