@@ -176,7 +176,11 @@ impl<'a> Code<'a> {
         let mut starts = ["const", "let"].into_iter().flat_map(|word| text.match_indices(word));
         let (start, end) = starts.find_map(declared)?;
         let offset = |at: usize| Some(around.start + u32::try_from(at).ok()?);
-        Some(Edit { at: Span { start: offset(start)?, end: offset(end)?, ..around }, text: String::new() })
+        // Without semicolons a line that begins so would go on with the one before.
+        let goes_on = text.get(end..).is_some_and(|value| value.starts_with(['(', '[', '`']));
+        let text =
+            if goes_on && self.syntax(around.file)? != Syntax::Rust { "void ".to_owned() } else { String::new() };
+        Some(Edit { at: Span { start: offset(start)?, end: offset(end)?, ..around }, text })
     }
 
     /// The words that names of `text` could be.

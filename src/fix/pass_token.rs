@@ -144,10 +144,63 @@ fn minted_local(code: Code<'_>, path: &Lost<'_>, before: Span) -> Option<String>
         });
     }
     let (name, declared) = found?;
+    if !is_plain(code, declared, &name, before) {
+        return None;
+    }
     // Moved into something else by then.
     let between = Span { start: declared.end, end: before.start, ..before };
     let is_free = code.syntax(before.file)? != Syntax::Rust || code.uses(&name, between, &[]) == 0;
     is_free.then_some(name)
+}
+
+/// Whether a variable is the token itself where `before` stands, whatever the compiler thinks of it: declared in a statement that has ended,
+/// neither a promise of it nor one that may be missing, and not hidden by a parameter of the same name.
+fn is_plain(code: Code<'_>, value: Span, name: &str, before: Span) -> bool {
+    let Some(file) = code.sources.get(value.file).text.get(..before.start as usize) else { return false };
+    let Some(ahead) = file.get(..value.start as usize) else { return false };
+    let Some(between) = file.get(value.end as usize..) else { return false };
+    if !has_ended(between) {
+        return false;
+    }
+    let is_hidden = code.module(before.file).is_some_and(|module| {
+        let inner = module.functions.iter().filter(|f| contains(f.span, before) && !contains(f.span, value));
+        inner.flat_map(|function| &function.params).any(|param| param.name == name)
+    });
+    if is_hidden {
+        return false;
+    }
+    let made = code.sources.text(value);
+    if code.syntax(value.file) == Some(Syntax::Rust) {
+        let rest = between.split(';').next().unwrap_or_default();
+        return !["Some(", "Ok("].iter().any(|wrapped| made.starts_with(wrapped) || ahead.ends_with(wrapped))
+            && !rest.starts_with(".ok()");
+    }
+    let around = code.function_at(before, true).map_or("", |function| code.sources.text(function.span));
+    let is_awaited =
+        made.starts_with("await") || ahead.trim_end().ends_with("await") || around.contains("await Promise.all");
+    let is_promise = made.contains("Async(") || around.contains(&format!("await {name}"));
+    let may_lack = ["let", "const", "var"].iter().any(|word| {
+        let declared = around.split_once(&format!("{word} {name}:")).map(|(_, after)| after);
+        declared.and_then(|after| after.split_once(['=', ';', '\n'])).is_some_and(|(ty, _)| ty.contains('|'))
+    });
+    (is_awaited || !is_promise) && !may_lack
+}
+
+/// Whether the statement that goes on with `text` ends in it. A next member of the same list comes before the variable has its value.
+fn has_ended(text: &str) -> bool {
+    let mut depth = 0_i64;
+    let mut is_listed = false;
+    for c in text.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => is_listed = true,
+            ';' => return true,
+            '\n' if depth <= 0 && (!is_listed || depth < 0) => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether a function gives back what is made there.
@@ -258,4 +311,19 @@ fn in_rust(code: Code<'_>, stored: Span, token: &str, nullable: bool, is_borrowe
 fn unused_row(code: Code<'_>, helper: &Function, stored: Span, place: Span) -> Option<Edit> {
     let row = code.names(stored).first().copied()?;
     (code.uses(row, helper.span, &[place]) == 1).then(|| code.unname(row, helper.span)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_ended;
+
+    #[test]
+    fn a_variable_has_its_value_once_its_statement_has_ended() {
+        for ended in [";\n  return this.", ")\n  const x = ", ", other()]);\n  f(", ", other()])\n  f(", "\n    f("] {
+            assert!(has_ended(ended), "{ended:?}");
+        }
+        for going_on in [", this.renew(", ",\n    this.renew(", "", ", b = f("] {
+            assert!(!has_ended(going_on), "{going_on:?}");
+        }
+    }
 }
