@@ -1,5 +1,6 @@
 //! How long tokens live: from where they are signed, through constants and defaults of the configuration.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use std::sync::Arc;
@@ -58,14 +59,16 @@ impl Lives {
             // `@Module({ imports: [JwtModule.register({ .. })] })`
             let decorating = unit.summary.class_decorators.iter().flatten().flat_map(|call| calls_in(call));
             for call in written.chain(decorating) {
-                let Some(row) = row_of(graph, &rows, call) else { continue };
-                default |= row.default;
-                let Some(value) = stated(graph, row, call) else { continue };
-                let key = row.key.iter().filter_map(|path| below(graph, call, path)).find_map(|key| name(graph, &key));
-                let told = if row.until { until(graph, &value, 10) } else { exposure_of(graph, &value, row.unit) };
-                if let Some(found) = told {
-                    let span = found.at.unwrap_or_else(|| call.site.span);
-                    all.push(Life { seconds: found.seconds, span, key });
+                for row in rows_about(graph, &rows, |row| &row.call, call) {
+                    default |= row.default;
+                    let Some(value) = stated(graph, row, call) else { continue };
+                    let mut keys = row.key.iter().filter_map(|path| below(graph, call, path));
+                    let key = keys.find_map(|key| name(graph, &key));
+                    let told = if row.until { until(graph, &value, 10) } else { exposure_of(graph, &value, row.unit) };
+                    if let Some(found) = told {
+                        let span = found.at.unwrap_or_else(|| call.site.span);
+                        all.push(Life { seconds: found.seconds, span, key });
+                    }
                 }
             }
         }
@@ -109,7 +112,16 @@ fn calls_in(call: &CallValue) -> Vec<&Arc<CallValue>> {
 
 /// The value that says how long.
 pub(super) fn stated(graph: &Graph, row: &Row, call: &CallValue) -> Option<Shared> {
-    row.at.iter().find_map(|path| below(graph, call, path))
+    let Some(after) = &row.after else { return row.at.iter().find_map(|path| below(graph, call, path)) };
+    let mut at = call;
+    for _ in 0..12 {
+        let ValueKind::Call(inner) = &at.receiver()?.kind else { return None };
+        if inner.method() == Some(after) {
+            return row.at.iter().find_map(|path| below(graph, inner, path));
+        }
+        at = inner;
+    }
+    None
 }
 
 /// What stands at a path, through functions that make what they are asked for: `useFactory: () => ({ .. })`.
@@ -128,7 +140,7 @@ fn below(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<Shared> {
 
 /// A duration as code states it; `unit`: what one stands for in milliseconds where it is a number.
 pub(super) fn exposure_of(graph: &Graph, value: &Shared, unit: u64) -> Option<Exposure> {
-    let (seconds, at) = seconds(graph, value, unit, 10)?;
+    let (seconds, at) = seconds(graph, value, unit, Digits::Milliseconds, 10)?;
     Some(Exposure { seconds, at: Some(at), exact: true })
 }
 
@@ -155,32 +167,47 @@ fn added(text: &str) -> Option<u64> {
     of_unit.or_else(|| text.split('+').skip(1).find_map(product))
 }
 
-fn seconds(graph: &Graph, value: &Shared, unit: u64, fuel: u8) -> Option<(u64, Span)> {
+/// What a text of digits alone stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Digits {
+    /// As the package `ms` reads it: `expiresIn: '3600000'` is an hour (<https://github.com/auth0/node-jsonwebtoken#usage>).
+    Milliseconds,
+    /// Where something makes a number of it: `Number('3600')`.
+    Number,
+}
+
+fn seconds(graph: &Graph, value: &Shared, unit: u64, digits: Digits, fuel: u8) -> Option<(u64, Span)> {
     let fuel = fuel.checked_sub(1)?;
     let number = |text: &str| Some(text.replace('_', "").parse::<u64>().ok()?.checked_mul(unit)? / 1_000);
     match &value.kind {
         ValueKind::Number(text) => Some((number(text)?, value.span)),
-        ValueKind::Text(text) => Some((in_words(text).or_else(|| number(text))?, value.span)),
+        ValueKind::Text(text) => {
+            let plain = || match digits {
+                Digits::Milliseconds => Some(text.parse::<u64>().ok()? / 1_000),
+                Digits::Number => number(text),
+            };
+            Some((in_words(text).or_else(plain)?, value.span))
+        }
         // `60 * 60 * 24`: products of constants are written out in the source.
         ValueKind::Opaque("arithmetic", _) => {
             Some((product(graph.sources.text(value.span))?.checked_mul(unit)? / 1_000, value.span))
         }
         ValueKind::Fallback { left, right, .. } => {
-            seconds(graph, left, unit, fuel).or_else(|| seconds(graph, right, unit, fuel))
+            seconds(graph, left, unit, digits, fuel).or_else(|| seconds(graph, right, unit, digits, fuel))
         }
         ValueKind::Call(call) => {
             if let Some(inner) = graph.expand(value) {
-                return seconds(graph, &inner, unit, fuel);
+                return seconds(graph, &inner, unit, digits, fuel);
             }
             // `config.get('JWT_EXPIRES', '15m')`, `Number(env ?? 900)`, `ms('15m')`: the last argument that tells it.
             call.args.iter().rev().find_map(|arg| match &arg.value.kind {
                 ValueKind::Text(text) => Some((in_words(text)?, arg.value.span)),
-                _ => seconds(graph, &arg.value, unit, fuel),
+                _ => seconds(graph, &arg.value, unit, Digits::Number, fuel),
             })
         }
         _ => {
             let inner = graph.expand(value)?;
-            (!Arc::ptr_eq(&inner, value)).then(|| seconds(graph, &inner, unit, fuel)).flatten()
+            (!Arc::ptr_eq(&inner, value)).then(|| seconds(graph, &inner, unit, digits, fuel)).flatten()
         }
     }
 }
@@ -221,8 +248,10 @@ fn name(graph: &Graph, key: &Shared) -> Option<String> {
         }),
         ValueKind::Field(..) => graph.path(&key),
         ValueKind::Fallback { left, right, .. } => name(graph, left).or_else(|| name(graph, right)),
-        ValueKind::Text(_) => {
-            Some(format!("constant {}", graph.sources.location(key.span).path) + &key.span.start.to_string())
+        ValueKind::Text(text) => {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            Some(format!("constant {:x}", hasher.finish()))
         }
         ValueKind::Object { entries, .. } => entries.iter().find_map(|slot| match slot {
             Slot::Named { key, value, .. }
@@ -249,6 +278,46 @@ pub(super) fn is_foreign(graph: &Graph, key: &Shared) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::bench::Tree;
+
+    fn lives(text: &str) -> Vec<u64> {
+        let tree = Tree::of(&[("src/a.ts", text)]);
+        Lives::find(&tree.graph()).all.iter().map(|life| life.seconds).collect()
+    }
+
+    #[test]
+    fn a_text_of_digits_alone_is_milliseconds_and_a_number_seconds() {
+        let signs = |life: &str| {
+            lives(&format!(
+                "import jwt from 'jsonwebtoken'; export const f = (id) => jwt.sign({{ id }}, key, {{ expiresIn: {life} }});"
+            ))
+        };
+        assert_eq!([signs("'3600000'"), signs("3600"), signs("Number(process.env.LIFE ?? '3600')")], [[3_600]; 3]);
+    }
+
+    #[test]
+    fn an_end_among_the_claims_and_one_that_a_chain_sets_are_lives() {
+        let claims = "import jwt from 'jsonwebtoken';
+            export const f = (id) => jwt.sign({ id, exp: Math.floor(Date.now() / 1000) + 60 * 60 }, process.env.KEY);";
+        let chain = "import { SignJWT } from 'jose';
+            export const f = (id) => new SignJWT({ id }).setIssuedAt().setExpirationTime('30d').sign(process.env.KEY);";
+        assert_eq!([lives(claims), lives(chain)], [[3_600], [2_592_000]]);
+    }
+
+    #[test]
+    fn of_two_lives_the_one_of_the_same_key_counts() {
+        let text = "import { SignJWT, jwtVerify } from 'jose';
+            export const f = (id) => new SignJWT({ id }).setExpirationTime('30d').sign(process.env.KEY);
+            export const g = (id) => new SignJWT({ id }).setExpirationTime('1y').sign(process.env.OTHER);
+            export const h = (token) => jwtVerify(token, process.env.KEY);";
+        let tree = Tree::of(&[("src/a.ts", text)]);
+        let graph = tree.graph();
+        let function = tree.function(&graph, "h");
+        let calls = &graph.summary(function).unwrap().calls;
+        let keys: Vec<Shared> = calls.iter().filter_map(|event| Some(event.call.args.get(1)?.value.clone())).collect();
+        let found = Lives::find(&graph).of(&graph, keys.iter()).unwrap();
+        assert_eq!((found.seconds, found.exact), (2_592_000, true));
+    }
 
     #[test]
     fn durations_are_read_as_libraries_read_them() {

@@ -181,10 +181,16 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     let mut walked: BTreeSet<FunctionRef> = BTreeSet::new();
     let configured = configs::find(graph);
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
+    // What each guard goes through.
+    let mut ways: Vec<BTreeSet<FunctionRef>> = Vec::new();
     let mut behind = Behind::new(graph, schema, shapes, roots, &configured);
     for config in &configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
-        found.guards.extend(config_guard(graph, schema, config, &lives, &mut behind, &mut walked));
+        if let Some((guard, functions)) = config_guard(graph, schema, config, &lives, &mut behind) {
+            found.guards.push(guard);
+            walked.extend(functions.iter().copied());
+            ways.push(functions);
+        }
     }
     for (function, root) in roots.iter().filter(|(function, _)| !seen_in_config.contains(function)) {
         if graph.scope(*function) != Scope::Production {
@@ -212,8 +218,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         }
         if walk.proofs.is_empty() && routes.known {
             // A guard in front of a few handlers that ask themselves: the refresh strategy and its one endpoint.
-            let each: Option<Vec<Proof>> =
-                routes.handlers.iter().map(|handler| handled(graph, schema, *handler)).collect();
+            let each: Option<Vec<Proof>> = routes.handlers.iter().map(|handler| behind.asks(*handler)).collect();
             walk.proofs.extend(each.unwrap_or_default());
         }
         if walk.proofs.is_empty() {
@@ -243,11 +248,16 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             status: None,
         };
         found.guards.push(guard);
+        ways.push(walk.functions);
     }
-    let asked = status::asked(graph, shapes, &walked);
-    for guard in &mut found.guards {
+    let verifying: BTreeSet<FunctionRef> = roots.keys().copied().collect();
+    let beside =
+        shapes.functions().filter(|function| !verifying.contains(function)).chain(behind.functions.iter().copied());
+    let beside = status::asked(graph, beside);
+    for (guard, functions) in found.guards.iter_mut().zip(ways) {
         guard.proofs.sort();
         guard.proofs.dedup();
+        let asked = status::asked(graph, functions.into_iter()).and(&beside);
         guard.status = status::gap(graph, schema, guard, &asked);
     }
     found.guards.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.name.cmp(&b.name)));
@@ -275,8 +285,7 @@ fn config_guard(
     config: &Configured,
     lives: &Lives,
     behind: &mut Behind,
-    walked: &mut BTreeSet<FunctionRef>,
-) -> Option<Guard> {
+) -> Option<(Guard, BTreeSet<FunctionRef>)> {
     if graph.sources.get(config.span.file).scope != Scope::Production {
         return None;
     }
@@ -286,7 +295,6 @@ fn config_guard(
     }
     // Callbacks are handed the claims; without any the library lets in by itself.
     let handed = Root { claims: vec![(0, Vec::new())], ..Root::default() };
-    walked.extend(walk.functions.iter().copied());
     if let Some(stored) = &config.stored {
         let what = "the session row that the adapter keeps".to_owned();
         walk.proofs.push(Proof { asks: Asks::Session, span: *stored, what, model: None });
@@ -300,7 +308,7 @@ fn config_guard(
     if verdict == Verdict::Unchecked && (!keeps_users || config.open) {
         verdict = Verdict::Unclear;
     }
-    Some(Guard {
+    let guard = Guard {
         name: config.name.clone(),
         span: config.span,
         what: config.what.clone(),
@@ -316,7 +324,8 @@ fn config_guard(
             .or_else(|| config.key.as_ref().and_then(|key| lives.of(graph, [key].into_iter()))),
         foreign: config.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
         status: None,
-    })
+    };
+    Some((guard, walk.functions))
 }
 
 /// What is asked behind the guards, told once for each that runs there.
@@ -327,6 +336,8 @@ struct Behind<'s, 'g, 'a> {
     wanted: BTreeSet<Link>,
     orders: Option<Orders>,
     known: BTreeMap<FunctionRef, Option<Proof>>,
+    /// Where they ask.
+    functions: BTreeSet<FunctionRef>,
 }
 
 impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
@@ -339,7 +350,7 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
     ) -> Self {
         let calls = configured.iter().filter_map(|config| config.call).map(Link::Call);
         let wanted = roots.keys().copied().map(Link::Function).chain(calls).collect();
-        Self { graph, schema, shapes, wanted, orders: None, known: BTreeMap::new() }
+        Self { graph, schema, shapes, wanted, orders: None, known: BTreeMap::new(), functions: BTreeSet::new() }
     }
 
     /// What is asked wherever a guard is registered, by what runs behind it.
@@ -355,8 +366,18 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
 
     /// What a function asks about who is handed to it.
     fn asks(&mut self, function: FunctionRef) -> Option<Proof> {
-        let (graph, schema) = (self.graph, self.schema);
-        self.known.entry(function).or_insert_with(|| handled(graph, schema, function)).clone()
+        if let Some(known) = self.known.get(&function) {
+            return known.clone();
+        }
+        let params = self.graph.function(function)?.params.len();
+        let claims = (0..params).filter_map(|at| Some((u32::try_from(at).ok()?, Vec::new()))).collect();
+        let found = Walk::new(self.graph, self.schema).first_proof(function, &Root { claims, ..Root::default() });
+        let proof = found.map(|(proof, functions)| {
+            self.functions.extend(functions);
+            proof
+        });
+        self.known.insert(function, proof.clone());
+        proof
     }
 }
 
@@ -458,12 +479,4 @@ fn extractors<'a>(graph: &'a Graph<'_>, guard: FunctionRef) -> BTreeMap<&'a str,
         }
     }
     classes
-}
-
-/// Whether a handler asks about who is handed to it.
-fn handled(graph: &Graph, schema: &Schema, handler: FunctionRef) -> Option<Proof> {
-    let mut root = Root::default();
-    let params = graph.function(handler)?.params.len();
-    root.claims = (0..params).filter_map(|at| Some((u32::try_from(at).ok()?, Vec::new()))).collect();
-    Walk::new(graph, schema).first_proof(handler, &root)
 }

@@ -1,59 +1,100 @@
 //! Whether a guard that reads the user asks if the user is active.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::guards::shapes::Shapes;
 use crate::guards::{Guard, StatusGap};
 use crate::ir::SqlStatement;
 use crate::rules::{Asks, Status};
 use crate::schema::{Property, Schema};
-use crate::summary::{FunctionRef, Shared, Slot, Summary, ValueKind};
+use crate::source::Span;
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
-/// The properties that some guard asks by, in lower case without `_`.
+/// The properties that a guard asks by, in lower case without `_`.
 pub(super) struct Asked(BTreeSet<String>);
 
-pub(super) fn asked(graph: &Graph, shapes: &Shapes, walked: &BTreeSet<FunctionRef>) -> Asked {
+/// What the functions on the way of one guard ask by, with those of guards that verify nothing: they run beside any other.
+pub(super) fn asked(graph: &Graph, functions: impl Iterator<Item = FunctionRef>) -> Asked {
     let mut names = BTreeSet::new();
     let rows: Vec<&Status> = graph.rules.status().collect();
-    let functions: BTreeSet<FunctionRef> = walked.iter().copied().chain(shapes.functions()).collect();
+    let functions: BTreeSet<FunctionRef> = functions.collect();
     for summary in functions.into_iter().filter_map(|function| graph.summary(function)) {
-        note(summary, &rows, &mut names);
+        note(graph, summary, &rows, &mut names);
     }
     Asked(names)
+}
+
+impl Asked {
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
 }
 
 fn plain(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
-fn note(summary: &Summary, rows: &[&Status], names: &mut BTreeSet<String>) {
+fn note(graph: &Graph, summary: &Summary, rows: &[&Status], names: &mut BTreeSet<String>) {
     let mut add = |name: &str| {
         if rows.iter().any(|row| row.fits(name)) {
             names.insert(plain(name));
         }
     };
-    for read in &summary.reads {
+    let handed_on = handed_on(summary);
+    for read in summary.reads.iter().filter(|read| !handed_on.contains(&read.span)) {
         if let ValueKind::Field(_, name) = &read.kind {
             add(name);
         }
     }
     for event in &summary.calls {
-        if let Some(method) = event.call.method() {
+        let call = &event.call;
+        // `user.isActive()`; `res.status(401)` answers.
+        if let Some(method) = call.method().filter(|_| call.args.is_empty()) {
             add(method);
         }
-        event.call.args.iter().for_each(|arg| keys(&arg.value, &mut add, 8));
+        if is_query(graph, call) {
+            call.args.iter().for_each(|arg| keys(&arg.value, &mut add, 8));
+        }
     }
     for (text, _) in &summary.sql {
         let ValueKind::Sql(text, _) = &text.kind else { continue };
         for statement in &text.statements {
-            if let SqlStatement::Select { columns, .. } = statement {
-                for name in columns {
-                    add(name);
-                }
-            }
+            let SqlStatement::Select { columns, span, .. } = statement else { continue };
+            // What is only selected is compared by code or by nobody.
+            let text = graph.sources.text(*span).to_lowercase();
+            let conditions = text.split_once("from").map_or(text.as_str(), |(_, behind)| behind);
+            columns.iter().filter(|name| conditions.contains(&name.to_lowercase())).for_each(|name| add(name));
         }
     }
+}
+
+/// The reads that only become a field of an object: `{ id: user.id, isActive: user.isActive }` asks nothing.
+fn handed_on(summary: &Summary) -> BTreeSet<Span> {
+    fn visit(value: &Shared, found: &mut BTreeSet<Span>, seen: &mut BTreeSet<usize>) {
+        if seen.len() > 3_000 || !seen.insert(Arc::as_ptr(value).addr()) {
+            return;
+        }
+        if let ValueKind::Object { entries, .. } = &value.kind {
+            found.extend(entries.iter().filter_map(|slot| match slot {
+                Slot::Named { value, .. } if matches!(value.kind, ValueKind::Field(..)) => Some(value.span),
+                _ => None,
+            }));
+        }
+        value.kind.each(&mut |inner| visit(inner, found, seen));
+    }
+    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    let args = summary.calls.iter().flat_map(|event| &event.call.args).map(|arg| &arg.value);
+    for value in summary.returns.iter().chain(summary.exits.values()).chain(args) {
+        visit(value, &mut found, &mut seen);
+    }
+    found
+}
+
+/// Whether a call's arguments may be conditions: it reads rows, or lies in the tree.
+fn is_query(graph: &Graph, call: &CallValue) -> bool {
+    let named = |name: &str| graph.rules.reads_named(Some(name)).any(|row| row.call.last() == Some(name));
+    call.method().is_some_and(named) || !graph.targets(call).is_empty()
 }
 
 /// The keys of conditions: `{ where: { id, isActive: true } }`. What a query only selects is no question.
@@ -84,13 +125,12 @@ pub(super) fn gap(graph: &Graph, schema: &Schema, guard: &Guard, asked: &Asked) 
     }
     let rows: Vec<&Status> = graph.rules.status().collect();
     let mut found = None;
-    for proof in &guard.proofs {
-        let model = &schema.models[proof.model?.0];
-        let fitting: Vec<&Property> =
-            model.properties.iter().filter(|property| rows.iter().any(|row| row.fits(&property.name))).collect();
-        let handled = |property: &&Property| {
-            asked.0.contains(&plain(&property.name)) || asked.0.contains(&plain(&property.column))
-        };
+    for (proof, model) in guard.proofs.iter().filter_map(|proof| Some((proof, &schema.models[proof.model?.0]))) {
+        // A session that is deleted is gone; whether its user is active stands with the user.
+        let of_session = |name| graph.rules.bearer().any(|row| row.is_session(name));
+        if of_session(&model.name) || of_session(&model.table) {
+            continue;
+        }
         let class = model.class.and_then(|class| graph.class(class));
         let automatic = |property: &&Property| {
             let field = class.and_then(|class| class.fields.iter().find(|field| field.name == property.name));
@@ -99,7 +139,12 @@ pub(super) fn gap(graph: &Graph, schema: &Schema, guard: &Guard, asked: &Asked) 
                 |name: &str| rows.iter().flat_map(|row| &row.automatic).any(|pattern| pattern.last() == Some(name));
             decorators.iter().any(|decorator| decorator.name.rsplit('.').next().is_some_and(named))
         };
-        if fitting.iter().any(handled) || fitting.iter().any(automatic) {
+        let says = |property: &&Property| rows.iter().any(|row| row.fits(&property.name));
+        let fitting: Vec<&Property> = model.properties.iter().filter(says).filter(|of| !automatic(of)).collect();
+        let handled = |property: &&Property| {
+            asked.0.contains(&plain(&property.name)) || asked.0.contains(&plain(&property.column))
+        };
+        if fitting.iter().any(handled) {
             return None;
         }
         if let (Some(first), None) = (fitting.first(), &found) {

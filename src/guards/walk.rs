@@ -107,10 +107,10 @@ impl<'g, 'a> Walk<'g, 'a> {
     }
 
     /// Stops at the first proof: what else is asked, and what cannot be followed, is then not told.
-    pub(super) fn first_proof(mut self, function: FunctionRef, root: &Root) -> Option<Proof> {
+    pub(super) fn first_proof(mut self, function: FunctionRef, root: &Root) -> Option<(Proof, BTreeSet<FunctionRef>)> {
         self.most_proofs = 1;
         self.run(function, root);
-        self.proofs.into_iter().next()
+        Some((self.proofs.into_iter().next()?, self.functions))
     }
 
     /// Walks from `function`: once to find what carries claims, once to see what is asked with them.

@@ -141,6 +141,9 @@ pub struct Foreign {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Life {
     pub call: CallPattern,
+    /// A method further left in whose arguments the life stands: `setExpirationTime` of `new SignJWT(..).setExpirationTime(life).sign(key)`.
+    #[serde(default)]
+    pub after: Option<String>,
     /// Where the life stands; the first that is there counts.
     pub at: Vec<ArgPath>,
     /// What one stands for, in milliseconds, where it is a number.
@@ -163,8 +166,10 @@ pub struct Life {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Bearer {
-    /// Globs of table and model names, compared in lower case without `_`: users, sessions, tokens, lists of what was revoked.
+    /// Globs of names of tables and models of users, compared in lower case without `_`.
     pub tables: Vec<String>,
+    /// The same of sessions, tokens, lists of what was revoked.
+    pub sessions: Vec<String>,
     /// Globs of columns, compared likewise: a table that has one is of users whatever its name.
     pub columns: Vec<String>,
     /// Words of keys and addresses: `rate` of `rate:42`.
@@ -175,7 +180,13 @@ impl Bearer {
     /// Whether rows of a table of that name are of bearers.
     pub fn is_table(&self, name: &str) -> bool {
         let name = plain(name);
-        self.tables.iter().any(|glob| path::glob(glob, &name))
+        self.tables.iter().any(|glob| path::glob(glob, &name)) || self.is_session(&name)
+    }
+
+    /// Whether they are of sessions or tokens.
+    pub fn is_session(&self, name: &str) -> bool {
+        let name = plain(name);
+        self.sessions.iter().any(|glob| path::glob(glob, &name))
     }
 
     /// Whether one of the columns says that its table is of bearers.
