@@ -38,6 +38,9 @@ impl Evaluator<'_, '_> {
             ValueKind::Field(base, key) if let Some(rows) = sites::rows_under(self.graph, self.schema, base, key) => {
                 Some(rows)
             }
+            ValueKind::Field(base, key) if let Some(model) = self.related(base, key, fuel) => {
+                Some(RowsRead { model, text: None })
+            }
             ValueKind::Element(base) | ValueKind::Index(base, _) | ValueKind::Object { base: Some(base), .. } => {
                 self.row_at(base, fuel)
             }
@@ -50,6 +53,19 @@ impl Evaluator<'_, '_> {
                 behind.and_then(|inner| self.row_at(&inner, fuel)).or_else(typed)
             }
         }
+    }
+
+    /// The model on the other side of a relation, where a row was read with it: `organisation.portal`.
+    fn related(&self, base: &Shared, key: &str, fuel: u8) -> Option<ModelId> {
+        let models = &self.schema.models;
+        let mut relations =
+            models.iter().flat_map(|model| &model.properties).filter(|property| property.relation.is_some());
+        // By the name first: hardly any is one of a relation.
+        relations.any(|property| property.name == key).then_some(())?;
+        let row = self.row_at(base, fuel)?;
+        let property = models[row.model.0].properties.iter().find(|property| property.name == key)?;
+        let target = property.relation.as_deref()?;
+        models.iter().position(|model| model.name == target).map(ModelId)
     }
 
     /// What a row that was read has under a name.
