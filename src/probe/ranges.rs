@@ -8,9 +8,9 @@ use crate::probe::session::{Session, integer};
 use crate::probe::statements::Counting;
 
 /// Rows that a sample should have.
-const SAMPLE: u64 = 20_000;
+const SAMPLE: u64 = 10_000;
 /// Blocks or key ranges that it should come from.
-const CLUSTERS: u64 = 200;
+const CLUSTERS: u64 = 100;
 /// Rows in the first chunk; the next ones are cut by the time it took.
 const FIRST_CHUNK: u64 = 50_000;
 /// Stretches of a PostgreSQL table that its blocks are told apart by.
@@ -279,12 +279,12 @@ mod tests {
         else {
             panic!("no clusters")
         };
-        assert_eq!((starts.len(), width), (200, 100));
+        assert_eq!((starts.len(), width), (100, 100));
         for (nth, start) in starts.iter().enumerate() {
             let begin = low + step * i64::try_from(nth).unwrap();
             assert!(*start >= begin && start + width <= begin + step);
         }
-        assert_eq!(Clusters::keys("id", 1, 30_000, 30_000), None);
+        assert_eq!(Clusters::keys("id", 1, 15_000, 15_000), None);
         assert_eq!(Clusters::keys("id", i64::MIN, i64::MAX, 40_000), None);
     }
 }
