@@ -230,6 +230,8 @@ fn no_spelling_of_a_cohort_reaches_the_tokens() {
         "(SELECT max(t) FROM other)",
         "query_to_xml('x', true, true, '')",
         "pg_read_file('/etc/passwd')",
+        "ts_stat('sel'||'ect access'||'_token')",
+        "unnest(ARRAY[1, 2])",
     ] {
         let toml = format!("{}[[column.cohort]]\nname = \"c\"\nby = '''{by}'''\n", column("spelled"));
         let why = failure(&toml, pg);

@@ -188,6 +188,11 @@ impl Chunks {
         Some(Self { by: By::Block, at: 0, end, size: 1000, is_over: false })
     }
 
+    /// Whether rows that somebody updates meanwhile, which moves them, may be counted twice or not at all.
+    pub(crate) fn is_by_place(&self) -> bool {
+        matches!(self.by, By::Block)
+    }
+
     /// The condition of the next chunk; `None` behind the last.
     pub(crate) fn filter(&self, counting: &Counting) -> Option<String> {
         if self.is_over {

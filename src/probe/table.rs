@@ -360,6 +360,7 @@ impl Table<'_> {
         };
         let total = self.relation.rows.unwrap_or(0);
         let mut all = Tallies::empty(shapes);
+        all.is_by_place = chunks.is_by_place();
         while let Some(filter) = chunks.filter(counting) {
             let began = Instant::now();
             match session.ask_within(&counting.pass(Some(&filter), shapes), LONGEST_CHUNK).await {

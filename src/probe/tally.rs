@@ -31,18 +31,20 @@ pub(crate) struct Tallies {
     groups: BTreeMap<(Vec<Option<String>>, String), Tally>,
     has_shapes: bool,
     measures: usize,
+    /// Whether rows that were updated meanwhile may be counted twice or not at all.
+    pub(crate) is_by_place: bool,
 }
 
 impl Tallies {
     pub(crate) fn empty(has_shapes: bool) -> Self {
-        Self { groups: BTreeMap::new(), has_shapes, measures: Counting::measures(has_shapes) }
+        Self { groups: BTreeMap::new(), has_shapes, measures: Counting::measures(has_shapes), is_by_place: false }
     }
 
     pub(crate) fn of(rows: &[Row], counting: &Counting, has_shapes: bool, is_sample: bool) -> Self {
         let labels = counting.groups.len();
         let first = labels + usize::from(is_sample);
         let measures = Counting::measures(has_shapes);
-        let mut all = Self { groups: BTreeMap::new(), has_shapes, measures };
+        let mut all = Self { groups: BTreeMap::new(), has_shapes, measures, is_by_place: false };
         for row in rows {
             let label = |at: usize| {
                 let bytes = row.get(at)?.as_deref()?;
@@ -144,6 +146,10 @@ pub(crate) fn counts(table: &Table<'_>, passes: &Passes, method: Method) -> Vec<
                 shapes: tallies.has_shapes.then(|| shapes(&whole, &sum)),
                 ..Counts::default()
             };
+            if tallies.is_by_place {
+                let why = "the table was counted by row addresses: rows that were updated meanwhile count twice or not at all";
+                counts.skipped.push(why.to_owned());
+            }
             for (expression, cohort) in cohorts {
                 let Some((tallies, label)) = passes.by(*expression) else { continue };
                 let parts = Part { tallies, ..part }.cohort(label, cohort, method);
