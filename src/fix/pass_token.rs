@@ -172,8 +172,9 @@ fn is_plain(code: Code<'_>, value: Span, name: &str, before: Span) -> bool {
     let made = code.sources.text(value);
     if code.syntax(value.file) == Some(Syntax::Rust) {
         let rest = between.split(';').next().unwrap_or_default();
-        return !["Some(", "Ok("].iter().any(|wrapped| made.starts_with(wrapped) || ahead.ends_with(wrapped))
-            && !rest.starts_with(".ok()");
+        let is_wrapped = ["Some(", "Ok("].iter().any(|wrapped| made.starts_with(wrapped) || ahead.ends_with(wrapped));
+        let is_taken_out = ["?", "unwrap", "expect("].iter().any(|word| made.contains(word) || rest.contains(word));
+        return !is_wrapped && !rest.starts_with(".ok()") && (is_taken_out || !may_fail(code, value));
     }
     let around = code.function_at(before, true).map_or("", |function| code.sources.text(function.span));
     let is_awaited =
@@ -184,6 +185,19 @@ fn is_plain(code: Code<'_>, value: Span, name: &str, before: Span) -> bool {
         declared.and_then(|after| after.split_once(['=', ';', '\n'])).is_some_and(|(ty, _)| ty.contains('|'))
     });
     (is_awaited || !is_promise) && !may_lack
+}
+
+/// Whether a function of the file that a value calls gives a `Result` or an `Option`.
+fn may_fail(code: Code<'_>, value: Span) -> bool {
+    let called = code.sources.text(value).split('(').next().unwrap_or_default();
+    let name = called.rsplit([':', '.']).next().unwrap_or_default().trim();
+    let text = &code.sources.get(value.file).text;
+    let head = format!("fn {name}(");
+    let declared = text.match_indices(&head).filter_map(|(at, _)| text.get(at..)?.split('{').next());
+    !name.is_empty()
+        && declared
+            .filter_map(|signature| signature.rsplit_once("->"))
+            .any(|(_, given)| given.contains("Result") || given.trim_start().starts_with("Option"))
 }
 
 /// Whether the statement that goes on with `text` ends in it. A next member of the same list comes before the variable has its value.
