@@ -117,6 +117,33 @@ fn every_report_is_valid_against_the_published_schema() {
 }
 
 #[test]
+fn every_report_of_a_probe_is_valid_against_its_published_schema() {
+    let read = |name: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(repository().join("docs").join(name)).expect("the schema");
+        serde_json::from_str(&text).expect("the schema is JSON")
+    };
+    let (schema, shared) = (read("probe.schema.json"), read("report.schema.json"));
+    let place = shared["$id"].as_str().expect("a place").to_owned();
+    let registry = jsonschema::Registry::new().add(place, shared).expect("a place").prepare().expect("a registry");
+    let validator = jsonschema::options().with_registry(&registry).build(&schema).expect("the schema is a schema");
+    let config = nest_auth("drifted").join("tokendrift.toml");
+    let probe = |url: &str| {
+        let args = ["--format", "json", "--quiet", "--database-url", url, "--config"].map(OsStr::new);
+        tokendrift([OsStr::new("probe")].into_iter().chain(args).chain([config.as_os_str()])).report()
+    };
+    let file = nest_auth("drifted").join("database.sqlite");
+    let mut counted = probe(&format!("sqlite:{}", file.display()));
+    assert!(counted["columns"][0]["live"].is_object(), "{counted}");
+    for report in [&counted, &probe("sqlite:/no/such/file.sqlite")] {
+        let errors: Vec<String> =
+            validator.iter_errors(report).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+    counted["columns"][0]["live"]["method"] = "guess".into();
+    assert!(!validator.is_valid(&counted), "the schema lets an unknown method pass");
+}
+
+#[test]
 fn reruns_give_the_same_bytes_with_any_number_of_jobs() {
     let tree = tempfile::tempdir().expect("a temporary folder");
     crate::tree::write(tree.path(), 200).expect("the tree can be written");

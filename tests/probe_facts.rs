@@ -37,7 +37,13 @@ fn triggers_and_routines_are_read_for_what_they_write() {
              CREATE TRIGGER written_session AFTER INSERT ON written_sessions FOR EACH ROW EXECUTE FUNCTION written_copy();
              CREATE PROCEDURE written_purge() LANGUAGE sql AS $$ UPDATE written SET access_token = '{CANARY}' $$;
              CREATE FUNCTION written_read() RETURNS bigint LANGUAGE sql AS $$ SELECT count(access_token) FROM written $$;
-             CREATE VIEW written_seen AS SELECT id, access_token FROM written;"
+             CREATE VIEW written_seen AS SELECT id, access_token FROM written;
+             CREATE VIEW written_again AS SELECT access_token FROM written_seen;
+             CREATE TABLE written_log (id integer);
+             CREATE RULE written_rule AS ON INSERT TO written_log DO ALSO UPDATE written SET access_token = NULL WHERE id = NEW.id;
+             CREATE FUNCTION written_new() RETURNS void LANGUAGE sql AS $$ INSERT INTO written (id) VALUES (7) $$;
+             CREATE TABLE rewritten (id integer, access_token text);
+             CREATE FUNCTION other_table() RETURNS void LANGUAGE sql AS $$ UPDATE rewritten SET access_token = 'x' $$;"
         ),
     );
     run_sql(
@@ -56,7 +62,9 @@ fn triggers_and_routines_are_read_for_what_they_write() {
         writers(&postgres),
         [
             "routine written_copy update supplied",
+            "routine written_new insert omitted",
             "routine written_purge update supplied",
+            "rule written_rule update null",
             "trigger written_banned update null"
         ]
     );
@@ -65,6 +73,8 @@ fn triggers_and_routines_are_read_for_what_they_write() {
     assert_eq!(found[0], "routine written_purge update null");
     assert!(found[1].starts_with("trigger written_banned update "), "{found:?}");
     assert_eq!(found[2], "trigger written_session update supplied");
+    let mentions = postgres["declared"]["mentions"].to_string();
+    assert!(mentions.contains("written_again") && !mentions.contains("other_table"), "{mentions}");
     for live in [&postgres, &maria] {
         let mentions = live["declared"]["mentions"].to_string();
         assert!(mentions.contains("written_seen"), "{mentions}");
@@ -161,7 +171,10 @@ fn rows_are_told_to_heal_or_not_by_the_month_of_the_last_login() {
         assert_eq!((trend(0, "tendency"), trend(0, "since")), ("falls".into(), "2026-08".into()), "{server}: {live}");
         assert_eq!(trend(1, "tendency"), "level", "{server}: {live}");
         let shown = probe(&toml, servers.get(server), &[]).stdout;
-        assert!(shown.contains("rows heal") && shown.contains("rows do not heal"), "{shown}");
+        assert!(
+            shown.contains("fewer in recent months, rows heal") && shown.contains("since: no fewer in recent months\n"),
+            "{shown}"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::command::tokendrift_with;
+use crate::probe_faults::slow_view;
 use crate::probes::{column, configured, counted, failure, probe, run_sql, shared};
 
 fn number(live: &Value, key: &str) -> u64 {
@@ -167,6 +168,128 @@ fn keys_with_gaps_hide_no_row_and_no_shape() {
     );
     let live = counted(&column("last_key"), pg, &["--method", "exact"]);
     assert_eq!((number(&live, "rows"), number(&live, "nulls")), (150_002, 150_000), "{live}");
+}
+
+#[test]
+fn a_key_that_is_no_number_cuts_a_table_too_but_never_the_token() {
+    let Some((servers, _guard)) = shared() else { return };
+    let maria = servers.get("MARIADB");
+    run_sql(
+        maria,
+        "CREATE TABLE by_text (id char(36) PRIMARY KEY, access_token varchar(60));
+         INSERT INTO by_text SELECT UUID(), IF(seq % 4 = 0, NULL, 'x') FROM seq_1_to_160000;
+         CREATE TABLE by_bytes (id binary(16), nth int, access_token varchar(60), PRIMARY KEY (id, nth));
+         INSERT INTO by_bytes SELECT UNHEX(MD5(seq % 70000)), seq, IF(seq % 4 = 0, NULL, 'x') FROM seq_1_to_160000;
+         CREATE TABLE by_token (access_token varchar(60) PRIMARY KEY);
+         INSERT INTO by_token SELECT CONCAT('x', seq) FROM seq_1_to_160000;
+         ANALYZE TABLE by_text, by_bytes, by_token;",
+    );
+    for table in ["by_text", "by_bytes"] {
+        let live = counted(&column(table), maria, &[]);
+        assert_eq!((number(&live, "rows"), number(&live, "nulls")), (160_000, 40_000), "{table}: {live}");
+        let plan = probe(&column(table), maria, &["--plan"]).stdout;
+        assert!(plan.contains("where a chunk of") && plan.contains("OFFSET 50000"), "{table}: {plan}");
+    }
+    let run = probe(&column("by_token"), maria, &["--plan"]);
+    assert!(!run.stdout.contains("SELECT HEX"), "{}", run.stdout);
+    assert_eq!(number(&counted(&column("by_token"), maria, &[]), "rows"), 160_000);
+}
+
+#[test]
+fn a_big_view_is_told_without_what_costs_a_multiple_and_has_no_sample() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    run_sql(
+        pg,
+        "CREATE TABLE below (id int PRIMARY KEY, access_token text);
+         INSERT INTO below SELECT n, CASE WHEN n % 4 > 0 THEN 'x' || n END FROM generate_series(1, 200000) n;",
+    );
+    run_sql(pg, "ANALYZE below");
+    run_sql(pg, "CREATE VIEW above AS SELECT id, access_token FROM below");
+    let live = counted(&column("above"), pg, &[]);
+    assert_eq!((number(&live, "rows"), number(&live, "nulls")), (200_000, 50_000), "{live}");
+    assert!(live["shapes"].is_null() && live["duplicates"].is_null(), "{live}");
+    let run = probe(&column("above"), pg, &["--method", "sample"]);
+    assert_eq!(run.code, 3, "{}", run.stdout);
+    assert!(run.stdout.contains("nor anything else to draw a sample by"), "{}", run.stdout);
+}
+
+#[test]
+fn a_table_that_takes_the_whole_budget_is_asked_last() {
+    let Some((servers, _guard)) = shared() else { return };
+    let pg = servers.get("PG_PRIMARY");
+    slow_view(servers, "a_slow_one");
+    run_sql(pg, "CREATE TABLE z_small (id int, access_token text); INSERT INTO z_small VALUES (1, NULL)");
+    run_sql(pg, "ANALYZE z_small");
+    let toml = format!(
+        "{}{}[[database]]\nname = \"r\"\nurl-env = \"R\"\nbudget = \"3s\"\n",
+        column("a_slow_one"),
+        column("z_small")
+    );
+    let run = probe(&toml, pg, &["--format", "json", "--quiet"]);
+    assert_eq!(run.code, 3, "{}", run.stdout);
+    let report = run.report();
+    let rows = report["columns"].as_array().expect("columns").iter().map(|column| column["live"]["rows"].as_u64());
+    assert_eq!(rows.collect::<Vec<_>>(), [None, Some(1)], "{report}");
+}
+
+#[test]
+fn values_that_differ_in_case_alone_are_not_shared() {
+    let Some((servers, _guard)) = shared() else { return };
+    for server in ["PG_PRIMARY", "MARIADB"] {
+        let url = servers.get(server);
+        run_sql(url, "CREATE TABLE cased (id int, access_token varchar(9))");
+        run_sql(url, "INSERT INTO cased VALUES (1, 'abc'), (2, 'ABC'), (3, 'x'), (4, 'x')");
+        let live = counted(&column("cased"), url, &[]);
+        assert_eq!(
+            (number(&live["duplicates"], "values"), number(&live["duplicates"], "rows")),
+            (1, 2),
+            "{server}: {live}"
+        );
+    }
+}
+
+#[test]
+fn months_are_told_of_numbers_too() {
+    let Some((servers, _guard)) = shared() else { return };
+    let toml = format!("{}[[column.cohort]]\nname = \"made\"\nby = \"made\"\nevery = \"month\"\n", column("epochs"));
+    // 2026-01-15 in seconds, 2026-03-15 in milliseconds.
+    let rows = "INSERT INTO epochs VALUES (1, 'x', 1768435200), (2, 'x', 1773532800000)";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("db.sqlite");
+    let made = format!("CREATE TABLE epochs (id int, access_token text, made DATETIME); {rows}");
+    run_sql(&format!("sqlite:{}?mode=rwc", file.display()), &made);
+    let mut urls = vec![format!("sqlite:{}", file.display())];
+    for server in ["PG_PRIMARY", "MARIADB"] {
+        run_sql(servers.get(server), "CREATE TABLE epochs (id int, access_token varchar(9), made bigint)");
+        run_sql(servers.get(server), rows);
+        urls.push(servers.get(server).to_owned());
+    }
+    let named = toml.replace("every", "path.\"2026-01\" = \"a\"\npath.\"2026-03\" = \"b\"\nevery");
+    for url in &urls {
+        let live = counted(&named, url, &[]);
+        let months: Vec<_> =
+            live["cohorts"].as_array().expect("cohorts").iter().map(|part| part["value"].as_str()).collect();
+        assert_eq!(months, [Some("2026-01"), Some("2026-03")], "{live}");
+    }
+}
+
+#[test]
+fn statistics_of_mariadb_are_told_where_it_has_them() {
+    let Some((servers, _guard)) = shared() else { return };
+    let admin = servers.get("MARIADB_ADMIN");
+    run_sql(
+        admin,
+        "CREATE TABLE app.analyzed (id int PRIMARY KEY, access_token varchar(9));
+         INSERT INTO app.analyzed SELECT seq, IF(seq % 4 = 0, NULL, 'x') FROM app.seq_1_to_120000;
+         ANALYZE TABLE app.analyzed PERSISTENT FOR ALL;",
+    );
+    let toml = column("app.analyzed");
+    let live = counted(&toml, admin, &["--method", "statistics"]);
+    let share = live["interval"][0].as_f64().unwrap_or(9.0);
+    assert!((0.24..0.26).contains(&share), "{live}");
+    assert_eq!((number(&live, "rows_read"), live["empty"].is_null()), (0, true), "{live}");
+    assert!(live["skipped"].to_string().contains("is not known"), "{live}");
 }
 
 #[test]

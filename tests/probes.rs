@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, Row, SqliteConnection};
 
 use crate::command::{Run, tokendrift};
 use crate::probe_faults::slow_view;
@@ -33,6 +33,8 @@ pub(crate) fn run_sql(url: &str, sql: &str) {
     block(async {
         if url.starts_with("mysql") {
             MySqlConnection::connect(url).await?.execute(sqlx::raw_sql(sql)).await.map(|_| ())
+        } else if url.starts_with("sqlite") {
+            SqliteConnection::connect(url).await?.execute(sqlx::raw_sql(sql)).await.map(|_| ())
         } else {
             PgConnection::connect(url).await?.execute(sqlx::raw_sql(sql)).await.map(|_| ())
         }

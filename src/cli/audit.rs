@@ -172,6 +172,11 @@ pub(crate) fn targets(config: &Config, url: Option<&str>, streams: &Streams) -> 
     let given = |url: &str| !url.trim().is_empty();
     if let Some(url) = url.filter(|url| given(url)) {
         let url = SecretUrl::parse(url).map_err(|error| error.to_string())?;
+        let others: Vec<&str> = config.databases.iter().skip(1).map(|database| database.name.as_str()).collect();
+        if let (Some(first), false) = (config.databases.first(), others.is_empty()) {
+            let (first, others) = (&first.name, others.join(", "));
+            streams.warning(&format!("the database URL given stands for {first}; not asked: {others}"));
+        }
         let databases = vec![Target::new(url, config.databases.first())];
         return Ok(Targets { databases, ..Targets::default() });
     }

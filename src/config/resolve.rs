@@ -80,7 +80,8 @@ impl Place<'_> {
             let line = self.origin.line(column.span().start);
             if let Some(first) = seen.insert(resolved.name(), line) {
                 let message = format!(
-                    "`{}` stands here a second time; the first [[column]] is on line {first}. Keep one",
+                    "`{}` stands here a second time; the first [[column]] is on line {first}. Keep one: tables of one name in two \
+                     schemas need a configuration each",
                     resolved.name()
                 );
                 return Err(self.error(column, message));

@@ -173,7 +173,7 @@ mod tests {
             let mut bench = bench().cohorts(&[("web", "/web", 100, 0)]);
             bench.column().form = form;
             if let Outcome::Counted(counts) = &mut bench.probes[0].outcome {
-                counts.shapes = Some(Shapes { rows: vec![(shape, rows)], expired: 0 });
+                counts.shapes = Some(Shapes { rows: vec![(shape, rows)], ..Shapes::default() });
             }
             bench.lines(FORM)
         };

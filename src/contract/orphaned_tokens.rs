@@ -37,14 +37,15 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use crate::contract::bench::{Bench, NOWHERE, bench};
-    use crate::probe::{Orphans, Outcome};
+    use crate::probe::{Method, Orphans, Outcome};
 
     const ORPHANED: &str = "orphaned-tokens";
 
     fn with(gone: u64, inactive: u64) -> Bench {
         let mut bench = bench().cohorts(&[("web", "/web", 4711, 0)]);
         if let Outcome::Counted(counts) = &mut bench.probes[0].outcome {
-            counts.orphans = Some(Orphans { users: "users".into(), tokens: 4711, gone, inactive });
+            counts.orphans =
+                Some(Orphans { users: "users".into(), method: Method::Exact, tokens: 4711, gone, inactive });
         }
         bench
     }

@@ -10,7 +10,7 @@ use crate::config::{Column, Contract};
 use crate::contract::Facts;
 use crate::draft::practice::is_production;
 use crate::draft::template::fill;
-use crate::probe::is_closed;
+use crate::probe::{can_be_empty, is_closed};
 use crate::provenance::{ColumnTrace, Origin, WriteSite};
 use crate::schema::{Model, ModelSource, TrackedColumn, words};
 use crate::source::{Language, Scope, SourceFile};
@@ -171,13 +171,12 @@ fn beside(facts: &Facts<'_>, tracked: &TrackedColumn) -> Option<String> {
     common?.into_iter().next().map(|(_, _, column)| column)
 }
 
-/// Whether `''` can stand in the column, and may be compared with it: no UUID and no JSON is empty.
+/// Whether `''` can stand in the column, by what any of its models declares.
 fn has_empty(facts: &Facts<'_>, tracked: &TrackedColumn) -> bool {
-    let mut declared = tracked.bindings.iter().filter_map(|(model, at)| {
-        let property = facts.schema.models.get(model.0)?.properties.get(*at)?;
-        Some(property.ty.to_lowercase())
-    });
-    !declared.any(|text| ["uuid", "json", "jsonb"].iter().any(|kind| mentions(&text, kind)))
+    tracked.bindings.iter().all(|(model, at)| {
+        let property = facts.schema.models.get(model.0).and_then(|model| model.properties.get(*at));
+        property.is_none_or(|property| can_be_empty(&property.ty))
+    })
 }
 
 /// Whether a text is one condition, which neither ends the statement around it nor hides its end.

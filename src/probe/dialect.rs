@@ -69,12 +69,22 @@ impl Dialect {
         }
     }
 
-    /// The month of a date, as `2024-05`.
-    pub(crate) fn month(self, expression: &str) -> String {
+    /// The month of a date, as `2024-05`; of a number, that of as many seconds or milliseconds since 1970. `kind` is the column's type.
+    pub(crate) fn month(self, expression: &str, kind: Option<&str>) -> String {
+        let is_number =
+            kind.is_some_and(|kind| ["int", "bigint", "integer", "numeric"].contains(&kind.to_lowercase().as_str()));
+        // Seconds have not so many digits before the year 5138.
+        let seconds = format!("{expression} / CASE WHEN {expression} > 99999999999 THEN 1000 ELSE 1 END");
         match self {
+            Self::Postgres { .. } if is_number => format!("to_char(to_timestamp({seconds}), 'YYYY-MM')"),
+            Self::Mysql { .. } if is_number => format!("DATE_FORMAT(FROM_UNIXTIME({seconds}), '%Y-%m')"),
             Self::Postgres { .. } => format!("to_char({expression}, 'YYYY-MM')"),
             Self::Mysql { .. } => format!("DATE_FORMAT({expression}, '%Y-%m')"),
-            Self::Sqlite => format!("strftime('%Y-%m', {expression})"),
+            // Whatever type a column has, its values can be numbers.
+            Self::Sqlite => format!(
+                "CASE typeof({expression}) WHEN 'integer' THEN strftime('%Y-%m', {seconds}, 'unixepoch') \
+                 ELSE strftime('%Y-%m', {expression}) END"
+            ),
         }
     }
 

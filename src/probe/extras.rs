@@ -1,9 +1,10 @@
 //! What is asked beyond the counts: values that rows share, tokens whose user is gone or inactive, what in the database names the
 //! column. None of it is worth the budget of another table, so it is left out, with a word, where it would take long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::probe::catalogue::{Mention, Relation};
 use crate::probe::dialect::Dialect;
 use crate::probe::ranges::{Clusters, Part};
 use crate::probe::session::{Session, count, text};
@@ -45,6 +46,7 @@ pub(crate) async fn add(session: &mut Session, table: &Table<'_>, counted: &mut 
                 Ok(rows) => {
                     counts.orphans = rows.first().map(|row| Orphans {
                         users: what,
+                        method: counts.method,
                         tokens: count(row, 0),
                         gone: count(row, 1),
                         inactive: count(row, 2),
@@ -72,25 +74,56 @@ async fn part(session: &mut Session, table: &Table<'_>, counts: &Counts) -> Opti
 
 fn declared(table: &Table<'_>, column: &Measured) -> Option<Declared> {
     let found = table.relation.column(&column.name).filter(|_| !table.counting.is_view)?;
-    let name = column.name.to_lowercase();
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let names = |body: &str| body.to_lowercase().split(|c| !is_part(c)).any(|word| word == name);
-    let mentions = || table.relation.mentions.iter().flatten().filter(|mention| names(&mention.body));
-    let writers = mentions().filter(|mention| mention.kind != "view").flat_map(|mention| {
+    let mentions = mentions(&table.relation, &column.name);
+    // What an INSERT leaves out the server fills in.
+    let filled = |semantics: String| {
+        if found.has_default && semantics == "omitted" { "generated".to_owned() } else { semantics }
+    };
+    let own = table.relation.name.to_lowercase();
+    let about = table.relation.mentions.iter().flatten();
+    let about = about.filter(|mention| mention.kind != "view" && has_word(&mention.body.to_lowercase(), &own));
+    // An INSERT that leaves the column out does not name it.
+    let writers = about.flat_map(|mention| {
         let writes = writes(&mention.body, &table.relation.name, &column.name, Origin::Supplied);
         writes.into_iter().map(|(operation, semantics)| Writer {
             kind: mention.kind,
             name: mention.name.clone(),
             operation,
-            semantics,
+            semantics: filled(semantics),
         })
     });
     Some(Declared {
         nullable: found.nullable,
         has_default: found.has_default,
         is_generated: found.is_generated,
-        mentions: mentions().map(|mention| (mention.kind, mention.name.clone())).collect(),
+        mentions: mentions.iter().map(|mention| (mention.kind, mention.name.clone())).collect(),
         writers: writers.collect(),
+    })
+}
+
+/// What names the column and, itself or through a view that does, the table. The server was asked for texts with the table's name in them, be it a part of another.
+fn mentions<'a>(relation: &'a Relation, column: &str) -> Vec<&'a Mention> {
+    let texts: Vec<(&Mention, String)> =
+        relation.mentions.iter().flatten().map(|mention| (mention, mention.body.to_lowercase())).collect();
+    let mut sources = BTreeSet::from([relation.name.to_lowercase()]);
+    let column = column.to_lowercase();
+    loop {
+        let known = sources.len();
+        let reads = |text: &str| sources.iter().any(|source| has_word(text, source)) && has_word(text, &column);
+        let found: Vec<&Mention> = texts.iter().filter(|(_, text)| reads(text)).map(|(mention, _)| *mention).collect();
+        sources.extend(found.iter().filter(|mention| mention.kind == "view").map(|view| view.name.to_lowercase()));
+        if sources.len() == known {
+            return found;
+        }
+    }
+}
+
+/// Whether a name stands in a text, and not as a part of another.
+fn has_word(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (text[..at].chars().next_back(), text[at + name.len()..].chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
     })
 }
 

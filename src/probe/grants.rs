@@ -1,6 +1,7 @@
 //! A view that exposes only what is counted, and a role that may read nothing else.
 
 use crate::config::{Column, Config};
+use crate::probe::catalogue::Relation;
 use crate::probe::dialect::Dialect;
 use crate::probe::problem::visible;
 use crate::probe::session::Session;
@@ -35,7 +36,7 @@ pub(crate) async fn grants(target: &Target, config: &Config) -> Result<(String, 
             fields.push(format!("{} AS {}", state(dialect, &field, &text), dialect.quoted(&column.name)));
         }
         for (_, config, _) in &table.columns {
-            fields.extend(cohort_fields(dialect, &table.relation.name, config, &tracked));
+            fields.extend(cohort_fields(dialect, &table.relation, config, &tracked));
         }
         fields.sort();
         fields.dedup();
@@ -102,10 +103,11 @@ fn state(dialect: Dialect, field: &str, text: &str) -> String {
     format!("{} ELSE 'other' END", arms.join(" "))
 }
 
-fn cohort_fields(dialect: Dialect, table: &str, column: &Column, tracked: &[&str]) -> Vec<String> {
+fn cohort_fields(dialect: Dialect, relation: &Relation, column: &Column, tracked: &[&str]) -> Vec<String> {
     let fields = column.cohorts.iter().filter_map(|cohort| {
-        let expression = group(dialect, table, &cohort.by, tracked).ok()?;
-        let expression = if cohort.is_monthly { dialect.month(&expression) } else { expression };
+        let expression = group(dialect, &relation.name, &cohort.by, tracked).ok()?;
+        let kind = relation.column(cohort.by.trim()).map(|column| column.kind.as_str());
+        let expression = if cohort.is_monthly { dialect.month(&expression, kind) } else { expression };
         Some(format!("{expression} AS {}", dialect.quoted(&cohort.name)))
     });
     fields.collect()

@@ -15,6 +15,7 @@ mod dialect;
 mod extras;
 mod grants;
 mod interval;
+mod ladder;
 mod plan;
 mod problem;
 mod ranges;
@@ -32,6 +33,7 @@ mod writers;
 pub use plan::Planned;
 pub use problem::{ProbeError, Trouble};
 pub use shape::Shape;
+pub(crate) use shape::can_be_empty;
 pub(crate) use statements::is_closed;
 pub use url::SecretUrl;
 
@@ -179,14 +181,27 @@ pub struct Counts {
     pub skipped: Vec<String>,
     /// Why the figures do not settle what was asked.
     pub incomplete: Option<String>,
-    /// Statements that the table took.
+    pub cost: Cost,
+}
+
+/// What the figures of a table, of all its columns together, cost the server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// Statements, those on the catalogue among them.
     pub statements: u64,
+    /// How long the client waited for their answers.
+    pub took: Duration,
 }
 
 impl Counts {
     /// Where the share of NULLs lies: 95 % sure for a sample, one point where every row was looked at; `None` without rows.
     pub fn interval(&self) -> Option<[f64; 2]> {
         share(self.nulls, self.rows, self.effective)
+    }
+
+    /// Rows that the server read for the counts: none for statistics.
+    pub fn rows_read(&self) -> u64 {
+        if self.method == Method::Statistics { 0 } else { self.rows }
     }
 }
 
@@ -225,6 +240,8 @@ fn share(nulls: u64, rows: u64, effective: Option<f64>) -> Option<[f64; 2]> {
 /// What values look like, of the rows that hold one.
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
+    /// [`Method::Sample`] where only some of the values were looked at.
+    pub method: Method,
     pub rows: Vec<(Shape, u64)>,
     /// Signed tokens whose `exp` has passed, where the server can take one apart.
     pub expired: u64,
@@ -275,6 +292,8 @@ pub struct Duplicates {
 pub struct Orphans {
     /// The table of users.
     pub users: String,
+    /// [`Method::Sample`] where only the tokens of the sample were looked at.
+    pub method: Method,
     /// Rows that hold a token.
     pub tokens: u64,
     pub gone: u64,
@@ -396,10 +415,8 @@ async fn ask(target: &Target, config: &Config, options: &Options) -> Result<(Out
         format!("database {}: this server takes writes; a read replica bears the load of counting better", target.name)
     });
     let tracked = tracked_names(config);
-    let mut outcomes = Outcomes::new();
-    for wanted in by_table(config) {
-        outcomes.extend(table::count_table(&mut session, &wanted, &tracked, options).await);
-    }
+    let counted = ladder::count_tables(&mut session, &by_table(config), &tracked, options).await;
+    let outcomes = Outcomes::from_iter(counted);
     session.close().await;
     Ok((outcomes, warning))
 }

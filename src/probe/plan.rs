@@ -1,9 +1,10 @@
 //! What would be run, with the planner's estimates; no row is looked at.
 
 use crate::config::{Column, Config};
+use crate::probe::catalogue::explained_rows;
 use crate::probe::dialect::Dialect;
 use crate::probe::ranges::{Chunks, Clusters, Part, bounds_sql};
-use crate::probe::session::{Session, count, text};
+use crate::probe::session::{Session, text};
 use crate::probe::table::{Table, prepare};
 use crate::probe::users::orphans_sql;
 use crate::probe::{Deadline, Outcome, ProbeError, Target, by_table, refuse_primary, tracked_names};
@@ -72,16 +73,23 @@ fn statements(dialect: Dialect, table: &Table<'_>) -> Vec<(String, String)> {
             all.push((format!("what values of {name} look like, in a part{such} of the sample"), shapes));
             part = clusters.part(&table.counting);
         }
-        let chunks = match key {
-            Some(key) => Some(Chunks::keys(key.to_owned(), 1, last, Some(rows))),
-            None => Chunks::blocks(dialect, &table.relation),
+        let chunks = match (key, &table.relation.order) {
+            (Some(key), _) => Some(Chunks::keys(key.to_owned(), 1, last, Some(rows))),
+            (None, Some(order)) => Some(Chunks::order(order.clone())),
+            (None, None) => Chunks::blocks(dialect, &table.relation),
         };
+        if let Some(sql) = chunks.as_ref().and_then(|chunks| chunks.seek_sql(&table.counting)) {
+            all.push((format!("where a chunk of {name} such as the next one ends"), sql));
+        }
         let filter = chunks.and_then(|chunks| chunks.filter(&table.counting));
         let purpose = match filter {
             Some(_) => format!("where that does not decide, count {name} in chunks such as this one"),
             None => format!("count {name}"),
         };
-        all.push((purpose, table.counting.pass(filter.as_deref(), clusters.is_none() && table.asks_form())));
+        all.push((
+            purpose,
+            table.counting.pass(filter.as_deref(), table.counting.is_view || clusters.is_none() && table.asks_form()),
+        ));
     }
     for column in &table.counting.columns {
         if let Some((users, sql)) = orphans_sql(dialect, table, column, &part) {
@@ -109,7 +117,7 @@ async fn estimate(session: &mut Session, sql: &str) -> String {
             format!("cost {total}")
         }
         Dialect::Mysql { .. } => {
-            format!("{} rows to read", rows.iter().map(|row| count(row, 8).max(count(row, 9))).max().unwrap_or(0))
+            format!("{} rows to read", rows.iter().map(explained_rows).max().unwrap_or(0))
         }
         Dialect::Sqlite => rows.iter().map(|row| text(row, 3)).collect::<Vec<_>>().join("; "),
     }

@@ -1,6 +1,6 @@
 //! Parts of a table: clusters for a sample, chunks for an exact count.
 
-use crate::probe::catalogue::Relation;
+use crate::probe::catalogue::{Order, Relation};
 use crate::probe::dialect::Dialect;
 use crate::probe::interval::number;
 use crate::probe::problem::Trouble;
@@ -156,11 +156,20 @@ enum By {
     Key(String),
     /// Row addresses of PostgreSQL, which since version 14 can be read by range.
     Block,
+    /// Rows in the order of an index: those behind `after`, up to and with `until`.
+    Order {
+        order: Order,
+        after: Option<Vec<u8>>,
+        until: Option<Vec<u8>>,
+    },
 }
 
 impl Chunks {
     pub(crate) async fn of(session: &mut Session, relation: &Relation) -> Result<Option<Self>, Trouble> {
         let blocks = Self::blocks(session.dialect, relation);
+        if let (None, Some(order)) = (&relation.key, &relation.order) {
+            return Ok(Some(Self::order(order.clone())));
+        }
         let Some((key, low, high)) = bounds(session, relation).await? else { return Ok(blocks) };
         // Between keys with wide gaps a range can hold nothing or everything.
         let is_sparse = high.abs_diff(low) / relation.rows.unwrap_or(0).max(1) >= SPARSE;
@@ -188,6 +197,40 @@ impl Chunks {
         Some(Self { by: By::Block, at: 0, end, size: 1000, is_over: false })
     }
 
+    pub(crate) fn order(order: Order) -> Self {
+        let size = i64::try_from(FIRST_CHUNK).unwrap_or(1);
+        // Where the first ends is asked before it is counted.
+        let until = Some(Vec::new());
+        Self { by: By::Order { order, after: None, until }, at: 0, end: 0, size, is_over: false }
+    }
+
+    /// Finds where the next chunk ends, where the server has to tell.
+    pub(crate) async fn seek(&mut self, session: &mut Session, counting: &Counting) -> Result<(), Trouble> {
+        let Some(sql) = self.seek_sql(counting) else { return Ok(()) };
+        let answer = session.ask(&sql).await?;
+        if let By::Order { until, .. } = &mut self.by {
+            // Behind the last one there is no further: the chunk is open.
+            *until = answer.first().and_then(|row| unhex(row.first()?.as_deref()?));
+        }
+        Ok(())
+    }
+
+    /// Asks for the last value of the next chunk, in hexadecimal digits, which no character set changes. Answered from the index.
+    pub(crate) fn seek_sql(&self, counting: &Counting) -> Option<String> {
+        let By::Order { order, after, .. } = &self.by else { return None };
+        if self.is_over {
+            return None;
+        }
+        let field = counting.dialect.field(&counting.table, &order.column);
+        let value = if order.is_binary { field.clone() } else { format!("CONVERT({field} USING utf8mb4)") };
+        let behind =
+            after.as_ref().map_or_else(String::new, |after| format!(" WHERE {field} > {}", order.literal(after)));
+        Some(format!(
+            "SELECT HEX({value}) FROM {}{behind} ORDER BY {field} LIMIT 1 OFFSET {}",
+            counting.from, self.size
+        ))
+    }
+
     /// Whether rows that somebody updates meanwhile, which moves them, may be counted twice or not at all.
     pub(crate) fn is_by_place(&self) -> bool {
         matches!(self.by, By::Block)
@@ -200,6 +243,14 @@ impl Chunks {
         }
         let last = self.last();
         Some(match &self.by {
+            By::Order { order, after, until } => {
+                let field = counting.dialect.field(&counting.table, &order.column);
+                let bound = |of: &Option<Vec<u8>>, sign: &str| {
+                    of.as_ref().map(|value| format!("{field} {sign} {}", order.literal(value)))
+                };
+                let ends: Vec<String> = bound(after, ">").into_iter().chain(bound(until, "<=")).collect();
+                if ends.is_empty() { "1 = 1".to_owned() } else { ends.join(" AND ") }
+            }
             By::Key(key) => {
                 let field = counting.dialect.field(&counting.table, key);
                 format!("{field} BETWEEN {} AND {last}", self.at)
@@ -219,9 +270,14 @@ impl Chunks {
 
     /// After a chunk that took `time` of what it should take.
     pub(crate) fn next(&mut self, time: f64) {
-        let last = self.last();
-        self.is_over = last >= self.end;
-        self.at = last.saturating_add(1);
+        if let By::Order { after, until, .. } = &mut self.by {
+            self.is_over = until.is_none();
+            *after = until.take();
+        } else {
+            let last = self.last();
+            self.is_over = last >= self.end;
+            self.at = last.saturating_add(1);
+        }
         let factor = (1.0 / time.max(1e-3)).clamp(0.25, 16.0);
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a size, not an amount")]
         let size = (self.size as f64 * factor) as i64;
@@ -234,6 +290,20 @@ impl Chunks {
         self.size = (self.size / 4).max(1);
         can
     }
+}
+
+impl Order {
+    /// A value of the column as the column compares it.
+    fn literal(&self, value: &[u8]) -> String {
+        let digits: Vec<String> = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        let set = if self.is_binary { "" } else { "_utf8mb4 " };
+        format!("{set}X'{}'", digits.concat())
+    }
+}
+
+fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.chunks(2).map(byte).collect()
 }
 
 /// The least and the greatest key; `None` without an integer key or without rows.

@@ -100,6 +100,71 @@ impl Shape {
     }
 }
 
+/// Types whose values all have characters, and most of which no server compares with `''`: as databases and as languages name them.
+const NEVER_EMPTY: &[&str] = &[
+    "uuid",
+    "json",
+    "jsonb",
+    "enum",
+    "inet",
+    "cidr",
+    "macaddr",
+    "macaddr8",
+    "int",
+    "int2",
+    "int4",
+    "int8",
+    "integer",
+    "tinyint",
+    "smallint",
+    "mediumint",
+    "bigint",
+    "serial",
+    "bigserial",
+    "decimal",
+    "numeric",
+    "number",
+    "float",
+    "float4",
+    "float8",
+    "real",
+    "double",
+    "money",
+    "bool",
+    "boolean",
+    "bit",
+    "date",
+    "datetime",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "year",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "f32",
+    "f64",
+    "naivedate",
+    "naivedatetime",
+    "offsetdatetime",
+    "primitivedatetime",
+    "ipnetwork",
+];
+
+/// Whether `''` can stand in a column of such a type, and be compared with it: no number, no UUID and no array is empty.
+pub(crate) fn can_be_empty(kind: &str) -> bool {
+    let kind = kind.to_lowercase();
+    let mut words = kind.split(|c: char| !c.is_alphanumeric());
+    !kind.contains("[]") && !words.any(|word| NEVER_EMPTY.contains(&word))
+}
+
 /// Whether a signed token's `exp` has passed; `None` where the server cannot take a token apart.
 ///
 /// Nothing in it raises an error, whatever the value: the payload is decoded only where it is Base64, and searched as text.
@@ -125,5 +190,32 @@ pub(crate) fn is_expired(dialect: Dialect, text: &str) -> Option<String> {
             Some(format!("({claim} < UNIX_TIMESTAMP())"))
         }
         Dialect::Sqlite => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::can_be_empty;
+
+    #[test]
+    fn only_what_has_characters_can_lack_them() {
+        for kind in
+            ["text", "character varying", "varchar", "bytea", "String?", "string | null", "Option<String>", "citext"]
+        {
+            assert!(can_be_empty(kind), "{kind}");
+        }
+        for kind in [
+            "uuid",
+            "Uuid",
+            "timestamp with time zone",
+            "integer",
+            "jsonb",
+            "text[]",
+            "Option<DateTime<Utc>>",
+            "inet",
+            "Int?",
+        ] {
+            assert!(!can_be_empty(kind), "{kind}");
+        }
     }
 }

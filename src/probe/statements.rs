@@ -117,8 +117,14 @@ impl Counting {
     pub(crate) fn duplicates(&self, column: &Measured) -> String {
         let field = self.dialect.field(&self.table, &column.name);
         let text = self.dialect.stored_text(&field, &column.kind);
+        // A collation takes values for the same that differ in case alone.
+        let value = if matches!(self.dialect, Dialect::Mysql { .. }) {
+            format!("CAST({text} AS BINARY)")
+        } else {
+            text.clone()
+        };
         format!(
-            "SELECT count(*), sum(shared.n) FROM (SELECT count(*) AS n FROM {} WHERE {text} <> '' GROUP BY {text} \
+            "SELECT count(*), sum(shared.n) FROM (SELECT count(*) AS n FROM {} WHERE {text} <> '' GROUP BY {value} \
              HAVING count(*) > 1) shared",
             self.from
         )

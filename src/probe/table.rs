@@ -1,29 +1,15 @@
-//! One table, all its columns and cohorts: the catalogue, a sample, then exact counts in chunks, until a step decides.
-
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+//! One table that is ready to be counted: what the catalogue says of it, its columns, and what its cohorts group by.
 
 use crate::config::{Cohort, Column};
-use crate::probe::catalogue::{Missing, Relation, relation};
-use crate::probe::interval::{number, wilson};
-use crate::probe::problem::{Trouble, closest, visible};
-use crate::probe::ranges::{Chunks, Clusters};
+use crate::probe::Outcome;
+use crate::probe::catalogue::{Missing, Relation, relation, unreadable};
+use crate::probe::problem::{self, Trouble, closest, visible};
 use crate::probe::session::Session;
-use crate::probe::statements::{Counting, MOST_GROUPS, MOST_VALUES, Measured, group, is_name};
-use crate::probe::tally::{Passes, Tallies, counts};
-use crate::probe::users::{configured, has_users};
-use crate::probe::{CohortCounts, Counts, Method, Options, Outcome, extras, problem};
+use crate::probe::statements::{Counting, Measured, group, is_name};
+use crate::probe::users::configured;
 
 /// Tables of at most so many rows are counted in one statement.
 pub(crate) const AT_ONCE: u64 = 100_000;
-/// How long a chunk should take: short enough for a standby's replay to wait for it, which by default does so for 30 seconds, and long
-/// enough for the server to start workers for each that share the reading.
-const CHUNK: Duration = Duration::from_secs(2);
-/// How long one may take before it is cut smaller.
-const LONGEST_CHUNK: Duration = Duration::from_secs(10);
-/// An interval that is no wider than this decides, wherever it lies.
-const NARROW: f64 = 0.02;
-
 /// A table that is ready to be counted.
 pub(crate) struct Table<'a> {
     pub(crate) relation: Relation,
@@ -32,33 +18,7 @@ pub(crate) struct Table<'a> {
 }
 
 /// A counted column with its index in the configuration, and its cohorts with the rank of their expression.
-type Counted<'a> = (usize, &'a Column, Vec<(usize, &'a Cohort)>);
-
-/// Counts the columns of one table. Returns an outcome for each, by its index in the configuration.
-pub(crate) async fn count_table(
-    session: &mut Session,
-    wanted: &[(usize, &Column)],
-    tracked: &[&str],
-    options: &Options,
-) -> Vec<(usize, Outcome)> {
-    let (table, mut outcomes) = prepare(session, wanted, tracked, true).await;
-    let Some(table) = table else { return outcomes };
-    let before = session.statements;
-    match table.count(session, options).await {
-        Ok(mut counted) => {
-            extras::add(session, &table, &mut counted).await;
-            for counts in &mut counted {
-                counts.skipped.extend(table.relation.note.clone());
-            }
-            for ((config, _, _), mut counts) in table.columns.iter().zip(counted) {
-                counts.statements = session.statements - before;
-                outcomes.push((*config, Outcome::Counted(counts)));
-            }
-        }
-        Err(why) => outcomes.extend(table.columns.iter().map(|(config, _, _)| (*config, Outcome::Failed(why.clone())))),
-    }
-    outcomes
-}
+pub(crate) type Counted<'a> = (usize, &'a Column, Vec<(usize, &'a Cohort)>);
 
 /// Finds the table, its columns and what the cohorts group by; the columns that cannot be counted come with their reason.
 pub(crate) async fn prepare<'a>(
@@ -78,6 +38,15 @@ pub(crate) async fn prepare<'a>(
             };
             return (None, wanted.iter().map(|(config, _)| (*config, Outcome::Failed(why.clone()))).collect());
         }
+    };
+    // Where a table is cut its values are read: never those of a tracked column.
+    let is_tracked = |name: &str| tracked.iter().any(|column| column.eq_ignore_ascii_case(name));
+    let is_readable = |name: &str| relation.column(name).is_none_or(|column| column.is_readable) && !is_tracked(name);
+    let (key, order) = (relation.key.clone(), relation.order.clone());
+    let relation = Relation {
+        key: key.filter(|key| is_readable(key)),
+        order: order.filter(|order| is_readable(&order.column)),
+        ..relation
     };
     let present: Vec<String> = relation.columns.iter().map(|column| column.name.clone()).collect();
     let mut counting = Counting {
@@ -114,7 +83,9 @@ async fn measured<'a>(
 ) -> Result<(Measured, Vec<(usize, &'a Cohort)>), String> {
     let Some(found) = relation.column(&column.column) else {
         let hint = closest(&column.column, present, "column");
-        return Err(format!("table `{}` has no column `{}`{hint}", visible(&relation.name), visible(&column.column)));
+        let hidden = unreadable(session.dialect);
+        let (table, name) = (visible(&relation.name), visible(&column.column));
+        return Err(format!("table `{table}` has no column `{name}`{hidden}{hint}"));
     };
     if !found.is_readable {
         return Err(format!(
@@ -166,15 +137,17 @@ async fn expression(
     // The view has each cohort ready as a column of the cohort's name.
     let by = if relation.is_grant { cohort.name.trim() } else { by };
     let mut expression = if relation.is_grant { dialect.field(table, by) } else { group(dialect, table, by, tracked)? };
+    let mut kind = None;
     if is_name(by) {
         let Some(column) = relation.column(by) else {
             let hint = closest(by, present, "column");
             return Err(format!("table `{}` has no column `{}`{hint}", visible(table), visible(by)));
         };
         expression = dialect.field(table, &column.name);
+        kind = Some(column.kind.as_str());
     }
     if cohort.is_monthly && !relation.is_grant {
-        expression = dialect.month(&expression);
+        expression = dialect.month(&expression, kind);
     }
     if !is_run {
         return Ok(expression);
@@ -203,257 +176,13 @@ pub(crate) fn while_reading(session: &Session, table: &str, trouble: Trouble) ->
     }
 }
 
-/// Whether a column of such a type can hold a value without characters.
-fn can_be_empty(kind: &str) -> bool {
-    !["uuid", "json", "int", "timestamp", "date", "bool", "inet"]
-        .iter()
-        .any(|none| kind.to_lowercase().starts_with(none))
-}
-
 impl Table<'_> {
     pub(crate) fn is_small(&self) -> bool {
         self.relation.rows.is_none_or(|rows| rows <= AT_ONCE)
     }
 
-    /// The ladder. Counts of each column, in their order.
-    async fn count(&self, session: &mut Session, options: &Options) -> Result<Vec<Counts>, String> {
-        let told = |session: &Session, trouble| while_reading(session, &self.relation.name, trouble);
-        let method = options.method;
-        if method == Some(Method::Statistics) || (method.is_none() && !self.is_small()) {
-            let statistics = self.statistics();
-            if let Some(mut counts) = statistics.filter(|of| method.is_some() || self.is_decided_by_statistics(of)) {
-                for counts in &mut counts {
-                    counts.skipped.extend(self.relation.stale.map(str::to_owned));
-                }
-                return Ok(counts);
-            }
-            if method.is_some() {
-                let why = "the database has no statistics of its columns";
-                return Err(format!("table `{}`: {why}", visible(&self.relation.name)));
-            }
-        }
-        let mut sampled = None;
-        let mut clusters = None;
-        if method == Some(Method::Sample) || !self.is_small() {
-            clusters = Clusters::of(session, &self.relation).await.map_err(|trouble| told(session, trouble))?;
-        }
-        if let (Some(drawn), None | Some(Method::Sample)) = (&clusters, method) {
-            match session.ask(&drawn.sql(&self.counting)).await {
-                // Keys with wide gaps between them: the ranges missed all rows.
-                Ok(rows) if rows.is_empty() => clusters = None,
-                Ok(rows) => {
-                    let tallies = Tallies::of(&rows, &self.counting, false, true);
-                    let mut counts = counts(self, &Passes::Joint(tallies), Method::Sample);
-                    self.look_at_values(session, drawn, &mut counts).await;
-                    if method.is_some() || self.is_decided(&counts) {
-                        return Ok(counts);
-                    }
-                    sampled = Some(counts);
-                }
-                // A sample that fails leaves the exact count to be tried.
-                Err(Trouble::OutOfTime | Trouble::Conflict | Trouble::Data) if method.is_none() => {}
-                Err(trouble) => return Err(told(session, trouble)),
-            }
-        }
-        if clusters.is_none() && method == Some(Method::Sample) && !self.is_small() {
-            let why = "it has no integer key without wide gaps, nor anything else to draw a sample by";
-            return Err(format!("table `{}`: {why}", visible(&self.relation.name)));
-        }
-        // Shapes cost a multiple of the counts: a big table has them told of some rows, and of all only where nothing tells which and
-        // where they are owed.
-        let shapes = self.is_small() || clusters.is_none() && self.asks_form();
-        match self.exact(session, options, shapes).await {
-            Ok(passes) => {
-                self.refuse_many(&passes)?;
-                let mut exact = counts(self, &passes, Method::Exact);
-                match (sampled, clusters) {
-                    _ if shapes => {}
-                    (Some(sampled), _) => {
-                        exact.iter_mut().zip(sampled).for_each(|(exact, sampled)| exact.shapes = sampled.shapes);
-                    }
-                    (None, Some(clusters)) => self.look_at_values(session, &clusters, &mut exact).await,
-                    (None, None) => {
-                        let why = "what values look like: the table has nothing to draw a sample by";
-                        for counts in &mut exact {
-                            counts.skipped.push(why.to_owned());
-                        }
-                    }
-                }
-                Ok(exact)
-            }
-            Err(trouble) => {
-                let why = told(session, trouble);
-                let Some(mut counts) = sampled else { return Err(why) };
-                for counts in &mut counts {
-                    counts.incomplete = Some(format!("only a sample was counted, and it does not decide: {why}"));
-                }
-                Ok(counts)
-            }
-        }
-    }
-
-    /// Tells what values look like, from a tenth of the sample.
-    async fn look_at_values(&self, session: &mut Session, clusters: &Clusters, all: &mut [Counts]) {
-        let (counting, sql) = self.counting.shapes(&clusters.tenth().part(&self.counting));
-        match session.ask_within(&sql, LONGEST_CHUNK).await {
-            Ok(rows) => {
-                let passes = Passes::Joint(Tallies::of(&rows, &counting, true, false));
-                let seen = counts(self, &passes, Method::Exact);
-                // The group of no row at all is one too.
-                let is_empty = passes.whole().is_none_or(|tallies| tallies.rows() == 0);
-                for (counts, seen) in all.iter_mut().zip(seen) {
-                    if is_empty && counts.rows > 0 {
-                        self.shapes_missing(counts, "the sample has none of them");
-                    } else {
-                        counts.shapes = seen.shapes;
-                    }
-                }
-            }
-            Err(trouble) => all.iter_mut().for_each(|counts| self.shapes_missing(counts, &trouble.to_string())),
-        }
-    }
-
-    /// What a declared form is held against is owed.
-    fn shapes_missing(&self, counts: &mut Counts, why: &str) {
-        let why = format!("what values look like: {why}");
-        if self.asks_form() { counts.incomplete = Some(why) } else { counts.skipped.push(why) }
-    }
-
     /// Whether the form of some column's values is declared.
     pub(crate) fn asks_form(&self) -> bool {
         self.columns.iter().any(|(_, column, _)| column.form.is_some())
-    }
-
-    /// All rows, in chunks where the table is big and there is something to cut it by.
-    async fn exact(&self, session: &mut Session, options: &Options, shapes: bool) -> Result<Passes, Trouble> {
-        let all = self.pass(session, options, &self.counting, shapes).await?;
-        if all.groups() <= MOST_GROUPS || self.counting.groups.len() < 2 {
-            return Ok(Passes::Joint(all));
-        }
-        let mut each = Vec::new();
-        for group in &self.counting.groups {
-            let counting = Counting { groups: vec![group.clone()], ..self.counting.clone() };
-            each.push(self.pass(session, options, &counting, shapes).await?);
-        }
-        Ok(Passes::Each(each))
-    }
-
-    /// One pass over all rows; ends early where they fall into too many groups.
-    async fn pass(
-        &self,
-        session: &mut Session,
-        options: &Options,
-        counting: &Counting,
-        shapes: bool,
-    ) -> Result<Tallies, Trouble> {
-        let chunks = if self.is_small() { None } else { Chunks::of(session, &self.relation).await? };
-        let Some(mut chunks) = chunks else {
-            let rows = match session.ask(&counting.pass(None, shapes)).await {
-                // A value that no function of the server's takes hides its shape, not the counts.
-                Err(Trouble::Data) if shapes => {
-                    let rows = session.ask(&counting.pass(None, false)).await?;
-                    return Ok(Tallies::of(&rows, counting, false, false));
-                }
-                other => other?,
-            };
-            return Ok(Tallies::of(&rows, counting, shapes, false));
-        };
-        let total = self.relation.rows.unwrap_or(0);
-        let mut all = Tallies::empty(shapes);
-        all.is_by_place = chunks.is_by_place();
-        while let Some(filter) = chunks.filter(counting) {
-            let began = Instant::now();
-            match session.ask_within(&counting.pass(Some(&filter), shapes), LONGEST_CHUNK).await {
-                Ok(rows) => {
-                    all.add(&Tallies::of(&rows, counting, shapes, false));
-                    let done = all.rows();
-                    options.progress.tell(&self.relation.name, done, total.max(done));
-                    if all.groups() > MOST_GROUPS {
-                        break;
-                    }
-                    chunks.next(began.elapsed().as_secs_f64() / CHUNK.as_secs_f64());
-                }
-                Err(Trouble::OutOfTime | Trouble::Conflict)
-                    if !session.deadline().left().is_zero() && chunks.shrink() => {}
-                Err(trouble) => return Err(trouble),
-            }
-        }
-        Ok(all)
-    }
-
-    /// What `ANALYZE` knew; `None` where it does not know all columns.
-    fn statistics(&self) -> Option<Vec<Counts>> {
-        let rows = self.relation.rows?;
-        let known = self.counting.columns.iter().map(|column| {
-            let (share, sampled) = self.relation.column(&column.name)?.null_share?;
-            Some(Counts {
-                rows,
-                table_rows: rows,
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the rows")]
-                nulls: (share * number(rows)).round() as u64,
-                method: Method::Statistics,
-                effective: Some(number(sampled)),
-                ..Counts::default()
-            })
-        });
-        known.collect()
-    }
-
-    /// Statistics know no cohort, no shape and no user, and decide only where neither is asked for.
-    fn is_decided_by_statistics(&self, counts: &[Counts]) -> bool {
-        let asks_more = |column: &Column| !column.cohorts.is_empty() || column.form.is_some();
-        // '' is no token either, and statistics do not count it: only most rows being NULL settles anything, or a type without it.
-        let is_known = |(measured, ((_, column, _), counts)): (&Measured, (&Counted<'_>, &Counts))| {
-            let mark = column.max_null_ratio.unwrap_or(0.5).max(0.5);
-            !can_be_empty(&measured.kind) || counts.interval().is_some_and(|[low, _]| low > mark)
-        };
-        self.relation.stale.is_none()
-            && !self.columns.iter().any(|(_, column, _)| asks_more(column))
-            && !self.counting.columns.iter().any(|column| has_users(self.counting.dialect, self, column))
-            && self.counting.columns.iter().zip(self.columns.iter().zip(counts)).all(is_known)
-            && self.is_decided(counts)
-    }
-
-    /// Whether the share of rows without a token, of the whole and of each cohort with a prediction, is surely above or below one half, or
-    /// is known closely; where there is a limit, whether each share is surely above or below it.
-    fn is_decided(&self, counts: &[Counts]) -> bool {
-        self.columns.iter().zip(counts).all(|((_, column, _), counts)| {
-            let beside = |[low, high]: [f64; 2], mark: f64| high < mark || low > mark;
-            let decides = |interval: [f64; 2]| match column.max_null_ratio {
-                Some(limit) => beside(interval, 0.5) && beside(interval, limit),
-                None => beside(interval, 0.5) || interval[1] - interval[0] <= NARROW,
-            };
-            let asked: BTreeSet<(&str, &str)> = column
-                .cohorts
-                .iter()
-                .flat_map(|cohort| cohort.path.iter().map(|(value, _)| (cohort.name.as_str(), value.as_str())))
-                .collect();
-            let is_asked = |name: &str, value: Option<&str>| value.is_some_and(|value| asked.contains(&(name, value)));
-            // A cohort that the sample has no row of is looked for in all rows.
-            let found = || counts.cohorts.iter().filter(|part| is_asked(&part.name, part.value.as_deref()));
-            let bare = |rows: u64, bare: u64, effective: Option<f64>| {
-                wilson(number(bare) / number(rows.max(1)), effective.unwrap_or(0.0))
-            };
-            let of = |part: &CohortCounts| bare(part.rows, part.nulls + part.empty, part.effective);
-            let is_clear = |part: &CohortCounts| column.max_null_ratio.is_none_or(|limit| beside(of(part), limit));
-            found().count() == asked.len()
-                && found().all(|part| decides(of(part)))
-                && counts.cohorts.iter().all(is_clear)
-                && counts.rows > 0
-                && decides(bare(counts.rows, counts.nulls + counts.empty, counts.effective))
-        })
-    }
-
-    /// Names the cohort with the most values.
-    fn refuse_many(&self, passes: &Passes) -> Result<(), String> {
-        let cohorts = self.columns.iter().flat_map(|(_, _, cohorts)| cohorts);
-        let widest = cohorts.max_by_key(|(expression, _)| passes.values(*expression));
-        match widest {
-            Some((expression, cohort)) if passes.values(*expression) > MOST_VALUES => Err(format!(
-                "the cohort `{}` splits the table into more than {MOST_VALUES} groups; group by something coarser",
-                visible(&cohort.name)
-            )),
-            _ => Ok(()),
-        }
     }
 }

@@ -143,7 +143,7 @@ pub(crate) fn counts(table: &Table<'_>, passes: &Passes, method: Method) -> Vec<
                 null_text: sum(2),
                 method,
                 effective: whole.effective,
-                shapes: tallies.has_shapes.then(|| shapes(&whole, &sum)),
+                shapes: tallies.has_shapes.then(|| shapes(method, &whole, &sum)),
                 ..Counts::default()
             };
             if tallies.is_by_place {
@@ -163,7 +163,7 @@ pub(crate) fn counts(table: &Table<'_>, passes: &Passes, method: Method) -> Vec<
         .collect()
 }
 
-fn shapes(whole: &CohortCounts, sum: &dyn Fn(usize) -> u64) -> Shapes {
+fn shapes(method: Method, whole: &CohortCounts, sum: &dyn Fn(usize) -> u64) -> Shapes {
     let counted: Vec<(crate::probe::Shape, u64)> =
         SHAPES.iter().enumerate().map(|(nth, shape)| (*shape, sum(3 + nth))).collect();
     let values = whole.rows.saturating_sub(whole.nulls).saturating_sub(whole.empty);
@@ -172,7 +172,7 @@ fn shapes(whole: &CohortCounts, sum: &dyn Fn(usize) -> u64) -> Shapes {
     let mut rows = counted;
     rows.push((crate::probe::Shape::Other, values.saturating_sub(known)));
     rows.retain(|(_, rows)| *rows > 0);
-    Shapes { rows, expired }
+    Shapes { method, rows, expired }
 }
 
 /// One column in all groups.

@@ -7,7 +7,7 @@ use crate::contract::{
     Anchor, Change, Expected, Finding, Judgement, Level, Prediction, PredictionOutcome, Related, Standing, Verdict,
 };
 use crate::guards::Guards;
-use crate::probe::{CohortCounts, ColumnProbe, Counts, Outcome};
+use crate::probe::{CohortCounts, ColumnProbe, Cost, Counts, Outcome};
 use crate::provenance::{
     ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, ReadKind, ReadSite, Step, WriteSite,
 };
@@ -422,6 +422,7 @@ fn probes() -> Vec<ColumnProbe> {
             nulls: 40,
             empty: 0,
             table_rows: 120,
+            cost: Cost { statements: 9, ..Cost::default() },
             cohorts,
             ..Counts::default()
         }),

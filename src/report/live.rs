@@ -102,7 +102,10 @@ fn unpredicted(part: &CohortCounts) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::probe::Cost;
 
     fn part(value: &str, rows: u64, nulls: u64) -> CohortCounts {
         CohortCounts { name: "client".into(), value: Some(value.into()), rows, nulls, ..CohortCounts::default() }
@@ -122,6 +125,7 @@ mod tests {
             rows: 121,
             nulls: 41,
             empty: 0,
+            cost: Cost { statements: 9, took: Duration::from_secs(12) },
             cohorts: vec![part("cli", 1, 1), part("mobile", 80, 0), part("web", 40, 40)],
             ..Counts::default()
         };
@@ -137,6 +141,7 @@ mod tests {
             sentences(&probe(Outcome::Counted(counts)), Some(&verdict)),
             [
                 "121 rows, 41 NULL (34 %), 0 empty",
+                "every row was looked at, in 9 statements and 12 s",
                 "web must be NULL: 40 of 40 rows are (confirmed)",
                 "mobile must hold a token: 80 of 80 rows do (confirmed)",
                 "tv must be NULL: there are no such rows (no evidence)",

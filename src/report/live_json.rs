@@ -15,9 +15,12 @@ pub(crate) struct LiveOut<'a> {
     /// Of the share of NULLs; `None` without rows.
     interval: Option<[f64; 2]>,
     table_rows: u64,
+    rows_read: u64,
     statements: u64,
+    elapsed_ms: u64,
     cohorts: Vec<CohortOut<'a>>,
     shapes: Option<Vec<ShapeOut>>,
+    shapes_method: Option<&'static str>,
     expired: Option<u64>,
     duplicates: Option<DuplicatesOut>,
     orphans: Option<OrphansOut<'a>>,
@@ -55,6 +58,7 @@ struct DuplicatesOut {
 #[derive(Serialize)]
 struct OrphansOut<'a> {
     users: &'a str,
+    method: &'static str,
     tokens: u64,
     gone: u64,
     inactive: u64,
@@ -136,15 +140,19 @@ pub(crate) fn live<'a>(counts: &'a Counts, database: &str, verdict: Option<&'a V
         method: counts.method.word(),
         interval: counts.interval().map(rounded),
         table_rows: counts.table_rows,
-        statements: counts.statements,
+        rows_read: counts.rows_read(),
+        statements: counts.cost.statements,
+        elapsed_ms: u64::try_from(counts.cost.took.as_millis()).unwrap_or(u64::MAX),
         cohorts: counts.cohorts.iter().map(cohort).collect(),
         shapes: shapes.map(|shapes| {
             shapes.rows.iter().map(|(shape, rows)| ShapeOut { shape: shape.word(), rows: *rows }).collect()
         }),
+        shapes_method: shapes.map(|shapes| shapes.method.word()),
         expired: shapes.map(|shapes| shapes.expired),
         duplicates: counts.duplicates.map(|shared| DuplicatesOut { values: shared.values, rows: shared.rows }),
         orphans: counts.orphans.as_ref().map(|orphans| OrphansOut {
             users: &orphans.users,
+            method: orphans.method.word(),
             tokens: orphans.tokens,
             gone: orphans.gone,
             inactive: orphans.inactive,

@@ -43,7 +43,7 @@ struct ColumnOut<'a> {
     live_error: Option<&'a str>,
 }
 
-/// A JSON document of schema `tokendrift-probe/1`, indented, with a newline at its end.
+/// A JSON document of schema `tokendrift-probe/1`, published as `docs/probe.schema.json`, indented, with a newline at its end.
 pub fn probe_json(report: &ProbeReport<'_>) -> String {
     let document = Document {
         schema: SCHEMA,

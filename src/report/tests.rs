@@ -107,6 +107,7 @@ fn every_property_of_the_published_schema_is_described() {
         }
     }
     walk("", &serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap());
+    walk("", &serde_json::from_str(include_str!("../../docs/probe.schema.json")).unwrap());
 }
 
 #[test]

@@ -19,8 +19,10 @@ pub(crate) struct Relation {
     pub(crate) rows: Option<u64>,
     /// Blocks of the largest part, for ranges of row addresses; 0 where there are none.
     pub(crate) blocks: u64,
-    /// The only column of its primary key, where that is an integer.
+    /// An integer whose ranges are ranges of rows: the only column of the primary key, its first, or the row's own number.
     pub(crate) key: Option<String>,
+    /// The first column of a primary key that is no integer, where the server can cut the table by nothing else.
+    pub(crate) order: Option<Order>,
     /// Why its statistics settle nothing, where they do not: the table has changed since, or nobody knows whether it has.
     pub(crate) stale: Option<&'static str>,
     /// What people should know of where it was found.
@@ -31,7 +33,7 @@ pub(crate) struct Relation {
     pub(crate) is_grant: bool,
     /// Foreign keys of one column: the column, and the table and column that it leads to.
     pub(crate) references: Vec<Reference>,
-    /// Triggers, routines, events and views whose text names the table; `None`: the server did not tell.
+    /// Triggers, rules, routines and events whose text names the table, and views; `None`: the server did not tell.
     pub(crate) mentions: Option<Vec<Mention>>,
 }
 
@@ -47,6 +49,14 @@ pub(crate) struct Column {
     pub(crate) null_share: Option<(f64, u64)>,
     /// Whether the user may read it.
     pub(crate) is_readable: bool,
+}
+
+/// A column whose index brings the rows in an order.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) column: String,
+    /// Whether its values are bytes without a character set.
+    pub(crate) is_binary: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -93,7 +103,10 @@ pub(crate) async fn relation(session: &mut Session, schema: Option<&str>, table:
         Dialect::Mysql { .. } => mysql::relation(session, schema, table).await.map_err(Missing::from),
         Dialect::Sqlite => sqlite::relation(session, table).await.map_err(Missing::from),
     }?;
-    if let Some(relation) = found {
+    if let Some(mut relation) = found {
+        if relation.rows.is_none() {
+            relation.rows = planned_rows(session, &relation).await;
+        }
         return Ok(relation);
     }
     let sql = match session.dialect {
@@ -102,7 +115,37 @@ pub(crate) async fn relation(session: &mut Session, schema: Option<&str>, table:
         Dialect::Sqlite => sqlite::TABLES,
     };
     let names: Vec<String> = session.ask(sql).await?.iter().map(|row| text(row, 0)).collect();
-    Err(Missing::Table(format!("the database has no table `{}`{}", visible(table), closest(table, &names, "table"))))
+    let hidden = unreadable(session.dialect);
+    Err(Missing::Table(format!(
+        "the database has no table `{}`{hidden}{}",
+        visible(table),
+        closest(table, &names, "table")
+    )))
+}
+
+/// Where a catalogue does not show what the user may not read, that is said of whatever it lacks.
+pub(crate) fn unreadable(dialect: Dialect) -> &'static str {
+    if matches!(dialect, Dialect::Mysql { .. }) { ", or this user may not read it" } else { "" }
+}
+
+/// How many rows the planner expects where no statistics tell: those of a view. Nothing is run; `None` where the server does not say.
+async fn planned_rows(session: &mut Session, relation: &Relation) -> Option<u64> {
+    let dialect = session.dialect;
+    let sql = format!("EXPLAIN SELECT 1 FROM {}", relation.from(dialect));
+    let plan = match dialect {
+        Dialect::Sqlite => return None,
+        Dialect::Postgres { .. } | Dialect::Mysql { .. } => session.ask(&sql).await.ok()?,
+    };
+    match dialect {
+        // `Seq Scan on users  (cost=0.00..35.50 rows=2550 width=4)`
+        Dialect::Postgres { .. } => text(plan.first()?, 0).split_once(" rows=")?.1.split(' ').next()?.parse().ok(),
+        Dialect::Mysql { .. } | Dialect::Sqlite => plan.iter().map(explained_rows).max(),
+    }
+}
+
+/// Rows to read, from a line of MySQL's or MariaDB's `EXPLAIN`, which have them in the tenth or ninth field.
+pub(crate) fn explained_rows(row: &Row) -> u64 {
+    count(row, 8).max(count(row, 9))
 }
 
 #[derive(Clone, Debug)]
@@ -164,8 +207,9 @@ async fn references(
 /// asked again, and where that does not help the counts are worth more than the names.
 async fn mentions(session: &mut Session, sql: &str) -> Result<Option<Vec<Mention>>, Trouble> {
     const TRIES: u32 = 3;
-    let kind =
-        |row: &Row| ["trigger", "view", "event"].into_iter().find(|kind| *kind == text(row, 0)).unwrap_or("routine");
+    let kind = |row: &Row| {
+        ["trigger", "view", "event", "rule"].into_iter().find(|kind| *kind == text(row, 0)).unwrap_or("routine")
+    };
     let mention = |row: &Row| Mention { kind: kind(row), name: visible(&text(row, 1)), body: text(row, 2) };
     for _ in 0..TRIES {
         match session.ask(sql).await {

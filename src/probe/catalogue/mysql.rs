@@ -1,6 +1,8 @@
 //! MySQL's and MariaDB's `information_schema`; columns that the user may not read are not in it.
 
-use crate::probe::catalogue::{Column, Relation, column, mentions, references};
+use crate::probe::catalogue::{Column, Order, Relation, column, mentions, references};
+use crate::probe::dialect::Dialect;
+use crate::probe::interval;
 use crate::probe::problem::Trouble;
 use crate::probe::session::{Session, count, text};
 
@@ -36,19 +38,23 @@ pub(crate) async fn relation(
     let (own, place) = (dialect.literal(&relation.name), dialect.literal(&text(row, 1)));
     let sql = format!(
         "SELECT column_name, data_type, is_nullable, COALESCE(column_default, 'NULL') <> 'NULL', LENGTH(COALESCE(generation_expression, '')) > 0, \
-         column_key FROM information_schema.columns WHERE table_schema = {place} AND table_name = {own} ORDER BY ordinal_position"
+         (SELECT s.seq_in_index FROM information_schema.statistics s WHERE s.table_schema = c.table_schema AND s.table_name = c.table_name \
+         AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name) \
+         FROM information_schema.columns c WHERE c.table_schema = {place} AND c.table_name = {own} ORDER BY c.ordinal_position"
     );
-    let mut keys = Vec::new();
     for row in session.ask(&sql).await? {
         let kind = text(&row, 1).to_ascii_lowercase();
-        if text(&row, 5) == "PRI" {
-            keys.push((text(&row, 0), kind.ends_with("int")));
+        let name = text(&row, 0);
+        match kind.as_str() {
+            _ if count(&row, 5) != 1 => {}
+            int if int.ends_with("int") => relation.key = Some(name),
+            "char" | "varchar" => relation.order = Some(Order { column: name, is_binary: false }),
+            "binary" | "varbinary" => relation.order = Some(Order { column: name, is_binary: true }),
+            _ => {}
         }
         relation.columns.push(Column { kind, ..column(&row) });
     }
-    if let [(key, true)] = keys.as_slice() {
-        relation.key = Some(key.clone());
-    }
+    shares(session, &mut relation, &place, &own).await;
     let sql = format!(
         "SELECT k.column_name, k.referenced_table_schema, k.referenced_table_name, k.referenced_column_name \
          FROM information_schema.key_column_usage k WHERE k.table_schema = {place} AND k.table_name = {own} \
@@ -73,8 +79,41 @@ pub(crate) async fn relation(
          UNION ALL SELECT 'event', event_name, CONCAT('CREATE EVENT `', event_name, '` ON SCHEDULE EVERY 1 DAY DO BEGIN ', event_definition, \
          '; END') FROM information_schema.events WHERE event_schema = {place} AND LOWER(event_definition) LIKE {like} \
          UNION ALL SELECT 'view', table_name, view_definition FROM information_schema.views \
-         WHERE table_schema = {place} AND LOWER(view_definition) LIKE {like} AND table_name <> {own} ORDER BY 1, 2 LIMIT 1000"
+         WHERE table_schema = {place} AND table_name NOT IN ({own}, CONCAT('tokendrift_', {own})) ORDER BY 1, 2 LIMIT 1000"
     );
     relation.mentions = mentions(session, &sql).await?;
+    let sql = format!(
+        "SELECT count(*) FROM information_schema.routines WHERE routine_schema = {place} AND routine_definition IS NULL"
+    );
+    let hidden = session.ask(&sql).await?.first().map_or(0, |row| count(row, 0));
+    relation.note =
+        (hidden > 0).then(|| format!("routines of the database: this user may not read the text of {hidden} of them"));
     Ok(Some(relation))
+}
+
+/// What `ANALYZE` knows of the columns, where it was asked to look at them (`PERSISTENT FOR ALL`, `UPDATE HISTOGRAM`) and the user may read it.
+/// How old that is no server tells.
+async fn shares(session: &mut Session, relation: &mut Relation, place: &str, own: &str) {
+    let is_mariadb = matches!(session.dialect, Dialect::Mysql { mariadb: true });
+    let sql = if is_mariadb {
+        format!(
+            "SELECT column_name, nulls_ratio, 1 FROM mysql.column_stats WHERE db_name = {place} AND table_name = {own}"
+        )
+    } else {
+        format!(
+            "SELECT column_name, JSON_EXTRACT(histogram, '$.\"null-values\"'), JSON_EXTRACT(histogram, '$.\"sampling-rate\"') \
+             FROM information_schema.column_statistics WHERE schema_name = {place} AND table_name = {own}"
+        )
+    };
+    let Some(rows) = relation.rows else { return };
+    for row in session.ask(&sql).await.unwrap_or_default() {
+        let (name, number) = (text(&row, 0), |at| text(&row, at).parse::<f64>().ok());
+        let (Some(share), Some(rate)) = (number(1), number(2)) else { continue };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the rows")]
+        let sampled = (interval::number(rows) * rate) as u64;
+        if let Some(column) = relation.columns.iter_mut().find(|column| column.name == name) {
+            column.null_share = Some((share, sampled)).filter(|_| sampled > 0);
+            relation.stale = Some("how much changed since the statistics were made is not known");
+        }
+    }
 }

@@ -170,8 +170,11 @@ fn mentions_sql(session: &Session, oid: i64, table: &str) -> String {
          FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang \
          WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')) f WHERE lower(f.text) LIKE {table} \
          AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = {oid} AND t.tgfoid = f.oid) \
-         UNION ALL SELECT DISTINCT 'view', v.relname::text, pg_get_viewdef(v.oid) FROM pg_depend d \
-         JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass JOIN pg_class v ON v.oid = r.ev_class \
-         WHERE d.refobjid = {oid} AND d.refclassid = 'pg_class'::regclass AND v.oid <> {oid} ORDER BY 1, 2 LIMIT 1000"
+         UNION ALL SELECT 'rule', r.rulename::text, regexp_replace(pg_get_ruledef(r.oid), '^.*? DO +(ALSO|INSTEAD)?', '') FROM pg_rewrite r \
+         WHERE r.rulename <> '_RETURN' AND lower(pg_get_ruledef(r.oid)) LIKE {table} \
+         UNION ALL SELECT 'view', v.relname::text, pg_get_viewdef(v.oid) FROM (WITH RECURSIVE over AS (SELECT {oid}::oid AS oid \
+         UNION SELECT r.ev_class FROM over JOIN pg_depend d ON d.refobjid = over.oid AND d.refclassid = 'pg_class'::regclass \
+         AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid) SELECT c.* FROM over JOIN pg_class c ON c.oid = over.oid) v \
+         JOIN pg_namespace n ON n.oid = v.relnamespace WHERE v.relkind IN ('v', 'm') AND v.oid <> {oid} AND n.nspname <> '{GRANTS}' ORDER BY 1, 2 LIMIT 1000"
     )
 }

@@ -30,11 +30,13 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
     // A key that is descending, or of a table without row numbers, has an index of its own and may be NULL.
     let own_index = format!("SELECT count(*) FROM pragma_index_list({own}) WHERE origin = 'pk'");
     let is_row_number = session.ask(&own_index).await?.first().is_none_or(|row| count(row, 0) == 0);
-    if let [(key, true)] = keys.as_slice()
-        && is_row_number
-    {
+    let own_number = match keys.as_slice() {
+        [(key, true)] if is_row_number => Some(key.clone()),
+        _ => row_number(session, &relation).await?,
+    };
+    if let Some(key) = own_number {
         // A small table is counted at once. In a big one the largest number is found at once, and there are no more rows than that.
-        let (field, from) = (dialect.field(&relation.name, key), relation.from(dialect));
+        let (field, from) = (dialect.field(&relation.name, &key), relation.from(dialect));
         let most = AT_ONCE + 1;
         let sql =
             format!("SELECT count(*), (SELECT max({field}) FROM {from}) FROM (SELECT 1 FROM {from} LIMIT {most})");
@@ -42,7 +44,7 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
             few if few <= AT_ONCE => few,
             many => many.max(count(row, 1)),
         });
-        relation.key = Some(key.clone());
+        relation.key = Some(key);
     }
     let keys = format!("SELECT \"from\", '', \"table\", \"to\" FROM pragma_foreign_key_list({own}) ORDER BY id, seq");
     relation.references = references(session, &keys, |row| {
@@ -51,8 +53,19 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
     .await?;
     let sql = format!(
         "SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view') AND lower(name) <> lower({own}) \
-         AND instr(lower(sql), lower({own})) > 0 ORDER BY 1, 2"
+         AND (type = 'view' OR instr(lower(sql), lower({own})) > 0) ORDER BY 1, 2"
     );
     relation.mentions = mentions(session, &sql).await?;
     Ok(Some(relation))
+}
+
+/// The name of the number that every row of a table has, but for tables `WITHOUT ROWID` and where a column has taken the name.
+async fn row_number(session: &mut Session, relation: &Relation) -> Result<Option<String>, Trouble> {
+    const NAME: &str = "rowid";
+    let own = session.dialect.literal(&relation.name);
+    let sql = format!(
+        "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = {own} AND type = 'table' AND wr = 0"
+    );
+    let has = session.ask(&sql).await?.first().is_some_and(|row| count(row, 0) == 1);
+    Ok((has && relation.column(NAME).is_none()).then(|| NAME.to_owned()))
 }
