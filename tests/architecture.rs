@@ -22,7 +22,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("guards", &["source", "ir", "rules", "summary", "graph", "schema", "sites", "provenance"]),
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
     ("probe", &["source", "ir", "config", "frontend", "provenance"]),
-    ("fix", &["source", "ir", "graph"]),
+    ("fix", &["source", "ir", "rules", "graph"]),
     ("contract", &["source", "ir", "rules", "config", "graph", "schema", "provenance", "guards", "probe", "fix"]),
     ("draft", &["source", "rules", "config", "schema", "provenance", "probe", "contract"]),
     ("report", &["source", "rules", "config", "schema", "provenance", "guards", "probe", "fix", "contract"]),

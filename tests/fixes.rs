@@ -228,6 +228,69 @@ fn a_helper_with_other_callers_is_changed_only_when_told_so_and_goes_on_for_them
     }
 }
 
+/// The drifted example with one change of the web login's service.
+fn changed(from: &str, to: &str) -> tempfile::TempDir {
+    let tree = drifted();
+    let file = tree.path().join("src/auth/auth-web.service.ts");
+    let text = std::fs::read_to_string(&file).expect("the service");
+    assert!(text.contains(from), "{from} is not in:\n{text}");
+    std::fs::write(&file, text.replace(from, to)).expect("the service can be written");
+    tree
+}
+
+#[test]
+fn a_row_that_was_taken_out_of_a_list_leaves_no_unused_variable() {
+    let read = "const user = await this.usersService.findById(userId);";
+    for (pattern, value) in [
+        ("[user]", "[await this.usersService.findById(userId)]"),
+        ("{ rows: [user] }", "{ rows: [await this.usersService.findById(userId)] as const }"),
+    ] {
+        let tree = changed(read, &format!("const {pattern} = {value};"));
+        let run = audit(tree.path(), &["--fix", "--quiet"]);
+        assert_eq!(run.stderr, "");
+        let code = std::fs::read_to_string(tree.path().join("src/auth/auth-web.service.ts")).expect("the service");
+        assert!(code.contains("updateToken(userId, accessToken, refreshToken)") && !code.contains(pattern), "{code}");
+        compiles(tree.path());
+    }
+}
+
+#[test]
+fn where_no_fix_is_offered_a_sentence_says_why() {
+    let read = "const user = await this.usersService.findById(userId);";
+    let minted = "const accessToken = await this.jwtService.signAsync({ sub: user.id });";
+    for (from, to, why) in [
+        (
+            read,
+            "const [user, other] = [await this.usersService.findById(userId), 1]; void other;",
+            "`user` would be left without a use",
+        ),
+        (minted, "const accessToken = this.jwtService.signAsync({ sub: user.id });", "is a promise of the token"),
+        (
+            minted,
+            "const minted = { token: await this.jwtService.signAsync({ sub: user.id }) }; const accessToken = minted.token;",
+            "no variable holds this token by itself",
+        ),
+        (
+            "this.generateRefreshToken(user.id)",
+            "this.generateRefreshToken(user.id /* whose */)",
+            "a comment stands among the arguments",
+        ),
+        (
+            "generateRefreshToken(userId: number)",
+            "generateRefreshToken(userId: number, note = '')",
+            "has a parameter that may be left out",
+        ),
+    ] {
+        let tree = changed(from, to);
+        let run = audit(tree.path(), &["--fix", "--diff"]);
+        assert!(run.stdout.is_empty() && run.stderr.contains(why), "{to}\n{}\n{}", run.stdout, run.stderr);
+        let explained =
+            tokendrift(["explain", "discarded-token|", tree.path().to_str().expect("a path in UTF-8")]).stdout;
+        let words = explained.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("No fix is offered: ") && words.contains(why), "{explained}");
+    }
+}
+
 #[test]
 fn a_repaired_tree_has_nothing_to_fix() {
     for state in ["write-consistently", "drop-writes"] {

@@ -96,6 +96,9 @@ pub(crate) fn run(args: &AuditArgs, streams: &Streams) -> Result<Ran, String> {
     let output = |(format, sink): (Option<FormatName>, Sink)| {
         let audit: Rc<Audit> = Rc::clone(&audit);
         let Some(format) = format else {
+            if !quiet {
+                fix::say_what_waits(&audit, take_unsafe);
+            }
             let patch = move |out: &mut dyn Write| out.write_all(fix::patch(&audit, take_unsafe).as_bytes());
             return Output { sink, quiet, render: Box::new(patch) };
         };

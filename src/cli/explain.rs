@@ -59,7 +59,7 @@ fn finding(args: &ExplainArgs, streams: &Streams) -> Result<String, String> {
 /// By identity, else by place, else by a part of the identity.
 fn matching<'a>(report: &Report<'a>, wanted: &str) -> Vec<&'a Finding> {
     let place = |finding: &Finding| {
-        let (file, line) = report::place_of(report, finding);
+        let (file, line) = report::place_of(report, &finding.at);
         format!("{file}:{line}")
     };
     let tries: [&dyn Fn(&Finding) -> bool; 3] =

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tokendrift::Audit;
 use tokendrift::contract::Finding;
 use tokendrift::fix::{self, Fix, Fixed};
+use tokendrift::report;
 
 use crate::cli::args::AuditArgs;
 use crate::cli::audit::baseline;
@@ -15,6 +16,21 @@ use crate::cli::terminal::{Streams, note};
 /// The patch of what would be fixed; empty where nothing is.
 pub(crate) fn patch(audit: &Audit, take_unsafe: bool) -> String {
     fix::patch(&fixed(audit, take_unsafe))
+}
+
+/// Says which fixes wait to be asked for, where none is offered, and why.
+pub(crate) fn say_what_waits(audit: &Audit, take_unsafe: bool) {
+    let waiting = fixes(audit).filter(|fix| !fix.is_safe && !take_unsafe).count();
+    if waiting > 0 {
+        note(&format!("{waiting} more may change other code: see them with --fix --unsafe-fixes --diff"));
+    }
+    let report = audit.report(None);
+    for finding in audit.judgement.findings.iter().filter(|finding| finding.is_open()) {
+        if let Some((at, why)) = finding.held() {
+            let (file, line) = report::place_of(&report, at);
+            note(&format!("{file}:{line}: no fix of {}: {why}", finding.check));
+        }
+    }
 }
 
 /// Fixes the tree. What is left is for the audit behind this to tell.
@@ -37,10 +53,7 @@ pub(crate) fn apply(args: &AuditArgs, streams: &Streams) -> Result<(), String> {
         if unread > 0 {
             note(&format!("{unread} not fixed: they change files that are not UTF-8; save those as UTF-8"));
         }
-        let waiting = fixes(&audit).filter(|fix| !fix.is_safe && !args.unsafe_fixes).count();
-        if waiting > 0 {
-            note(&format!("{waiting} more may change other code: see them with --fix --unsafe-fixes --diff"));
-        }
+        say_what_waits(&audit, args.unsafe_fixes);
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! One tracked column with all that is known of it: what a check looks at.
 
+use std::collections::BTreeMap;
+
 use crate::config::{self, Contract};
-use crate::contract::practice::{Practice, Write, is_production, practices, production_writes};
-use crate::contract::{Anchor, Facts, Related};
+use crate::contract::practice::{Practice, Stance, Write, is_production, practices, production_writes};
+use crate::contract::wording::clause;
+use crate::contract::{Anchor, Facts, Related, Way};
 use crate::fix::Code;
 use crate::guards::Decision;
 use crate::probe::{ColumnProbe, Counts, Outcome};
@@ -110,6 +113,24 @@ impl<'a> Case<'a> {
     pub(crate) fn decisions(&self) -> impl Iterator<Item = &'a Decision> {
         let column = self.trace.column;
         self.facts.guards.decisions.iter().filter(move |decision| decision.column == column)
+    }
+
+    /// What issuing entry points do, one way for all that do the same: that of the first.
+    pub(crate) fn ways(&self, of: impl Fn(&Practice<'a>) -> bool) -> Vec<Way> {
+        let mut by_stance: BTreeMap<Stance, Vec<&Practice<'a>>> = BTreeMap::new();
+        for practice in self.practices.iter().filter(|practice| of(practice)) {
+            by_stance.entry(practice.stance).or_default().push(practice);
+        }
+        let way = |(stance, practices): (Stance, Vec<&Practice<'a>>)| {
+            let entries: Vec<_> = practices.iter().map(|practice| practice.entry).collect();
+            let title = clause(&entries, stance);
+            practices.iter().find_map(|practice| match (practice.writes.first(), practice.missing) {
+                (Some(write), _) => Some(Way::to(title.clone(), *write)),
+                (None, Some(missing)) => Some(Way::missing(title.clone(), missing)),
+                (None, None) => None,
+            })
+        };
+        by_stance.into_iter().filter_map(way).collect()
     }
 
     /// The code as edits see it.

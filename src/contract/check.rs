@@ -23,6 +23,8 @@ pub struct Check {
     pub precision: Precision,
     /// Where its findings are a security matter: how grave, on the scale of CVSS (`"5.9"`).
     pub security_severity: Option<&'static str>,
+    /// Why what it reports is believed: what of it is proven and what inferred.
+    pub believed: &'static str,
     /// Its page in Markdown.
     pub docs: &'static str,
     pub(crate) run: Run,
@@ -99,9 +101,14 @@ pub fn page(id: &str) -> Option<&'static str> {
     CHECKS.iter().find(|check| check.id == id).map(|check| check.docs)
 }
 
+/// Why findings of the check `id` are believed.
+pub fn believed(id: &str) -> &'static str {
+    CHECKS.iter().find(|check| check.id == id).map_or("", |check| check.believed)
+}
+
 impl Check {
     /// Whether what it finds at `at` needs a database that is asked: what is found in rows alone stands in the configuration.
-    pub(crate) fn is_live(&self, at: &Anchor) -> bool {
+    pub fn is_live(&self, at: &Anchor) -> bool {
         OF_ROWS.contains(&self.id) || OF_BOTH.contains(&self.id) && matches!(at, Anchor::Config { .. })
     }
 
@@ -138,6 +145,7 @@ impl Check {
             identity: format!("{}||{signature}|", self.id),
             related,
             flow: Vec::new(),
+            ways: Vec::new(),
             fix: None,
             standing: Standing::Open,
         }
@@ -161,6 +169,7 @@ impl Check {
             identity: format!("{}|{}|{signature}|{semantics}", self.id, case.name),
             related,
             flow: Vec::new(),
+            ways: Vec::new(),
             fix: None,
             standing: Standing::Open,
         }

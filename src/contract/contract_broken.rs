@@ -7,7 +7,7 @@ use crate::contract::identity::{place, signature};
 use crate::contract::practice::{Stance, Write, group};
 use crate::contract::wording::{clause, entry_point, list};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
-use crate::fix::{Fix, Way, drop_column};
+use crate::fix::{Fix, Held, Way, drop_column};
 use crate::provenance::{Origin, Path};
 use crate::schema::ModelSource;
 
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Error,
     precision: Precision::High,
     security_severity: None,
+    believed: "the paths are proven or inferred as marked; a reader is a resolved field of a row, or a query that names the column",
     docs: include_str!("../../docs/checks/contract-broken.md"),
     run: Run::Column(run),
 };
@@ -108,12 +109,12 @@ fn still_written(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let signature = signature(&case.facts, &entries, (write.site.span, &write.site.function));
         let at = Anchor::Code(write.site.value);
         let finding = CHECK.finding(case, at, (&signature, &semantics), message, Vec::new());
-        findings.push(finding.along(write).fixed(dropped(case, write)));
+        findings.push(finding.along(write).mended(dropped(case, write)));
     }
 }
 
 /// Takes the column out of the write, whoever gets there.
-fn dropped(case: &Case<'_>, write: Write<'_>) -> Option<Fix> {
+fn dropped(case: &Case<'_>, write: Write<'_>) -> Result<Fix, Held> {
     let sites = case.trace.sites.iter().filter(|site| site.value == write.site.value);
     let way = |path: &Path| Way { entry: path.entry.span, calls: path.steps.iter().map(|step| step.span).collect() };
     let ways: Vec<Way> = sites.flat_map(|site| &site.paths).map(way).collect();

@@ -10,6 +10,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::VeryHigh,
     security_severity: None,
+    believed: "proven: the configuration has no `contract` for the column",
     docs: include_str!("../../docs/checks/contract-undeclared.md"),
     run: Run::Column(run),
 };
@@ -25,7 +26,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
          compatibility puts the decision off",
         case.name
     );
-    findings.push(CHECK.finding(case, Anchor::Config { line }, ("", "undeclared"), message, Vec::new()));
+    let finding = CHECK.finding(case, Anchor::Config { line }, ("", "undeclared"), message, Vec::new());
+    findings.push(finding.resting_on(case.ways(|_| true)));
 }
 
 #[cfg(test)]

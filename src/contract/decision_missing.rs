@@ -10,6 +10,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::VeryHigh,
     security_severity: None,
+    believed: "proven: the file was looked for where the configuration says",
     docs: include_str!("../../docs/checks/decision-missing.md"),
     run: Run::Column(run),
 };

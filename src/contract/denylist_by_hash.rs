@@ -11,6 +11,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Note,
     precision: Precision::Medium,
     security_severity: None,
+    believed: "inferred: the call was resolved to a store by a rule row, that the store is a denylist is told by its name",
     docs: include_str!("../../docs/checks/denylist-by-hash.md"),
     run: Run::Tree(run),
 };

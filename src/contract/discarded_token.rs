@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: None,
+    believed: "every step of the path is proven or inferred as marked",
     docs: include_str!("../../docs/checks/discarded-token.md"),
     run: Run::Column(run),
 };
@@ -47,10 +48,11 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let at = Anchor::Code(write.site.value);
         let same =
             |other: &&Write<'_>| other.site.value == write.site.value && Helper::of(case, **other).function == function;
-        let lost: Vec<Lost<'_>> = writes.iter().filter(same).map(|write| lost(case, *write)).collect();
-        let fix = pass_token(case.code(), &lost);
+        let first = lost(case, write);
+        let paths: Vec<Lost<'_>> = writes.iter().filter(same).map(|write| lost(case, *write)).collect();
+        let fix = pass_token(case.code(), &first, &paths);
         let finding = CHECK.finding(case, at, (&signature, &semantics), message, related);
-        findings.push(finding.along(write).fixed(fix));
+        findings.push(finding.along(write).mended(fix));
     }
 }
 
@@ -60,7 +62,7 @@ fn lost<'a>(case: &Case<'a>, write: Write<'a>) -> Lost<'a> {
     let calls = write.path.steps.iter().take_while(|step| step.span != helper.at);
     Lost {
         entry: write.path.entry.span,
-        mints: write.path.mints.iter().map(|mint| mint.span).collect(),
+        mints: write.path.mints.iter().map(|mint| (mint.span, mint.gives)).collect(),
         calls: calls.map(|step| step.span).collect(),
         at: if helper.at == write.site.value { write.site.span } else { helper.at },
         trail: write.path.trail.iter().map(|hop| hop.span).collect(),

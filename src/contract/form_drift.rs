@@ -19,6 +19,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: Some("5.9"),
+    believed: "the paths are proven or inferred as marked; the form is what the functions that the value passes through make of it",
     docs: include_str!("../../docs/checks/form-drift.md"),
     run: Run::Column(run),
 };

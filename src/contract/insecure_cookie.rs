@@ -11,6 +11,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: Some("4.3"),
+    believed: "the attributes are proven, for they stand in the resolved call; that the cookie holds a token is inferred from its name",
     docs: include_str!("../../docs/checks/insecure-cookie.md"),
     run: Run::Tree(run),
 };

@@ -11,6 +11,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Note,
     precision: Precision::VeryHigh,
     security_severity: None,
+    believed: "proven: the database was asked and did not answer",
     docs: include_str!("../../docs/checks/live-incomplete.md"),
     run: Run::Column(run),
 };

@@ -15,6 +15,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Note,
     precision: Precision::Medium,
     security_severity: None,
+    believed: "inferred: the comment is read by its words; the code that contradicts it is resolved",
     docs: include_str!("../../docs/checks/misleading-comment.md"),
     run: Run::Column(run),
 };

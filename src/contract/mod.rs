@@ -56,9 +56,9 @@ mod unknown_value;
 mod unread_column;
 mod unwritten_column;
 
-pub use check::{CHECKS, Check, Precision, page};
+pub use check::{CHECKS, Check, Precision, believed, page};
 pub use day::Day;
-pub use finding::{Anchor, Finding, Related, Standing};
+pub use finding::{Anchor, Finding, Related, Standing, Way};
 pub use suppression::Suppression;
 
 pub use crate::config::Level;

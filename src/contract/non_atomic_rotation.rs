@@ -15,6 +15,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Note,
     precision: Precision::Medium,
     security_severity: None,
+    believed: "proven: the comparison and the write are resolved, and neither a condition of the write nor a transaction joins them",
     docs: include_str!("../../docs/checks/non-atomic-rotation.md"),
     run: Run::Column(run),
 };

@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::Medium,
     security_severity: None,
+    believed: "every step of the path is proven or inferred as marked",
     docs: include_str!("../../docs/checks/null-overwrite.md"),
     run: Run::Column(run),
 };

@@ -2,6 +2,7 @@
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
+use crate::contract::practice::Stance;
 use crate::contract::{Finding, Level, Precision};
 use crate::probe::likely_share;
 
@@ -11,6 +12,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: None,
+    believed: "proven by the rows that were counted; the paths are what the code says they leave",
     docs: include_str!("../../docs/checks/null-ratio.md"),
     run: Run::Column(run),
 };
@@ -43,7 +45,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
                 counted.place()
             );
             let signature = counted.signature(&signature);
-            findings.push(CHECK.finding(case, at.clone(), (&signature, "null"), message, Vec::new()));
+            let finding = CHECK.finding(case, at.clone(), (&signature, "null"), message, Vec::new());
+            findings.push(finding.resting_on(case.ways(|practice| practice.stance != Stance::Stores)));
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: Some("6.5"),
+    believed: "proven by the rows that were counted",
     docs: include_str!("../../docs/checks/orphaned-tokens.md"),
     run: Run::Column(run),
 };

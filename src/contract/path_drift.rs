@@ -16,6 +16,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: None,
+    believed: "every step of the path is proven or inferred as marked",
     docs: include_str!("../../docs/checks/path-drift.md"),
     run: Run::Column(run),
 };

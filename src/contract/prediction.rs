@@ -9,7 +9,7 @@
 use crate::config::Cohort;
 use crate::contract::case::{Case, Counted};
 use crate::contract::practice::{Practice, Stance};
-use crate::contract::{Expected, Prediction, PredictionOutcome};
+use crate::contract::{Expected, Prediction, PredictionOutcome, Way};
 use crate::probe::{Counts, likely_share};
 use crate::provenance::{EntryPoint, Origin};
 use crate::rules::Operation;
@@ -38,6 +38,16 @@ pub(crate) fn predictions(case: &Case<'_>) -> Vec<Prediction> {
         }));
     }
     all
+}
+
+/// The ways of the entry points that the value of a prediction stands for; of all that issue, where it stands for none of them.
+pub(crate) fn ways(case: &Case<'_>, prediction: &Prediction) -> Vec<Way> {
+    let cohorts = case.config.iter().flat_map(|config| &config.cohorts);
+    let values = cohorts.filter(|cohort| cohort.name == prediction.cohort).flat_map(|cohort| &cohort.path);
+    let parts: Vec<String> =
+        values.filter(|(value, _)| *value == prediction.value).flat_map(|(_, parts)| parts.iter().cloned()).collect();
+    let own = case.ways(|practice| stands_for(&parts, practice.entry));
+    if own.is_empty() { case.ways(|_| true) } else { own }
 }
 
 /// Cohort values that stand for no entry point which writes or issues the column, though some of these must be meant.

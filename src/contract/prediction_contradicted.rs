@@ -2,7 +2,7 @@
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
-use crate::contract::prediction::predictions;
+use crate::contract::prediction::{predictions, ways};
 use crate::contract::{Expected, Finding, Level, Precision, PredictionOutcome};
 
 pub(crate) const CHECK: Check = Check {
@@ -11,6 +11,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: None,
+    believed: "the rows are counted; what they should be is told by the paths, each proven or inferred as marked, and by the entry points that the configuration says the cohort stands for",
     docs: include_str!("../../docs/checks/prediction-contradicted.md"),
     run: Run::Column(run),
 };
@@ -33,7 +34,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             case.name
         );
         let signature = counted.signature(&format!("{}={}", prediction.cohort, prediction.value));
-        findings.push(CHECK.finding(case, at.clone(), (&signature, semantics), message, Vec::new()));
+        let finding = CHECK.finding(case, at.clone(), (&signature, semantics), message, Vec::new());
+        findings.push(finding.resting_on(ways(case, &prediction)));
     }
 }
 

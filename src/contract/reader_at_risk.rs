@@ -3,7 +3,8 @@
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
 use crate::contract::identity::place;
-use crate::contract::{Anchor, Finding, Level, Precision, Related};
+use crate::contract::wording::entry_point;
+use crate::contract::{Anchor, Finding, Level, Precision, Related, Way};
 use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
@@ -12,6 +13,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::Medium,
     security_severity: None,
+    believed: "the read is proven, for the row's type was resolved, and no condition of the function asks for it; the path that leaves NULL is proven or inferred as marked",
     docs: include_str!("../../docs/checks/reader-at-risk.md"),
     run: Run::Column(run),
 };
@@ -24,9 +26,16 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         !origins.is_empty() && origins.iter().all(leaves)
     });
     let missing = case.trace.missing.first();
-    let (at, who) = match (write, missing) {
-        (Some(write), _) => (write.site.span, &write.path.entry.name),
-        (None, Some(missing)) => (missing.span, &missing.entry.name),
+    let leaves_null = |entry| format!("{} leaves it NULL for a user who has none yet", entry_point(entry));
+    let (at, who, way) = match (write, missing) {
+        (Some(write), _) => {
+            let way = Way::to(leaves_null(&write.path.entry), *write);
+            (write.site.span, &write.path.entry.name, way)
+        }
+        (None, Some(missing)) => {
+            let way = Way::missing(leaves_null(&missing.entry), missing);
+            (missing.span, &missing.entry.name, way)
+        }
         (None, None) => return,
     };
     for risk in case.facts.guards.risks.iter().filter(|risk| risk.column == case.trace.column) {
@@ -41,12 +50,13 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             at: Anchor::Code(at),
             message: format!("{who} leaves it NULL for a user who has none yet"),
         }];
-        findings.push(CHECK.finding(
+        let finding = CHECK.finding(
             case,
             Anchor::Code(risk.read),
             (&place(&case.facts, risk.read, &risk.function), "null"),
             message,
             related,
-        ));
+        );
+        findings.push(finding.resting_on(vec![way.clone()]));
     }
 }

@@ -16,6 +16,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: None,
+    believed: "proven: it is what the declaration, or the database's own catalogue, says",
     docs: include_str!("../../docs/checks/schema-contract.md"),
     run: Run::Column(run),
 };

@@ -13,6 +13,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Error,
     precision: Precision::Medium,
     security_severity: None,
+    believed: "the read is proven, for the row's type was resolved, and the request depends on the comparison; the paths are proven or inferred as marked",
     docs: include_str!("../../docs/checks/stateful-guard.md"),
     run: Run::Column(run),
 };
@@ -32,11 +33,12 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         decision.function, case.name
     );
     let related = vec![Related { at: Anchor::Code(decision.read), message: format!("{} is read here", case.name) }];
-    findings.push(CHECK.finding(
+    let finding = CHECK.finding(
         case,
         Anchor::Code(decision.at),
         (&place(&case.facts, decision.at, &decision.function), "stateful"),
         message,
         related,
-    ));
+    );
+    findings.push(finding.resting_on(case.ways(|_| true)));
 }

@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::VeryHigh,
     security_severity: None,
+    believed: "proven: it is what the comment says",
     docs: include_str!("../../docs/checks/suppression.md"),
     run: Run::Comments,
 };
@@ -89,6 +90,7 @@ pub(crate) fn apply(facts: &Facts<'_>, findings: &mut Vec<Finding>) -> Vec<Suppr
             ),
             related: Vec::new(),
             flow: Vec::new(),
+            ways: Vec::new(),
             fix: None,
             standing: Standing::Open,
         }));

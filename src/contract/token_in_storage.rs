@@ -11,6 +11,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: Some("4.3"),
+    believed: "the call is proven, for it was resolved; that what it keeps is a token is inferred from its name",
     docs: include_str!("../../docs/checks/token-in-storage.md"),
     run: Run::Tree(run),
 };

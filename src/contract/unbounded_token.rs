@@ -11,6 +11,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::High,
     security_severity: Some("5.3"),
+    believed: "proven: the signing call was resolved, and its options and the claims were followed",
     docs: include_str!("../../docs/checks/unbounded-token.md"),
     run: Run::Tree(run),
 };

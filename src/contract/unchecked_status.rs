@@ -10,6 +10,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::Medium,
     security_severity: Some("5.4"),
+    believed: "proven: the look-up was resolved, and neither it nor anything behind it names the column that says who is active",
     docs: include_str!("../../docs/checks/unchecked-status.md"),
     run: Run::Tree(run),
 };

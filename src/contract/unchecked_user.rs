@@ -2,7 +2,7 @@
 
 use crate::contract::check::{Check, Run};
 use crate::contract::identity::place;
-use crate::contract::{Anchor, Facts, Finding, Level, Precision, Related};
+use crate::contract::{Anchor, Facts, Finding, Level, Precision, Related, Way};
 use crate::guards::{Guard, ShortBy, Verdict};
 
 pub(crate) const CHECK: Check = Check {
@@ -11,6 +11,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Warning,
     precision: Precision::Medium,
     security_severity: Some("5.4"),
+    believed: "proven: every call that is handed the claims or the token was followed to its end, or belongs to a library that asks nobody; one that could not be followed would have made this no finding",
     docs: include_str!("../../docs/checks/unchecked-user.md"),
     run: Run::Tree(run),
 };
@@ -64,5 +65,24 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     related.extend(life.map(|span| Related { at: Anchor::Code(span), message: "the life of the tokens".into() }));
     let level = if short_lived || guard.foreign { Level::Note } else { Level::Warning };
     let signature = place(facts, guard.span, &guard.name);
-    CHECK.tree_finding(Anchor::Code(guard.span), level, &signature, message, related)
+    CHECK.tree_finding(Anchor::Code(guard.span), level, &signature, message, related).resting_on(vec![way(guard)])
+}
+
+/// How a request with a token gets in.
+fn way(guard: &Guard) -> Way {
+    let lets_in = match guard.routes.as_slice() {
+        [] => "lets the request in".to_owned(),
+        [route] => format!("lets `{route}` in"),
+        [route, rest @ ..] => format!("lets `{route}` and {} more in", rest.len()),
+    };
+    let place = |span, message| Related { at: Anchor::Code(span), message };
+    let mut flow = Vec::new();
+    flow.extend(guard.verification.map(|span| place(span, "the token is verified here (proven)".to_owned())));
+    let handed = if guard.verification.is_some() {
+        "has the claims"
+    } else {
+        "is handed the claims by the library that verifies"
+    };
+    flow.push(place(guard.span, format!("`{}` {handed}, asks nobody about them and {lets_in} (proven)", guard.name)));
+    Way { title: "A request with a token that was signed before its user went gets in".to_owned(), flow }
 }

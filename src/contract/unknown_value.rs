@@ -14,6 +14,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Note,
     precision: Precision::High,
     security_severity: None,
+    believed: "every step of the path is proven or inferred as marked",
     docs: include_str!("../../docs/checks/unknown-value.md"),
     run: Run::Column(run),
 };

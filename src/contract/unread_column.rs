@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
-use crate::contract::{Finding, Level, Precision};
+use crate::contract::practice::Stance;
+use crate::contract::wording::clause;
+use crate::contract::{Finding, Level, Precision, Way};
 use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
@@ -13,6 +15,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Note,
     precision: Precision::Medium,
     security_severity: None,
+    believed: "the writes are proven or inferred as marked; that nobody reads is what is left when no resolved field, query or export names the column",
     docs: include_str!("../../docs/checks/unread-column.md"),
     run: Run::Column(run),
 };
@@ -35,7 +38,18 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     }
     let Some(at) = case.anchor() else { return };
     let message = format!("production code writes {} and no production code was found that reads it", case.name);
-    findings.push(CHECK.finding(case, at, ("", "unread"), message, Vec::new()));
+    let finding = CHECK.finding(case, at, ("", "unread"), message, Vec::new());
+    findings.push(finding.resting_on(writers(case)));
+}
+
+/// The ways to what is written: of the paths that issue, else of any other.
+fn writers(case: &Case<'_>) -> Vec<Way> {
+    let issuing = case.ways(|practice| practice.stance != Stance::Missing);
+    if !issuing.is_empty() {
+        return issuing;
+    }
+    let Some(write) = case.writes.first() else { return Vec::new() };
+    vec![Way::to(clause(&[&write.path.entry], write.stance()), *write)]
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) const CHECK: Check = Check {
     level: Level::Note,
     precision: Precision::Medium,
     security_severity: None,
+    believed: "what is left when no resolved write, statement or migration gives the column a value",
     docs: include_str!("../../docs/checks/unwritten-column.md"),
     run: Run::Column(run),
 };

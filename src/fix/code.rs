@@ -162,8 +162,14 @@ impl<'a> Code<'a> {
     pub(super) fn unname(self, name: &str, around: Span) -> Option<Edit> {
         let text = self.sources.text(around);
         let declared = |(at, word): (usize, &str)| {
-            let rest = text.get(at + word.len()..)?;
-            let rest = rest.strip_prefix(' ')?.trim_start_matches("mut ").strip_prefix(name)?;
+            if text.get(..at)?.ends_with(is_word) {
+                return None;
+            }
+            let rest = text.get(at + word.len()..)?.strip_prefix(' ')?.trim_start_matches("mut ");
+            let rest = match rest.strip_prefix(name) {
+                Some(rest) => rest,
+                None => self.behind_pattern(name, rest, around.start as usize + text.len() - rest.len(), around)?,
+            };
             let after = rest.trim_start();
             let value = if let Some(typed) = after.strip_prefix(':') {
                 typed.split_once('=')?.1
@@ -181,6 +187,35 @@ impl<'a> Code<'a> {
         let text =
             if goes_on && self.syntax(around.file)? != Syntax::Rust { "void ".to_owned() } else { String::new() };
         Some(Edit { at: Span { start: offset(start)?, end: offset(end)?, ..around }, text })
+    }
+
+    /// What follows a pattern (`[row]`, `{ rows: [row] }`) that names this variable alone and works nothing out.
+    fn behind_pattern<'t>(self, name: &str, text: &'t str, at: usize, around: Span) -> Option<&'t str> {
+        let mut depth = 0_usize;
+        let end = text.char_indices().find_map(|(end, c)| {
+            match c {
+                '[' | '{' => depth += 1,
+                ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            (depth == 0).then_some(end + c.len_utf8())
+        })?;
+        let (pattern, rest) = text.split_at(end);
+        let locals = &self.module(around.file)?.locals;
+        let mut inside = locals
+            .iter()
+            .filter(|local| (at..at + end).contains(&(local.span.start as usize)))
+            .map(|local| &local.name);
+        let is_alone = inside.next().is_some_and(|only| only == name) && inside.next().is_none();
+        let is_plain = pattern.starts_with(['[', '{']) && !pattern.contains(['=', '(', '.']);
+        (is_alone && is_plain).then_some(rest)
+    }
+
+    /// Whether anything but what stands in `without` reads a variable of the function.
+    pub(super) fn is_read(self, name: &str, function: &Function, without: Span) -> bool {
+        let exprs = self.module(function.span.file).map_or(&[][..], |module| &module.exprs);
+        let names = |expr: &&Expr| matches!(expr.kind, ExprKind::Name(_)) && self.sources.text(expr.span) == name;
+        exprs.iter().filter(names).any(|expr| contains(function.span, expr.span) && !contains(without, expr.span))
     }
 
     /// The words that names of `text` could be.

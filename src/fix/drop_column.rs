@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fix::code::{Code, Syntax, contains};
-use crate::fix::{Edit, Fix};
+use crate::fix::{Edit, Fix, Held};
 use crate::ir::{Entry, Expr, ExprKind, Function};
 use crate::source::Span;
 
@@ -17,12 +17,14 @@ pub(crate) struct Way {
 
 /// Takes the key at `key` out of the object that `write` is given; `ways` are all known paths there. Never safe: that nobody reads the column,
 /// here or beside this tree, no audit can prove, and what is not stored is gone.
-pub(crate) fn drop_column(code: Code<'_>, write: Span, key: Span, ways: &[Way]) -> Option<Fix> {
-    // A struct has all of its fields, and SQL is text.
-    if !matches!(code.syntax(key.file)?, Syntax::TypeScript | Syntax::JavaScript) {
-        return None;
+pub(crate) fn drop_column(code: Code<'_>, write: Span, key: Span, ways: &[Way]) -> Result<Fix, Held> {
+    let held = |why: &str| Held::new(key, why);
+    if !matches!(code.syntax(key.file), Some(Syntax::TypeScript | Syntax::JavaScript)) {
+        return Err(held(
+            "a struct has all of its fields and a statement is text: what else must change is for people",
+        ));
     }
-    let module = code.module(key.file)?;
+    let module = code.module(key.file).ok_or_else(|| held("the code here could not be read"))?;
     let entries = |expr: &Expr| match &expr.kind {
         ExprKind::Object(entries) if contains(write, expr.span) => {
             let at = entries
@@ -34,7 +36,10 @@ pub(crate) fn drop_column(code: Code<'_>, write: Span, key: Span, ways: &[Way]) 
         }
         _ => None,
     };
-    let (name, value) = module.exprs.iter().find_map(entries)?;
+    let (name, value) =
+        module.exprs.iter().find_map(entries).ok_or_else(|| {
+            held("the column is no key that stands among others in the object that this write is given")
+        })?;
     let value = module.expr(value);
     let whole = Span { end: key.end.max(value.span.end), ..key };
     // A way whose calls are not known leaves the rest as it is.
@@ -42,7 +47,7 @@ pub(crate) fn drop_column(code: Code<'_>, write: Span, key: Span, ways: &[Way]) 
     let ways: Vec<Vec<Span>> = ways.iter().map(calls).collect();
     let depths: Vec<Option<usize>> = ways.iter().map(|way| Some(way.len())).collect();
     let mut removal = Removal { code, ways, edits: Vec::new(), gone: Vec::new() };
-    removal.entry(whole)?;
+    removal.entry(whole).ok_or_else(|| held("the text around the key could not be told"))?;
     removal.value(value, &depths);
     removal.unname_rows();
     Fix::new(format!("take `{name}` out of the write"), removal.edits, false)

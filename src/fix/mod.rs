@@ -32,13 +32,29 @@ pub struct Fix {
     pub is_safe: bool,
 }
 
+/// Why no edit is offered, and the place that holds it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) at: Span,
+    /// A clause without a full stop.
+    pub(crate) why: String,
+}
+
+impl Held {
+    fn new(at: Span, why: impl Into<String>) -> Self {
+        Self { at, why: why.into() }
+    }
+}
+
 impl Fix {
-    /// `None` where edits overlap.
-    fn new(title: String, mut edits: Vec<Edit>, is_safe: bool) -> Option<Self> {
+    fn new(title: String, mut edits: Vec<Edit>, is_safe: bool) -> Result<Self, Held> {
         edits.sort();
         edits.dedup();
-        let apart = |pair: &[Edit]| pair[0].at.file != pair[1].at.file || pair[0].at.end <= pair[1].at.start;
-        edits.windows(2).all(apart).then_some(Self { title, edits, is_safe })
+        let overlaps = |pair: &&[Edit]| pair[0].at.file == pair[1].at.file && pair[0].at.end > pair[1].at.start;
+        match edits.windows(2).find(overlaps) {
+            Some(pair) => Err(Held::new(pair[1].at, "two of its edits would change the same text")),
+            None => Ok(Self { title, edits, is_safe }),
+        }
     }
 
     /// Whether the text of every file that it changes is all that the file has.
@@ -151,6 +167,6 @@ mod tests {
 
     #[test]
     fn edits_that_overlap_are_no_fix() {
-        assert_eq!(Fix::new("x".into(), vec![edit(0, 5, "a"), edit(4, 7, "b")], true), None);
+        assert!(Fix::new("x".into(), vec![edit(0, 5, "a"), edit(4, 7, "b")], true).is_err());
     }
 }

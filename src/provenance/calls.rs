@@ -109,7 +109,12 @@ impl Evaluator<'_, '_> {
                 let mut chains = self.eval(&inner, fuel);
                 let name = self.graph.name(targets[0].function);
                 for atom in chains.iter_mut().flatten() {
-                    atom.passes(Hop { span: call.site.span, what: format!("result of {name}()"), certain });
+                    atom.passes(Hop {
+                        span: call.site.span,
+                        what: format!("result of {name}()"),
+                        certain,
+                        gives: None,
+                    });
                 }
                 return chains;
             }

@@ -336,6 +336,6 @@ struct Alternatives {
 
 fn atom(origin: Origin, span: Span, reason: String) -> Atom {
     let form = (origin == Origin::Unknown).then_some(Form::Unknown);
-    let trail = vec![Hop { span, what: reason.clone(), certain: origin != Origin::Unknown }];
+    let trail = vec![Hop { span, what: reason.clone(), certain: origin != Origin::Unknown, gives: None }];
     Atom { origin, form, definite: false, inferred: origin == Origin::Unknown, reason, trail, mint: None }
 }

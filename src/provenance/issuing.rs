@@ -10,7 +10,7 @@ use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
 use crate::provenance::kind::kind_of;
 use crate::provenance::path::Hop;
-use crate::rules::Mint;
+use crate::rules::{Gives, Mint};
 use crate::source::{FileId, Scope};
 use crate::summary::{CallSite, FunctionRef, Shared, ValueKind};
 
@@ -21,6 +21,7 @@ pub(super) struct Minting {
     /// Whether the result is a credential by itself.
     pub credential: bool,
     pub what: String,
+    pub gives: Option<Gives>,
 }
 
 /// Which mints issue a token of one column.
@@ -74,7 +75,12 @@ impl<'g, 'a> Issuing<'g, 'a> {
         let mints = calls.filter_map(|event| {
             self.graph.refuel();
             let mint = mint_of(self.graph, &event.call)?;
-            Some(Minting { site: event.call.site, credential: mint.credential, what: mint.what.clone() })
+            Some(Minting {
+                site: event.call.site,
+                credential: mint.credential,
+                what: mint.what.clone(),
+                gives: mint.gives,
+            })
         });
         let found: Rc<Vec<Minting>> = Rc::new(mints.collect());
         self.own.borrow_mut().insert(function, Rc::clone(&found));
@@ -187,7 +193,8 @@ impl<'g, 'a> Issuing<'g, 'a> {
     }
 
     pub(super) fn hops(mints: &[&Minting]) -> Vec<Hop> {
-        mints.iter().map(|mint| Hop::proven(mint.site.span, mint.what.clone())).collect()
+        let hop = |mint: &Minting| Hop { gives: mint.gives, ..Hop::proven(mint.site.span, mint.what.clone()) };
+        mints.iter().map(|mint| hop(mint)).collect()
     }
 
     /// The functions that hand a minted value of the column to their callers.

@@ -372,6 +372,7 @@ impl ColumnTracer<'_, '_> {
             span: candidate.span,
             what: format!("written by {}", self.graph.name(candidate.function)),
             certain: is_told,
+            gives: None,
         }];
         trail.extend(atoms().flat_map(|atom| atom.trail.iter().cloned()).take(30));
         let path = Path {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::rules::{Form, Operation};
+use crate::rules::{Form, Gives, Operation};
 use crate::schema::{ColumnId, ModelId};
 use crate::source::{Gap, Scope, Span};
 
@@ -175,15 +175,17 @@ pub struct Hop {
     pub what: String,
     /// Resolved, rather than believed by a name or a heuristic, or not told at all.
     pub certain: bool,
+    /// Of a mint, what its call gives in Rust.
+    pub gives: Option<Gives>,
 }
 
 impl Hop {
     pub(crate) fn proven(span: Span, what: impl Into<String>) -> Self {
-        Self { span, what: what.into(), certain: true }
+        Self { span, what: what.into(), certain: true, gives: None }
     }
 
     pub(crate) fn inferred(span: Span, what: impl Into<String>) -> Self {
-        Self { span, what: what.into(), certain: false }
+        Self { span, what: what.into(), certain: false, gives: None }
     }
 }
 

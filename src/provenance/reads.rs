@@ -84,6 +84,13 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                             add(condition_on(value, names[0], 8).unwrap_or(value.span), query_kind(graph, function));
                         }
                     }
+                    if event.call.args.iter().any(|arg| listed(&arg.value, names).is_some()) {
+                        let columns = sites::fetched(graph, schema, &event.call);
+                        let mut own = columns.iter().filter(|(of, _)| of == model);
+                        if let Some(span) = own.find_map(|(_, value)| listed(value, names)) {
+                            selected.entry(function).or_insert(span);
+                        }
+                    }
                 }
                 for (model, property) in &tracked.bindings {
                     let property = schema.models[model.0].properties[*property].name.as_str();
@@ -154,6 +161,18 @@ fn fetched(value: &Shared, property: &str) -> Option<Span> {
         ValueKind::Array(members) => members.iter().find_map(|member| match member {
             Member::One(inner) if matches!(&inner.kind, ValueKind::Text(text) if text == property) => Some(inner.span),
             _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// Where a text, or one of a list, names the column: `'u.token'`, `['u.id', 'u.token']`.
+fn listed(value: &Shared, names: [&str; 2]) -> Option<Span> {
+    match &value.kind {
+        ValueKind::Text(_) | ValueKind::Concat(_) => names_one(value, names).then_some(value.span),
+        ValueKind::Array(members) => members.iter().find_map(|member| match member {
+            Member::One(inner) => listed(inner, names),
+            Member::Each(_) | Member::Spread(_) => None,
         }),
         _ => None,
     }

@@ -274,6 +274,7 @@ fn judgement(sources: &SourceSet) -> Judgement {
             related(code("auth.service.ts", "this.users.generateRefreshToken(user.id)"), "`AuthService.loginWeb` calls on"),
             related(code("users.service.ts", "user.accessToken"), "`UsersService.updateToken` writes here"),
         ],
+        ways: Vec::new(),
         fix: None,
         standing: Standing::Open,
     };
@@ -291,6 +292,7 @@ fn judgement(sources: &SourceSet) -> Judgement {
             "POST /v1/mobile/login stores the fresh token",
         )],
         flow: Vec::new(),
+        ways: Vec::new(),
         fix: None,
         standing: Standing::Open,
     };
@@ -306,6 +308,7 @@ fn judgement(sources: &SourceSet) -> Judgement {
         identity: "contract-undeclared users.access_token".into(),
         related: Vec::new(),
         flow: Vec::new(),
+        ways: Vec::new(),
         fix: None,
         standing: Standing::Open,
     };

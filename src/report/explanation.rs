@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use crate::contract::{Anchor, Finding, Standing, page};
-use crate::provenance::{Confidence, Path, Step, WriteSite};
+use crate::contract::{Anchor, CHECKS, Finding, Related, Standing, believed, page};
+use crate::provenance::{Confidence, Hop, Path, Step, WriteSite};
 use crate::report::Report;
 use crate::report::excerpt::known_names;
 use crate::report::lines::{Style, clean, wrap};
+use crate::report::live::sentences;
 use crate::report::mask::mask;
 use crate::source::Span;
 
 /// Behind a step that was resolved.
 const PROVEN: &str = " (proven)";
 
-/// File and 1-based line of a finding.
-pub fn place_of<'a>(report: &Report<'a>, finding: &Finding) -> (&'a str, u32) {
-    report.anchor(&finding.at)
+/// File and 1-based line of a place.
+pub fn place_of<'a>(report: &Report<'a>, at: &Anchor) -> (&'a str, u32) {
+    report.anchor(at)
 }
 
 /// The finding for people, as wide as `width`.
@@ -35,8 +36,17 @@ pub fn explanation(report: &Report, finding: &Finding, color: bool, width: usize
         Standing::Suppressed { reason } => out.fact("standing", &format!("put aside by a comment: {reason}")),
     }
 
-    let shown = out.path(finding);
-    let beside = finding.related.iter().filter(|related| !shown.contains(&related.at)).collect::<Vec<_>>();
+    out.fact("believed", believed(finding.check));
+
+    let mut shown = out.path(finding);
+    shown.extend(out.ways(finding));
+    out.rows(finding);
+    // Why there are no edits is told below.
+    let is_told = |related: &&Related| {
+        finding.held().is_some_and(|(at, why)| related.at == *at && related.message.ends_with(why))
+    };
+    let beside =
+        finding.related.iter().filter(|related| !shown.contains(&related.at) && !is_told(related)).collect::<Vec<_>>();
     if !beside.is_empty() {
         out.head("What it is judged by");
         for related in beside {
@@ -54,6 +64,9 @@ pub fn explanation(report: &Report, finding: &Finding, color: bool, width: usize
         let title: String = title.collect();
         out.line(&format!("{title}: `tokendrift audit {flags}` does it, with --diff it shows the patch."));
     }
+    if finding.fix.is_none() {
+        out.unfixed(finding);
+    }
     out.section(&docs, "## How to fix");
     out.head("When it is wrong");
     out.section(&docs, "## When it is wrong");
@@ -62,14 +75,25 @@ pub fn explanation(report: &Report, finding: &Finding, color: bool, width: usize
     out.text
 }
 
-/// The write and the path to it that a finding shows.
-fn shown_path<'a>(report: &Report<'a>, finding: &Finding) -> Option<(&'a WriteSite, &'a Path)> {
-    let flow: Vec<Span> = finding.flow.iter().map(|place| code(&place.at)).collect::<Option<_>>()?;
+/// The write and the path to it that some places show.
+fn shown_path<'a>(report: &Report<'a>, flow: &[Related]) -> Option<(&'a WriteSite, &'a Path)> {
+    let flow: Vec<Span> = flow.iter().map(|place| code(&place.at)).collect::<Option<_>>()?;
     let (first, rest) = flow.split_first()?;
     let (last, calls) = rest.split_last()?;
     let sites = report.traces.iter().flat_map(|trace| &trace.sites).filter(|site| site.value == *last);
     let mut paths = sites.flat_map(|site| site.paths.iter().map(move |path| (site, path)));
     paths.find(|(_, path)| path.entry.span == *first && path.calls().map(|step| &step.span).eq(calls))
+}
+
+/// Whether a path is proven, in words.
+fn confidence(path: &Path) -> &'static str {
+    match path.confidence {
+        Confidence::Proven => "proven: every step was resolved",
+        Confidence::Inferred if path.steps.iter().all(|step| step.certain) => {
+            "inferred: the calls are known, but not all of what is written or on what; that is marked below"
+        }
+        Confidence::Inferred => "inferred: not all calls are known; those are marked below",
+    }
 }
 
 /// Whether a related place only tells the path, which is shown anyway.
@@ -113,12 +137,23 @@ impl Out<'_, '_> {
         self.text.push_str(&self.style.paragraph(2, &clean(words)));
     }
 
-    /// The source line at a place, empty for one in the configuration.
+    /// The source line at a place.
     fn source(&self, at: &Anchor) -> String {
-        let Some(span) = code(at) else { return String::new() };
         let (_, line) = self.report.anchor(at);
+        let Some(span) = code(at) else { return self.configured(line) };
         let text = self.report.sources.get(span.file).line_text(line).trim();
         clean(&mask(text, &self.names, 0).text)
+    }
+
+    /// A line of the configuration; of a header (`[[column]]`) with what stands below it.
+    fn configured(&self, line: u32) -> String {
+        let code = |line: &str| line.split_once(" #").map_or(line, |(code, _)| code).trim().to_owned();
+        let mut lines = self.report.config.text.lines().skip(line.saturating_sub(1) as usize);
+        let first = code(lines.next().unwrap_or_default());
+        let below =
+            lines.map(code).take_while(|line| first.starts_with('[') && !line.is_empty() && !line.starts_with('['));
+        let all: Vec<String> = below.filter(|line| !line.starts_with('#')).collect();
+        if all.is_empty() { clean(&first) } else { clean(&format!("{first} {}", all.join(", "))) }
     }
 
     /// What happens at a place, and the source line that stands there.
@@ -139,48 +174,16 @@ impl Out<'_, '_> {
 
     /// The code path, and what was shown of it.
     fn path(&mut self, finding: &Finding) -> BTreeSet<Anchor> {
-        let found = shown_path(self.report, finding);
+        let found = shown_path(self.report, &finding.flow);
         let mut shown: BTreeSet<Anchor> = finding.flow.iter().map(|place| place.at.clone()).collect();
         if finding.flow.is_empty() {
             return shown;
         }
         self.head("The path");
         if let Some((_, path)) = found {
-            let is_known = path.steps.iter().all(|step| step.certain);
-            let believed = match path.confidence {
-                Confidence::Proven => "proven: every step was resolved".to_owned(),
-                Confidence::Inferred if is_known => {
-                    "inferred: the calls are known, but not all of what is written or on what; that is marked below"
-                        .to_owned()
-                }
-                Confidence::Inferred => "inferred: not all calls are known; those are marked below".to_owned(),
-            };
-            self.line(&format!("It writes {}. That is {believed}.", path.meaning.semantics()));
+            self.line(&format!("It writes {}. That is {}.", path.meaning.semantics(), confidence(path)));
         }
-        let missing = || {
-            let missing = self.report.traces.iter().flat_map(|trace| &trace.missing);
-            missing.into_iter().find(|missing| Anchor::Code(missing.span) == finding.at)
-        };
-        let steps: Vec<&Step> = match found {
-            Some((_, path)) => path.calls().collect(),
-            None => missing().map_or(Vec::new(), |missing| missing.steps.iter().collect()),
-        };
-        for place in &finding.flow {
-            let step = steps.iter().find(|step| Anchor::Code(step.span) == place.at);
-            let how = match step.map(|step| step.certain) {
-                Some(true) => PROVEN,
-                Some(false) => " (inferred: by its name, or one of several that it may call)",
-                None => "",
-            };
-            // Where the finding says more of a place than that the path goes on.
-            let more = finding.related.iter().filter(|related| related.at == place.at && !goes_on(&related.message));
-            let mut words = format!("{}{how}", place.message);
-            for related in more {
-                words.push_str("; ");
-                words.push_str(&related.message);
-            }
-            self.hop(&place.at, &words);
-        }
+        self.hops(finding, &finding.flow);
         if let Some((_, path)) = found.filter(|(_, path)| !path.mints.is_empty()) {
             self.head("The tokens made on it");
             for mint in &path.mints {
@@ -191,13 +194,125 @@ impl Out<'_, '_> {
         }
         if let Some((_, path)) = found.filter(|(_, path)| !path.trail.is_empty()) {
             self.head("From the written value back to where it comes from");
-            for hop in &path.trail {
-                let at = Anchor::Code(hop.span);
-                self.hop(&at, &format!("{}{}", hop.what, if hop.certain { PROVEN } else { " (inferred)" }));
-                shown.insert(at);
+            shown.extend(self.trail(path));
+        }
+        shown
+    }
+
+    /// The places of a path in the order in which it runs.
+    fn hops(&mut self, finding: &Finding, flow: &[Related]) {
+        let last = flow.last().map(|place| &place.at);
+        let missing = || {
+            let missing = self.report.traces.iter().flat_map(|trace| &trace.missing);
+            missing.into_iter().find(|missing| Some(&Anchor::Code(missing.span)) == last)
+        };
+        let steps: Vec<&Step> = match shown_path(self.report, flow) {
+            Some((_, path)) => path.calls().collect(),
+            None => missing().map_or(Vec::new(), |missing| missing.steps.iter().collect()),
+        };
+        for place in flow {
+            let step = steps.iter().find(|step| Anchor::Code(step.span) == place.at);
+            let how = match step.map(|step| step.certain) {
+                Some(true) => PROVEN,
+                Some(false) => " (inferred: by its name, or one of several that it may call)",
+                None => "",
+            };
+            // Where the finding says more of a place than that the path goes on.
+            let held = finding.held().map(|(_, why)| why);
+            let more = finding.related.iter().filter(|related| {
+                related.at == place.at
+                    && !goes_on(&related.message)
+                    && !held.is_some_and(|why| related.message.ends_with(why))
+            });
+            let mut words = format!("{}{how}", place.message);
+            for related in more {
+                words.push_str("; ");
+                words.push_str(&related.message);
+            }
+            self.hop(&place.at, &words);
+        }
+    }
+
+    /// From the written value back to its sources.
+    fn trail(&mut self, path: &Path) -> Vec<Anchor> {
+        let hop = |out: &mut Self, hop: &Hop| {
+            let at = Anchor::Code(hop.span);
+            out.hop(&at, &format!("{}{}", hop.what, if hop.certain { PROVEN } else { " (inferred)" }));
+            at
+        };
+        path.trail.iter().map(|one| hop(self, one)).collect()
+    }
+
+    /// The ways that the finding rests on beside its own path, each from its entry point to its end and back to the value.
+    fn ways(&mut self, finding: &Finding) -> Vec<Anchor> {
+        let mut shown = Vec::new();
+        for (at, way) in finding.ways.iter().enumerate() {
+            if at == 0 {
+                self.head(if finding.ways.len() == 1 {
+                    "The path that it rests on"
+                } else {
+                    "The paths that it rests on"
+                });
+            } else {
+                self.text.push('\n');
+            }
+            let found = shown_path(self.report, &way.flow);
+            let believed = found.map_or_else(String::new, |(_, path)| format!(" That is {}.", confidence(path)));
+            self.line(&format!("{}.{believed}", way.title));
+            self.hops(finding, &way.flow);
+            shown.extend(way.flow.iter().map(|place| place.at.clone()));
+            if let Some((_, path)) = found.filter(|(_, path)| !path.trail.is_empty()) {
+                self.line("From the written value back to where it comes from:");
+                shown.extend(self.trail(path));
             }
         }
         shown
+    }
+
+    /// Why it carries no edits.
+    fn unfixed(&mut self, finding: &Finding) {
+        let others = &self.report.judgement.findings;
+        let beside =
+            others.iter().find(|other| other.at == finding.at && other.column == finding.column && other.fix.is_some());
+        let (file, line) = self.report.anchor(&finding.at);
+        match (finding.held(), beside) {
+            (Some((at, why)), _) => {
+                let (held_file, held_line) = self.report.anchor(at);
+                let place = if (held_file, held_line) == (file, line) {
+                    String::new()
+                } else {
+                    format!(" ({held_file}:{held_line})")
+                };
+                self.line(&format!("No fix is offered: {why}{place}."));
+            }
+            (None, Some(other)) => {
+                self.line(&format!(
+                    "The edit is that of {} at the same place: `tokendrift audit --fix` does it.",
+                    other.check
+                ));
+            }
+            (None, None) => self.line("No fix is offered: what is right here takes a decision."),
+        }
+    }
+
+    /// What was counted, for a finding that is told by rows.
+    fn rows(&mut self, finding: &Finding) {
+        let check = CHECKS.iter().find(|check| check.id == finding.check);
+        if !check.is_some_and(|check| check.is_live(&finding.at)) {
+            return;
+        }
+        let columns = self.report.schema.columns.iter().zip(&self.report.judgement.verdicts);
+        let own = columns.filter(|(column, _)| format!("{}.{}", column.table, column.column) == finding.column);
+        let probes = own.flat_map(|(column, verdict)| {
+            let probes = self.report.probes.iter().filter(|probe| probe.column == column.config);
+            probes.map(move |probe| (probe, verdict))
+        });
+        for (probe, verdict) in probes.collect::<Vec<_>>() {
+            self.head(&format!("What database {} says", clean(&probe.database)));
+            for sentence in sentences(probe, Some(verdict)) {
+                self.text.push_str(&self.style.bullet(&sentence));
+            }
+        }
     }
 
     /// A section of the check's page, without its examples.

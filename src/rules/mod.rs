@@ -241,11 +241,21 @@ pub struct Read {
     /// Where a condition stands (an object, or a text that names columns), of a call that returns no row for it: `delete`, `where`.
     #[serde(default)]
     pub condition: Option<ArgPath>,
+    /// Which columns are fetched, by name (`'u.token'`, a list of such), of a call that returns no row by itself: `addSelect`.
+    #[serde(default)]
+    pub fetches: Option<ArgPath>,
     /// Whether it fails where there is no row.
     #[serde(default)]
     pub fails: bool,
     #[serde(skip)]
     pub pack: String,
+}
+
+impl Read {
+    /// Whether the call returns rows.
+    pub fn returns(&self) -> bool {
+        self.condition.is_none() && self.fetches.is_none()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -272,6 +282,9 @@ pub struct Mint {
     /// Whether that it is one is told by names alone.
     #[serde(default)]
     pub inferred: bool,
+    /// What the call gives in Rust; absent: neither of these, or not known.
+    #[serde(default)]
+    pub gives: Option<Gives>,
     /// An argument that becomes the result in place: `getRandomValues(bytes)`.
     #[serde(default)]
     pub into: Option<ArgPath>,
@@ -281,6 +294,16 @@ pub struct Mint {
     /// credentials make a path an issuing one without more evidence.
     #[serde(default)]
     pub credential: bool,
+}
+
+/// What a call gives where a compiler minds: a text, or a text that has to be taken out first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gives {
+    /// `String`
+    Text,
+    /// `Result<String, _>`
+    Result,
 }
 
 /// A call through which a value flows.

@@ -128,7 +128,12 @@ pub fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<Mo
 
 /// The conditions of a call that only compares (`delete({ token })`, `where('u.token = :token')`), with the model of the rows.
 pub fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
-    orm::compared(graph, schema, call)
+    orm::named_by_read(graph, schema, call, |row| row.condition.as_ref())
+}
+
+/// The columns that a call has fetched by name (`addSelect('u.token')`), with the model of the rows.
+pub fn fetched(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
+    orm::named_by_read(graph, schema, call, |row| row.fetches.as_ref())
 }
 
 /// What an SQL expression in a row of `table` stands for: `access_token || 'x'` of a function that gives the text.

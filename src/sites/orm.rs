@@ -452,7 +452,7 @@ impl<'r> Named<'r> {
 
 pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
     let method = call.method()?;
-    let mut rows = graph.rules.reads_named(Some(method)).filter(|row| row.condition.is_none()).peekable();
+    let mut rows = graph.rules.reads_named(Some(method)).filter(|row| row.returns()).peekable();
     rows.peek()?;
     let path = library_path(graph, call)?;
     rows.filter(|row| row.call.matches(&path)).find_map(|row| {
@@ -467,13 +467,18 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
     })
 }
 
-/// What a call that only compares compares, and the model whose rows it does that to.
-pub(super) fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
+/// What stands at the place that the rows of reading calls name, and the model whose rows are read.
+pub(super) fn named_by_read(
+    graph: &Graph,
+    schema: &Schema,
+    call: &CallValue,
+    place: impl Fn(&Read) -> Option<&ArgPath>,
+) -> Vec<(ModelId, Shared)> {
     let Some(method) = call.method() else { return Vec::new() };
     let mut path = None;
     let mut found = Vec::new();
     for row in graph.rules.read() {
-        let Some(condition) = &row.condition else { continue };
+        let Some(place) = place(row) else { continue };
         if row.call.last().is_some_and(|last| last != method) {
             continue;
         }
@@ -481,7 +486,7 @@ pub(super) fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<
         if path.is_some_and(|path| row.call.matches(path))
             && let Some((model, _)) = Named::of_read(row).model(graph, schema, call)
         {
-            found.extend(graph.argument(call, condition).into_iter().map(|value| (model, value)));
+            found.extend(graph.argument(call, place).into_iter().map(|value| (model, value)));
         }
     }
     found
