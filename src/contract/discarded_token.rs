@@ -156,7 +156,8 @@ mod tests {
         );
         let related = related(&bench);
         let lines: Vec<u32> = related.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [100, 40, 40, 60, 55]);
+        assert_eq!(lines, [100, 40, 40, 60, 55, 60]);
+        assert!(related[5].1.starts_with("no fix is offered: "), "{}", related[5].1);
         assert!(related[2].1.contains("has no parameter for the token"), "{}", related[2].1);
     }
 

@@ -143,6 +143,25 @@ pub struct ColumnForm {
     pub naming: Naming,
 }
 
+/// A call of a migration that changes a table: `queryInterface.addColumn('users', 'token', { allowNull: false })`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Migration {
+    pub call: CallPattern,
+    pub table: Vec<ArgPath>,
+    /// Where the object stands whose keys are columns; absent: one column, or the table itself.
+    #[serde(default)]
+    pub columns: Option<ArgPath>,
+    /// Where the name of the one column stands.
+    #[serde(default)]
+    pub named: Option<ArgPath>,
+    /// Where that column is declared; absent: it is dropped, with the table where no column is named.
+    #[serde(default)]
+    pub declared: Option<ArgPath>,
+    /// How a column is declared.
+    pub column: ColumnForm,
+}
+
 /// A method of an entity's class that the library runs on a row before it is written: `@BeforeCreate`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

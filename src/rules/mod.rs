@@ -32,7 +32,7 @@ mod path;
 mod sql;
 
 pub use declare::{
-    Absence, Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Naming, Nothing, Subscriber, Transform,
+    Absence, Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Migration, Naming, Nothing, Subscriber, Transform,
 };
 pub use entry::{Entry, EntryKind};
 pub use event::{Emit, Listen};
@@ -69,7 +69,7 @@ macro_rules! rows {
 }
 
 rows! {
-    entity: Entity, model: Declaration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
+    entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Consult, Declaration, Edge, Emit, Entity, Entry, Foreign, Guard,
-    Harmless, Hook, Leave, Life, Listen, Maker, Mint, Mount, Nested, Nothing, Pass, Read, Receiver, SqlCall, Status,
-    Subscriber, Transform, Verify, Web, Write,
+    Harmless, Hook, Leave, Life, Listen, Maker, Migration, Mint, Mount, Nested, Nothing, Pass, Read, Receiver, SqlCall,
+    Status, Subscriber, Transform, Verify, Web, Write,
 };
 
 /// One file of rules.
@@ -20,6 +20,8 @@ pub struct Pack {
     pub entity: Vec<Entity>,
     #[serde(default)]
     pub model: Vec<Declaration>,
+    #[serde(default)]
+    pub migration: Vec<Migration>,
     #[serde(default)]
     pub write: Vec<Write>,
     #[serde(default)]

@@ -104,7 +104,18 @@ impl Binder<'_> {
             of_table.flat_map(|model| &model.properties).filter(|property| ANY_CASE(&property.column, &name)).collect();
         let declared = || bindings.iter().filter_map(bound).chain(migrated.iter().copied());
         let nullable = declared().find_map(|property| property.nullable);
+        // What an entity or a call leaves to the library's default, the database may have been told otherwise.
+        let in_code =
+            bindings.iter().all(|(id, _)| self.models.get(id.0).is_some_and(|model| is_spelled_in_code(model.source)));
+        let is_required = in_code && migrated.iter().any(|property| property.nullable == Some(false));
+        let nullable = if is_required { Some(false) } else { nullable };
         let default = declared().find_map(|property| property.default.clone());
+        if is_required {
+            for (model, property) in &bindings {
+                let property = self.models.get_mut(model.0).and_then(|model| model.properties.get_mut(*property));
+                property.into_iter().for_each(|property| property.nullable = Some(false));
+            }
+        }
         TrackedColumn { table, column: name, config, bindings, nullable, default }
     }
 

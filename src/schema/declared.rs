@@ -88,7 +88,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the columns; false where some cannot be told.
-    fn properties(&self, at: Written<'a>, form: &ColumnForm, into: &mut Vec<Property>, steps: usize) -> bool {
+    pub(crate) fn properties(
+        &self,
+        at: Written<'a>,
+        form: &ColumnForm,
+        into: &mut Vec<Property>,
+        steps: usize,
+    ) -> bool {
         if steps > MAX_STEPS {
             return false;
         }
@@ -124,7 +130,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn column(&self, at: Written<'a>, form: &ColumnForm, name: &str, span: Span) -> Property {
+    pub(crate) fn column(&self, at: Written<'a>, form: &ColumnForm, name: &str, span: Span) -> Property {
         let at = self.behind(at, 0).unwrap_or(at);
         let module = at.module;
         let mut methods: Vec<(&str, &Call)> = Vec::new();

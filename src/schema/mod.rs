@@ -11,6 +11,7 @@ mod bind;
 mod declared;
 mod entities;
 mod mentions;
+mod migrations;
 mod names;
 mod reader;
 mod tables;
@@ -167,6 +168,7 @@ pub fn bind(
     models.extend(entities::entities(&modules, sources, rules));
     models.extend(declared::declared(&modules, sources, rules));
     let migrated = tables::sql(&modules, sources);
+    let by_code = migrations::migrated(&modules, sources, rules);
     let declared = models.len();
     for table in &migrated {
         let is_declared = models.iter().take(declared).any(|model| model.table.eq_ignore_ascii_case(&table.table));
@@ -174,6 +176,7 @@ pub fn bind(
             models.push(table.clone());
         }
     }
+    let migrated = migrated.into_iter().chain(by_code).collect();
     let mut binder = Binder { models, migrated, modules: &modules, rules };
     let (mut columns, mut unknown) = (Vec::new(), Vec::new());
     for (at, column) in config.columns.iter().enumerate() {

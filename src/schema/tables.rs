@@ -66,7 +66,7 @@ pub(crate) fn sql(modules: &[&Module], sources: &SourceSet) -> Vec<Model> {
 
 /// When a migration runs: numbers as numbers, so that `V2` comes before `V10`, and dates whether they are written with dashes or without
 /// (Diesel takes `2017-09-23-182408` and `20170923182408` for the same version).
-fn turn(path: &str) -> String {
+pub(crate) fn turn(path: &str) -> String {
     let (mut key, mut digits) = (String::new(), String::new());
     let pad = |key: &mut String, digits: &mut String| {
         let digits = std::mem::take(digits);
