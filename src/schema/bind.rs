@@ -113,7 +113,9 @@ impl Binder<'_> {
         if is_required {
             for (model, property) in &bindings {
                 let property = self.models.get_mut(model.0).and_then(|model| model.properties.get_mut(*property));
-                property.into_iter().for_each(|property| property.nullable = Some(false));
+                if let Some(property) = property {
+                    property.nullable = Some(false);
+                }
             }
         }
         TrackedColumn { table, column: name, config, bindings, nullable, default }

@@ -72,7 +72,9 @@ impl<'a> Reader<'a> {
         if let Some(path) = &row.columns {
             let mut found = Vec::new();
             self.properties(self.argument(module, &args, path)?, &row.column, &mut found, 0);
-            found.into_iter().for_each(|property| put(model, property));
+            for property in found {
+                put(model, property);
+            }
             return Some(());
         }
         let name = name??;
