@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::{self, Contract};
-use crate::contract::practice::{Practice, Stance, Write, is_production, practices, production_writes};
+use crate::contract::practice::{Practice, Stance, Write, entry_points, is_production, practices, production_writes};
 use crate::contract::wording::clause;
 use crate::contract::{Anchor, Facts, Related, Way};
 use crate::fix::Code;
@@ -129,6 +129,21 @@ impl<'a> Case<'a> {
                 (None, Some(missing)) => Some(Way::missing(title.clone(), missing)),
                 (None, None) => None,
             })
+        };
+        by_stance.into_iter().filter_map(way).collect()
+    }
+
+    /// The ways of all issuing entry points; where none issues, of whatever writes the column.
+    pub(crate) fn all_ways(&self) -> Vec<Way> {
+        if !self.practices.is_empty() {
+            return self.ways(|_| true);
+        }
+        let mut by_stance: BTreeMap<Stance, Vec<Write<'a>>> = BTreeMap::new();
+        for write in &self.writes {
+            by_stance.entry(write.stance()).or_default().push(*write);
+        }
+        let way = |(stance, writes): (Stance, Vec<Write<'a>>)| {
+            Some(Way::to(clause(&entry_points(&writes), stance), *writes.first()?))
         };
         by_stance.into_iter().filter_map(way).collect()
     }

@@ -27,7 +27,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         case.name
     );
     let finding = CHECK.finding(case, Anchor::Config { line }, ("", "undeclared"), message, Vec::new());
-    findings.push(finding.resting_on(case.ways(|_| true)));
+    findings.push(finding.resting_on(case.all_ways()));
 }
 
 #[cfg(test)]

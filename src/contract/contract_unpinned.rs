@@ -73,6 +73,9 @@ const EMPTY: &[&str] = &[
     "to.be.null",
     "falsy",
     "=== null",
+    // `{ accessToken: null }`, `access_token: None`
+    ": null",
+    ": none",
 ];
 
 /// What says the opposite of the words that it holds.
@@ -87,6 +90,7 @@ const NEGATED: &[&str] = &[
     "!== null",
     "isnt(",
     "not(isnull",
+    "not: null",
 ];
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -102,7 +106,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         case.name
     );
     let finding = CHECK.finding(case, at, (contract.word(), "unpinned"), message, Vec::new());
-    findings.push(finding.resting_on(case.ways(|_| true)));
+    findings.push(finding.resting_on(case.all_ways()));
 }
 
 fn pins(case: &Case<'_>, contract: Contract, file: &SourceFile) -> bool {
@@ -129,7 +133,10 @@ fn pins(case: &Case<'_>, contract: Contract, file: &SourceFile) -> bool {
     let counted = |at: usize| {
         let folded = lines.get(at)?.to_lowercase();
         let asks = ["count", "exist", "find", "select", "is_null"].iter().any(|word| folded.contains(word));
-        let around = lines.get(at.saturating_sub(2)..(at + 4).min(lines.len())).filter(|_| asks)?;
+        let end = (at + 4).min(lines.len());
+        // What came before may name the column for a reason of its own.
+        let is_asked_about = lines.get(at..end)?.iter().any(|line| is_about(line, &names));
+        let around = lines.get(at.saturating_sub(2)..end).filter(|_| asks && is_asked_about)?;
         Some(around.join(" "))
     };
     let asserted = |at: usize, line: &str| {
@@ -180,10 +187,30 @@ fn assigns(line: &str, name: &str) -> bool {
 
 /// What says that no row is found of those that are asked for.
 fn wants_no_row(folded: &str) -> bool {
-    let is_zero = folded.contains("count") && ZERO.iter().any(|word| folded.contains(word));
+    let is_counted = ["count", ".length", ".len()"].iter().any(|word| folded.contains(word));
+    let is_zero = is_counted && ZERO.iter().any(|word| folded.contains(word));
     let finds_none = |(of, none): &(&str, &str)| folded.contains(of) && folded.contains(none);
     let is_other = ["isnt_empty", "not.tobe(0)", "not.toequal(0)", "greater"].iter().any(|word| folded.contains(word));
-    !is_other && (is_zero || NO_ROW.iter().any(finds_none))
+    !is_other && (is_zero || NO_ROW.iter().any(finds_none) || finds_no_null(folded))
+}
+
+/// Whether a row without a value is looked for and none must be found: `expect(await find({ token: null })).toBeNull()`.
+fn finds_no_null(folded: &str) -> bool {
+    let asks_for_null = |(at, _): (usize, &str)| {
+        let mut depth = 0_usize;
+        let call = folded.get(at..).unwrap_or_default();
+        let end = call.find(|c| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            c == ')' && depth == 0
+        });
+        let asked = end.and_then(|end| call.get(..end)).unwrap_or_default();
+        [": null", "isnull(", "is null"].iter().any(|word| asked.contains(word))
+    };
+    (folded.contains(").tobenull") || folded.contains("is_none")) && folded.match_indices("find").any(asks_for_null)
 }
 
 /// The lines of a test file without the tests that are skipped: from the line that skips one to the one that closes it.
@@ -227,8 +254,7 @@ fn names<'a>(case: &Case<'a>) -> Vec<&'a str> {
 /// Whether a line holds the column to the contract: names it, can fail, and wants a value or wants none.
 fn asserts(line: &str, names: &[&str], contract: Contract) -> bool {
     let folded = line.to_lowercase();
-    let is_about = || line.split(|c: char| !is_word(c)).any(|word| names.contains(&word));
-    if !is_about() || !ASSERTIONS.iter().any(|word| folded.contains(word)) {
+    if !is_about(line, names) || !ASSERTIONS.iter().any(|word| folded.contains(word)) {
         return false;
     }
     let negated = NEGATED.iter().any(|word| folded.contains(word));
@@ -239,6 +265,11 @@ fn asserts(line: &str, names: &[&str], contract: Contract) -> bool {
         Contract::WriteConsistently => !wants_none,
         Contract::DropWrites => wants_none,
     }
+}
+
+/// Whether a line names the column.
+fn is_about(line: &str, names: &[&str]) -> bool {
+    line.split(|c: char| !is_word(c)).any(|word| names.contains(&word))
 }
 
 fn is_word(c: char) -> bool {
@@ -314,6 +345,10 @@ mod tests {
             "const rows = await repo.find({ where: { accessToken: IsNull() } }); expect(rows).toHaveLength(0);",
             "expect(await repo.existsBy({ accessToken: IsNull() })).toBe(false);",
             "let n = query_scalar!(\"select count(*) from users where access_token is null\"); assert_eq!(n, Some(0));",
+            "const rows = await repo.findBy({ accessToken: IsNull() }); expect(rows.length).toBe(0);",
+            "expect(await repo.findOneBy({ accessToken: IsNull() })).toBeNull();",
+            "const row = await prisma.user.findFirst({ where: { accessToken: null } }); expect(row).toBeNull();",
+            "expect(await prisma.user.count({ where: { accessToken: null } })).toBe(0);",
             "let n: i64 = users.filter(access_token.is_null()).count().get_result(c)?; assert_eq!(n, 0);",
         ] {
             assert!(holds(line, Contract::WriteConsistently) && !holds(line, Contract::DropWrites), "{line}");
@@ -322,6 +357,10 @@ mod tests {
             "expect(user.accessToken).toBeNull();",
             "assert!(row.access_token.is_none());",
             "expect(await repo.count({ where: { accessToken: Not(IsNull()) } })).toBe(0);",
+            "expect(await prisma.user.count({ where: { accessToken: { not: null } } })).toBe(0);",
+            "expect(await repo.findOneBy({ accessToken: Not(IsNull()) })).toBeNull();",
+            "expect(user).toMatchObject({ accessToken: null });",
+            "await repo.update(id, { accessToken: null }); expect((await repo.findOneBy({ id })).accessToken).toBeNull();",
             "SELECT hasnt_column('users', 'access_token', 'gone');",
             "SELECT is_empty($$SELECT id FROM users WHERE access_token IS NOT NULL$$);",
         ] {

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
-use crate::contract::practice::Stance;
-use crate::contract::wording::clause;
-use crate::contract::{Finding, Level, Precision, Way};
+use crate::contract::{Finding, Level, Precision};
 use crate::provenance::Origin;
 
 pub(crate) const CHECK: Check = Check {
@@ -39,17 +37,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let Some(at) = case.anchor() else { return };
     let message = format!("production code writes {} and no production code was found that reads it", case.name);
     let finding = CHECK.finding(case, at, ("", "unread"), message, Vec::new());
-    findings.push(finding.resting_on(writers(case)));
-}
-
-/// The ways to what is written: of the paths that issue, else of any other.
-fn writers(case: &Case<'_>) -> Vec<Way> {
-    let issuing = case.ways(|practice| practice.stance != Stance::Missing);
-    if !issuing.is_empty() {
-        return issuing;
-    }
-    let Some(write) = case.writes.first() else { return Vec::new() };
-    vec![Way::to(clause(&[&write.path.entry], write.stance()), *write)]
+    findings.push(finding.resting_on(case.all_ways()));
 }
 
 #[cfg(test)]
