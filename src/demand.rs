@@ -108,7 +108,12 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
             ModelSource::Prisma => {
                 let accessor = lower_first(&model.name);
                 let word = regex::escape(&accessor);
-                search(&accessor, &format!(r"\b{word}\s*[?!]?\s*\.\s*({})\b", methods(true)));
+                let methods = methods(true);
+                search(&accessor, &format!(r"\b{word}\s*[?!]?\s*\.\s*({methods})\b"));
+                // A delegate that is kept or handed on: `private rows = this.prisma.user`, `super(prisma.user)`.
+                search(&accessor, &format!(r"(?s)[=>(,:]\s*[\w.$]+\.{word}\s*[;,)\]}}].*\.\s*({methods})\s*\("));
+                search(&accessor, &format!(r"\bsuper\s*\([^;]*\.{word}\s*[,)]"));
+                search("data", &format!(r"(?s)\bclass\s+\w+\s*<.*\.\s*({methods})\s*\(\s*\{{[^;]{{0,200}}?\bdata\b"));
                 let towards = schema.models.iter().flat_map(|other| &other.properties);
                 let towards = towards.filter(|property| property.relation.as_deref() == Some(model.name.as_str()));
                 for property in towards.map(|property| &property.name).collect::<BTreeSet<_>>() {

@@ -195,7 +195,8 @@ impl Graph<'_> {
 
     /// What the class itself puts into one of its fields.
     fn own_field(&self, class: crate::summary::ClassRef, name: &str) -> Option<Shared> {
-        for owner in self.lineage(class).iter().copied() {
+        let line = self.lineage(class);
+        for (at, owner) in line.iter().copied().enumerate() {
             let unit = self.unit(owner.file)?;
             let mut values: Vec<Shared> = Vec::new();
             values.extend(unit.summary.fields.get(&(owner.id, name.to_owned())).cloned());
@@ -208,10 +209,17 @@ impl Graph<'_> {
                 let assigned = self.summary(reference).into_iter().flat_map(|summary| &summary.this_fields);
                 values.extend(assigned.filter(|(field, _)| field == name).map(|(_, value)| Arc::clone(value)));
             }
-            let first = values.first()?.span;
-            // A constructor parameter that is stored as it is says no more than the field's type.
+            let Some(first) = values.first().map(|value| value.span) else { continue };
+            // A constructor parameter that is stored as it is says no more than the field's type, but where an heir hands it in.
             if values.iter().all(|value| matches!(value.kind, ValueKind::Param(..))) {
-                continue;
+                let handed = line[..at]
+                    .iter()
+                    .rev()
+                    .try_fold(values.swap_remove(0), |value, heir| self.through_super(*heir, value));
+                match handed.filter(|value| at > 0 && !matches!(value.kind, ValueKind::Param(..))) {
+                    Some(handed) => return Some(handed),
+                    None => continue,
+                }
             }
             return Some(if values.len() == 1 {
                 values.swap_remove(0)
@@ -220,6 +228,15 @@ impl Graph<'_> {
             });
         }
         None
+    }
+
+    /// A value in terms of a base's constructor, in terms of the heir's: what `super(..)` is given. An heir without a constructor hands on.
+    fn through_super(&self, heir: crate::summary::ClassRef, value: Shared) -> Option<Shared> {
+        let ValueKind::Param(base, _) = &value.kind else { return Some(value) };
+        let Some(constructor) = self.method(heir, "constructor").filter(|own| own != base) else { return Some(value) };
+        let calls = &self.summary(constructor)?.calls;
+        let above = calls.iter().find(|event| matches!(event.call.callee.kind, ValueKind::Super(_)))?;
+        Some(self.substitute(&value, &self.bind(&above.call, *base)))
     }
 
     /// The variable of a function around, as the closure sees it.

@@ -244,6 +244,10 @@ impl Graph<'_> {
         }
         let args = match &receiver {
             Type::External(_, args) => args.clone(),
+            // A static method of an entity.
+            Type::Object(class) | Type::Instance(class, _) if row.gives.contains("$entity") => {
+                vec![Type::Instance(*class, Vec::new())]
+            }
             _ => Vec::new(),
         };
         let argument = |at: usize| {

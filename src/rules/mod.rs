@@ -73,7 +73,7 @@ rows! {
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
-    claim: Claim, emit: Emit, listen: Listen, nothing: Nothing,
+    claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -355,6 +355,13 @@ pub struct Receiver {
     /// own type: `typeorm#Repository<$0>`.
     #[serde(deserialize_with = "path::type_text")]
     pub gives: String,
+}
+
+/// A library's type of what reads and writes the rows of one model, `*` in its last step being the model's name: `**#Prisma.*Delegate`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Delegate {
+    pub class: CallPattern,
 }
 
 /// Calls that a framework makes by name: a Nest route under `@UseGuards(G)`, `G extends AuthGuard('google')`, runs `validate` of the class that

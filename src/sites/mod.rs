@@ -14,6 +14,7 @@ mod assignments;
 mod bound;
 mod inherited;
 mod models;
+mod named;
 mod nested;
 mod orm;
 mod rows;

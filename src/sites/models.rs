@@ -227,6 +227,9 @@ pub(super) fn accessed(graph: &Graph, schema: &Schema, value: &Shared, fuel: u8)
         let models: Vec<ModelId> = values.filter_map(|value| accessed(graph, schema, value, fuel)).collect();
         models.iter().find(|model| is_tracked(schema, **model)).or(models.first()).copied()
     };
+    if let Some(model) = delegate_typed(graph, schema, value) {
+        return Some(model);
+    }
     let value = graph.resolved(value);
     match &value.kind {
         ValueKind::Field(_, accessor) => model_of_accessor(schema, accessor),
@@ -235,4 +238,15 @@ pub(super) fn accessed(graph: &Graph, schema: &Schema, value: &Shared, fuel: u8)
         ValueKind::Either(values) => any(&mut values.iter()),
         _ => None,
     }
+}
+
+/// The model that the type of a delegate is named after: `Prisma.UserDelegate`.
+pub(super) fn delegate_typed(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    let mut rows = graph.rules.delegate().peekable();
+    rows.peek()?;
+    let Type::External(path, _) = graph.type_of(value) else { return None };
+    let row = rows.find(|row| row.class.matches(&path))?;
+    let behind = row.class.text().rsplit('*').next()?;
+    let name = path.rsplit(['.', '#']).next()?.strip_suffix(behind)?;
+    schema.models.iter().position(|model| model.source == ModelSource::Prisma && model.name == name).map(ModelId)
 }

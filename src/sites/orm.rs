@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::FunctionId;
-use crate::rules::{ArgPath, CallPattern, Operation, Read, Target, Undefined, Write};
+use crate::rules::{ArgPath, Operation, Target, Undefined, Write};
 use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::{self, assignments};
 use crate::sites::inherited::class_of_this;
-use crate::sites::models::{
-    accessed, by_accessor, chain_calls, entity_of, instance_of, model_behind, model_named, model_of_type,
-};
-use crate::sites::models::{is_called, makes_handle, table_of, table_under};
-use crate::sites::{Candidate, inherited, is_tracked, model_of_accessor, model_of_class, nested, unresolved};
+use crate::sites::models::chain_calls;
+use crate::sites::named::Named;
+use crate::sites::{Candidate, inherited, is_tracked, model_of_class, nested, unresolved};
 use crate::source::Span;
 use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -172,6 +170,10 @@ fn written_rows(
     turned: &mut BTreeSet<Span>,
 ) -> Vec<Shared> {
     let mut values = graph.argument(call, &row.row);
+    // `.update(User).set(row)` beside `.update(row)`
+    if row.on == Target::Chain && row.column.is_none() {
+        values.retain(|value| !matches!(value.kind, ValueKind::Text(_)) && graph.class_behind(value).is_none());
+    }
     if let Some(method) = &row.turns {
         let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
         let Some(insert) = chain.iter().find(|call| call.method() == Some(method)) else { return Vec::new() };
@@ -263,193 +265,6 @@ fn has(graph: &Graph, call: &CallValue, path: &ArgPath) -> bool {
     graph.argument(call, path).iter().any(|value| !matches!(value.kind, ValueKind::Undefined | ValueKind::Null))
 }
 
-struct Named<'r> {
-    on: Target,
-    types: &'r [CallPattern],
-    entity: &'r [ArgPath],
-    after: Option<&'r str>,
-    pack: &'r str,
-}
-
-impl<'r> Named<'r> {
-    fn of_write(row: &'r Write) -> Self {
-        let after = row.after.as_deref();
-        Self { on: row.on, types: &row.types, entity: &row.entity, after, pack: &row.pack }
-    }
-
-    fn of_read(row: &'r Read) -> Self {
-        let after = row.after.as_deref();
-        Self { on: row.on, types: &row.types, entity: &row.entity, after, pack: &row.pack }
-    }
-
-    /// The model and whether it is certain.
-    fn model(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<(ModelId, bool)> {
-        self.any_model(graph, schema, call).filter(|(model, _)| self.knows(schema, *model))
-    }
-
-    /// A pack that declares models is about no others but those that only SQL and Prisma declare.
-    fn knows(&self, schema: &Schema, model: ModelId) -> bool {
-        let pack = schema.models[model.0].pack.as_str();
-        self.pack.is_empty() || pack.is_empty() || self.pack == pack
-    }
-
-    /// What the function assigned to its entities.
-    fn assigned(&self, graph: &Graph, schema: &Schema, function: FunctionRef) -> Vec<(ModelId, bool, Shared)> {
-        let Some(summary) = graph.summary(function) else { return Vec::new() };
-        let last = summary.assigned.values().filter_map(|values| values.last());
-        let changed = last
-            .filter(|value| matches!(value.kind, ValueKind::Object { base: Some(_), .. } | ValueKind::After { .. }));
-        changed
-            .filter_map(|value| {
-                let model = instance_of(graph, schema, value)?;
-                self.knows(schema, model).then(|| (model, true, Arc::clone(value)))
-            })
-            .collect()
-    }
-
-    fn any_model(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<(ModelId, bool)> {
-        let receiver = call.receiver()?;
-        match self.on {
-            Target::Model => {
-                let ValueKind::Field(client, accessor) = &receiver.kind else {
-                    // `const users = prisma.user; users.update(..)`
-                    return accessed(graph, schema, receiver, 6).map(|model| (model, false));
-                };
-                let model = model_of_accessor(schema, accessor)?;
-                let typed = || match graph.type_of(client) {
-                    ty if ty.is_any() || ty.is_parameter() => false,
-                    Type::External(..) => true,
-                    Type::Instance(class, _) => graph.base_path(class).is_some(),
-                    _ => false,
-                };
-                // What the client is may stand in a file that mentions no model.
-                if is_tracked(schema, model)
-                    && let Some(file) = graph.imported_from(client)
-                {
-                    graph.ask(file);
-                }
-                Some((model, typed()))
-            }
-            Target::Type => self.by_type(graph, schema, receiver).map(|model| (model, true)),
-            Target::Argument => {
-                let entities = self.entity.iter().flat_map(|path| graph.argument(call, path));
-                let fits = self.types.is_empty() || self.type_fits(graph, receiver);
-                entities.filter(|_| fits).find_map(|value| entity_of(graph, schema, &value)).map(|model| (model, true))
-            }
-            Target::Instance => {
-                let named = self.entity.iter().flat_map(|path| graph.argument(call, path)).next();
-                let instance = if self.entity.is_empty() { receiver } else { named.as_ref()? };
-                let model = instance_of(graph, schema, instance)?;
-                self.base_fits(graph, schema, model).then_some((model, true))
-            }
-            Target::Static => {
-                if let Some(model) = model_behind(graph, schema, receiver) {
-                    return self.base_fits(graph, schema, model).then_some((model, true));
-                }
-                self.by_type(graph, schema, receiver)
-                    .map(|model| (model, true))
-                    .or_else(|| by_accessor(graph, schema, receiver).map(|model| (model, false)))
-            }
-            Target::Relation => self.by_relation(graph, schema, call, receiver),
-            Target::Assigned => None,
-            Target::Chain => self.by_chain(graph, schema, call).map(|model| (model, true)),
-        }
-    }
-
-    /// Whether the model's class extends one of `types`, where it has one.
-    fn base_fits(&self, graph: &Graph, schema: &Schema, model: ModelId) -> bool {
-        let base = schema.models[model.0].class.and_then(|class| graph.base_path(class));
-        self.types.is_empty() || base.is_none_or(|path| self.types.iter().any(|pattern| pattern.matches(&path)))
-    }
-
-    fn type_fits(&self, graph: &Graph, receiver: &Shared) -> bool {
-        let path = match graph.type_of(receiver) {
-            Type::External(path, _) => Some(path),
-            Type::Instance(class, _) => graph.base_path(class),
-            _ => None,
-        };
-        path.is_some_and(|path| self.types.iter().any(|pattern| pattern.matches(&path)))
-    }
-
-    /// `Repository<User>`, or a class of the tree that extends it.
-    fn by_type(&self, graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
-        let ty = graph.type_of(receiver);
-        let entity = match &ty {
-            Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(path)) => {
-                args.first().cloned()
-            }
-            Type::Instance(class, args) => graph.library_bases(*class, args).into_iter().find_map(|base| match base {
-                Type::External(path, args) if self.types.iter().any(|pattern| pattern.matches(&path)) => {
-                    args.into_iter().next()
-                }
-                _ => None,
-            }),
-            _ => None,
-        };
-        match entity? {
-            // `getRepository('users')`
-            Type::Literal(name) => model_named(schema, &name),
-            entity => model_of_type(graph, schema, &entity),
-        }
-    }
-
-    /// The model on the other side of a relation of the receiver, by the relation's name in the singular or plural.
-    fn by_relation(
-        &self,
-        graph: &Graph,
-        schema: &Schema,
-        call: &CallValue,
-        receiver: &Shared,
-    ) -> Option<(ModelId, bool)> {
-        let written = call.type_args.first().map(|ty| graph.resolve_type(call.site.function.file, ty));
-        if let Some(model) = written.and_then(|ty| model_of_type(graph, schema, &ty)) {
-            return Some((model, true));
-        }
-        let name = self.entity.iter().flat_map(|path| graph.argument(call, path)).next()?;
-        let ValueKind::Text(name) = &graph.resolved(&name).kind else { return None };
-        let is_named = |property: &&crate::schema::Property| {
-            let rest = property.name.strip_prefix(name.as_str());
-            rest.is_some_and(|rest| matches!(rest, "" | "s" | "es"))
-                || name.strip_suffix('y').is_some_and(|stem| property.name == format!("{stem}ies"))
-        };
-        let near = schema.models.get(instance_of(graph, schema, receiver)?.0)?;
-        let related = near.properties.iter().filter(is_named).find_map(|property| property.relation.as_deref())?;
-        schema.models.iter().position(|model| model.name == related).map(|at| (ModelId(at), true))
-    }
-
-    /// An entity named in the call `after` further left, or the type of what the chain starts from.
-    fn by_chain(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
-        let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
-        let named = |call: &CallValue| {
-            let arguments = self.entity.iter().flat_map(|path| graph.argument(call, path));
-            arguments.into_iter().find_map(|value| {
-                let itself = || entity_of(graph, schema, &value).or_else(|| instance_of(graph, schema, &value));
-                itself().or_else(|| table_under(graph, schema, &value))
-            })
-        };
-        let after = match self.after {
-            // The call that the chain starts with: `knex('users')`, but not `getRepository(User)`.
-            Some("()") => {
-                let at = chain.iter().position(|call| call.method().is_none() && !call.is_new)?;
-                return named(&chain[at]).filter(|_| !makes_handle(graph, &chain[at]));
-            }
-            Some(method) => Some(chain.iter().position(|call| is_called(graph, call, method))?),
-            None => None,
-        };
-        if !self.entity.is_empty() {
-            return match after {
-                Some(at) => named(&chain[at]),
-                None => named(call),
-            };
-        }
-        let first = after.unwrap_or(0);
-        chain[first.min(chain.len())..]
-            .iter()
-            .filter_map(|call| call.receiver())
-            .find_map(|receiver| self.by_type(graph, schema, receiver).or_else(|| table_of(graph, schema, receiver)))
-    }
-}
-
 pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
     let method = call.method()?;
     let mut rows = graph.rules.reads_named(Some(method)).filter(|row| row.returns()).peekable();
@@ -483,7 +298,12 @@ pub(super) fn named_by_read(
             continue;
         }
         let path = path.get_or_insert_with(|| library_path(graph, call)).as_ref();
-        if path.is_some_and(|path| row.call.matches(path))
+        // What another row knows to be written there is no condition.
+        let is_written = |path: &String| {
+            let mut writes = graph.rules.writes_named(Some(method));
+            writes.any(|write| write.on == row.on && write.row == *condition && write.call.matches(path))
+        };
+        if path.is_some_and(|path| row.call.matches(path) && !is_written(path))
             && let Some((model, _)) = Named::of_read(row).model(graph, schema, call)
         {
             found.extend(graph.argument(call, place).into_iter().map(|value| (model, value)));

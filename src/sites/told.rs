@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Type};
-use crate::schema::{ModelId, Schema};
-use crate::sites::models::{entity_of, model_behind, model_of_type};
+use crate::schema::{ModelId, ModelSource, Schema};
+use crate::sites::models::{accessed, entity_of, model_behind, model_of_type};
 use crate::summary::{ClassRef, Shared, ValueKind};
 
 /// Whether a value, a handle (`Repository<User>`) or what names an entity (`User`), stands for a model; `None` where that is not told.
 pub(super) fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: ModelId) -> Option<bool> {
+    let is_delegate = schema.models[model.0].source == ModelSource::Prisma;
     let named = entity_of(graph, schema, value).or_else(|| match &value.kind {
         ValueKind::Class(_) | ValueKind::Import(..) => model_behind(graph, schema, value),
+        _ if is_delegate => accessed(graph, schema, value, 6),
         _ => None,
     });
     if let Some(named) = named {

@@ -123,7 +123,8 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
         Target::Static => named(graph, receiver).or_else(|| untyped(graph, receiver)),
         // `prisma[name].update(..)`
         Target::Model if matches!(receiver.kind, ValueKind::Index(..)) => Some(Told::Nothing),
-        Target::Model | Target::Instance => untyped(graph, receiver),
+        Target::Model => delegate(graph, receiver).or_else(|| untyped(graph, receiver)),
+        Target::Instance => untyped(graph, receiver),
         Target::Argument => {
             let entity = row.entity.iter().flat_map(|path| graph.argument(call, path)).next()?;
             named(graph, &entity)
@@ -141,6 +142,17 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
         }
         Target::Relation | Target::Assigned => None,
     }
+}
+
+/// What callers or heirs hand in, untyped or typed by a parameter: `save(prisma.user, row)`, `super(prisma.user)`.
+fn delegate(graph: &Graph, receiver: &Shared) -> Option<Told> {
+    let is_handed = match &receiver.kind {
+        ValueKind::Param(..) => true,
+        ValueKind::Field(base, _) => matches!(base.kind, ValueKind::This(_) | ValueKind::Param(..)),
+        _ => false,
+    };
+    let ty = graph.type_of(receiver);
+    (is_handed && (ty == Type::Unknown || ty.is_any() || ty.is_parameter())).then(|| Told::Handed(receiver.clone()))
 }
 
 /// `Repository<User>`, where `User` comes from a module that is not in the tree.
