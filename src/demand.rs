@@ -113,7 +113,13 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
                 // A delegate that is kept or handed on: `private rows = this.prisma.user`, `super(prisma.user)`.
                 search(&accessor, &format!(r"(?s)[=>(,:]\s*[\w.$]+\.{word}\s*[;,)\]}}].*\.\s*({methods})\s*\("));
                 search(&accessor, &format!(r"\bsuper\s*\([^;]*\.{word}\s*[,)]"));
-                search("data", &format!(r"(?s)\bclass\s+\w+\s*<.*\.\s*({methods})\s*\(\s*\{{[^;]{{0,200}}?\bdata\b"));
+                search("data", &format!(r"\bthis\s*\.\s*\w+\s*\.\s*({methods})\s*\(\s*\{{[^;]{{0,200}}?\bdata\b"));
+                // What stands around the writes names the column and perhaps not the model.
+                let around = rules.interceptor().filter_map(|row| row.call.last()).map(regex::escape);
+                let around = around.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("|");
+                for (_, property) in schema.columns.iter().flat_map(|c| &c.bindings).filter(|(id, _)| id.0 == *at) {
+                    search(&model.properties[*property].name, &format!(r"({around})\s*(<[^>]*>)?\("));
+                }
                 let towards = schema.models.iter().flat_map(|other| &other.properties);
                 let towards = towards.filter(|property| property.relation.as_deref() == Some(model.name.as_str()));
                 for property in towards.map(|property| &property.name).collect::<BTreeSet<_>>() {

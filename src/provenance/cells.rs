@@ -103,6 +103,7 @@ impl Judge<'_, '_> {
                 state.chains.push(vec![atom(Origin::Unknown, at, why)]);
             }
         } else {
+            self.supplied_to_update(lookup, evaluator, row, &mut state);
             if state.chains.is_empty() {
                 return match state.unknown.into_iter().next() {
                     Some((why, at)) => Written::Perhaps(self.gap(&why, at)),
@@ -137,6 +138,19 @@ impl Judge<'_, '_> {
         let undefined = |chain: &Chain| matches!(chain.as_slice(), [only] if only.is_undefined());
         let chains = evaluator.chains(&left).into_iter();
         chains.map(|chain| if undefined(&chain) { vec![self.absent(row)] } else { chain }).collect()
+    }
+
+    /// What hooks put into a column that an UPDATE does not mention.
+    fn supplied_to_update(&self, lookup: &Lookup, evaluator: &Evaluator, row: &Shared, state: &mut Alternatives) {
+        if !state.absent || self.hooks.is_empty() {
+            return;
+        }
+        let nothing = Value::new(ValueKind::Undefined, row.span);
+        let left = hooks::applied(self.graph, self.hooks, self.operation, row, lookup.key, &nothing);
+        let undefined = |chain: &Chain| matches!(chain.as_slice(), [only] if only.is_undefined());
+        let (left_out, supplied): (Vec<Chain>, Vec<Chain>) = evaluator.chains(&left).into_iter().partition(undefined);
+        state.absent = !left_out.is_empty();
+        state.chains.extend(supplied);
     }
 
     /// What the hooks put into the column whatever the row holds there.

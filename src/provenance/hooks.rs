@@ -4,28 +4,49 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph, Type};
+use crate::provenance::interceptors::{self, Intercepting};
 use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::rules::{ArgBase, Form, Operation, Transform};
 use crate::schema::{ModelId, Schema};
+use crate::sites::Candidate;
 use crate::source::Span;
 use crate::summary::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Shared, Slot, Value, ValueKind};
 
 /// What a hook leaves of the row that it is run on.
 #[derive(Clone, Debug)]
 pub(super) struct Hook {
-    function: FunctionRef,
+    pub function: FunctionRef,
     /// The parameter that is the row; `None`: `this` is.
-    param: Option<u32>,
-    /// The key of the parameter under which the row stands; empty: it is the row itself.
-    under: String,
-    before: Vec<Operation>,
+    pub param: Option<u32>,
+    /// The keys of the parameter below which the row stands; empty: it is the row itself.
+    pub under: Vec<String>,
+    /// The keys below which it stands in `exit`.
+    pub left: Vec<String>,
+    /// Names that stand under other keys of the parameter.
+    pub told: Vec<(String, String)>,
+    /// The operations that it is for; `None`: this one.
+    pub before: Option<Vec<Operation>>,
     /// Not of plain objects.
-    instance: bool,
-    exit: Shared,
+    pub instance: bool,
+    pub exit: Shared,
+}
+
+/// The hooks that run on the row of a write.
+pub(super) fn of_write(
+    graph: &Graph,
+    schema: &Schema,
+    candidate: &Candidate,
+    interceptors: &[Intercepting],
+) -> Vec<Hook> {
+    let mut found = if candidate.hooks { of_model(graph, schema, candidate.model) } else { Vec::new() };
+    if let Some(called) = &candidate.called {
+        found.extend(interceptors::of_call(graph, schema, candidate.model, called, interceptors));
+    }
+    found
 }
 
 /// The hooks of a model's class and of what it inherits, the base's first.
-pub(super) fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Hook> {
+fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Hook> {
     let model = &schema.models[model.0];
     let Some(class) = model.class else { return Vec::new() };
     let mut found = subscribed(graph, &model.pack, class);
@@ -48,9 +69,16 @@ pub(super) fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Ho
                         None => summary.this_exit.as_ref(),
                     };
                     if let Some(exit) = exit {
-                        let (before, exit, instance) = (row.before.clone(), Arc::clone(exit), row.instance);
-                        let under = String::new();
-                        found.push(Hook { function, param, under, before, instance, exit });
+                        found.push(Hook {
+                            function,
+                            param,
+                            under: Vec::new(),
+                            left: Vec::new(),
+                            told: Vec::new(),
+                            before: Some(row.before.clone()),
+                            instance: row.instance,
+                            exit: Arc::clone(exit),
+                        });
                     }
                 }
             }
@@ -79,8 +107,10 @@ fn subscribed(graph: &Graph, pack: &str, class: ClassRef) -> Vec<Hook> {
                     found.extend(exit.map(|exit| Hook {
                         function,
                         param: Some(0),
-                        under: row.under.clone(),
-                        before: row.before.clone(),
+                        under: vec![row.under.clone()],
+                        left: vec![row.under.clone()],
+                        told: Vec::new(),
+                        before: Some(row.before.clone()),
                         instance: false,
                         exit: Arc::clone(exit),
                     }));
@@ -117,7 +147,8 @@ pub(super) fn applied(
 ) -> Shared {
     let mut at = Arc::clone(value);
     let plain = matches!(row.kind, ValueKind::Object { base: None, .. });
-    for hook in hooks.iter().filter(|hook| hook.before.contains(&operation) && !(plain && hook.instance)) {
+    let is_for = |hook: &&Hook| hook.before.as_ref().is_none_or(|before| before.contains(&operation));
+    for hook in hooks.iter().filter(is_for).filter(|hook| !(plain && hook.instance)) {
         let span = value.span;
         let held = Slot::Named { key: key.to_owned(), key_span: span, value: Arc::clone(&at) };
         let row = Value::new(ValueKind::Object { base: Some(Arc::clone(row)), entries: vec![held] }, span);
@@ -129,13 +160,23 @@ pub(super) fn applied(
         match hook.param {
             Some(nth) => {
                 if let Some(slot) = params.get_mut(nth as usize) {
-                    *slot = if hook.under.is_empty() { row } else { under(&hook.under, row, library()) };
+                    let row = hook.under.iter().rev().fold(row, |inner, key| under(key, inner, library()));
+                    let name = |(key, name): &(String, String)| {
+                        let value = Value::new(ValueKind::Text(name.clone()), span);
+                        Slot::Named { key: key.clone(), key_span: span, value }
+                    };
+                    let told: Vec<Slot> = hook.told.iter().map(name).collect();
+                    *slot = if told.is_empty() {
+                        row
+                    } else {
+                        Value::new(ValueKind::Object { base: Some(row), entries: told }, span)
+                    };
                 }
             }
             None => this = Some(row),
         }
         let exit = graph.substitute(&hook.exit, &Bindings { function: hook.function, params, this });
-        let exit = if hook.under.is_empty() { exit } else { left_under(graph, &exit, &hook.under, 8) };
+        let exit = hook.left.iter().fold(exit, |exit, key| left_under(graph, &exit, key, 8));
         at = left_under(graph, &exit, key, 8);
     }
     at

@@ -21,6 +21,7 @@ mod conditions;
 mod constants;
 mod hooks;
 mod inserts;
+mod interceptors;
 mod issuing;
 mod kind;
 mod leaving;
@@ -45,6 +46,7 @@ use crate::ir::FunctionId;
 use crate::provenance::cells::{Judge, Written, is_optional};
 use crate::provenance::chain::Chain;
 use crate::provenance::inserts::saved;
+use crate::provenance::interceptors::Intercepting;
 use crate::provenance::issuing::{Evidence, Issuing};
 use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::provenance::missing::{Search, Stored};
@@ -62,6 +64,7 @@ pub struct Survey<'g, 'a> {
     graph: &'g Graph<'a>,
     schema: &'g Schema,
     issuing: Issuing<'g, 'a>,
+    interceptors: Vec<Intercepting<'g>>,
     /// In the order of [`Schema::columns`].
     columns: Vec<Surveyed>,
     reached: BTreeSet<FunctionRef>,
@@ -70,10 +73,17 @@ pub struct Survey<'g, 'a> {
 /// Follows the writes of every tracked column.
 pub fn survey<'g, 'a>(graph: &'g Graph<'a>, schema: &'g Schema) -> Survey<'g, 'a> {
     let candidates = sites::find(graph, schema);
-    let mut survey =
-        Survey { graph, schema, issuing: Issuing::new(graph), columns: Vec::new(), reached: BTreeSet::new() };
+    let mut survey = Survey {
+        graph,
+        schema,
+        issuing: Issuing::new(graph),
+        interceptors: interceptors::find(graph),
+        columns: Vec::new(),
+        reached: BTreeSet::new(),
+    };
     for at in 0..schema.columns.len() {
-        let column = ColumnTracer { graph, schema, issuing: &survey.issuing, column: ColumnId(at) };
+        let (issuing, interceptors) = (&survey.issuing, survey.interceptors.as_slice());
+        let column = ColumnTracer { graph, schema, issuing, interceptors, column: ColumnId(at) };
         survey.columns.push(column.survey(&candidates, &mut survey.reached));
     }
     survey
@@ -88,8 +98,9 @@ impl Survey<'_, '_> {
     /// Tells which paths issue tokens, which entry points should write and do not, and who reads: what a survey that is to be
     /// made again need not say. In the order of [`Schema::columns`].
     pub fn finish(self) -> Vec<ColumnTrace> {
-        let Self { graph, schema, issuing, columns, .. } = self;
-        let column = |at| ColumnTracer { graph, schema, issuing: &issuing, column: ColumnId(at) };
+        let Self { graph, schema, issuing, interceptors, columns, .. } = self;
+        let (issuing, interceptors) = (&issuing, interceptors.as_slice());
+        let column = |at| ColumnTracer { graph, schema, issuing, interceptors, column: ColumnId(at) };
         columns.into_iter().enumerate().map(|(at, surveyed)| column(at).finish(surveyed)).collect()
     }
 }
@@ -98,6 +109,7 @@ struct ColumnTracer<'g, 'a> {
     graph: &'g Graph<'a>,
     schema: &'g Schema,
     issuing: &'g Issuing<'g, 'a>,
+    interceptors: &'g [Intercepting<'g>],
     column: ColumnId,
 }
 
@@ -262,8 +274,7 @@ impl ColumnTracer<'_, '_> {
         if !self.graph.is_rust(candidate.span.file) {
             reached.insert(FunctionRef { file: candidate.span.file, id: FunctionId(0) });
         }
-        let hooks =
-            if candidate.hooks { hooks::of_model(self.graph, self.schema, candidate.model) } else { Vec::new() };
+        let hooks = hooks::of_write(self.graph, self.schema, candidate, self.interceptors);
         let form =
             if candidate.by_column { None } else { hooks::form_of(&evaluator(None), candidate.model, &property.name) };
         let mut sites: Vec<DraftSite> = Vec::new();

@@ -194,6 +194,61 @@ pub struct Subscriber {
     pub pack: String,
 }
 
+/// A call that hands a library a function that it runs around every write of a client: `client.$use(f)`, `client.$extends({ query })`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Interceptor {
+    pub call: CallPattern,
+    /// Where the function stands, or with `table` an object of them by model and by method: `{ user: { create() {} } }`.
+    pub function: ArgPath,
+    #[serde(default)]
+    pub table: bool,
+    /// Names in the table that stand for any model or any method.
+    #[serde(default)]
+    pub any: Vec<String>,
+    /// Which clients' writes go through the function.
+    #[serde(default)]
+    pub client: Around,
+    /// Where in the function's parameters the first argument of the write stands: `0.args`.
+    pub argument: ArgPath,
+    /// Keys of that parameter under which the names of the model and of the method stand.
+    #[serde(default)]
+    pub model: Option<String>,
+    #[serde(default)]
+    pub method: Option<String>,
+    /// What the function calls to go on, in its parameters: `0.query`,
+    pub next: ArgPath,
+    /// ... and the keys below which the write's argument stands in what it hands on.
+    #[serde(default)]
+    pub below: Vec<String>,
+    #[serde(skip)]
+    pub pack: String,
+}
+
+/// The clients that an interceptor stands around.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Around {
+    #[default]
+    Any,
+    /// What the call gives.
+    Result,
+    /// What the call is made on.
+    Receiver,
+}
+
+/// What a library calls the model for which a function was handed over: `Prisma.getExtensionContext(this)` in a method below `0.model.user`
+/// of `client.$extends(..)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Context {
+    pub call: CallPattern,
+    /// The call that the function is handed to,
+    pub of: CallPattern,
+    /// ... and where in it objects of functions stand, by model.
+    pub table: ArgPath,
+}
+
 /// A call that hands a library the database, whose rows the library then writes by itself: `PrismaAdapter(prisma)`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -33,8 +33,28 @@ macro_rules! keep {
 
 fn keep(pack: &mut Pack, is_live: &impl Fn(&CallPattern) -> bool) {
     keep!(
-        pack, is_live, model, migration, write, sql, read, mint, pass, receiver, answer, callback, leave, mount,
-        verify, consult, harmless, foreign, life, web
+        pack,
+        is_live,
+        model,
+        migration,
+        write,
+        sql,
+        read,
+        mint,
+        pass,
+        receiver,
+        answer,
+        callback,
+        leave,
+        mount,
+        verify,
+        consult,
+        harmless,
+        foreign,
+        life,
+        web,
+        interceptor,
+        context
     );
     pack.entry.retain(|row| row.path.as_ref().is_none_or(is_live));
     pack.guard.retain(|row| row.path.as_ref().is_none_or(is_live));

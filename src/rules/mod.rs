@@ -32,7 +32,8 @@ mod path;
 mod sql;
 
 pub use declare::{
-    Absence, Adapter, ClassOf, ColumnForm, Declaration, Entity, Hook, Migration, Naming, Nothing, Subscriber, Transform,
+    Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Entity, Hook, Interceptor, Migration, Naming,
+    Nothing, Subscriber, Transform,
 };
 pub use entry::{Entry, EntryKind};
 pub use event::{Emit, Listen};
@@ -73,7 +74,7 @@ rows! {
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
-    claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate,
+    claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

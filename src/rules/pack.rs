@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::rules::{
-    Adapter, Answer, Bearer, Callback, Claim, Consult, Declaration, Delegate, Edge, Emit, Entity, Entry, Foreign,
-    Guard, Harmless, Hook, Leave, Life, Listen, Maker, Migration, Mint, Mount, Nested, Nothing, Pass, Read, Receiver,
-    SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
+    Adapter, Answer, Bearer, Callback, Claim, Consult, Context, Declaration, Delegate, Edge, Emit, Entity, Entry,
+    Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Migration, Mint, Mount, Nested, Nothing,
+    Pass, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
 };
 
 /// One file of rules.
@@ -86,4 +86,8 @@ pub struct Pack {
     pub nothing: Vec<Nothing>,
     #[serde(default)]
     pub delegate: Vec<Delegate>,
+    #[serde(default)]
+    pub interceptor: Vec<Interceptor>,
+    #[serde(default)]
+    pub context: Vec<Context>,
 }

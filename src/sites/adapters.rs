@@ -62,6 +62,7 @@ fn handed(graph: &Graph, schema: &Schema, function: FunctionRef, event: &Event, 
             sql_functions: false,
             unresolved: None,
             told_by: None,
+            called: None,
             run_by: Some(row.runs.clone()),
         });
     }

@@ -118,6 +118,7 @@ fn write(
         certain,
         unresolved: None,
         told_by: None,
+        called: None,
         run_by: None,
     };
     nested::find(graph, schema, &candidate, found);

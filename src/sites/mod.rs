@@ -68,8 +68,22 @@ pub struct Candidate {
     pub unresolved: Option<Span>,
     /// The handle or entity of which callers tell whether it stands for the model; see [`stands_for`].
     pub told_by: Option<Shared>,
+    /// How the call reads, where it is one that interceptors can stand around.
+    pub called: Option<Called>,
     /// What the library does when it writes by itself: no code of the tree leads there.
     pub run_by: Option<String>,
+}
+
+/// A call of a client that writes the row, as interceptors see it.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// The pack of its rule.
+    pub pack: String,
+    /// What holds the model's delegate: `prisma` of `prisma.user.create(..)`.
+    pub client: Option<Shared>,
+    pub method: String,
+    /// The keys of its first argument under which the row stands.
+    pub keys: Vec<String>,
 }
 
 /// Every write of a model that has a tracked column, sorted by place.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
+use crate::ir::FunctionId;
 use crate::schema::{ModelId, ModelSource, Schema};
 use crate::sites::orm::model_read;
 use crate::sites::{is_tracked, model_of_accessor, model_of_class};
-use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
 
 /// The entity that an argument names: its class, what a call declared as a model, or the name of its table or model.
 pub(super) fn entity_of(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
@@ -236,8 +237,37 @@ pub(super) fn accessed(graph: &Graph, schema: &Schema, value: &Shared, fuel: u8)
         ValueKind::Cond { then, otherwise, .. } => any(&mut [then, otherwise].into_iter()),
         ValueKind::Fallback { left, right, .. } => any(&mut [left, right].into_iter()),
         ValueKind::Either(values) => any(&mut values.iter()),
+        ValueKind::Call(call) => of_context(graph, schema, call),
         _ => None,
     }
+}
+
+/// The model below whose name the function was handed over that asks for its context.
+fn of_context(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+    let path = graph.rules.context().next().and_then(|_| graph.library_path(call))?;
+    let file = call.site.function.file;
+    let around = |id: &FunctionId| graph.function(FunctionRef { file, id: *id })?.parent;
+    let own: Vec<FunctionId> = std::iter::successors(Some(call.site.function.id), around).take(60).collect();
+    let is_own = |value: &Shared| matches!(graph.resolved(value).kind, ValueKind::Function(f) if f.file == file && own.contains(&f.id));
+    let events = || graph.unit(file).into_iter().flat_map(|unit| &unit.summary.functions).flat_map(|of| &of.calls);
+    graph.rules.context().filter(|row| row.call.matches(&path)).find_map(|row| {
+        let handed = events().filter(|event| row.of.last().is_none_or(|last| event.call.method() == Some(last)));
+        handed.flat_map(|event| graph.argument(&event.call, &row.table)).find_map(|table| {
+            let models = held(graph, &table).into_iter();
+            let mut own = models.filter(|(_, methods)| held(graph, methods).iter().any(|(_, method)| is_own(method)));
+            own.find_map(|(accessor, _)| model_of_accessor(schema, &accessor))
+        })
+    })
+}
+
+/// What an object that is written out holds, by name.
+fn held(graph: &Graph, value: &Shared) -> Vec<(String, Shared)> {
+    let ValueKind::Object { entries, .. } = &graph.resolved(value).kind else { return Vec::new() };
+    let named = |entry: &Slot| match entry {
+        Slot::Named { key, value, .. } => Some((key.clone(), Arc::clone(value))),
+        Slot::Computed { .. } | Slot::Spread(_) => None,
+    };
+    entries.iter().filter_map(named).collect()
 }
 
 /// The model that the type of a delegate is named after: `Prisma.UserDelegate`.

@@ -51,8 +51,8 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
                     taken.push(first);
                 }
                 for row in rows {
-                    let nested =
-                        Candidate { model, operation: rule.operation, undefined: rule.undefined, row, ..outer.clone() };
+                    let (operation, undefined) = (rule.operation, rule.undefined);
+                    let nested = Candidate { model, operation, undefined, row, called: None, ..outer.clone() };
                     below(graph, schema, &nested, &nested.row.clone(), fuel, found);
                     if is_tracked(schema, model) {
                         found.push(nested);

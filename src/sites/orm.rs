@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::FunctionId;
-use crate::rules::{ArgPath, Operation, Target, Undefined, Write};
+use crate::rules::{ArgBase, ArgPath, Operation, Target, Undefined, Write};
 use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::{self, assignments};
 use crate::sites::inherited::class_of_this;
 use crate::sites::models::chain_calls;
 use crate::sites::named::Named;
-use crate::sites::{Candidate, inherited, is_tracked, model_of_class, nested, unresolved};
+use crate::sites::{Called, Candidate, inherited, is_tracked, model_of_class, nested, unresolved};
 use crate::source::Span;
 use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -112,6 +112,7 @@ fn written(
                 certain,
                 unresolved: None,
                 told_by: None,
+                called: called(graph, row, call),
                 run_by: None,
             };
             nested::find(graph, schema, &candidate, found);
@@ -123,6 +124,24 @@ fn written(
     if !told && !untold.is_empty() && graph.targets(call).is_empty() {
         unresolved::find(graph, schema, &untold, function, event, found);
     }
+}
+
+/// How interceptors see a call on a model's delegate.
+fn called(graph: &Graph, row: &Write, call: &CallValue) -> Option<Called> {
+    if row.on != Target::Model || row.row.base != ArgBase::Nth(0) {
+        return None;
+    }
+    let holder = |value: &Shared| match &value.kind {
+        ValueKind::Field(client, _) => Some(Arc::clone(client)),
+        _ => None,
+    };
+    let receiver = call.receiver()?;
+    Some(Called {
+        pack: row.pack.clone(),
+        client: holder(receiver).or_else(|| holder(&graph.resolved(receiver))),
+        method: call.method()?.to_owned(),
+        keys: row.row.keys.clone(),
+    })
 }
 
 /// What an undefined value does: a column that is assigned by itself becomes NULL, and so do those of a class that says so.

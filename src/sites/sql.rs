@@ -317,6 +317,7 @@ impl Text<'_> {
             sql_functions: false,
             unresolved: to.unresolved,
             told_by: to.told_by.clone(),
+            called: None,
             run_by: None,
         }
     }

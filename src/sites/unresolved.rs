@@ -97,6 +97,7 @@ pub(super) fn find(
                     instance: false,
                     unresolved: (!certain_name).then_some(receiver.span),
                     told_by: told_by.cloned(),
+                    called: None,
                     run_by: None,
                 });
             }
