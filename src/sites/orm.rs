@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::FunctionId;
-use crate::rules::{ArgBase, ArgPath, Operation, Target, Undefined, Write};
+use crate::rules::{ArgBase, ArgPath, Operation, Read, Target, Undefined, Write};
 use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::{self, assignments};
 use crate::sites::inherited::class_of_this;
@@ -320,7 +320,7 @@ pub(super) fn named_by_read(
         // What another row knows to be written there is no condition.
         let is_written = |path: &String| {
             let mut writes = graph.rules.writes_named(Some(method));
-            writes.any(|write| write.on == row.on && write.row == *condition && write.call.matches(path))
+            writes.any(|write| write.on == row.on && write.row == *place && write.call.matches(path))
         };
         if path.is_some_and(|path| row.call.matches(path) && !is_written(path))
             && let Some((model, _)) = Named::of_read(row).model(graph, schema, call)
