@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::command::{Run, audit_json, nest_auth, tokendrift, write_files};
+use crate::command::{Run, audit_json, copy, nest_auth, tokendrift, write_files};
 
 const COLUMN: &[&str] = &["--no-config", "--column", "users.access_token"];
 
@@ -225,6 +225,23 @@ fn a_symlink_loop_is_walked_once() {
     std::os::unix::fs::symlink("self.ts", folder.path().join("self.ts")).expect("a link can be made");
     let report = audit_json(folder.path(), COLUMN).report();
     assert_eq!(sites(&report), [LOGOUT_SITE]);
+}
+
+#[cfg(unix)]
+#[test]
+fn code_behind_a_link_is_found_by_the_path_of_the_link_too() {
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    copy(&nest_auth("drifted"), tree.path());
+    let (link, target) = (tree.path().join("src/auth/auth-web.service.ts"), tree.path().join("src/real.ts"));
+    let text = fs::read_to_string(&link).expect("the service");
+    fs::remove_file(&link).expect("the service goes");
+    fs::write(&target, text.replace("'../users", "'./users").replace("'./token-pair", "'./auth/token-pair"))
+        .expect("it comes back");
+    std::os::unix::fs::symlink("../real.ts", &link).expect("a link can be made");
+    let report = audit_json(tree.path(), &[]).report();
+    let found = report["findings"].as_array().expect("findings");
+    let lost = found.iter().find(|finding| finding["check"] == "discarded-token").expect("the discarded token");
+    assert!(lost["message"].as_str().is_some_and(|words| words.contains("POST /v1/web/auth/login")), "{lost}");
 }
 
 /// The static part is clean, so that only the database can make it fail: exit 3, with `words` in what was printed.

@@ -77,7 +77,9 @@ fn way(guard: &Guard) -> Way {
     };
     let place = |span, message| Related { at: Anchor::Code(span), message };
     let mut flow = Vec::new();
-    flow.extend(guard.verification.map(|span| place(span, "the token is verified here (proven)".to_owned())));
+    flow.extend(
+        guard.verification.map(|span| place(span, "the request's token gets to what verifies it (proven)".to_owned())),
+    );
     let handed = if guard.verification.is_some() {
         "has the claims"
     } else {

@@ -22,6 +22,7 @@ mod walk;
 
 pub use error::DiscoverError;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::source::{Gap, SourceSet, Tally};
@@ -45,6 +46,7 @@ pub fn discover(root: &Path, inputs: &[PathBuf], exclude: &[String]) -> Result<S
     let mut gaps = Vec::new();
     let mut files = Vec::new();
     let mut found = Vec::new();
+    let mut links = BTreeMap::new();
     let mut minified = Vec::new();
     for walk::Met { path, what } in met {
         let mut gap = |path: &str, why: String| gaps.push(Gap { path: path.to_owned(), line: 1, why });
@@ -80,6 +82,7 @@ pub fn discover(root: &Path, inputs: &[PathBuf], exclude: &[String]) -> Result<S
                 tally.unreadable += 1;
                 gap(&path, format!("cannot be read: {why}"));
             }
+            walk::What::Link(target) => _ = links.insert(path, target),
             walk::What::Gap(why) => gap(&path, why),
         }
     }
@@ -89,7 +92,8 @@ pub fn discover(root: &Path, inputs: &[PathBuf], exclude: &[String]) -> Result<S
         return Err(DiscoverError::nothing(&inputs, &tally, &gaps));
     }
     let names: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let modules = manifests::read(&root, &inputs, found, &names, &mut gaps);
+    let mut modules = manifests::read(&root, &inputs, found, &names, &mut gaps);
+    modules.links = links;
     let mut set = SourceSet::new(files, modules, gaps, tally);
     set.minified = minified;
     Ok(set)

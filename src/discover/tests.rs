@@ -203,6 +203,9 @@ fn links_are_not_followed_and_one_that_leads_out_or_nowhere_is_a_gap() {
     let set = tree.discover();
     assert_eq!(paths(&set), ["src/a.ts"]);
     assert_eq!(gap_paths(&set), ["broken.ts", "out.ts", "shared"]);
+    let links: Vec<(&str, &str)> =
+        set.modules.links.iter().map(|(link, target)| (link.as_str(), target.as_str())).collect();
+    assert_eq!(links, [("again.ts", "src/a.ts")], "one that holds itself leads nowhere");
     assert_eq!(set.tally.unreadable, 1);
 }
 

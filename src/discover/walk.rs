@@ -20,6 +20,8 @@ pub(crate) enum What {
     File(Outcome),
     /// A folder that cannot be listed, and why.
     Folder(String),
+    /// A symbolic link to this path of the tree.
+    Link(String),
     /// Something else that is passed over, and why.
     Gap(String),
 }
@@ -111,13 +113,17 @@ fn meet(root: &Path, entry: &DirEntry, into: &mut Vec<Met>) {
         into.push(Met { path, what: What::File(outcome) });
         return;
     } else if kind.is_symlink() {
-        // A link into the tree leads to what is met anyway; a broken one or a loop leads nowhere.
+        // What a link into the tree leads to is met anyway; a broken one or a loop leads nowhere.
         match std::fs::canonicalize(entry.path()) {
             Ok(target) if !target.starts_with(root) && (target.is_dir() || read::kind(&name).is_some()) => {
                 What::Gap("not followed: a symbolic link out of the audited tree".to_owned())
             }
             Err(error) if read::kind(&name).is_some() => {
                 What::File(Outcome::Unreadable(format!("a symbolic link that leads nowhere: {error}")))
+            }
+            // Code names the file by either path.
+            Ok(target) if target.starts_with(root) && target != root && !entry.path().starts_with(&target) => {
+                What::Link(relative(root, &target))
             }
             _ => return,
         }

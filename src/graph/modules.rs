@@ -86,10 +86,20 @@ impl Graph<'_> {
         }
     }
 
+    /// The file at a path, or at the one that a symbolic link on it stands for.
+    fn found(&self, path: &str) -> Option<FileId> {
+        let links = &self.sources.modules.links;
+        self.sources.find(path).or_else(|| {
+            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]).filter(|_| !links.is_empty());
+            ends.filter_map(|end| Some((links.get(path.get(..end)?)?, path.get(end..)?)))
+                .find_map(|(target, rest)| self.sources.find(&format!("{target}{rest}")))
+        })
+    }
+
     /// The file at a path that may lack its ending or name a folder with an index.
     fn file_at(&self, path: &str) -> Option<FileId> {
         let path = path.trim_end_matches('/');
-        if let Some(file) = self.sources.find(path) {
+        if let Some(file) = self.found(path) {
             return Some(file);
         }
         // `./x.js` is how TypeScript's ES modules name `./x.ts`.
@@ -97,14 +107,14 @@ impl Graph<'_> {
         let stems = std::iter::once(path).chain(bare);
         for stem in stems {
             for ending in ENDINGS {
-                if let Some(file) = self.sources.find(&format!("{stem}{ending}")) {
+                if let Some(file) = self.found(&format!("{stem}{ending}")) {
                     return Some(file);
                 }
             }
         }
         ENDINGS.iter().find_map(|ending| {
             let index = if path.is_empty() { format!("index{ending}") } else { format!("{path}/index{ending}") };
-            self.sources.find(&index)
+            self.found(&index)
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::contract::{Anchor, CHECKS, Finding, Related, Standing, believed, page};
-use crate::provenance::{Confidence, Hop, Path, Step, WriteSite};
+use crate::provenance::{Confidence, Hop, MissingWrite, Path, Step, WriteSite};
 use crate::report::Report;
 use crate::report::excerpt::known_names;
 use crate::report::lines::{Style, clean, wrap};
@@ -85,6 +85,25 @@ fn shown_path<'a>(report: &Report<'a>, flow: &[Related]) -> Option<(&'a WriteSit
     paths.find(|(_, path)| path.entry.span == *first && path.calls().map(|step| &step.span).eq(calls))
 }
 
+/// Text without the addresses of its links: `[unknown-value](unknown-value.md)` is `unknown-value`.
+fn unlinked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        let link = after.split_once("](").and_then(|(word, behind)| Some((word, behind.split_once(')')?.1)));
+        out.push_str(before);
+        if let Some((word, behind)) = link.filter(|(word, _)| !word.contains(['[', ']'])) {
+            out.push_str(word);
+            rest = behind;
+        } else {
+            out.push('[');
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Whether a path is proven, in words.
 fn confidence(path: &Path) -> &'static str {
     match path.confidence {
@@ -115,7 +134,7 @@ struct Out<'r, 'a> {
     text: String,
 }
 
-impl Out<'_, '_> {
+impl<'a> Out<'_, 'a> {
     fn title(&mut self, words: &str) {
         for line in wrap(&clean(words), self.style.width) {
             self.text.push_str(&self.style.bold(&line));
@@ -183,6 +202,15 @@ impl Out<'_, '_> {
         if let Some((_, path)) = found {
             self.line(&format!("It writes {}. That is {}.", path.meaning.semantics(), confidence(path)));
         }
+        if let Some(missing) = self.missing(&finding.flow) {
+            let is_known = missing.steps.iter().all(|step| step.certain);
+            let believed = if is_known {
+                "proven: every step was resolved"
+            } else {
+                "inferred: some calls are not known; those are marked below"
+            };
+            self.line(&format!("It writes nothing. That is {believed}."));
+        }
         self.hops(finding, &finding.flow);
         if let Some((_, path)) = found.filter(|(_, path)| !path.mints.is_empty()) {
             self.head("The tokens made on it");
@@ -199,16 +227,21 @@ impl Out<'_, '_> {
         shown
     }
 
+    /// The path without a write that some places show.
+    fn missing(&self, flow: &[Related]) -> Option<&'a MissingWrite> {
+        if shown_path(self.report, flow).is_some() {
+            return None;
+        }
+        let (first, last) = (&flow.first()?.at, &flow.last()?.at);
+        let mut all = self.report.traces.iter().flat_map(|trace| &trace.missing);
+        all.find(|missing| Anchor::Code(missing.span) == *last && Anchor::Code(missing.entry.span) == *first)
+    }
+
     /// The places of a path in the order in which it runs.
     fn hops(&mut self, finding: &Finding, flow: &[Related]) {
-        let last = flow.last().map(|place| &place.at);
-        let missing = || {
-            let missing = self.report.traces.iter().flat_map(|trace| &trace.missing);
-            missing.into_iter().find(|missing| Some(&Anchor::Code(missing.span)) == last)
-        };
         let steps: Vec<&Step> = match shown_path(self.report, flow) {
             Some((_, path)) => path.calls().collect(),
-            None => missing().map_or(Vec::new(), |missing| missing.steps.iter().collect()),
+            None => self.missing(flow).map_or(Vec::new(), |missing| missing.steps.iter().collect()),
         };
         for place in flow {
             let step = steps.iter().find(|step| Anchor::Code(step.span) == place.at);
@@ -240,7 +273,10 @@ impl Out<'_, '_> {
             out.hop(&at, &format!("{}{}", hop.what, if hop.certain { PROVEN } else { " (inferred)" }));
             at
         };
-        path.trail.iter().map(|one| hop(self, one)).collect()
+        // Ways that end alike tell one thing once.
+        let mut told = BTreeSet::new();
+        let once = path.trail.iter().filter(|hop| told.insert((hop.span, hop.what.as_str(), hop.certain)));
+        once.map(|one| hop(self, one)).collect()
     }
 
     /// The ways that the finding rests on beside its own path, each from its entry point to its end and back to the value.
@@ -333,6 +369,7 @@ impl Out<'_, '_> {
                     done.pop();
                     done.push('.');
                 }
+                let done = unlinked(&done);
                 match done.strip_prefix("- ") {
                     Some(item) => self.text.push_str(&self.style.bullet(item)),
                     None => self.line(&done),

@@ -79,7 +79,9 @@ fn literals(line: &str, from: usize, to: usize, comment: bool, names: &BTreeSet<
         if byte == b'/' && matches!(bytes.get(at + 1), Some(b'/' | b'*')) {
             comment = true;
         }
-        if !matches!(byte, b'\'' | b'"' | b'`') {
+        // A lifetime: `&'r str`, `Request<'_>`.
+        let is_lifetime = byte == b'\'' && (line[..at].ends_with('&') || line[at..].starts_with("'_>"));
+        if !matches!(byte, b'\'' | b'"' | b'`') || is_lifetime {
             at += 1;
             continue;
         }
@@ -99,11 +101,57 @@ fn literals(line: &str, from: usize, to: usize, comment: bool, names: &BTreeSet<
         } else if comment && inside.contains(char::is_whitespace) {
             at = open;
             continue;
-        } else if inside.chars().count() > SHORT && !names.contains(inside) {
+        } else if byte == b'`' && inside.contains("${") {
+            template(line, open, end, comment, names, cuts);
+        } else if is_long(inside) && !names.contains(inside) && !is_route(inside) {
             cuts.push((open, end));
         }
         at = (end + 1).min(to);
     }
+}
+
+/// Of a template the code that is worked out stays, its literals as anywhere; its text goes by its parts.
+fn template(line: &str, from: usize, to: usize, comment: bool, names: &BTreeSet<&str>, cuts: &mut Vec<(usize, usize)>) {
+    let mut at = from;
+    while at < to {
+        let rest = &line[at..to];
+        let text = rest.find("${").unwrap_or(rest.len());
+        if is_long(&rest[..text]) && !is_route(&rest[..text]) {
+            cuts.push((at, at + text));
+        }
+        let code = at + text;
+        let mut depth = 0_usize;
+        let length = line[code..to].bytes().position(|byte| {
+            match byte {
+                b'{' => depth += 1,
+                b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            byte == b'}' && depth == 0
+        });
+        let end = length.map_or(to, |length| code + length + 1);
+        literals(line, code, end, comment, names, cuts);
+        at = end;
+    }
+}
+
+fn is_long(text: &str) -> bool {
+    text.chars().count() > SHORT
+}
+
+/// `/v1/auth/:id`: words behind slashes are an address, and no secret is made of them.
+fn is_route(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_lowercase() || matches!(c, '/' | '-' | '_' | ':' | '{' | '}' | '*' | '.');
+    let version = |word: &str| word.strip_prefix('v').is_some_and(|rest| matches!(rest.len(), 1..=2));
+    text.starts_with('/')
+        && text.split('/').all(|word| {
+            // `:orgUrl`, `[orgUrl]`
+            let is_parameter = word.starts_with([':', '[', '{'])
+                && word.chars().skip(1).all(|c| c.is_ascii_alphabetic() || matches!(c, ']' | '}' | '_'));
+            is_parameter && word.len() <= 24
+                || version(word) && word.chars().skip(1).all(|c| c.is_ascii_digit())
+                || word.len() <= 24 && word.chars().all(is_part)
+        })
 }
 
 fn closing(bytes: &[u8], quote: u8, from: usize, to: usize) -> Option<usize> {
@@ -173,8 +221,28 @@ mod tests {
             masked("update(id, { token: 'secret-hunter2', kind: 'web' })"),
             "update(id, { token: '***', kind: 'web' })"
         );
-        assert_eq!(masked("x = `Bearer ${token} abc` + \"a\\\"bcdefghij\""), "x = `***` + \"***\"");
+        assert_eq!(masked("x = `Bearer hunter2 abc` + \"a\\\"bcdefghij\""), "x = `***` + \"***\"");
         assert_eq!(masked("row['access_token'] = t"), "row['access_token'] = t");
+    }
+
+    #[test]
+    fn of_a_template_the_code_stays_and_long_text_goes() {
+        assert_eq!(masked("a: `Bearer ${user.token}`"), "a: `Bearer ${user.token}`");
+        assert_eq!(masked("a: `hunter2-hunter2 ${user.token}x`"), "a: `***${user.token}x`");
+        assert_eq!(masked("a: `${f('hunter2-hunter2')}`"), "a: `${f('***')}`");
+        assert_eq!(masked("a: `x${user.token"), "a: `x${user.token");
+    }
+
+    #[test]
+    fn a_lifetime_begins_no_literal() {
+        let line = "async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {";
+        assert_eq!(masked(line), line);
+    }
+
+    #[test]
+    fn a_route_stays() {
+        assert_eq!(masked("app.get('/v1/organisations/:orgUrl', f)"), "app.get('/v1/organisations/:orgUrl', f)");
+        assert_eq!(masked("app.get('/hunter2/Hunter2', f)"), "app.get('***', f)");
     }
 
     #[test]

@@ -151,6 +151,8 @@ pub struct ModuleMap {
     pub tsconfigs: Vec<TsConfig>,
     /// Package name -> what it offers.
     pub packages: BTreeMap<String, Package>,
+    /// Symbolic link inside the tree -> the path of the tree that it stands for.
+    pub links: BTreeMap<String, String>,
     /// Rust crate name (`_` for `-`) -> its root file, relative to the root.
     pub crates: BTreeMap<String, String>,
 }

@@ -63,7 +63,7 @@ pub fn module_map(manifests: &[Manifest], root: &str, files: &[&str]) -> (Module
     tsconfigs.sort_by_key(|config| (std::cmp::Reverse(known::depth(&config.folder)), config.folder.clone()));
     gaps.sort();
     let crates = cargo::crates(manifests, known);
-    (ModuleMap { tsconfigs, packages, crates }, gaps)
+    (ModuleMap { tsconfigs, packages, crates, links: BTreeMap::new() }, gaps)
 }
 
 /// The files that `extends` may mean and that are not among `manifests`, as paths like theirs; most are not there.
