@@ -84,6 +84,7 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
     // A library that is handed the database names no model.
     let adapters: Vec<&str> = rules.adapter().filter_map(|row| row.call.last()).collect();
     let mut wanted: BTreeSet<FileId> = sources.mentions(&adapters).into_iter().flatten().collect();
+    wanted.extend(applications(sources, rules));
     let tracked: BTreeSet<usize> =
         schema.columns.iter().flat_map(|column| &column.bindings).map(|(model, _)| model.0).collect();
     let methods = |model: bool| {
@@ -175,6 +176,18 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
         );
     }
     wanted
+}
+
+/// The production files that put something in front of the routes of controllers.
+fn applications(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let calls = rules.prefix().map(|row| &row.call).chain(rules.versioning().map(|row| &row.call));
+    let calls = calls.chain(rules.nesting().map(|row| &row.call));
+    let files = calls.flat_map(|call| {
+        let of_library =
+            move |file: &FileId| call.module().is_none_or(|module| sources.get(*file).text.contains(module));
+        sources.mentions(&[call.first()]).into_iter().flatten().filter(of_library)
+    });
+    files.filter(|file| sources.get(*file).scope == Scope::Production).collect()
 }
 
 /// The production files that verify tokens, guard by a library's own verification, or keep something in the browser.

@@ -11,7 +11,7 @@ use crate::graph::calls::{Edge, EdgeKind, handed_bindings};
 use crate::graph::{Graph, Unit, entries};
 use crate::ir::{FunctionId, FunctionKind, Imported};
 use crate::source::FileId;
-use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Member, Shared, Slot, ValueKind};
+use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Guard, Guards, Member, Shared, Slot, Value, ValueKind};
 
 /// A call: the function it is written in and its place among that function's calls.
 pub(super) type At = (FunctionRef, usize);
@@ -207,7 +207,8 @@ impl Graph<'_> {
             self.refuel();
             for target in self.targets(&event.call) {
                 if target.function == of {
-                    edges.push(edge(at.0, event, target.certain, EdgeKind::Call(Arc::clone(&event.call))));
+                    let called = edge(at.0, event, target.certain, EdgeKind::Call(Arc::clone(&event.call)));
+                    edges.push(Edge { guards: self.dispatched(event, of), ..called });
                 }
             }
         }
@@ -248,6 +249,24 @@ impl Graph<'_> {
         }
         edges.sort_by_key(|edge| (edge.span, edge.caller));
         edges
+    }
+
+    /// The conditions of a call; `this[kind](..)` and `table[kind](..)` run a function only where `kind` is its name.
+    fn dispatched(&self, event: &Event, of: FunctionRef) -> Guards {
+        let ValueKind::Index(base, key) = &event.call.callee.kind else { return event.guards.clone() };
+        let table = self.resolved(base);
+        let name = match &table.kind {
+            ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
+                Slot::Named { key, value, .. } if matches!(value.kind, ValueKind::Function(f) if f == of) => Some(key),
+                _ => None,
+            }),
+            _ => self.function(of).filter(|function| function.class.is_some()).map(|function| &function.name),
+        };
+        let Some(name) = name else { return event.guards.clone() };
+        let right = Value::new(ValueKind::Text(name.clone()), key.span);
+        let kind = ValueKind::Compare { left: Arc::clone(key), right, equal: true };
+        let cond = Value::new(kind, key.span);
+        Some(Arc::new(Guard { cond, holds: true, outer: event.guards.clone() }))
     }
 
     /// Calls whose callee has no name of its own, by the functions they reach: resolved all at once.

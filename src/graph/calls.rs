@@ -85,11 +85,14 @@ impl Graph<'_> {
             | ValueKind::Leaves(..)
             | ValueKind::Call(_)
             | ValueKind::Index(..)
-            | ValueKind::Element(_) => match self.expand(callee) {
+            | ValueKind::Element(_) => match self.wrapped(callee).or_else(|| self.expand(callee)) {
                 Some(inner) if !Arc::ptr_eq(&inner, callee) => self.callable(&inner, is_new, fuel),
                 _ => match (&callee.kind, bound_by(callee)) {
                     (_, Some((bound, _))) => self.callable(bound, is_new, fuel),
-                    (ValueKind::Index(table, _), _) => self.members(table, is_new, fuel),
+                    (ValueKind::Index(table, key), _) => {
+                        let named = self.methods_named(table, key, callee, fuel);
+                        if named.is_empty() { self.members(table, is_new, fuel) } else { named }
+                    }
                     _ => Vec::new(),
                 },
             },
@@ -114,6 +117,40 @@ impl Graph<'_> {
             // `bind`, `promisify` and the like wrap the only function they are given.
             _ => Vec::new(),
         }
+    }
+
+    /// The function that a library call gives back in its place: `db.transaction(store)`.
+    fn wrapped(&self, callee: &Shared) -> Option<Shared> {
+        let ValueKind::Call(call) = &callee.kind else { return None };
+        let mut rows = self.rules.passes_named(call.method()).filter(|row| row.key.is_none() && !row.merge).peekable();
+        rows.peek()?;
+        if !call.args.iter().any(|arg| may_be_function(&arg.value)) {
+            return None;
+        }
+        let path = self.callee_path(call)?;
+        let row = rows.find(|row| row.call.matches(&path))?;
+        let given = row.from.iter().flat_map(|from| self.argument(call, from)).map(|value| self.resolved(&value));
+        given.into_iter().find(|value| matches!(value.kind, ValueKind::Function(_)))
+    }
+
+    /// `this[kind](..)`, where the type of `kind` lists names.
+    fn methods_named(&self, base: &Shared, key: &Shared, callee: &Shared, fuel: u8) -> Vec<Target> {
+        let names = match self.type_of(key) {
+            Type::Literal(name) => vec![name],
+            Type::Union(members) => members
+                .into_iter()
+                .filter_map(|member| match member {
+                    Type::Literal(name) => Some(name),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        let mut all: Vec<Target> = Vec::new();
+        for name in names.iter().take(LARGEST_TABLE) {
+            all.extend(self.methods(base, name, callee, fuel));
+        }
+        all
     }
 
     /// `table[kind](..)` with a kind that cannot be told: any function that the table holds.
@@ -399,4 +436,11 @@ pub(super) fn handed_bindings(
         })
         .collect();
     Bindings { function: closure, params, this: None }
+}
+
+fn may_be_function(value: &Shared) -> bool {
+    matches!(
+        value.kind,
+        ValueKind::Function(_) | ValueKind::Captured(..) | ValueKind::Import(..) | ValueKind::Field(..)
+    )
 }

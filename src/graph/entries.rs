@@ -6,13 +6,14 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::graph::chain::{Ahead, Covers, runs_before};
 use crate::graph::configured::configured;
+use crate::graph::controllers::{Applications, Below, class_decorator, controllers, version};
 use crate::graph::handlers::{handlers, may_run, verbs};
 use crate::graph::mounts::{Mounts, slashed};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Entry as EntryRow, EntryKind};
 use crate::source::{FileId, Span};
-use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Value, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
 /// Why a function is run from outside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +53,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
     }
     let mounts = Mounts::find(graph);
     let covers = Covers::find(graph);
+    let applications = Applications::find(graph);
     let (mut routers, mut unseen) = (Files::new(), Files::new());
     let mut described: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let by_place: Vec<(&EntryRow, GlobSet)> = rows
@@ -70,7 +72,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for decorator in &summary.decorators {
                 graph.refuel();
-                decorated(graph, &rows, &mounts, function, decorator, &mut found, &mut described);
+                decorated(graph, &rows, (&mounts, &applications), function, decorator, &mut found, &mut described);
             }
             for event in &summary.calls {
                 graph.refuel();
@@ -127,7 +129,7 @@ pub(super) fn add(
 fn decorated(
     graph: &Graph,
     rows: &[&EntryRow],
-    mounts: &Mounts,
+    (mounts, applications): (&Mounts, &Applications),
     function: FunctionRef,
     decorator: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
@@ -144,16 +146,14 @@ fn decorated(
         }
         let into = if row.describes { &mut *described } else { &mut *found };
         let mounted: Vec<String> = mounts.of_function(function).map(str::to_owned).into_iter().collect();
-        let mut prefixes = vec![mounted];
+        let mut prefixes = vec![Below::paths(mounted)];
         if let Some(wanted) = &row.class {
             let around = controllers(graph, function, wanted);
             if around.is_empty() {
                 continue;
             }
             let own = row.version.as_ref().and_then(|wanted| version(graph, function, wanted));
-            let below =
-                |around: &&CallValue| prefixes_of(graph, around.args.first().map(|arg| &arg.value), own.clone());
-            prefixes = around.iter().flat_map(below).collect();
+            prefixes = around.iter().flat_map(|at| applications.before(graph, *at, wanted, own.clone())).collect();
         }
         let own = row.route.iter().map(|at| texts_at(graph, decorator, at)).find(|texts| !texts.is_empty());
         let own: Vec<Option<String>> = own.map_or_else(|| vec![None], |texts| texts.into_iter().map(Some).collect());
@@ -161,7 +161,7 @@ fn decorated(
         for (prefix, own) in prefixes.iter().flat_map(|prefix| own.iter().map(move |own| (prefix, own.clone()))) {
             let route = match (&row.verb, &row.class) {
                 (Some(verb), _) if verb.chars().all(char::is_uppercase) => {
-                    format!("{verb} {}", slashed(&prefix.iter().cloned().chain(own).collect::<Vec<_>>()))
+                    format!("{verb} {}", prefix.route(own))
                 }
                 (Some(verb), _) => format!("{verb} {}", own.unwrap_or_else(|| name.to_owned())),
                 (None, _) => own.unwrap_or_default(),
@@ -169,49 +169,6 @@ fn decorated(
             add(graph, row, function, route.trim().to_owned(), Vec::new(), into);
         }
     }
-}
-
-/// The decorators of the classes that have a method: its own, and those that inherit it from an abstract one.
-fn controllers<'g>(graph: &Graph<'g>, function: FunctionRef, wanted: &CallPattern) -> Vec<&'g CallValue> {
-    let Some(declared) = graph.function(function) else { return Vec::new() };
-    let Some(own) = declared.class.map(|id| ClassRef { file: function.file, id }) else { return Vec::new() };
-    let heirs = graph.heirs(own);
-    let inherits = |heir: &&ClassRef| {
-        let line = graph.lineage(**heir);
-        line.iter().find_map(|class| graph.method(*class, &declared.name)) == Some(function)
-    };
-    let inheriting = heirs.iter().filter(inherits);
-    std::iter::once(&own).chain(inheriting).filter_map(|class| class_decorator(graph, *class, wanted)).collect()
-}
-
-fn class_decorator<'g>(graph: &Graph<'g>, class: ClassRef, wanted: &CallPattern) -> Option<&'g CallValue> {
-    let decorators = graph.unit(class.file)?.summary.class_decorators.get(class.id.at())?;
-    decorators.iter().map(AsRef::as_ref).find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)))
-}
-
-/// The versions that a method is given by a decorator of its own; none of them stands for every version.
-fn version(graph: &Graph, function: FunctionRef, wanted: &CallPattern) -> Option<Vec<String>> {
-    let decorators = &graph.summary(function)?.decorators;
-    let found = decorators.iter().find(|d| graph.callee_path(d).is_some_and(|path| wanted.matches(&path)))?;
-    Some(found.args.first().map_or_else(Vec::new, |arg| texts(graph, &arg.value)))
-}
-
-/// `@Controller('auth')`, `@Controller({ path: 'auth', version: '1' })`; the version of the method takes the place of the class's.
-fn prefixes_of(graph: &Graph, value: Option<&Shared>, version: Option<Vec<String>>) -> Vec<Vec<String>> {
-    let value = value.map(|value| graph.resolved(value));
-    let key = |value: &Shared, name: &str| texts(graph, &Value::field(value, name, value.span));
-    let (versions, paths) = match &value {
-        Some(value) if matches!(value.kind, ValueKind::Object { .. }) => (key(value, "version"), key(value, "path")),
-        Some(value) => (Vec::new(), texts(graph, value)),
-        None => (Vec::new(), Vec::new()),
-    };
-    let either = |texts: Vec<String>| if texts.is_empty() { vec![None] } else { texts.into_iter().map(Some).collect() };
-    let paths = either(paths);
-    let below = |version: Option<String>| {
-        let version = version.map(|version| format!("v{version}"));
-        paths.iter().map(move |path| version.iter().cloned().chain(path.clone()).collect()).collect::<Vec<_>>()
-    };
-    either(version.unwrap_or(versions)).into_iter().flat_map(below).collect()
 }
 
 fn text(graph: &Graph, value: &Shared) -> Option<String> {
@@ -453,7 +410,7 @@ fn provided(
 }
 
 /// The texts of a list, or the one text.
-fn texts(graph: &Graph, value: &Shared) -> Vec<String> {
+pub(super) fn texts(graph: &Graph, value: &Shared) -> Vec<String> {
     match &graph.resolved(value).kind {
         ValueKind::Array(members) => members
             .iter()

@@ -57,6 +57,18 @@ impl Graph<'_> {
         })
     }
 
+    /// The file at a path that is relative to the folder of another file, or to one above it.
+    pub fn file_beside(&self, from: FileId, path: &str) -> Option<FileId> {
+        let mut folder = self.sources.get(from).path.as_str();
+        while let Some((above, _)) = folder.rsplit_once('/') {
+            folder = above;
+            if let Some(file) = join(folder, path).and_then(|path| self.sources.find(&path)) {
+                return Some(file);
+            }
+        }
+        join("", path).and_then(|path| self.sources.find(&path))
+    }
+
     fn package_file(&self, specifier: &str) -> Option<FileId> {
         let packages = &self.sources.modules.packages;
         let mut end = specifier.len();

@@ -443,6 +443,7 @@ fn sql_value(value: &SqlValue) -> String {
         SqlValueKind::Column(name) => name.clone(),
         SqlValueKind::Excluded(name) => format!("excluded.{name}"),
         SqlValueKind::Call { name, args } => format!("{name}({})", sql_values(args)),
+        SqlValueKind::OfRows(list, at) => format!("{at} of rows {}", sql_value(list)),
         SqlValueKind::Coalesce(values) => format!("coalesce({})", sql_values(values)),
         SqlValueKind::Case(values) => format!("case({})", sql_values(values)),
         SqlValueKind::Concat(values) => format!("concat({})", sql_values(values)),

@@ -114,6 +114,8 @@ pub enum SqlValueKind {
         name: String,
         args: Vec<SqlValue>,
     },
+    /// The nth value of each row of a list of rows: `VALUES ?` of mysql and mysql2.
+    OfRows(Box<SqlValue>, usize),
     Coalesce(Vec<SqlValue>),
     /// The results of a `CASE`, the `ELSE` last (`NULL` where there is none).
     Case(Vec<SqlValue>),

@@ -92,6 +92,7 @@ impl Target<'_> {
             },
             SqlValueKind::Excluded(_) => inserted.map_or_else(|| one(self.bound), |value| self.chains(value, None)),
             SqlValueKind::Placeholder(_) | SqlValueKind::Named(_) | SqlValueKind::Hole(_) => one(self.bound),
+            SqlValueKind::OfRows(list, _) => self.chains(list, inserted),
             SqlValueKind::Text(_) | SqlValueKind::Literal(_) => one(Origin::Supplied),
             SqlValueKind::Coalesce(values) => {
                 let chain = values.iter().flat_map(|value| self.chains(value, inserted).into_iter().flatten());

@@ -256,6 +256,10 @@ impl Lookup<'_, '_> {
         }
         if let Some(path) = self.graph.callee_path(call) {
             for pass in self.graph.rules.passes_matching(&path).filter(|pass| pass.key.is_none()) {
+                match pass.only.as_ref().and_then(|only| self.names(call, only)) {
+                    Some(names) if !names.iter().any(|name| name == self.key) => return Cell::Absent,
+                    _ => {}
+                }
                 let cells: Vec<Cell> = pass
                     .from
                     .iter()
@@ -290,6 +294,26 @@ impl Lookup<'_, '_> {
             why: format!("the object is made by {name}(), which no rule describes"),
             at: row.span,
         })
+    }
+
+    /// The names that arguments say, one by one or as lists; `None` where there are none or one cannot be told.
+    fn names(&self, call: &crate::summary::CallValue, path: &crate::rules::ArgPath) -> Option<Vec<String>> {
+        let mut found = Vec::new();
+        for value in self.graph.argument(call, path) {
+            let value = self.graph.resolved(&value);
+            match &value.kind {
+                ValueKind::Text(name) => found.push(name.clone()),
+                ValueKind::Array(members) => {
+                    for member in members {
+                        let Member::One(name) = member else { return None };
+                        let ValueKind::Text(name) = &self.graph.resolved(name).kind else { return None };
+                        found.push(name.clone());
+                    }
+                }
+                _ => return None,
+            }
+        }
+        (!found.is_empty()).then_some(found)
     }
 
     /// `new User()`, `new User({ .. })`: initial values, then what the constructor assigns.

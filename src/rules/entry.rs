@@ -78,6 +78,54 @@ impl Entry {
     }
 }
 
+/// A call that puts a path in front of the routes of an application's controllers: `app.setGlobalPrefix('api', { exclude })`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Prefix {
+    pub call: CallPattern,
+    /// The decorator of the controllers.
+    pub class: CallPattern,
+    /// A word that stands wherever an application is made.
+    pub maker: String,
+    pub path: ArgPath,
+    /// Where the routes that keep theirs are listed.
+    #[serde(default)]
+    pub exclude: Option<ArgPath>,
+}
+
+/// A call that says how versions show in the routes of an application's controllers: `app.enableVersioning({ type, defaultVersion })`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Versioning {
+    pub call: CallPattern,
+    /// As in [`Prefix`].
+    pub class: CallPattern,
+    /// As in [`Prefix`].
+    pub maker: String,
+    /// Where it is said how requests name a version, and which of these is the path.
+    pub kind: ArgPath,
+    pub in_path: CallPattern,
+    /// The versions of a controller that says none.
+    pub default: ArgPath,
+    /// What stands before the version in the path: `v` where nothing is said, nothing where it is false.
+    pub before: ArgPath,
+}
+
+/// A call that puts modules below paths: `RouterModule.register([{ path, module, children }])`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Nesting {
+    pub call: CallPattern,
+    pub list: ArgPath,
+    /// The keys of an item.
+    pub path: String,
+    pub module: String,
+    pub children: String,
+    /// The decorator of a module, and where it lists its controllers.
+    pub decorator: CallPattern,
+    pub controllers: ArgPath,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {

@@ -54,7 +54,11 @@ fn keep(pack: &mut Pack, is_live: &impl Fn(&CallPattern) -> bool) {
         life,
         web,
         interceptor,
-        context
+        context,
+        prefix,
+        versioning,
+        nesting,
+        collector
     );
     pack.entry.retain(|row| row.path.as_ref().is_none_or(is_live));
     pack.guard.retain(|row| row.path.as_ref().is_none_or(is_live));

@@ -35,7 +35,7 @@ pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Entity, Hook, Interceptor, Migration, Naming,
     Nothing, Subscriber, Transform,
 };
-pub use entry::{Entry, EntryKind};
+pub use entry::{Entry, EntryKind, Nesting, Prefix, Versioning};
 pub use event::{Emit, Listen};
 pub use guard::{
     Asks, Bearer, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web,
@@ -43,7 +43,7 @@ pub use guard::{
 pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
-pub use sql::SqlCall;
+pub use sql::{Collector, SqlCall};
 
 use serde::Deserialize;
 
@@ -75,6 +75,7 @@ rows! {
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
     claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -326,6 +327,9 @@ pub struct Pass {
     /// The result has the keys of all of `from`, a later one wins: `Object.assign`. Else it is one of them.
     #[serde(default)]
     pub merge: bool,
+    /// Arguments that name the keys which the result has; where there are none, it has all: `sql(row, 'email', 'token')`.
+    #[serde(default)]
+    pub only: Option<ArgPath>,
     /// Whether the result is a new instance of its class, with the initial values of the properties that nothing flows into.
     #[serde(default)]
     pub constructs: bool,

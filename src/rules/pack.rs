@@ -3,9 +3,10 @@
 use serde::Deserialize;
 
 use crate::rules::{
-    Adapter, Answer, Bearer, Callback, Claim, Consult, Context, Declaration, Delegate, Edge, Emit, Entity, Entry,
-    Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Migration, Mint, Mount, Nested, Nothing,
-    Pass, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Web, Write,
+    Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Edge, Emit, Entity,
+    Entry, Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Migration, Mint, Mount, Nested,
+    Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Versioning, Web,
+    Write,
 };
 
 /// One file of rules.
@@ -90,4 +91,12 @@ pub struct Pack {
     pub interceptor: Vec<Interceptor>,
     #[serde(default)]
     pub context: Vec<Context>,
+    #[serde(default)]
+    pub prefix: Vec<Prefix>,
+    #[serde(default)]
+    pub versioning: Vec<Versioning>,
+    #[serde(default)]
+    pub nesting: Vec<Nesting>,
+    #[serde(default)]
+    pub collector: Vec<Collector>,
 }

@@ -12,6 +12,7 @@
 mod adapters;
 mod assignments;
 mod bound;
+mod collected;
 mod inherited;
 mod models;
 mod named;

@@ -9,7 +9,8 @@ use crate::rules::{Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
 use crate::sites::bound::{Params, bound_values, nth, params};
 use crate::sites::tables::Target;
-use crate::sites::{Candidate, is_tracked, models, tables, texts, wrapped};
+use crate::sites::texts::Element;
+use crate::sites::{Candidate, collected, is_tracked, models, tables, texts, wrapped};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
 
@@ -52,6 +53,12 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
                 let mut run = run(graph, &rows, &event.call);
                 if run.is_empty() {
                     run = wrapped::run(graph, &rows, &event.call);
+                }
+                if run.is_empty()
+                    && let Some((text, pieces)) = collected::run(graph, &event.call)
+                {
+                    bound.extend(pieces);
+                    run = vec![(text, Params::List(Vec::new()))];
                 }
                 // What a call is handed that no rule names is a write too.
                 if run.is_empty() {
@@ -163,12 +170,17 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
         }
         None => graph.argument(call, &row.text),
     };
+    if row.file {
+        return texts.iter().flat_map(|path| texts::of_file(graph, path)).collect();
+    }
     texts
         .into_iter()
         .map(|text| if texts::is_put_together(&text) { text } else { graph.resolved(&text) })
         .flat_map(|text| match &text.kind {
             ValueKind::Call(tagged) if !texts::is_put_together(&text) => {
-                tagged.args.iter().map(|arg| graph.resolved(&arg.value)).filter(is_sql).collect()
+                let handed = tagged.args.iter().map(|arg| graph.resolved(&arg.value)).filter(is_sql);
+                let handed: Vec<Shared> = handed.collect();
+                if handed.is_empty() { texts::read(graph, &text) } else { handed }
             }
             _ => texts::read(graph, &text),
         })
@@ -291,6 +303,24 @@ fn part(graph: &Graph, value: &Shared) -> Option<(Arc<SqlText>, Vec<Shared>)> {
     }
 }
 
+/// The nth value of each row of a list.
+fn of_rows(graph: &Graph, list: &Shared, at: usize, span: Span) -> Shared {
+    let mut found: Vec<Shared> = Vec::new();
+    for way in texts::elements(graph, list, 12) {
+        for element in way {
+            let row = match element {
+                Element::One(row) | Element::Each(row) => row,
+                Element::Rest(list) => Value::element(&list, span),
+            };
+            found.extend(nth(graph, &graph.resolved(&row), at, span));
+        }
+    }
+    if found.len() == 1 {
+        return found.swap_remove(0);
+    }
+    Value::new(ValueKind::Either(found), span)
+}
+
 fn one_or_array(mut objects: Vec<Shared>, span: Span) -> Shared {
     if objects.len() == 1 {
         return objects.swap_remove(0);
@@ -410,6 +440,10 @@ impl Text<'_> {
                 let site =
                     crate::summary::CallSite { function: self.function, expr: crate::ir::ExprId(u32::MAX), span };
                 ValueKind::Call(Arc::new(CallValue { site, callee, args, is_new: false, type_args: Vec::new() }))
+            }
+            SqlValueKind::OfRows(list, at) => {
+                let list = self.value(table, list, inserted);
+                return of_rows(self.graph, &list, *at, span);
             }
             SqlValueKind::Coalesce(values) => {
                 let mut values = all(values);

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Type};
 use crate::ir::{ExprKind, SqlPart, SqlText};
 use crate::source::Span;
-use crate::summary::{CallValue, Member, Shared, Value, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// More ways to put a text together than these are not told apart.
 const WIDEST: usize = 16;
@@ -14,7 +14,7 @@ const DEEPEST: u8 = 24;
 
 /// A part of one way, in order: of a substitution its value too.
 #[derive(Clone)]
-enum Part {
+pub(super) enum Part {
     Written(SqlPart, Span),
     Put(String, Span),
     Hole(Shared),
@@ -29,12 +29,59 @@ pub(super) fn read(graph: &Graph, text: &Shared) -> Vec<Shared> {
             [left, right].into_iter().flat_map(|way| read(graph, way)).collect()
         }
         ValueKind::Either(values) if values.len() <= WIDEST => values.iter().flat_map(|way| read(graph, way)).collect(),
+        // `include_str!("../queries/clear.sql")`
+        ValueKind::Call(call) if graph.callee_path(call).is_some_and(|path| path.ends_with("include_str!")) => {
+            call.args.iter().flat_map(|arg| of_file(graph, &arg.value)).collect()
+        }
+        // A text that a struct holds, as its functions make it.
+        ValueKind::Field(base, name) if graph.is_rust(text.span.file) => {
+            made_with(graph, base, name).iter().flat_map(|text| read(graph, text)).take(WIDEST).collect()
+        }
+        // `statements[kind]` with a kind that cannot be told.
+        ValueKind::Index(table, _) => held(graph, table).iter().flat_map(|text| read(graph, text)).collect(),
         _ if is_put_together(&text) || matches!(text.kind, ValueKind::Sql(..)) => {
             let ways = ways(graph, &text, DEEPEST);
-            ways.into_iter().filter_map(|parts| parsed(graph, &text, parts)).collect()
+            ways.into_iter().filter_map(|parts| parsed(graph, text.span, parts)).collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// The SQL of the file at a path.
+pub(super) fn of_file(graph: &Graph, path: &Shared) -> Vec<Shared> {
+    let ValueKind::Text(name) = &graph.resolved(path).kind else { return Vec::new() };
+    let file = graph.file_beside(path.span.file, name);
+    let unit = file.and_then(|file| graph.unit(file));
+    let texts = unit.into_iter().flat_map(|unit| &unit.summary.functions).flat_map(|function| &function.sql);
+    texts.map(|(text, _)| Arc::clone(text)).collect()
+}
+
+/// What the functions of a struct put into a field of the values that they make.
+fn made_with(graph: &Graph, base: &Shared, field: &str) -> Vec<Shared> {
+    let Type::Instance(class, _) = graph.type_of(base) else { return Vec::new() };
+    let Some(declared) = graph.class(class) else { return Vec::new() };
+    let made = declared.methods.iter().filter_map(|id| {
+        graph.summary(FunctionRef { file: class.file, id: *id })?.returns.as_ref().map(|made| graph.resolved(made))
+    });
+    let held = made.filter_map(|made| match &made.kind {
+        ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
+            Slot::Named { key, value, .. } if key == field => Some(Arc::clone(value)),
+            _ => None,
+        }),
+        _ => None,
+    });
+    held.collect()
+}
+
+/// The texts of a table.
+fn held(graph: &Graph, table: &Shared) -> Vec<Shared> {
+    let ValueKind::Object { base: None, entries } = &graph.resolved(table).kind else { return Vec::new() };
+    let text = |entry: &Slot| match entry {
+        Slot::Named { value, .. } => Some(Arc::clone(value)),
+        Slot::Computed { .. } | Slot::Spread(_) => None,
+    };
+    let texts: Vec<Shared> = entries.iter().filter_map(text).collect();
+    if texts.len() <= WIDEST { texts } else { Vec::new() }
 }
 
 /// Whether a value is text of several parts, by its own form.
@@ -240,7 +287,7 @@ fn in_order<T: Clone>(all: impl Iterator<Item = Vec<Vec<T>>>) -> Vec<Vec<T>> {
 }
 
 /// The parts of a text that was read already.
-fn written(sql: &SqlText, holes: &[Shared], span: Span) -> Vec<Part> {
+pub(super) fn written(sql: &SqlText, holes: &[Shared], span: Span) -> Vec<Part> {
     let mut holes = holes.iter();
     let part = |part: &SqlPart| match part {
         SqlPart::Put(text, span) => Some(Part::Put(text.clone(), *span)),
@@ -250,15 +297,16 @@ fn written(sql: &SqlText, holes: &[Shared], span: Span) -> Vec<Part> {
     sql.parts.iter().filter_map(part).collect()
 }
 
-fn parsed(graph: &Graph, text: &Shared, parts: Vec<Part>) -> Option<Shared> {
-    let file = text.span.file;
+/// The SQL of the parts, which stands at `place`.
+pub(super) fn parsed(graph: &Graph, place: Span, parts: Vec<Part>) -> Option<Shared> {
+    let file = place.file;
     // What stands in another file has its place where it is put in.
-    let here = |span: Span| if span.file == file { span } else { text.span };
+    let here = |span: Span| if span.file == file { span } else { place };
     let mut holes = Vec::new();
     let parts: Vec<SqlPart> = parts
         .into_iter()
         .map(|part| match part {
-            Part::Written(SqlPart::Written(written, _), span) if span.file != file => SqlPart::Put(written, text.span),
+            Part::Written(SqlPart::Written(written, _), span) if span.file != file => SqlPart::Put(written, place),
             Part::Written(part, _) => part,
             Part::Put(put, span) => SqlPart::Put(put, here(span)),
             Part::Hole(value) => {
@@ -269,5 +317,5 @@ fn parsed(graph: &Graph, text: &Shared, parts: Vec<Part>) -> Option<Shared> {
         })
         .collect();
     let sql = graph.read_sql(&parts, file)?;
-    Some(Value::new(ValueKind::Sql(Arc::new(sql), holes), text.span))
+    Some(Value::new(ValueKind::Sql(Arc::new(sql), holes), place))
 }

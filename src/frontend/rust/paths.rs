@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::frontend::rust::Lowering;
-use crate::ir::{Binding, ClassId, ExprId, ExprKind, Imported, LocalId, TypeRef};
+use crate::ir::{Binding, ClassId, ExprId, ExprKind, ImportId, Imported, LocalId, TypeRef};
 use crate::source::Span;
 
 /// What a name means as a type.
@@ -110,7 +110,8 @@ impl Lowering<'_> {
         let starts_upper = |name: &str| name.chars().next().is_some_and(char::is_uppercase);
         match (first.as_str(), self.this, self.type_named(first)) {
             ("Self", Some(class), _) => return (Binding::Class(class), 1),
-            (_, _, Some(TypeName::Is(Binding::Import(_)))) if steps.len() > 2 && !starts_upper(&steps[1].0) => {}
+            (_, _, Some(TypeName::Is(Binding::Import(id))))
+                if steps.len() > 2 && !starts_upper(&steps[1].0) || steps.len() > 1 && self.is_inline(id) => {}
             (_, _, Some(TypeName::Is(binding))) => return (binding, 1),
             (_, _, Some(TypeName::Bound(Some(bound)))) => return (bound.binding, 1),
             (_, _, Some(TypeName::Bound(None))) => return (Binding::Global(first.clone()), 1),
@@ -126,6 +127,12 @@ impl Lowering<'_> {
         let module = self.used_module(&names);
         let what = Imported::Named(steps[taken].0.clone());
         (Binding::Import(self.import(module, what, *span)), taken + 1)
+    }
+
+    /// Whether an import stands for an inline module of the file.
+    fn is_inline(&self, id: ImportId) -> bool {
+        let import = &self.module.imports[id.at()];
+        matches!(import.what, Imported::Namespace) && import.module.starts_with("self")
     }
 
     /// A module path as an import names it: from the crate's root, from this file, or from another crate.

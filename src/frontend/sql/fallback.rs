@@ -120,6 +120,14 @@ impl Reader<'_> {
                 rows.push(parts.into_iter().map(|part| self.value(part)).collect());
                 at = if tokens.punct(close + 1, b',') { close + 2 } else { close + 1 };
             }
+            // One placeholder for all rows.
+            if rows.is_empty() && at < end && tokens.kind(at) == Some(Kind::Placeholder) {
+                let list = self.value(at..at + 1);
+                let span = list.span;
+                let nth = |n| SqlValue { kind: SqlValueKind::OfRows(Box::new(list.clone()), n), span };
+                rows.push((0..columns.len()).map(nth).collect());
+                at += 1;
+            }
         }
         if rows.is_empty() {
             let rest = at.min(end.saturating_sub(1))..end;

@@ -14,6 +14,7 @@ fn value(value: &SqlValue) -> String {
         SqlValueKind::Column(name) => name.clone(),
         SqlValueKind::Excluded(name) => format!("excluded.{name}"),
         SqlValueKind::Call { name, args } => format!("{name}({})", list(args)),
+        SqlValueKind::OfRows(rows, at) => format!("{}[{at}]", self::value(rows)),
         SqlValueKind::Coalesce(args) => format!("coalesce[{}]", list(args)),
         SqlValueKind::Case(args) => format!("case[{}]", list(args)),
         SqlValueKind::Concat(args) => format!("concat[{}]", list(args)),

@@ -1,0 +1,64 @@
+//! What classes of the tree put into the fields of their instances: initial values, getters, constructors, `super(..)`.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::ir::FunctionKind;
+use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
+
+impl Graph<'_> {
+    /// What a constructor puts into a field of the object that it is called for.
+    pub(super) fn constructed(&self, call: &CallValue, class: ClassRef, name: &str) -> Option<Shared> {
+        let line = self.lineage(class);
+        let constructor = line.iter().find_map(|owner| self.method(*owner, "constructor"))?;
+        let mut assigned = self.summary(constructor)?.this_fields.iter().filter(|(field, _)| field == name);
+        let (_, value) = assigned.next_back()?;
+        Some(self.substitute(value, &self.bind(call, constructor)))
+    }
+
+    /// What the class itself puts into one of its fields.
+    pub(super) fn own_field(&self, class: ClassRef, name: &str) -> Option<Shared> {
+        let line = self.lineage(class);
+        for (at, owner) in line.iter().copied().enumerate() {
+            let unit = self.unit(owner.file)?;
+            let mut values: Vec<Shared> = Vec::new();
+            values.extend(unit.summary.fields.get(&(owner.id, name.to_owned())).cloned());
+            for method in &self.class(owner)?.methods {
+                let reference = FunctionRef { file: owner.file, id: *method };
+                let Some(function) = self.function(reference) else { continue };
+                if function.kind == FunctionKind::Getter && function.name == name {
+                    values.extend(self.summary(reference).and_then(|summary| summary.returns.clone()));
+                }
+                let assigned = self.summary(reference).into_iter().flat_map(|summary| &summary.this_fields);
+                values.extend(assigned.filter(|(field, _)| field == name).map(|(_, value)| Arc::clone(value)));
+            }
+            let Some(first) = values.first().map(|value| value.span) else { continue };
+            // A constructor parameter that is stored as it is says no more than the field's type, but where an heir hands it in.
+            if values.iter().all(|value| matches!(value.kind, ValueKind::Param(..))) {
+                let handed = line[..at]
+                    .iter()
+                    .rev()
+                    .try_fold(values.swap_remove(0), |value, heir| self.through_super(*heir, value));
+                match handed.filter(|value| at > 0 && !matches!(value.kind, ValueKind::Param(..))) {
+                    Some(handed) => return Some(handed),
+                    None => continue,
+                }
+            }
+            return Some(if values.len() == 1 {
+                values.swap_remove(0)
+            } else {
+                Value::new(ValueKind::Either(values), first)
+            });
+        }
+        None
+    }
+
+    /// A value in terms of a base's constructor, in terms of the heir's: what `super(..)` is given. An heir without a constructor hands on.
+    fn through_super(&self, heir: ClassRef, value: Shared) -> Option<Shared> {
+        let ValueKind::Param(base, _) = &value.kind else { return Some(value) };
+        let Some(constructor) = self.method(heir, "constructor").filter(|own| own != base) else { return Some(value) };
+        let calls = &self.summary(constructor)?.calls;
+        let above = calls.iter().find(|event| matches!(event.call.callee.kind, ValueKind::Super(_)))?;
+        Some(self.substitute(&value, &self.bind(&above.call, *base)))
+    }
+}
