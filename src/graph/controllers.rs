@@ -63,8 +63,9 @@ fn covers(route: &str, path: &str) -> bool {
     let (route, path) = (route.trim_matches('/'), path.trim_matches('/'));
     match route.find(['(', '*', '{']) {
         Some(at) => {
+            // Of a route that starts with what cannot be told nothing is known.
             let fixed = route[..at].trim_end_matches('/');
-            path.strip_prefix(fixed).is_some_and(|rest| rest.is_empty() || fixed.is_empty() || rest.starts_with('/'))
+            !fixed.is_empty() && path.strip_prefix(fixed).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         }
         None => route == path,
     }
