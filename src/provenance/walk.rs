@@ -107,15 +107,15 @@ impl Walk<'_, '_> {
                 self.settled(candidate.model, &state, &mut ways);
                 continue;
             }
-            let ended = self.arrive(&state, &mut ways);
+            let ended = self.arrive(candidate.model, &state, &mut ways);
             let led_on = self.up(candidate.model, &state, &mut open);
             if !ended && (!led_on || self.is_tested_alone(state.function)) {
-                self.emit(&state, &mut ways);
+                self.emit(candidate.model, &state, &mut ways);
             }
         }
         // In a circle of calls nothing is called from outside; a write without any way to it is reported from its own function.
         if ways.is_empty() && candidate.told_by.is_none() {
-            self.emit(&State::start(candidate), &mut ways);
+            self.emit(candidate.model, &State::start(candidate), &mut ways);
         }
         Ways { ways, cut: false }
     }
@@ -128,12 +128,12 @@ impl Walk<'_, '_> {
     }
 
     /// Emits the entry points that a function is; whether it is one of its own right.
-    fn arrive(&self, state: &State, ways: &mut Vec<Way>) -> bool {
+    fn arrive(&self, model: ModelId, state: &State, ways: &mut Vec<Way>) -> bool {
         let has_callers = !self.graph.callers(state.function).is_empty();
         let entries = self.graph.entries(state.function);
         let direct = entries.iter().any(|entry| !(entry.indirect && has_callers));
         if direct {
-            self.emit(state, ways);
+            self.emit(model, state, ways);
         }
         direct
     }
@@ -262,11 +262,11 @@ impl Walk<'_, '_> {
         while !layer.is_empty() {
             let mut next: BTreeMap<FunctionRef, State> = BTreeMap::new();
             for at in &layer {
-                let ended = self.arrive(at, ways);
+                let ended = self.arrive(model, at, ways);
                 let mut above = Vec::new();
                 self.up_settled(model, at, &mut above);
                 if !ended && (above.is_empty() || self.is_tested_alone(at.function)) {
-                    self.emit(at, ways);
+                    self.emit(model, at, ways);
                 }
                 for state in above {
                     if seen.insert(state.function) {
@@ -305,7 +305,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn emit(&self, state: &State, ways: &mut Vec<Way>) {
+    fn emit(&self, model: ModelId, state: &State, ways: &mut Vec<Way>) {
         let mut steps: Vec<Step> = state.steps.clone();
         steps.reverse();
         let top_name = self.graph.name(state.function);
@@ -332,7 +332,13 @@ impl Walk<'_, '_> {
             let mut way = way(self.entry_point(state.function, entry.route.clone()));
             way.fresh.clone_from(&entry.fresh);
             if let Some(bindings) = self.graph.left_ahead(state.function, &entry.ahead) {
-                (way.row, way.conditions, _) = self.bound(state, &bindings);
+                let told_by;
+                (way.row, way.conditions, told_by) = self.bound(state, &bindings);
+                let told = told_by.and_then(|value| sites::stands_for(self.graph, self.lookup.schema, &value, model));
+                if told == Some(false) {
+                    continue;
+                }
+                way.told |= told == Some(true);
                 way.ahead.clone_from(&entry.ahead);
                 if self.rules_out(state, &way.conditions) {
                     continue;

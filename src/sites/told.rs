@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Type};
 use crate::schema::{ModelId, ModelSource, Schema};
-use crate::sites::models::{accessed, entity_of, model_behind, model_of_type};
+use crate::sites::models::{accessed, entity_of, instance_of, model_behind, model_of_type};
 use crate::summary::{ClassRef, Shared, ValueKind};
 
 /// Whether a value, a handle (`Repository<User>`) or what names an entity (`User`), stands for a model; `None` where that is not told.
@@ -32,7 +32,11 @@ pub(super) fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: 
         }),
         Type::Object(_) => Some(ty.clone()),
         _ => None,
-    }?;
+    };
+    let Some(about) = about else {
+        // A row of it: `issue(await User.findOne(..))`.
+        return instance_of(graph, schema, value).map(|found| found == model);
+    };
     match about {
         ty if ty.is_parameter() => None,
         Type::Instance(..) | Type::Object(_) => model_of_type(graph, schema, &about).map(|found| found == model),

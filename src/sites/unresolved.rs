@@ -94,7 +94,7 @@ pub(super) fn find(
                     guards: event.guards.clone(),
                     certain: false,
                     hooks: row.hooks,
-                    instance: false,
+                    instance: row.on == Target::Instance && row.entity.is_empty(),
                     unresolved: (!certain_name).then_some(receiver.span),
                     told_by: told_by.cloned(),
                     called: None,
@@ -125,6 +125,10 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
         // `prisma[name].update(..)`
         Target::Model if matches!(receiver.kind, ValueKind::Index(..)) => Some(Told::Nothing),
         Target::Model => delegate(graph, receiver).or_else(|| untyped(graph, receiver)),
+        // `async function issue(user) { user.token = mint(); await user.save(); }`
+        Target::Instance if row.entity.is_empty() && is_rooted_in_parameter(graph, receiver, 20) => {
+            untyped(graph, receiver).map(|_| Told::Handed(receiver.clone()))
+        }
         Target::Instance => untyped(graph, receiver),
         Target::Argument => {
             let entity = row.entity.iter().flat_map(|path| graph.argument(call, path)).next()?;
@@ -245,6 +249,25 @@ fn untyped(graph: &Graph, receiver: &Shared) -> Option<Told> {
     }
     let is_builtin = || ty == Type::Unknown && graph.path(receiver).is_some_and(|path| path.starts_with("global#"));
     (could_be && nothing(&ty) && !of_library && !is_builtin()).then_some(Told::Nothing)
+}
+
+/// Whether a value is a parameter, a part of one, or one with fields assigned since.
+fn is_rooted_in_parameter(graph: &Graph, value: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &value.kind {
+        ValueKind::Param(..) => true,
+        ValueKind::Object { base: Some(base), .. }
+        | ValueKind::After { before: base, .. }
+        | ValueKind::Field(base, _)
+        | ValueKind::Index(base, _)
+        | ValueKind::Element(base) => is_rooted_in_parameter(graph, base, fuel),
+        ValueKind::Cond { then, otherwise, .. } => {
+            is_rooted_in_parameter(graph, then, fuel) || is_rooted_in_parameter(graph, otherwise, fuel)
+        }
+        ValueKind::Either(values) => values.iter().any(|value| is_rooted_in_parameter(graph, value, fuel)),
+        ValueKind::Captured(..) => graph.expand(value).is_some_and(|inner| is_rooted_in_parameter(graph, &inner, fuel)),
+        _ => false,
+    }
 }
 
 /// A row that only callers can tell.

@@ -41,7 +41,9 @@ impl<'t> Lowering<'t> {
         }
         match (method, args.as_slice()) {
             ("then", [f]) if self.is_callable(*f) => {
+                // What is awaited runs before anything that the handler assigns.
                 let value = self.expr(object);
+                let value = self.stable(value);
                 Some(self.apply(*f, value, node))
             }
             ("then", [f, g]) if self.is_callable(*f) && self.is_callable(*g) => {
