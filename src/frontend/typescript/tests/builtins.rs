@@ -15,14 +15,15 @@ z.string().catch('x');
       a = [(call global:f), (call global:g)]
       b = global:x
       c = {value: (call global:f)}
-      %0 = (call (closure #1) (call global:h))
+      %0 = (call global:h)
+      %1 = (call (closure #1) %0)
       if (opaque "whether a promise is rejected")
         (call (closure #2) (opaque "an argument of a handler"))
       (call global:done (opaque "an argument of a handler"))
-      %1 = (call global:h)
+      %2 = (call global:h)
       if (opaque "whether a promise is rejected")
         (call this.fail (opaque "an argument of a handler"))
-      (call global:handle %1)
+      (call global:handle %2)
       (call (call global:z.string).catch "x")
     #1 Closure <closure>(x) in #0
       return x.y
