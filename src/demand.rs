@@ -16,7 +16,7 @@ use regex::Regex;
 use crate::config::Config;
 use crate::graph::{Graph, Units, names_towards_routes};
 use crate::ir::{Binding, Export, FunctionKind, WHOLE};
-use crate::rules::{CallPattern, GuardKind, Rules, Target};
+use crate::rules::{CallPattern, GuardKind, Keeps, Rules, Target};
 use crate::schema::{self, ModelSource, Schema};
 use crate::source::{FileId, Language, Scope, SourceSet};
 use crate::summary::{ClassRef, FunctionRef};
@@ -206,7 +206,12 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
     let kept = rules.web().flat_map(|row| {
         let both = sources.mentions(&[row.call.first(), row.call.last().unwrap_or(row.call.first())]);
         let last: BTreeSet<FileId> = both.get(1).into_iter().flatten().copied().collect();
-        both.into_iter().next().unwrap_or_default().into_iter().filter(move |file| last.contains(file))
+        let names_header = move |file: &FileId| {
+            let text = &sources.get(*file).text;
+            row.keeps != Keeps::Header || ["Set-Cookie", "set-cookie", "SET_COOKIE"].iter().any(|n| text.contains(n))
+        };
+        let kept = both.into_iter().next().unwrap_or_default().into_iter();
+        kept.filter(move |file| last.contains(file)).filter(names_header)
     });
     let kept: BTreeSet<FileId> = kept.collect();
     let of_tokens = |file: &FileId| {

@@ -1,4 +1,7 @@
-//! A refresh compares the stored token, then replaces it by a statement that does not compare it again.
+//! A refresh compares the stored token, then replaces it by a statement that does not compare it again; or it adds the next one and leaves
+//! the old one as it is.
+
+use std::collections::BTreeSet;
 
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
@@ -6,12 +9,13 @@ use crate::contract::helper::contains;
 use crate::contract::identity::place;
 use crate::contract::practice::{Stance, Write, is_production};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
-use crate::guards::{Decision, Place};
+use crate::guards::{Decision, Ended, Place};
 use crate::rules::Operation;
+use crate::source::Span;
 
 pub(crate) const CHECK: Check = Check {
     id: "non-atomic-rotation",
-    summary: "a refresh compares the stored token and replaces it in a second step, so that two requests with one token both pass",
+    summary: "a refresh finds the stored token and ends it in a second step, or not at all, so that one token is good for several",
     level: Level::Note,
     precision: Precision::Medium,
     security_severity: None,
@@ -27,14 +31,44 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let sources = case.facts.sources;
     let in_endpoint =
         |decision: &&Decision| decision.place == Place::Endpoint && is_production(sources, decision.at.file);
+    let mut told: BTreeSet<Span> = BTreeSet::new();
     for decision in case.decisions().filter(in_endpoint) {
-        let replaces = |write: &&Write<'_>| replaces(**write, decision) && !compares(case, **write);
-        let Some(write) = case.writes.iter().find(replaces) else { continue };
-        let message = format!(
-            "{} compares the stored {}, and {} then replaces it without comparing it again: of two requests with one \
-             token both get a new one, and a stolen one is not noticed",
-            decision.function, case.name, write.site.function
-        );
+        let rotation = case
+            .facts
+            .guards
+            .rotations
+            .iter()
+            .find(|rotation| rotation.column == decision.column && rotation.read == decision.read);
+        let ended = rotation.map(|rotation| rotation.ended);
+        let unseen = |write: &Write<'_>| ended == Some(Ended::Apart(write.site.span));
+        let replaced = |write: &&Write<'_>| replaces(**write, decision) && (!compares(case, **write) || unseen(write));
+        let follows = |write: &&Write<'_>| follows(**write, decision);
+        let replacing = case.writes.iter().find(replaced);
+        let replacing = replacing.map(|write| (write, ended.filter(|_| compares(case, *write))));
+        let following = || Some((case.writes.iter().find(follows)?, Some(ended?)));
+        let Some((write, ended)) = replacing.or_else(following) else { continue };
+        if !told.insert(write.site.value) {
+            continue;
+        }
+        let (compared, by) = (&decision.function, &write.site.function);
+        let message = match ended {
+            None => format!(
+                "{compared} compares the stored {}, and {by} then replaces it without comparing it again: of two requests \
+                 with one token both get a new one, and a stolen one is not noticed",
+                case.name
+            ),
+            Some(Ended::Apart(at)) => format!(
+                "{compared} finds a row by {}, and ends it in a second step ({}) that nobody asks whether the row was still \
+                 good: of two requests with one token both get a new one, and a stolen one is not noticed",
+                case.name,
+                case.place(at)
+            ),
+            Some(Ended::Never) => format!(
+                "{compared} finds a row by {}, and {by} adds one with a new token while the old one stays: whoever has the old \
+                 token goes on with it",
+                case.name
+            ),
+        };
         let related =
             vec![Related { at: Anchor::Code(decision.at), message: format!("{} is compared here", case.name) }];
         let signature = format!(
@@ -50,9 +84,18 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
 /// Whether the write stores a fresh token on a path through the function that compares.
 fn replaces(write: Write<'_>, decision: &Decision) -> bool {
     let updates = matches!(write.site.operation, Operation::Update | Operation::UpsertUpdate | Operation::Save);
+    updates && write.stance() == Stance::Stores && is_through(write, decision)
+}
+
+/// Whether the write adds a row with a fresh token on a path through the function that found the old one.
+fn follows(write: Write<'_>, decision: &Decision) -> bool {
+    write.site.operation == Operation::Insert && write.stance() == Stance::Stores && is_through(write, decision)
+}
+
+fn is_through(write: Write<'_>, decision: &Decision) -> bool {
     let path = write.path;
-    let functions = path.steps.iter().map(|step| &step.function).chain([&path.entry.name, &write.site.function]);
-    updates && write.stance() == Stance::Stores && functions.into_iter().any(|name| *name == decision.function)
+    let mut functions = path.steps.iter().map(|step| &step.function).chain([&path.entry.name, &write.site.function]);
+    functions.any(|name| *name == decision.function)
 }
 
 /// Whether the statement that writes asks for the old value too: `WHERE id = $1 AND token = $2`.

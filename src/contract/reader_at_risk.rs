@@ -3,6 +3,7 @@
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
 use crate::contract::identity::place;
+use crate::contract::practice::Write;
 use crate::contract::wording::entry_point;
 use crate::contract::{Anchor, Finding, Level, Precision, Related, Way};
 use crate::provenance::Origin;
@@ -19,22 +20,21 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    // What was written back may never have been there.
-    let leaves = |origin: &Origin| matches!(origin, Origin::Null | Origin::Omitted | Origin::Preserved);
-    let write = case.writes.iter().filter(|write| write.path.issues).find(|write| {
-        let origins = write.path.meaning.origins();
-        !origins.is_empty() && origins.iter().all(leaves)
-    });
-    let missing = case.trace.missing.first();
+    let issuing = || case.writes.iter().filter(|write| write.path.issues);
+    let leaving =
+        issuing().find(|write| leaves(**write, true)).or_else(|| issuing().find(|write| leaves(**write, false)));
+    // Before the first sign-in: the row is made without a token.
+    let made = || case.writes.iter().find(|write| write.path.meaning.origins().iter().eq([&Origin::Omitted]));
     let leaves_null = |entry| format!("{} leaves it NULL for a user who has none yet", entry_point(entry));
-    let (at, who, way) = match (write, missing) {
-        (Some(write), _) => {
-            let way = Way::to(leaves_null(&write.path.entry), *write);
-            (write.site.span, &write.path.entry.name, way)
-        }
-        (None, Some(missing)) => {
+    let missing = case.trace.missing.first().filter(|_| leaving.is_none());
+    let (at, who, way) = match (missing, leaving.or_else(made)) {
+        (Some(missing), _) => {
             let way = Way::missing(leaves_null(&missing.entry), missing);
             (missing.span, &missing.entry.name, way)
+        }
+        (None, Some(write)) => {
+            let way = Way::to(leaves_null(&write.path.entry), *write);
+            (write.site.span, &write.path.entry.name, way)
         }
         (None, None) => return,
     };
@@ -58,5 +58,18 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             related,
         );
         findings.push(finding.resting_on(vec![way.clone()]));
+    }
+}
+
+/// Whether a path can leave the column NULL: on every branch, or on one that says so.
+fn leaves(write: Write<'_>, always: bool) -> bool {
+    // What was written back may never have been there.
+    let leaves = |origin: &Origin| matches!(origin, Origin::Null | Origin::Omitted | Origin::Preserved);
+    let empties = |origin: &Origin| matches!(origin, Origin::Null | Origin::Omitted);
+    let chains = &write.path.meaning.chains;
+    if always {
+        !chains.is_empty() && chains.iter().flatten().all(leaves)
+    } else {
+        chains.iter().any(|chain| !chain.is_empty() && chain.iter().all(empties))
     }
 }

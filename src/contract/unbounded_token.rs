@@ -38,6 +38,16 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             ));
         }
     }
+    // Who verifies them may lie elsewhere.
+    if let Some(limit) = facts.config.max_token_life {
+        let of_guards = || facts.guards.guards.iter().filter_map(|guard| guard.exposure.as_ref()?.at);
+        for life in facts.guards.lives.iter().filter(|life| life.seconds > limit) {
+            let Some(at) = life.at.filter(|at| !of_guards().any(|known| known == *at)) else { continue };
+            let message = format!("a token is signed here that lives {}, longer than `max-token-life`", life.words());
+            let signature = format!("{}|signed", place(facts, at, ""));
+            findings.push(CHECK.tree_finding(Anchor::Code(at), CHECK.level, &signature, message, Vec::new()));
+        }
+    }
     for hit in &facts.guards.hits {
         if hit.problem != Problem::Endless {
             continue;

@@ -322,7 +322,14 @@ impl Graph<'_> {
             .map(|base| {
                 path.keys.iter().fold(base, |at, key| {
                     let at = if matches!(at.kind, ValueKind::Object { .. }) { at } else { self.resolved(&at) };
-                    if key == "*" { Value::element(&at, at.span) } else { Value::field(&at, key, at.span) }
+                    match &at.kind {
+                        _ if key == "*" => Value::element(&at, at.span),
+                        // A tuple: `Cookie::build((name, value))`.
+                        ValueKind::Array(_) if key.bytes().all(|byte| byte.is_ascii_digit()) => {
+                            Value::index(&at, &Value::new(ValueKind::Number(key.clone()), at.span), at.span)
+                        }
+                        _ => Value::field(&at, key, at.span),
+                    }
                 })
             })
             .collect()

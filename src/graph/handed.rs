@@ -36,6 +36,6 @@ impl Graph<'_> {
             || rules.mints_matching(path).next().is_some()
             || rules.receivers_matching(path).next().is_some()
             || rules.callbacks_matching(path).next().is_some()
-            || rules.sql().any(|row| row.call.matches(path))
+            || rules.sqls_matching(path).next().is_some()
     }
 }

@@ -27,7 +27,7 @@ impl Walk<'_, '_> {
             return (!self.makes_row(call)).then(|| self.of_model(model));
         }
         let path = self.graph.library_path(call)?;
-        if let Some(row) = self.rows.consult.iter().find(|row| row.call.matches(&path)) {
+        if let Some(row) = self.graph.rules.consults_matching(&path).next() {
             let what = match row.asks {
                 Asks::Row => "a row of a table",
                 Asks::Session => "a session that is kept",
@@ -37,13 +37,13 @@ impl Walk<'_, '_> {
             let of_bearer = !self.is_aside(call);
             return Some(Question { asks: row.asks, what: what.to_owned(), model: None, of_bearer });
         }
-        if self.rows.sql.iter().any(|row| row.call.matches(&path))
+        if self.graph.rules.sqls_matching(&path).next().is_some()
             && let Some(tables) = self.selected_in_chain(call)
         {
             return self.of_tables(&tables);
         }
         let reads = |after: Option<&str>| after.is_none_or(|after| self.is_behind(call, after));
-        let row = self.rows.read.iter().find(|row| row.call.matches(&path) && reads(row.after.as_deref()))?;
+        let row = self.graph.rules.reads_matching(&path).find(|row| reads(row.after.as_deref()))?;
         if self.makes_row(call) {
             return None;
         }
@@ -183,8 +183,7 @@ impl Walk<'_, '_> {
         let by_name = call.method().is_some_and(|name| name.ends_with("OrThrow") || name.ends_with("OrFail"));
         by_name || {
             let Some(path) = self.graph.library_path(call) else { return false };
-            self.rows.sql.iter().any(|row| row.fails && row.call.matches(&path))
-                || self.rows.read.iter().any(|row| row.fails && row.call.matches(&path))
+            self.graph.rules.sqls_matching(&path).any(|row| row.fails) || sites::fails(self.graph, self.schema, call)
         }
     }
 }

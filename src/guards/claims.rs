@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::ir::FunctionId;
-use crate::rules::{CallPattern, Verify};
+use crate::rules::{Called, Verify};
 use crate::source::Scope;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
 
@@ -16,7 +16,6 @@ pub(super) fn verifying(graph: &Graph) -> BTreeMap<FunctionRef, Vec<CallSite>> {
     let mut found: BTreeMap<FunctionRef, Vec<CallSite>> = BTreeMap::new();
     // Looked over, not followed: what lies in files that nothing else leads to is no part of a guard.
     let _limit = graph.limit(Rc::default());
-    let rows: Vec<&Verify> = graph.rules.verify().collect();
     for (file, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
@@ -24,7 +23,7 @@ pub(super) fn verifying(graph: &Graph) -> BTreeMap<FunctionRef, Vec<CallSite>> {
                 continue;
             }
             for event in &summary.calls {
-                if row_of(graph, &rows, &event.call).is_some() {
+                if verifies(graph, &event.call).is_some() {
                     found.entry(function).or_default().push(event.call.site);
                 }
             }
@@ -33,28 +32,30 @@ pub(super) fn verifying(graph: &Graph) -> BTreeMap<FunctionRef, Vec<CallSite>> {
     found
 }
 
-/// The row that says that a call verifies.
-pub(super) fn row_of<'r>(graph: &Graph, rows: &[&'r Verify], call: &CallValue) -> Option<&'r Verify> {
-    rows_about(graph, rows, |row| &row.call, call).into_iter().next()
-}
-
-/// The rows that are about a call.
-pub(super) fn rows_about<'r, R>(
+/// Of rows that may be about a call by its name, those that are. What a row says of a module is more than what one says of any
+/// `.jwt.sign`.
+pub(super) fn about<'r, R: Called + 'r>(
     graph: &Graph,
-    rows: &[&'r R],
-    pattern: fn(&R) -> &CallPattern,
+    named: impl Iterator<Item = &'r R>,
     call: &CallValue,
 ) -> Vec<&'r R> {
-    let method = call.method();
-    let may_be = |row: &&&R| pattern(row).last().is_none_or(|last| method.is_none_or(|method| method == last));
-    let mut fits = rows.iter().filter(may_be).peekable();
+    let mut named = named.peekable();
     // Hardly any call has the name of one, and telling its path costs more.
-    if fits.peek().is_none() {
+    if named.peek().is_none() {
         return Vec::new();
     }
     graph.refuel();
     let Some(path) = graph.library_path(call) else { return Vec::new() };
-    fits.filter(|row| pattern(row).matches(&path)).copied().collect()
+    let mut rows: Vec<&R> = named.filter(|row| row.call().matches(&path)).collect();
+    if rows.iter().any(|row| row.call().module().is_some()) {
+        rows.retain(|row| row.call().module().is_some());
+    }
+    rows
+}
+
+/// The row that says that a call verifies.
+pub(super) fn verifies<'r>(graph: &Graph<'r>, call: &CallValue) -> Option<&'r Verify> {
+    about(graph, graph.rules.verifies_named(call.method()), call).into_iter().next()
 }
 
 /// Where claims and tokens come from in one guard.

@@ -9,7 +9,7 @@ use crate::ir::FunctionId;
 use crate::provenance::{ColumnTrace, ReadKind};
 use crate::schema::{ColumnId, Schema};
 use crate::source::Span;
-use crate::summary::{CallValue, FunctionRef, Shared, Summary, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// A read of a tracked column by which somebody is let in or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,7 @@ pub enum Place {
 /// The decisions, sorted.
 pub(super) fn decisions(
     graph: &Graph,
+    schema: &Schema,
     traces: &[ColumnTrace],
     shapes: &Shapes,
     walked: &BTreeSet<FunctionRef>,
@@ -47,7 +48,9 @@ pub(super) fn decisions(
             let in_guard = walked.contains(&function) || shapes.of(graph, function).is_some();
             let at = match read.kind {
                 // A query by the column: who has no such row is not let in.
-                ReadKind::Query | ReadKind::Guard if !is_field(summary, read.span) => Some(read.span),
+                ReadKind::Query | ReadKind::Guard if !is_field(summary, read.span) => {
+                    chooses(graph, summary, read.span, &schema.columns[trace.column.0].column).then_some(read.span)
+                }
                 _ => Asked { graph, read: read.span, any: in_guard }.compared(summary),
             };
             let Some(at) = at else { continue };
@@ -64,114 +67,7 @@ pub(super) fn decisions(
     found.into_iter().collect()
 }
 
-/// A read of a tracked column that nothing keeps NULL from and that NULL would break.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Risk {
-    pub column: ColumnId,
-    pub read: Span,
-    pub function: String,
-    /// What becomes of it.
-    pub what: &'static str,
-}
-
-/// The reads that a NULL would break, sorted.
-pub(super) fn risks(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> Vec<Risk> {
-    let mut found = BTreeSet::new();
-    for trace in traces.iter().filter(|trace| schema.columns[trace.column.0].nullable != Some(false)) {
-        for read in &trace.reads {
-            let Some(summary) = innermost(graph, read.span).and_then(|function| graph.summary(function)) else {
-                continue;
-            };
-            let Some(value) = summary.reads.iter().find(|value| value.span == read.span) else { continue };
-            let ValueKind::Field(_, name) = &value.kind else { continue };
-            if is_asked(summary, name) {
-                continue;
-            }
-            if let Some(what) = breaks(graph, summary, read.span) {
-                found.insert(Risk { column: trace.column, read: read.span, function: read.function.clone(), what });
-            }
-        }
-    }
-    found.into_iter().collect()
-}
-
-/// Whether some condition or default of the function looks at a field of that name.
-fn is_asked(summary: &Summary, name: &str) -> bool {
-    fn names(value: &Shared, name: &str, seen: &mut BTreeSet<usize>) -> bool {
-        if seen.len() > 3_000 || !seen.insert(Arc::as_ptr(value).addr()) {
-            return false;
-        }
-        let mut found = matches!(&value.kind, ValueKind::Field(_, own) if own == name);
-        value.kind.each(&mut |inner| found = found || names(inner, name, seen));
-        found
-    }
-    fn asks(value: &Shared, name: &str, seen: &mut BTreeSet<usize>) -> bool {
-        if seen.len() > 3_000 || !seen.insert(Arc::as_ptr(value).addr()) {
-            return false;
-        }
-        let mut found = match &value.kind {
-            ValueKind::Cond { cond, .. } => names(cond, name, &mut BTreeSet::new()),
-            ValueKind::Fallback { left, .. } | ValueKind::And(left, _) => names(left, name, &mut BTreeSet::new()),
-            ValueKind::Not(inner) | ValueKind::Is(inner, _) => names(inner, name, &mut BTreeSet::new()),
-            ValueKind::Compare { left, right, .. } => {
-                names(left, name, &mut BTreeSet::new()) || names(right, name, &mut BTreeSet::new())
-            }
-            _ => false,
-        };
-        value.kind.each(&mut |inner| found = found || asks(inner, name, seen));
-        found
-    }
-    let mut seen = BTreeSet::new();
-    for event in &summary.calls {
-        let mut at = event.guards.as_ref();
-        while let Some(guard) = at {
-            if names(&guard.cond, name, &mut BTreeSet::new()) {
-                return true;
-            }
-            at = guard.outer.as_ref();
-        }
-        if event.call.args.iter().any(|arg| asks(&arg.value, name, &mut seen))
-            || asks(&event.call.callee, name, &mut seen)
-        {
-            return true;
-        }
-    }
-    summary.returns.as_ref().is_some_and(|returns| asks(returns, name, &mut seen))
-}
-
-/// What becomes of a read that NULL would break.
-fn breaks(graph: &Graph, summary: &Summary, read: Span) -> Option<&'static str> {
-    fn in_text(value: &Shared, read: Span, fuel: u8) -> bool {
-        let Some(fuel) = fuel.checked_sub(1) else { return false };
-        match &value.kind {
-            ValueKind::Concat(parts) => parts.iter().any(|part| is_at(part, read)),
-            ValueKind::Call(_) => false,
-            kind => {
-                let mut found = false;
-                kind.each(&mut |inner| found = found || in_text(inner, read, fuel));
-                found
-            }
-        }
-    }
-    for event in &summary.calls {
-        if event.call.receiver().is_some_and(|receiver| is_at(receiver, read)) {
-            return Some("calls a method of it");
-        }
-        if event.call.args.iter().any(|arg| in_text(&arg.value, read, 12)) {
-            return Some("puts it into a text");
-        }
-    }
-    if summary.returns.as_ref().is_some_and(|returned| in_text(returned, read, 12)) {
-        return Some("puts it into a text");
-    }
-    // `token.length`, and methods that are followed as the value that they give: `token.slice(-4)`.
-    let file = graph.sources.get(read.file);
-    let behind = file.text.get(read.end as usize..).unwrap_or_default().trim_start();
-    let is_script = !graph.is_rust(read.file);
-    (is_script && behind.starts_with('.')).then_some("takes a part of it")
-}
-
-fn innermost(graph: &Graph, span: Span) -> Option<FunctionRef> {
+pub(super) fn innermost(graph: &Graph, span: Span) -> Option<FunctionRef> {
     let module = graph.module(span.file)?;
     let around = module
         .functions
@@ -180,6 +76,88 @@ fn innermost(graph: &Graph, span: Span) -> Option<FunctionRef> {
         .filter(|(at, f)| *at > 0 && f.span.start <= span.start && span.end <= f.span.end);
     let (at, _) = around.min_by_key(|(_, f)| f.span.end - f.span.start)?;
     Some(FunctionRef { file: span.file, id: FunctionId::of(at) })
+}
+
+/// Whether a query finds rows by what it is handed for the column: one that lists it, or asks whether it is there at all, lets in whoever
+/// has any.
+fn chooses(graph: &Graph, summary: &Summary, condition: Span, column: &str) -> bool {
+    let text = graph.sources.text(condition);
+    let is_statement = text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"));
+    if is_statement {
+        return is_compared(text, column);
+    }
+    let mut calls = summary.calls.iter().flat_map(|event| &event.call.args);
+    calls.find_map(|arg| value_at(&arg.value, condition, 12)).is_none_or(|value| is_handed(graph, value, 12))
+}
+
+/// Whether a statement compares the column: `WHERE access_token = $1`.
+fn is_compared(statement: &str, column: &str) -> bool {
+    let (lower, column) = (statement.to_lowercase(), column.to_lowercase());
+    let Some((_, behind)) = lower.split_once("from") else { return false };
+    behind.match_indices(&column).any(|(at, _)| {
+        let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.' || c == '"' || c == '`';
+        let before = behind[..at].trim_end_matches(is_name).trim_end();
+        let after = behind[at + column.len()..].trim_start_matches(['"', '`']).trim_start();
+        before.ends_with('=') || ["=", "in ", "in(", "like ", "<>", "!="].iter().any(|sign| after.starts_with(sign))
+    })
+}
+
+/// What stands at the key, or what itself lies, at a place.
+fn value_at(value: &Shared, place: Span, fuel: u8) -> Option<&Shared> {
+    let fuel = fuel.checked_sub(1)?;
+    if value.span == place {
+        return Some(value);
+    }
+    if let ValueKind::Object { entries, .. } = &value.kind {
+        let at_key = entries.iter().find_map(|slot| match slot {
+            Slot::Named { key_span, value, .. } if *key_span == place => Some(value),
+            _ => None,
+        });
+        if at_key.is_some() {
+            return at_key;
+        }
+    }
+    let mut found = None;
+    value.kind.each(&mut |inner| found = found.or_else(|| value_at(inner, place, fuel)));
+    found
+}
+
+/// Whether something lies in a value that the code is handed or finds: neither a constant, nor a column of a table, nor what a library
+/// makes of these (`Not(IsNull())`).
+fn is_handed(graph: &Graph, value: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return true };
+    match &value.kind {
+        ValueKind::Text(text) => text.contains([':', '?', '$', '@']),
+        ValueKind::Number(_)
+        | ValueKind::Bool(_)
+        | ValueKind::Null
+        | ValueKind::Undefined
+        | ValueKind::Import(..)
+        | ValueKind::Global(_)
+        | ValueKind::Class(_) => false,
+        ValueKind::Field(base, _) => {
+            let root = std::iter::successors(Some(base), |at| match &at.kind {
+                ValueKind::Field(base, _) => Some(base),
+                _ => None,
+            });
+            root.last().is_some_and(|root| match &root.kind {
+                // A table that the file declares: `eq(users.token, token)`.
+                ValueKind::Captured(function, local) => {
+                    let declared = graph.module(function.file).and_then(|module| module.locals.get(local.at()));
+                    declared.is_none_or(|local| local.function.at() > 0)
+                }
+                ValueKind::Call(_) => true,
+                _ => is_handed(graph, root, fuel),
+            })
+        }
+        ValueKind::Call(call) => call.args.iter().any(|arg| is_handed(graph, &arg.value, fuel)),
+        ValueKind::Object { .. } | ValueKind::Array(_) => {
+            let mut found = false;
+            value.kind.each(&mut |inner| found = found || is_handed(graph, inner, fuel));
+            found
+        }
+        _ => true,
+    }
 }
 
 fn is_field(summary: &Summary, span: Span) -> bool {
@@ -265,6 +243,6 @@ impl Asked<'_, '_> {
     }
 }
 
-fn is_at(value: &Shared, read: Span) -> bool {
+pub(super) fn is_at(value: &Shared, read: Span) -> bool {
     matches!(value.kind, ValueKind::Field(..)) && value.span == read
 }

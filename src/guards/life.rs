@@ -1,12 +1,12 @@
 //! How long tokens live: from where they are signed, through constants and defaults of the configuration.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
-
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::guards::claims::rows_about;
+use crate::guards::claims::about;
 use crate::rules::{ArgPath, Life as Row};
 use crate::source::{Scope, Span};
 use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
@@ -40,41 +40,65 @@ pub(super) struct Life {
     pub seconds: u64,
     pub span: Span,
     key: Option<String>,
+    /// Whether it is of tokens that let in call by call, by what the code calls them: no refresh token, no link in an e-mail.
+    pub lets_in: bool,
 }
 
 pub(super) struct Lives {
     pub all: Vec<Life>,
-    /// Whether a configuration may give a life to tokens that state none.
-    pub default: bool,
+    /// For each `gives` of the rules that some call sets up: whether every such call is written out and states no life.
+    endless: BTreeMap<String, bool>,
 }
 
 impl Lives {
     pub(super) fn find(graph: &Graph) -> Self {
-        let rows: Vec<&Row> = graph.rules.life().collect();
         let _limit = graph.limit(Rc::default());
         let mut all = Vec::new();
-        let mut default = false;
+        let mut endless: BTreeMap<String, bool> = BTreeMap::new();
         for (_, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
             let written = unit.summary.functions.iter().flat_map(|summary| &summary.calls).map(|event| &event.call);
             // `@Module({ imports: [JwtModule.register({ .. })] })`
             let decorating = unit.summary.class_decorators.iter().flatten().flat_map(|call| calls_in(call));
             for call in written.chain(decorating) {
-                for row in rows_about(graph, &rows, |row| &row.call, call) {
-                    default |= row.default;
-                    let Some(value) = stated(graph, row, call) else { continue };
-                    let mut keys = row.key.iter().filter_map(|path| below(graph, call, path));
+                for row in about(graph, graph.rules.lives_named(call.method()), call) {
+                    let set_up = || graph.path(&call.args.first()?.value);
+                    if row.plugin.is_some()
+                        && !row.is_about(set_up().as_deref().and_then(|path| path.split('#').next()))
+                    {
+                        continue;
+                    }
+                    let value = stated(graph, row, call);
+                    if let Some(gives) = &row.gives {
+                        let silent = value.is_none() && options(graph, row, call).iter().all(|of| is_closed(graph, of));
+                        *endless.entry(gives.clone()).or_insert(true) &= silent;
+                    }
+                    let Some(value) = value else { continue };
+                    let maker = row.made.then(|| maker(graph, call)).flatten();
+                    let of = maker.as_ref().unwrap_or(call);
+                    let mut keys = row.key.iter().filter_map(|path| below(graph, of, path));
                     let key = keys.find_map(|key| name(graph, &key));
                     let told = if row.until { until(graph, &value, 10) } else { exposure_of(graph, &value, row.unit) };
                     if let Some(found) = told {
                         let span = found.at.unwrap_or_else(|| call.site.span);
-                        all.push(Life { seconds: found.seconds, span, key });
+                        let lets_in = !is_of_another(graph, call, key.as_deref());
+                        all.push(Life { seconds: found.seconds, span, key, lets_in });
                     }
                 }
             }
         }
         all.sort_by_key(|life| life.span);
         all.dedup_by_key(|life| life.span);
-        Self { all, default }
+        Self { all, endless }
+    }
+
+    pub(super) fn letting_in(&self) -> Vec<Exposure> {
+        let told = self.all.iter().filter(|life| life.lets_in);
+        told.map(|life| Exposure { seconds: life.seconds, at: Some(life.span), exact: true }).collect()
+    }
+
+    /// Whether tokens that such a call signs without a life have none from elsewhere either.
+    pub(super) fn has_no_other(&self, row: &Row) -> bool {
+        row.takes.as_ref().is_none_or(|takes| self.endless.get(takes) == Some(&true))
     }
 
     /// The life of the tokens that a guard with these keys lets in.
@@ -92,8 +116,14 @@ impl Lives {
     }
 }
 
-pub(super) fn row_of<'r>(graph: &Graph, rows: &[&'r Row], call: &CallValue) -> Option<&'r Row> {
-    rows_about(graph, rows, |row| &row.call, call).into_iter().next()
+/// Whether the key, the call or the function around it is named for tokens that do not let in call by call.
+fn is_of_another(graph: &Graph, call: &CallValue, key: Option<&str>) -> bool {
+    let words =
+        ["refresh", "reset", "verif", "invit", "mail", "confirm", "unsubscribe", "activat", "state", "magic", "otp"];
+    let text =
+        format!("{} {} {}", graph.name(call.site.function), graph.sources.text(call.site.span), key.unwrap_or(""));
+    let text = text.to_lowercase();
+    words.iter().any(|word| text.contains(word))
 }
 
 /// The calls in the arguments of a call, at any depth.
@@ -110,8 +140,42 @@ fn calls_in(call: &CallValue) -> Vec<&Arc<CallValue>> {
     found
 }
 
+/// The options that may state a life.
+pub(super) fn options(graph: &Graph, row: &Row, call: &CallValue) -> Vec<Shared> {
+    let wholes = row.at.iter().map(|path| ArgPath { base: path.base, keys: Vec::new() });
+    let given = wholes.filter_map(|path| graph.argument(call, &path).into_iter().next());
+    given.map(|value| graph.resolved(&value)).collect()
+}
+
+/// Whether a value is an object whose keys are all written out, and where it holds further objects those too.
+pub(super) fn is_closed(graph: &Graph, value: &Shared) -> bool {
+    fn visit(graph: &Graph, value: &Shared, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        let value = graph.resolved(value);
+        match &value.kind {
+            ValueKind::Object { base: None, entries } => entries.iter().all(|slot| match slot {
+                Slot::Named { value, .. } => {
+                    !matches!(value.kind, ValueKind::Object { .. } | ValueKind::Function(_))
+                        || visit(graph, value, fuel)
+                }
+                _ => false,
+            }),
+            ValueKind::Function(function) => {
+                let returns = graph.summary(*function).and_then(|summary| summary.returns.as_ref());
+                returns.is_some_and(|value| visit(graph, value, fuel))
+            }
+            _ => false,
+        }
+    }
+    visit(graph, value, 6)
+}
+
 /// The value that says how long.
 pub(super) fn stated(graph: &Graph, row: &Row, call: &CallValue) -> Option<Shared> {
+    if row.made {
+        let maker = maker(graph, call)?;
+        return row.at.iter().find_map(|path| below(graph, &maker, path));
+    }
     let Some(after) = &row.after else { return row.at.iter().find_map(|path| below(graph, call, path)) };
     let mut at = call;
     for _ in 0..12 {
@@ -124,18 +188,45 @@ pub(super) fn stated(graph: &Graph, row: &Row, call: &CallValue) -> Option<Share
     None
 }
 
+/// The call that made what a call calls.
+pub(super) fn maker(graph: &Graph, call: &CallValue) -> Option<Arc<CallValue>> {
+    match &graph.resolved(&call.callee).kind {
+        ValueKind::Call(maker) => Some(Arc::clone(maker)),
+        _ => None,
+    }
+}
+
 /// What stands at a path, through functions that make what they are asked for: `useFactory: () => ({ .. })`.
 fn below(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option<Shared> {
     let whole = ArgPath { base: path.base, keys: Vec::new() };
     let mut at = graph.argument(call, &whole).into_iter().next()?;
+    // A function in the place of options is handed what the call makes.
+    if matches!(at.kind, ValueKind::Function(_)) && !path.keys.is_empty() {
+        return None;
+    }
     for key in &path.keys {
         at = graph.resolved(&at);
         if let ValueKind::Function(function) = &at.kind {
             at = graph.resolved(graph.summary(*function)?.returns.as_ref()?);
         }
+        at = struct_fields(graph, &at).unwrap_or(at);
         at = Value::field(&at, key, at.span);
+        // What an absent object would hold is absent too.
+        if matches!(at.kind, ValueKind::Undefined) {
+            return None;
+        }
     }
     (!matches!(at.kind, ValueKind::Undefined)).then_some(at)
+}
+
+/// The fields of a struct literal, `Claims { sub }`, whose declaration neither flattens another into it nor calls a field `exp`.
+pub(super) fn struct_fields(graph: &Graph, value: &Shared) -> Option<Shared> {
+    let ValueKind::Object { base: Some(made), entries } = &value.kind else { return None };
+    let ValueKind::Call(call) = &made.kind else { return None };
+    let class = graph.class_behind(&call.callee).filter(|class| call.is_new && graph.is_rust(class.file))?;
+    let declared = graph.sources.text(graph.class(class)?.span);
+    let plain = !declared.contains("flatten") && !declared.contains("\"exp\"");
+    plain.then(|| Value::new(ValueKind::Object { base: None, entries: entries.clone() }, value.span))
 }
 
 /// A duration as code states it; `unit`: what one stands for in milliseconds where it is a number.
@@ -272,7 +363,7 @@ pub(super) fn is_foreign(graph: &Graph, key: &Shared) -> bool {
         ValueKind::Call(call) => graph.library_path(call),
         _ => graph.path(&key),
     };
-    path.is_some_and(|path| graph.rules.foreign().any(|row| row.call.matches(&path)))
+    path.is_some_and(|path| graph.rules.foreign_matching(&path).next().is_some())
 }
 
 #[cfg(test)]

@@ -15,17 +15,24 @@ mod claims;
 mod columns;
 mod comments;
 mod configs;
+mod cookies;
+mod denylist;
+mod endless;
 mod life;
 mod order;
+mod risks;
+mod rotation;
 mod shapes;
 mod status;
 mod uses;
 mod walk;
 mod web;
 
-pub use columns::{Decision, Place, Risk};
+pub use columns::{Decision, Place};
 pub use comments::{Comment, comments};
 pub use life::Exposure;
+pub use risks::Risk;
+pub use rotation::{Ended, Rotation};
 pub use web::{Hit, Problem};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +58,10 @@ pub struct Guards {
     pub decisions: Vec<Decision>,
     /// Reads that a NULL would break.
     pub risks: Vec<Risk>,
+    /// What becomes of the rows that endpoints find by a tracked column, where it is not done in one step.
+    pub rotations: Vec<Rotation>,
+    /// How long tokens live that are signed to let in call by call, where the code says it.
+    pub lives: Vec<Exposure>,
     /// Tokens that are kept in ways that give them away.
     pub hits: Vec<Hit>,
 }
@@ -261,8 +272,10 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         guard.status = status::gap(graph, schema, guard, &asked);
     }
     found.guards.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.name.cmp(&b.name)));
-    found.decisions = columns::decisions(graph, traces, shapes, &walked);
-    found.risks = columns::risks(graph, schema, traces);
+    found.decisions = columns::decisions(graph, schema, traces, shapes, &walked);
+    found.rotations = rotation::rotations(graph, schema, &found.decisions);
+    found.risks = risks::risks(graph, schema, traces);
+    found.lives = lives.letting_in();
     found.hits = web::find(graph, schema, &lives);
     found
 }

@@ -68,7 +68,7 @@ impl Walk<'_, '_> {
     /// Whether a call only writes down what it is handed.
     fn only_tells(&self, call: &CallValue) -> bool {
         let Some(path) = self.graph.library_path(call) else { return false };
-        self.rows.harmless.iter().any(|row| row.tells && row.call.matches(&path))
+        self.graph.rules.harmless_matching(&path).any(|row| row.tells)
     }
 
     /// Whether Rust code goes on from a call by an error where nothing was found: `.ok_or(..)` vanishes at lowering.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph};
 use crate::guards::asks::Question;
-use crate::guards::claims::{Seeds, place, row_of};
+use crate::guards::claims::{Seeds, place, verifies};
 use crate::guards::shapes::Shape;
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
-use crate::rules::{Consult, Harmless, Read, SqlCall, Verify};
+use crate::rules::Verify;
 use crate::schema::Schema;
 use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, Value, ValueKind};
@@ -36,7 +36,6 @@ impl Root {
 pub(super) struct Walk<'g, 'a> {
     pub(super) graph: &'g Graph<'a>,
     pub(super) schema: &'g Schema,
-    pub(super) rows: Rows<'g>,
     pub(super) seeds: Seeds,
     pub(super) first: Vec<(FunctionRef, u32, Vec<String>)>,
     pub functions: BTreeSet<FunctionRef>,
@@ -56,14 +55,6 @@ pub(super) struct Walk<'g, 'a> {
     visits: u32,
 }
 
-pub(super) struct Rows<'g> {
-    verify: Vec<&'g Verify>,
-    pub consult: Vec<&'g Consult>,
-    pub harmless: Vec<&'g Harmless>,
-    pub read: Vec<&'g Read>,
-    pub sql: Vec<&'g SqlCall>,
-}
-
 /// Where a function was entered.
 struct Entered<'v> {
     bindings: Option<&'v Bindings>,
@@ -79,17 +70,9 @@ const DEEPEST: u8 = 12;
 
 impl<'g, 'a> Walk<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>, schema: &'g Schema) -> Self {
-        let rows = Rows {
-            verify: graph.rules.verify().collect(),
-            consult: graph.rules.consult().collect(),
-            harmless: graph.rules.harmless().collect(),
-            read: graph.rules.read().collect(),
-            sql: graph.rules.sql().collect(),
-        };
         Self {
             graph,
             schema,
-            rows,
             seeds: Seeds::default(),
             first: Vec::new(),
             functions: BTreeSet::new(),
@@ -183,7 +166,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             Use::Returned => entered.result_used,
             Use::None => false,
         };
-        if let Some(row) = row_of(self.graph, &self.rows.verify, call) {
+        if let Some(row) = verifies(self.graph, call) {
             self.verification(row, call);
             if let (Some(asks), false) = (row.asks, self.collecting)
                 && row.when.as_ref().is_none_or(|path| self.is_true(call, path))
@@ -321,9 +304,9 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
         let Some(path) = self.graph.library_path(call) else { return call.is_new };
         self.only_writes(call)
-            || self.rows.harmless.iter().any(|row| row.call.matches(&path))
-            || self.graph.rules.pass().any(|row| row.call.matches(&path))
-            || self.graph.rules.mint().any(|row| row.call.matches(&path))
+            || self.graph.rules.harmless_matching(&path).next().is_some()
+            || self.graph.rules.passes_matching(&path).next().is_some()
+            || self.graph.rules.mints_matching(&path).next().is_some()
     }
 }
 

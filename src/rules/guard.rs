@@ -154,12 +154,28 @@ pub struct Life {
     /// Where the key stands.
     #[serde(default)]
     pub key: Vec<ArgPath>,
-    /// Whether it holds for all tokens that are signed without a life of their own.
+    /// Of a call that sets a library up: what it states holds for tokens that calls with this `takes` sign without a life of their own.
     #[serde(default)]
-    pub default: bool,
-    /// Where the claims stand, of a call that signs: without a life and without `exp` among the claims the token never ends.
+    pub gives: Option<String>,
+    /// With `gives`: the module that argument 0 has to come from (a glob), of a call that sets up whatever it is handed.
+    #[serde(default)]
+    pub plugin: Option<String>,
+    #[serde(default)]
+    pub takes: Option<String>,
+    /// Whether `at` and `key` are about the call that made the callee: `createSigner(options)(claims)`.
+    #[serde(default)]
+    pub made: bool,
+    /// Where the claims stand, of a call that signs (with `after`: of the `new` that its chain starts from): without a life and without
+    /// `exp` among the claims the token never ends.
     #[serde(default)]
     pub payload: Option<ArgPath>,
+}
+
+impl Life {
+    /// Whether a call that sets up what it is handed is about this library, by the module that comes from.
+    pub fn is_about(&self, module: Option<&str>) -> bool {
+        self.plugin.as_ref().is_none_or(|glob| module.is_some_and(|module| path::glob(glob, module)))
+    }
 }
 
 /// Which rows say that a bearer is still there, and which words say that something else is asked about.
@@ -239,12 +255,41 @@ impl Status {
 pub struct Web {
     pub call: CallPattern,
     pub keeps: Keeps,
-    /// Where the name under which it is kept stands.
-    pub name: ArgPath,
-    pub value: ArgPath,
-    /// `cookie`: where the options stand.
+    /// Where the name under which it is kept stands; `header`: the name of the header, absent where it is a cookie's anyway.
+    #[serde(default)]
+    pub name: Option<ArgPath>,
+    /// The name where it is not stated.
+    #[serde(default)]
+    pub named: Option<String>,
+    /// Absent: the library keeps what it makes.
+    #[serde(default)]
+    pub value: Option<ArgPath>,
+    /// `cookie`: where the options stand; absent: they are calls on the result.
     #[serde(default)]
     pub options: Option<ArgPath>,
+    /// `cookie`: the attributes that the library sets unless it is told not to.
+    #[serde(default)]
+    pub sets: Vec<Attribute>,
+}
+
+/// What a cookie has to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attribute {
+    HttpOnly,
+    Secure,
+    SameSite,
+}
+
+impl Attribute {
+    /// As options name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::HttpOnly => "httpOnly",
+            Self::Secure => "secure",
+            Self::SameSite => "sameSite",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -256,6 +301,21 @@ pub enum Keeps {
     Cookie,
     /// A cookie that a script sets, and so reads.
     ScriptCookie,
+    /// The text of a header that sets a cookie.
+    Header,
+}
+
+/// A call that throws where an argument is null.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Demand {
+    pub call: CallPattern,
+    /// Which arguments; with `asks` any.
+    #[serde(default)]
+    pub at: Vec<ArgPath>,
+    /// Whether it is there for that: `assert(user.token)`. What stands behind it need not ask again.
+    #[serde(default)]
+    pub asks: bool,
 }
 
 /// Words of a comment that claim something of a column or of how requests are let in.

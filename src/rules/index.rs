@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::rules::{CallPattern, Callback, Leave, Mint, Pack, Pass, Read, Receiver, Write};
+use crate::rules::{
+    CallPattern, Callback, Consult, Demand, Foreign, Harmless, Leave, Life, Mint, Pack, Pass, Read, Receiver, SqlCall,
+    Verify, Web, Write,
+};
 
 /// A row that is about callables.
-pub(super) trait Called {
+pub(crate) trait Called {
     fn call(&self) -> &CallPattern;
 }
 
@@ -89,6 +92,14 @@ named_rows! {
     receiver, receivers_named, receivers_matching: Receiver;
     callback, callbacks_named, callbacks_matching: Callback;
     leave, leaves_named, leaves_matching: Leave;
+    sql, sqls_named, sqls_matching: SqlCall;
+    verify, verifies_named, verifies_matching: Verify;
+    consult, consults_named, consults_matching: Consult;
+    harmless, harmless_named, harmless_matching: Harmless;
+    foreign, foreign_named, foreign_matching: Foreign;
+    life, lives_named, lives_matching: Life;
+    web, webs_named, webs_matching: Web;
+    demand, demands_named, demands_matching: Demand;
 }
 
 /// The last name of a concrete path.

@@ -53,6 +53,7 @@ fn keep(pack: &mut Pack, is_live: &impl Fn(&CallPattern) -> bool) {
         foreign,
         life,
         web,
+        demand,
         interceptor,
         context,
         prefix,

@@ -38,8 +38,10 @@ pub use declare::{
 pub use entry::{Entry, EntryKind, Nesting, Prefix, Versioning};
 pub use event::{Emit, Listen};
 pub use guard::{
-    Asks, Bearer, Claim, Consult, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status, Verify, Web,
+    Asks, Attribute, Bearer, Claim, Consult, Demand, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status,
+    Verify, Web,
 };
+pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
@@ -74,7 +76,7 @@ rows! {
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
-    claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
+    demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
     prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector,
 }
 

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use crate::rules::{
-    Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Edge, Emit, Entity,
-    Entry, Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Migration, Mint, Mount, Nested,
-    Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Versioning, Web,
-    Write,
+    Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
+    Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Migration, Mint, Mount,
+    Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Versioning,
+    Web, Write,
 };
 
 /// One file of rules.
@@ -77,6 +77,8 @@ pub struct Pack {
     pub status: Vec<Status>,
     #[serde(default)]
     pub web: Vec<Web>,
+    #[serde(default)]
+    pub demand: Vec<Demand>,
     #[serde(default)]
     pub claim: Vec<Claim>,
     #[serde(default)]

@@ -142,6 +142,11 @@ pub fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<Mo
     rows::read(graph, schema, call).filter(RowsRead::is_of_one_table).map(|rows| rows.model)
 }
 
+/// Whether a read, or a write that gives the row, fails where there is none.
+pub fn fails(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
+    orm::fails(graph, schema, call)
+}
+
 /// The conditions of a call that only compares (`delete({ token })`, `where('u.token = :token')`), with the model of the rows.
 pub fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
     orm::named_by_read(graph, schema, call, |row| row.condition.as_ref())

@@ -301,6 +301,18 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
     })
 }
 
+/// Whether a call fails where there is no row.
+pub(super) fn fails(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
+    let mut rows = graph.rules.reads_named(call.method()).filter(|row| row.fails).peekable();
+    if rows.peek().is_none() {
+        return false;
+    }
+    let Some(path) = library_path(graph, call) else { return false };
+    // `update` is a method of many; that of a model's accessor is this one.
+    let is_known = |row: &Read| row.on != Target::Model || Named::of_read(row).model(graph, schema, call).is_some();
+    rows.any(|row| row.call.matches(&path) && is_known(row))
+}
+
 /// What stands at the place that the rows of reading calls name, and the model whose rows are read.
 pub(super) fn named_by_read(
     graph: &Graph,

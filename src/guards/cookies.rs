@@ -1,0 +1,188 @@
+//! What a cookie lacks: attributes in options, in calls on a builder, in the text of a header.
+
+use crate::graph::Graph;
+use crate::guards::claims::holds_call;
+use crate::guards::web::{Problem, words};
+use crate::rules::{ArgPath, Attribute, Web};
+use crate::summary::{CallValue, Shared, Summary, Value, ValueKind};
+
+/// In the order in which they are told.
+const ATTRIBUTES: [Attribute; 3] = [Attribute::HttpOnly, Attribute::Secure, Attribute::SameSite];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flag {
+    Set,
+    Off,
+    Unknown,
+}
+
+/// What a cookie lacks that a call sets.
+pub(super) fn problem(graph: &Graph, row: &Web, summary: &Summary, call: &CallValue, name: &str) -> Option<Problem> {
+    let (flags, sets, path) =
+        row.options.as_ref().map_or_else(|| chained(graph, row, summary, call), |at| optional(graph, row, call, at));
+    lacking(name, with(flags, sets), path)
+}
+
+/// The attributes, those that the library sets besides, and the path.
+type Said = ([Flag; 3], [bool; 3], Option<String>);
+
+/// `{ httpOnly: true, secure, sameSite: 'lax', path: '/' }`
+fn optional(graph: &Graph, row: &Web, call: &CallValue, at: &ArgPath) -> Said {
+    let given = graph.argument(call, at).into_iter().next();
+    let options = given.map(|options| graph.resolved(&options));
+    let of = |keys: &[&str]| {
+        let Some(options) = &options else { return Flag::Off };
+        keys.iter().map(|key| flag(graph, options, key)).find(|f| *f != Flag::Off).unwrap_or(Flag::Off)
+    };
+    let said = |key: &str| {
+        let options = options.as_ref()?;
+        Some(graph.resolved(&Value::field(options, key, options.span)).kind.clone())
+    };
+    let path = match said("path") {
+        Some(ValueKind::Text(path)) => Some(path),
+        _ => None,
+    };
+    let flags = [of(&["httpOnly", "httponly"]), of(&["secure"]), of(&["sameSite", "samesite"])];
+    // What the library sets by itself goes where the options say so.
+    let sets = ATTRIBUTES.map(|attribute| {
+        row.sets.contains(&attribute) && !matches!(said(attribute.word()), Some(ValueKind::Bool(false)))
+    });
+    (flags, sets, path)
+}
+
+fn with(mut flags: [Flag; 3], set: [bool; 3]) -> [Flag; 3] {
+    for (flag, set) in flags.iter_mut().zip(set) {
+        if set && *flag == Flag::Off {
+            *flag = Flag::Set;
+        }
+    }
+    flags
+}
+
+fn lacking(name: &str, flags: [Flag; 3], path: Option<String>) -> Option<Problem> {
+    if flags.contains(&Flag::Unknown) {
+        return None;
+    }
+    let lacks: Vec<&'static str> = ATTRIBUTES
+        .into_iter()
+        .zip(flags)
+        .filter(|(_, flag)| *flag == Flag::Off)
+        .map(|(attribute, _)| attribute.word())
+        .collect();
+    // A refresh token that is sent to its own endpoint alone is scoped on purpose.
+    let is_refresh = words(name).iter().any(|word| word.starts_with("refresh"))
+        || path.as_ref().is_some_and(|path| path.contains("refresh"));
+    let path = path.filter(|path| path != "/" && path.starts_with('/') && !is_refresh);
+    (!lacks.is_empty() || path.is_some()).then_some(Problem::Cookie { lacks, path })
+}
+
+/// The cookies of a `Set-Cookie` header, `name=value; attributes`, as far as the text says: name and what it lacks.
+pub(super) fn of_header(graph: &Graph, value: &Shared) -> Vec<(String, Problem)> {
+    let mut texts = Vec::new();
+    written(graph, value, &mut texts, 8);
+    let one = |text: &String| {
+        let (pair, rest) = text.split_once(';').unwrap_or((text, ""));
+        let (name, value) = pair.split_once('=')?;
+        // What a substitution holds behind the value is not known.
+        let open = rest.split(';').any(|part| part.trim_start().starts_with(HOLE));
+        if name.contains(HOLE) || value.is_empty() || value.trim_matches('"').is_empty() || open {
+            return None;
+        }
+        let rest = rest.to_lowercase();
+        let parts: Vec<&str> = rest.split(';').map(str::trim).collect();
+        let has = |word: &str| parts.iter().any(|part| part.split('=').next().is_some_and(|key| key.trim() == word));
+        let flag = |word: &str| if has(word) { Flag::Set } else { Flag::Off };
+        if parts.iter().any(|part| part.replace(' ', "") == "max-age=0") {
+            return None;
+        }
+        let path = parts.iter().find_map(|part| part.strip_prefix("path=")).map(|path| path.trim().to_owned());
+        let path = path.filter(|path| !path.contains(HOLE));
+        let name = name.trim().to_owned();
+        let problem = lacking(&name, [flag("httponly"), flag("secure"), flag("samesite")], path)?;
+        Some((name, problem))
+    };
+    texts.iter().filter_map(one).collect()
+}
+
+/// Stands for what a text substitutes.
+const HOLE: char = '\u{fffd}';
+
+/// The texts that are written out in a value: of a list each, of a chain (`format!(..).parse()`) what it starts from.
+fn written(graph: &Graph, value: &Shared, found: &mut Vec<String>, fuel: u8) {
+    let Some(fuel) = fuel.checked_sub(1) else { return };
+    let value = graph.resolved(value);
+    match &value.kind {
+        ValueKind::Text(text) => found.push(text.clone()),
+        ValueKind::Concat(parts) => {
+            let text = |part: &Shared| match &graph.resolved(part).kind {
+                ValueKind::Text(text) | ValueKind::Number(text) => text.clone(),
+                _ => HOLE.to_string(),
+            };
+            found.push(parts.iter().map(text).collect());
+        }
+        ValueKind::Array(_) => value.kind.each(&mut |inner| written(graph, inner, found, fuel)),
+        ValueKind::Call(call) => {
+            if let Some(receiver) = call.receiver() {
+                written(graph, receiver, found, fuel);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn flag(graph: &Graph, options: &Shared, key: &str) -> Flag {
+    if !matches!(options.kind, ValueKind::Object { base: None, .. }) {
+        return Flag::Unknown;
+    }
+    stated(graph, &Value::field(options, key, options.span), 8)
+}
+
+fn stated(graph: &Graph, value: &Shared, fuel: u8) -> Flag {
+    let Some(fuel) = fuel.checked_sub(1) else { return Flag::Unknown };
+    let value = graph.resolved(value);
+    match &value.kind {
+        ValueKind::Undefined | ValueKind::Bool(false) | ValueKind::Null => Flag::Off,
+        // `{ ...options, secure }`: what the spread holds, else what stood before it.
+        ValueKind::Fallback { left, right, .. } => match stated(graph, left, fuel) {
+            Flag::Off => stated(graph, right, fuel),
+            known => known,
+        },
+        // What could not be followed may hold it.
+        ValueKind::Field(..) if of_options(&value) => Flag::Unknown,
+        ValueKind::Either(_) | ValueKind::Opaque(..) => Flag::Unknown,
+        _ => Flag::Set,
+    }
+}
+
+/// A key of something that is not known, and no setting: `isProduction` of a configuration is one.
+fn of_options(value: &Shared) -> bool {
+    matches!(&value.kind, ValueKind::Field(_, name) if ["httpOnly", "httponly", "secure", "sameSite", "samesite"].contains(&name.as_str()))
+}
+
+/// `Cookie::build((name, value)).http_only(true).secure(true)`: the attributes are calls on it.
+fn chained(graph: &Graph, row: &Web, summary: &Summary, call: &CallValue) -> Said {
+    let mut flags = [Flag::Off; 3];
+    let mut path = None;
+    for event in &summary.calls {
+        if !event.call.receiver().is_some_and(|receiver| holds_call(receiver, call.site)) {
+            continue;
+        }
+        let method = event.call.method().unwrap_or("").trim_start_matches("set_");
+        let argument = event.call.args.first().map(|arg| graph.resolved(&arg.value));
+        let at = match method {
+            "http_only" => 0,
+            "secure" => 1,
+            "same_site" => 2,
+            "path" => {
+                if let Some(ValueKind::Text(text)) = argument.as_ref().map(|value| &value.kind) {
+                    path = Some(text.clone());
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        let off = argument.is_some_and(|value| matches!(value.kind, ValueKind::Bool(false) | ValueKind::Null));
+        flags[at] = if off { Flag::Off } else { Flag::Set };
+    }
+    (flags, ATTRIBUTES.map(|attribute| row.sets.contains(&attribute)), path)
+}

@@ -1,0 +1,131 @@
+//! Tokens that are signed without an end.
+
+use std::sync::Arc;
+
+use crate::graph::{EdgeKind, Graph};
+use crate::guards::claims::{about, holds_call};
+use crate::guards::life::{self, Lives};
+use crate::rules::Life;
+use crate::source::{Scope, Span};
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
+
+/// Where a call signs tokens without an end: its own place, or those of the callers that hand it all that it signs.
+pub(super) fn endless(
+    graph: &Graph,
+    lives: &Lives,
+    function: FunctionRef,
+    call: &CallValue,
+) -> Vec<(FunctionRef, Span)> {
+    let signs = graph.rules.lives_named(call.method()).filter(|row| row.payload.is_some());
+    let signs = about(graph, signs, call);
+    // Each row names a place where a life may stand: none of them does.
+    if signs.is_empty() || signs.iter().any(|row| !lives.has_no_other(row) || states(graph, row, call)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    follow(graph, &signs, function, call, 2, &mut found);
+    found
+}
+
+fn follow(
+    graph: &Graph,
+    rows: &[&Life],
+    function: FunctionRef,
+    call: &CallValue,
+    fuel: u8,
+    found: &mut Vec<(FunctionRef, Span)>,
+) {
+    if rows.iter().all(|row| is_endless(graph, row, function, call)) {
+        found.push((function, call.site.span));
+        return;
+    }
+    // A wrapper is handed the claims or the options: each of its callers is a place.
+    let handed = call.args.iter().find_map(|arg| param_of(graph, &arg.value));
+    let (Some(of), Some(fuel)) = (handed, fuel.checked_sub(1)) else { return };
+    for edge in graph.callers(of).iter().take(60) {
+        let EdgeKind::Call(outer) = &edge.kind else { continue };
+        if graph.scope(edge.caller) != Scope::Production {
+            continue;
+        }
+        graph.refuel();
+        let bindings = graph.bind(outer, of);
+        let inner = Value::new(ValueKind::Call(Arc::new(call.clone())), edge.span);
+        let ValueKind::Call(bound) = &graph.substitute(&inner, &bindings).kind else { continue };
+        let mut bound = CallValue::clone(bound);
+        bound.site.span = edge.span;
+        if !rows.iter().any(|row| states(graph, row, &bound)) {
+            follow(graph, rows, edge.caller, &bound, fuel, found);
+        }
+    }
+}
+
+/// Whether a life is stated, rather than perhaps handed in.
+fn states(graph: &Graph, row: &Life, call: &CallValue) -> bool {
+    let handed = |value: &Shared| match &value.kind {
+        ValueKind::Field(base, _) => param_of(graph, base).is_some(),
+        _ => false,
+    };
+    life::stated(graph, row, call).is_some_and(|value| !handed(&value))
+}
+
+/// The function whose parameter a value is, with or without a default.
+fn param_of(graph: &Graph, value: &Shared) -> Option<FunctionRef> {
+    match &graph.resolved(value).kind {
+        ValueKind::Param(of, _) => Some(*of),
+        ValueKind::Fallback { left, .. } => param_of(graph, left),
+        _ => None,
+    }
+}
+
+/// Whether a call signs a token with claims and options that are all written out, and no end among them.
+fn is_endless(graph: &Graph, row: &Life, function: FunctionRef, call: &CallValue) -> bool {
+    let Some(path) = &row.payload else { return false };
+    let (payload, options) = if let Some(after) = &row.after {
+        let Some(start) = start(call) else { return false };
+        // `const token = new SignJWT(claims); token.setExpirationTime(life); token.sign(key)`
+        let calls = graph.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
+        let sets = calls.iter().map(|event| &event.call).any(|other| {
+            other.method() == Some(after) && other.receiver().is_some_and(|at| holds_call(at, start.site))
+        });
+        if sets {
+            return false;
+        }
+        (graph.argument(start, path), Vec::new())
+    } else if row.made {
+        let Some(maker) = life::maker(graph, call) else { return false };
+        (graph.argument(call, path), life::options(graph, row, &maker))
+    } else {
+        // A function among the arguments is handed the token.
+        let options = life::options(graph, row, call);
+        let options = options.into_iter().filter(|value| !matches!(value.kind, ValueKind::Function(_))).collect();
+        (graph.argument(call, path), options)
+    };
+    let Some(payload) = payload.into_iter().next() else { return false };
+    options.iter().all(|value| life::is_closed(graph, value) || life::struct_fields(graph, value).is_some())
+        && claims_without_end(graph, &payload)
+}
+
+/// The `new` that a chain starts from.
+fn start(call: &CallValue) -> Option<&CallValue> {
+    let mut at = call;
+    for _ in 0..20 {
+        let ValueKind::Call(inner) = &at.receiver()?.kind else { return None };
+        if inner.is_new {
+            return Some(inner);
+        }
+        at = inner;
+    }
+    None
+}
+
+fn claims_without_end(graph: &Graph, payload: &Shared) -> bool {
+    let payload = graph.resolved(payload);
+    let object = life::struct_fields(graph, &payload).unwrap_or(payload);
+    // Whoever puts `expires` into it ends it by a look at that.
+    let ends = |key: &str| key == "exp" || key.to_lowercase().contains("expir");
+    let has_end = matches!(&object.kind, ValueKind::Object { entries, .. }
+        if entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if ends(key))));
+    let is_written = matches!(&object.kind, ValueKind::Object { base: None, entries }
+        if entries.iter().all(|slot| matches!(slot, Slot::Named { .. })));
+    is_written && !has_end
+}

@@ -1,0 +1,442 @@
+//! Reads that a NULL would break: what becomes of what was read, and whether the code asks before.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::graph::{EdgeKind, Graph};
+use crate::guards::claims::about;
+use crate::guards::columns::{innermost, is_at};
+use crate::ir::{Binding, Expr, ExprKind, Function, FunctionId, LocalId, Module, Stmt};
+use crate::provenance::{ColumnTrace, ReadKind};
+use crate::schema::{ColumnId, Schema};
+use crate::source::{Language, Span};
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
+
+/// A read of a tracked column that nothing keeps NULL from and that NULL would break.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Risk {
+    pub column: ColumnId,
+    pub read: Span,
+    pub function: String,
+    /// What becomes of it.
+    pub what: &'static str,
+}
+
+/// The reads that a NULL would break, sorted.
+pub(super) fn risks(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> Vec<Risk> {
+    let mut found = BTreeSet::new();
+    for trace in traces.iter().filter(|trace| schema.columns[trace.column.0].nullable != Some(false)) {
+        let conditions = || trace.reads.iter().filter(|read| matches!(read.kind, ReadKind::Query | ReadKind::Guard));
+        for read in &trace.reads {
+            let mut add = |what| {
+                found.insert(Risk { column: trace.column, read: read.span, function: read.function.clone(), what });
+            };
+            if graph.sources.get(read.span.file).language == Language::Sql {
+                let column = &schema.columns[trace.column.0].column;
+                if is_joined(&graph.sources.text(read.span).to_lowercase(), &column.to_lowercase()) {
+                    add("joins it to a text");
+                }
+                continue;
+            }
+            let Some(reader) = Reader::of(graph, read.span) else { continue };
+            if reader.is_asked() || reader.is_selected(&conditions().map(|read| read.span).collect::<Vec<_>>()) {
+                continue;
+            }
+            if let Some(what) = reader.breaks() {
+                add(what);
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// `'Bearer ' || u.access_token`: with NULL the whole is NULL.
+fn is_joined(statement: &str, column: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.' || c == '"';
+    let joined = |(at, _): (usize, &str)| {
+        let before = statement.get(..at).unwrap_or_default().trim_end_matches(is_word).trim_end();
+        let after = statement.get(at + column.len()..).unwrap_or_default().trim_start_matches('"').trim_start();
+        before.ends_with("||") || after.starts_with("||")
+    };
+    let asks = ["coalesce", "is not null", "ifnull", "case "].iter().any(|word| statement.contains(word));
+    !asks && statement.match_indices(column).any(joined)
+}
+
+/// The function around a read, and what goes by its name there.
+struct Reader<'g, 'a> {
+    graph: &'g Graph<'a>,
+    module: &'g Module,
+    function: FunctionRef,
+    value: Shared,
+    read: Span,
+    /// `accessToken` of `user.accessToken`.
+    name: String,
+    /// The function and those around it, innermost first.
+    around: Vec<FunctionId>,
+    /// Variables of these that hold it.
+    holders: BTreeSet<LocalId>,
+}
+
+impl<'g, 'a> Reader<'g, 'a> {
+    fn of(graph: &'g Graph<'a>, read: Span) -> Option<Self> {
+        let function = innermost(graph, read)?;
+        let module = graph.module(read.file)?;
+        let value = graph.summary(function)?.reads.iter().find(|value| value.span == read)?;
+        let ValueKind::Field(_, name) = &value.kind else { return None };
+        let around: Vec<FunctionId> = std::iter::successors(Some(function.id), |id| module.function(*id).parent)
+            .take_while(|id| id.at() > 0)
+            .collect();
+        let mut holders = BTreeSet::new();
+        for id in &around {
+            let Some(summary) = graph.summary(FunctionRef { file: read.file, id: *id }) else { continue };
+            let holds = |values: &Vec<Shared>| {
+                values.iter().any(|value| matches!(&value.kind, ValueKind::Field(_, own) if own == name))
+            };
+            holders.extend(summary.assigned.iter().filter(|(_, values)| holds(values)).map(|(local, _)| *local));
+        }
+        Some(Self { graph, module, function, value: Arc::clone(value), read, name: name.clone(), around, holders })
+    }
+
+    fn behind(&self, span: Span) -> &'g str {
+        self.graph.sources.get(span.file).text.get(span.end as usize..).unwrap_or_default().trim_start()
+    }
+
+    /// Whether the code goes on at once with what stands there: `token.length`, `token.unwrap()`. Methods that are followed as the
+    /// value that they give leave no call behind.
+    fn is_taken(&self, span: Span) -> bool {
+        let behind = self.behind(span);
+        if !self.graph.is_rust(span.file) {
+            return behind.strip_prefix('!').unwrap_or(behind).starts_with('.');
+        }
+        let mut rest = behind;
+        while let Some(next) =
+            [".clone()", ".as_ref()", ".as_deref()", ".take()"].iter().find_map(|same| rest.strip_prefix(same))
+        {
+            rest = next.trim_start();
+        }
+        rest.starts_with(".unwrap()") || rest.starts_with(".expect(")
+    }
+
+    /// Where a field of that name, or what holds it, stands in the function or those around it, but not where it is taken apart.
+    fn mentions(&self) -> impl Iterator<Item = &'g Expr> + '_ {
+        let is_meant = |expr: &&Expr| match &expr.kind {
+            ExprKind::Field { name, .. } => *name == self.name,
+            ExprKind::Name(Binding::Local(local)) => self.holders.contains(local),
+            _ => false,
+        };
+        self.module
+            .exprs
+            .iter()
+            .filter(is_meant)
+            .filter(|expr| !self.is_taken(expr.span))
+            .filter(|expr| innermost_in(self.module, expr.span).is_some_and(|id| self.around.contains(&id)))
+    }
+
+    /// Whether some condition or default looks at it before: in the function, in those around it, in a filter of the list it runs
+    /// over, in a function of the tree that a condition asks, by a call that demands it.
+    fn is_asked(&self) -> bool {
+        let conditions = self.conditions();
+        let within = |span: Span| conditions.iter().any(|condition| contains(*condition, span));
+        if self.mentions().any(|expr| within(expr.span) && !self.is_demanded(expr.span)) {
+            return true;
+        }
+        let calls = || {
+            let functions = self.around.iter().map(|id| FunctionRef { file: self.read.file, id: *id });
+            functions.filter_map(|function| self.graph.summary(function)).flat_map(|summary| &summary.calls)
+        };
+        // `assert(user.accessToken)`
+        let demanded = calls().any(|event| {
+            let rows = self.graph.rules.demands_named(event.call.method()).filter(|row| row.asks);
+            event.call.args.iter().any(|arg| names(&arg.value, &self.name))
+                && !about(self.graph, rows, &event.call).is_empty()
+        });
+        // `if (!hasToken(user)) return`
+        let asked = || {
+            let inside = calls().filter(|event| within(event.span()));
+            inside.flat_map(|event| self.graph.targets(&event.call)).any(|target| self.reads_it(target.function))
+        };
+        demanded || asked() || self.is_filtered()
+    }
+
+    fn reads_it(&self, function: FunctionRef) -> bool {
+        let reads = |value: &Shared| matches!(&value.kind, ValueKind::Field(_, name) if *name == self.name);
+        self.graph.summary(function).is_some_and(|summary| summary.reads.iter().any(reads))
+    }
+
+    /// `users.filter((user) => user.accessToken).map(..)`
+    fn is_filtered(&self) -> bool {
+        let functions = self.module.functions.iter().enumerate();
+        let siblings = functions.filter(|(_, other)| other.parent.is_some_and(|parent| self.around.contains(&parent)));
+        let text = &self.graph.sources.get(self.read.file).text;
+        let mut filters = siblings.filter(|(_, other)| {
+            let before = text.get(..other.span.start as usize).unwrap_or_default().trim_end();
+            [".filter(", ".find(", ".findLast("].iter().any(|call| before.ends_with(call))
+        });
+        filters.any(|(at, _)| self.reads_it(FunctionRef { file: self.read.file, id: FunctionId::of(at) }))
+    }
+
+    /// The spans of what branches in the function and in those around it.
+    fn conditions(&self) -> Vec<Span> {
+        let mut found = Vec::new();
+        for id in &self.around {
+            in_statements(self.module, &self.module.function(*id).body, &mut found);
+        }
+        let span = |id: &crate::ir::ExprId| self.module.expr(*id).span;
+        let outermost = self.around.last().map(|id| self.module.function(*id).span);
+        for expr in self.module.exprs.iter().filter(|expr| outermost.is_some_and(|all| contains(all, expr.span))) {
+            match &expr.kind {
+                ExprKind::Cond { cond: asked, .. }
+                | ExprKind::Fallback { left: asked, .. }
+                | ExprKind::And { left: asked, .. }
+                | ExprKind::Not(asked)
+                | ExprKind::Is { value: asked, .. } => found.push(span(asked)),
+                ExprKind::Compare { left, right, .. } => found.extend([span(left), span(right)]),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Whether the query that found the row chose it by the column.
+    fn is_selected(&self, conditions: &[Span]) -> bool {
+        let mut calls = Vec::new();
+        let ValueKind::Field(base, _) = &self.value.kind else { return false };
+        calls_behind(self.graph, base, &mut calls, &mut BTreeSet::new(), 24);
+        calls.iter().any(|call| {
+            conditions.iter().any(|condition| contains(*call, *condition) && self.is_condition(*condition, *call))
+        })
+    }
+
+    /// A statement that only lists the column chooses nothing by it.
+    fn is_condition(&self, condition: Span, call: Span) -> bool {
+        let text = self.graph.sources.text(condition).to_lowercase();
+        if !text.trim_start().starts_with("select") {
+            return condition != call;
+        }
+        text.split_once("where").is_some_and(|(_, behind)| behind.contains(&self.name.to_lowercase()))
+    }
+
+    /// What becomes of it that NULL would break.
+    fn breaks(&self) -> Option<&'static str> {
+        let is_rust = self.graph.is_rust(self.read.file);
+        let uses = self.module.exprs.iter().filter(|expr| {
+            matches!(&expr.kind, ExprKind::Name(Binding::Local(local)) if self.holders.contains(local))
+                && innermost_in(self.module, expr.span).is_some_and(|id| self.around.contains(&id))
+        });
+        if self.is_taken(self.read) || uses.into_iter().any(|expr| self.is_taken(expr.span)) {
+            return (!self.is_caught()).then_some(if is_rust { "unwraps it" } else { "takes a part of it" });
+        }
+        // What is called on an `Option`, or takes one, is prepared for it.
+        if is_rust {
+            return None;
+        }
+        let summary = self.graph.summary(self.function)?;
+        for event in &summary.calls {
+            if event.call.receiver().is_some_and(|receiver| is_at(receiver, self.read)) {
+                return (!self.is_caught()).then_some("calls a method of it");
+            }
+            if event.call.args.iter().any(|arg| in_text(&arg.value, self.read, 12)) {
+                return Some("puts it into a text");
+            }
+            // Such a call fails for a wrong value too: who catches that is prepared.
+            if self.is_demanded_by(&event.call) && !self.is_tried() {
+                return Some("hands it to what throws on NULL,");
+            }
+        }
+        let texts = summary.returns.as_ref().is_some_and(|returned| in_text(returned, self.read, 12));
+        texts.then_some("puts it into a text")
+    }
+
+    /// Whether a call is handed the read and cannot do without: a row says so, or a function of the tree takes its parameter apart.
+    fn is_demanded_by(&self, call: &CallValue) -> bool {
+        let Some(at) = call.args.iter().position(|arg| is_at(&arg.value, self.read)) else { return false };
+        let rows = about(self.graph, self.graph.rules.demands_named(call.method()).filter(|row| !row.asks), call);
+        let mut paths = rows.into_iter().flat_map(|row| &row.at);
+        if paths.any(|path| self.graph.argument(call, path).iter().any(|value| is_at(value, self.read))) {
+            return true;
+        }
+        let targets = self.graph.targets(call);
+        !targets.is_empty() && targets.iter().all(|target| takes_apart(self.graph, target.function, at))
+    }
+
+    fn is_demanded(&self, mention: Span) -> bool {
+        let Some(summary) = self.graph.summary(self.function) else { return false };
+        summary.calls.iter().any(|event| contains(event.span(), mention) && self.is_demanded_by(&event.call))
+    }
+
+    /// Whether it stands in a `try` whose `catch` goes on without an error.
+    fn is_caught(&self) -> bool {
+        self.around.iter().any(|id| is_caught(self.module, self.module.function(*id), self.read, false))
+    }
+
+    fn is_tried(&self) -> bool {
+        self.around.iter().any(|id| is_caught(self.module, self.module.function(*id), self.read, true))
+    }
+}
+
+/// Whether a function takes its parameter apart without a look at whether it is there.
+fn takes_apart(graph: &Graph, function: FunctionRef, at: usize) -> bool {
+    let (Some(module), Some(declared)) = (graph.module(function.file), graph.function(function)) else { return false };
+    let Some(param) = declared.params.get(at).filter(|param| !param.optional && !param.name.is_empty()) else {
+        return false;
+    };
+    let is_it = |expr: &&Expr| matches!(&expr.kind, ExprKind::Name(Binding::Local(local)) if *local == param.local);
+    let mut conditions = Vec::new();
+    in_statements(module, &declared.body, &mut conditions);
+    let asks = |expr: &Expr| match &expr.kind {
+        ExprKind::Cond { cond: asked, .. }
+        | ExprKind::Fallback { left: asked, .. }
+        | ExprKind::And { left: asked, .. }
+        | ExprKind::Not(asked) => Some(module.expr(*asked).span),
+        _ => None,
+    };
+    conditions.extend(module.exprs.iter().filter_map(asks));
+    let behind = |span: Span| graph.sources.get(span.file).text.get(span.end as usize..).unwrap_or_default();
+    let uses: Vec<&Expr> = module.exprs.iter().filter(is_it).collect();
+    let is_asked = uses.iter().any(|expr| conditions.iter().any(|condition| contains(*condition, expr.span)));
+    !graph.is_rust(function.file)
+        && !is_asked
+        && uses.iter().any(|expr| behind(expr.span).starts_with('.') && !is_caught(module, declared, expr.span, true))
+}
+
+fn in_text(value: &Shared, read: Span, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match &value.kind {
+        ValueKind::Concat(parts) => parts.iter().any(|part| is_at(part, read)),
+        ValueKind::Call(_) => false,
+        kind => {
+            let mut found = false;
+            kind.each(&mut |inner| found = found || in_text(inner, read, fuel));
+            found
+        }
+    }
+}
+
+/// Whether a field of that name lies in a value.
+fn names(value: &Shared, name: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut all = vec![value];
+    while let Some(next) = all.pop() {
+        if seen.len() > 3_000 || !seen.insert(Arc::as_ptr(next).addr()) {
+            continue;
+        }
+        if matches!(&next.kind, ValueKind::Field(_, own) if own == name) {
+            return true;
+        }
+        next.kind.each(&mut |inner| all.push(inner));
+    }
+    false
+}
+
+/// The calls that a value comes from, through what closures are handed.
+fn calls_behind(graph: &Graph, value: &Shared, found: &mut Vec<Span>, seen: &mut BTreeSet<usize>, fuel: u8) {
+    let Some(fuel) = fuel.checked_sub(1) else { return };
+    if !seen.insert(Arc::as_ptr(value).addr()) {
+        return;
+    }
+    let mut go = |inner: &Shared| calls_behind(graph, inner, found, seen, fuel);
+    match &value.kind {
+        ValueKind::Call(call) => {
+            if let Some(inner) = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value)) {
+                go(&inner);
+            }
+            if let Some(receiver) = call.receiver() {
+                go(receiver);
+            }
+            found.push(call.site.span);
+        }
+        ValueKind::Param(function, at) => {
+            for edge in graph.callers(*function).iter().take(8) {
+                let given = match &edge.kind {
+                    EdgeKind::Call(call) => call.args.get(*at as usize).map(|arg| Arc::clone(&arg.value)),
+                    EdgeKind::Callback(bindings) => bindings.params.get(*at as usize).cloned(),
+                    EdgeKind::Framework => None,
+                };
+                given.iter().for_each(&mut go);
+            }
+        }
+        ValueKind::Captured(..) | ValueKind::Leaves(..) => {
+            if let Some(inner) = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value)) {
+                go(&inner);
+            }
+        }
+        ValueKind::Object { base: Some(base), .. }
+        | ValueKind::Field(base, _)
+        | ValueKind::Element(base)
+        | ValueKind::Index(base, _) => go(base),
+        ValueKind::Object { entries, .. } => entries.iter().for_each(|slot| {
+            if let Slot::Spread(inner) = slot {
+                go(inner);
+            }
+        }),
+        kind => kind.each(&mut |inner| go(inner)),
+    }
+}
+
+fn contains(outer: Span, inner: Span) -> bool {
+    outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
+}
+
+fn innermost_in(module: &Module, span: Span) -> Option<FunctionId> {
+    let functions = module.functions.iter().enumerate();
+    let around = functions.filter(|(at, function)| *at > 0 && contains(function.span, span));
+    around.min_by_key(|(_, function)| function.span.end - function.span.start).map(|(at, _)| FunctionId::of(at))
+}
+
+/// The spans of the conditions of statements.
+fn in_statements(module: &Module, statements: &[Stmt], found: &mut Vec<Span>) {
+    for statement in statements {
+        match statement {
+            Stmt::If { cond, then, otherwise } => {
+                found.push(module.expr(*cond).span);
+                in_statements(module, then, found);
+                in_statements(module, otherwise, found);
+            }
+            Stmt::Loop { body } => in_statements(module, body, found),
+            Stmt::Try { body, catch, finally } => {
+                for part in [body, catch, finally] {
+                    in_statements(module, part, found);
+                }
+            }
+            Stmt::Assign { .. } | Stmt::Expr(_) | Stmt::Return(_) | Stmt::Throw(_) => {}
+        }
+    }
+}
+
+/// Whether a place lies in a `try` with a `catch`: one that neither throws nor answers, so that what broke is passed over, or any.
+fn is_caught(module: &Module, function: &Function, place: Span, any: bool) -> bool {
+    fn visit(module: &Module, statements: &[Stmt], place: Span, any: bool) -> bool {
+        statements.iter().any(|statement| match statement {
+            Stmt::If { then, otherwise, .. } => visit(module, then, place, any) || visit(module, otherwise, place, any),
+            Stmt::Loop { body } => visit(module, body, place, any),
+            Stmt::Try { body, catch, finally } => {
+                let handled = !catch.is_empty() && (any || !gives_up(catch)) && holds(module, body, place);
+                handled || [body, catch, finally].into_iter().any(|part| visit(module, part, place, any))
+            }
+            _ => false,
+        })
+    }
+    fn gives_up(catch: &[Stmt]) -> bool {
+        catch.iter().any(|statement| match statement {
+            Stmt::Throw(_) | Stmt::Expr(_) => true,
+            Stmt::If { then, otherwise, .. } => gives_up(then) || gives_up(otherwise),
+            _ => false,
+        })
+    }
+    fn holds(module: &Module, statements: &[Stmt], place: Span) -> bool {
+        let at = |id: &crate::ir::ExprId| contains(module.expr(*id).span, place);
+        statements.iter().any(|statement| match statement {
+            Stmt::Assign { value, span, .. } => at(value) || contains(*span, place),
+            Stmt::Expr(value) | Stmt::Return(Some(value)) | Stmt::Throw(Some(value)) => at(value),
+            Stmt::If { cond, then, otherwise } => {
+                at(cond) || holds(module, then, place) || holds(module, otherwise, place)
+            }
+            Stmt::Loop { body } => holds(module, body, place),
+            Stmt::Try { body, catch, finally } => {
+                [body, catch, finally].into_iter().any(|part| holds(module, part, place))
+            }
+            Stmt::Return(None) | Stmt::Throw(None) => false,
+        })
+    }
+    visit(module, &function.body, place, any)
+}

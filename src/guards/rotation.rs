@@ -1,0 +1,164 @@
+//! What becomes of a row that was found by its token, where the code goes on from it to the next token.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::Graph;
+use crate::guards::claims::holds_call;
+use crate::guards::columns::{Decision, Place, innermost};
+use crate::ir::SqlStatement;
+use crate::schema::{ColumnId, Schema};
+use crate::sites;
+use crate::source::Span;
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
+
+/// How the row that an endpoint found by the column ends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rotation {
+    pub column: ColumnId,
+    /// The query or comparison.
+    pub read: Span,
+    pub ended: Ended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// Nothing that is called from there on changes or deletes a row of the table.
+    Never,
+    /// A statement does so, and nobody looks at whether it found the row still there.
+    Apart(Span),
+}
+
+/// Sorted.
+pub(super) fn rotations(graph: &Graph, schema: &Schema, decisions: &[Decision]) -> Vec<Rotation> {
+    let endpoints = decisions.iter().filter(|decision| decision.place == Place::Endpoint);
+    let one = |decision: &Decision| {
+        let function = innermost(graph, decision.read)?;
+        let ended = Ends::find(graph, schema, decision.column, function).told()?;
+        Some(Rotation { column: decision.column, read: decision.read, ended })
+    };
+    let found: BTreeSet<Rotation> = endpoints.filter_map(one).collect();
+    found.into_iter().collect()
+}
+
+struct Ends<'g, 'a> {
+    graph: &'g Graph<'a>,
+    schema: &'g Schema,
+    column: ColumnId,
+    seen: BTreeSet<FunctionRef>,
+    apart: Option<Span>,
+    /// A statement that takes the row for itself, a lock, or something that could not be followed.
+    safe: bool,
+}
+
+/// Words of what takes rows, or tells that something else does.
+const TAKES: [&str; 15] = [
+    "delet", "remov", "destroy", "revok", "invalid", "expire", "consum", "rotat", "burn", "purge", "clear", "used",
+    "logout", "save", "pop",
+];
+
+const LOCKS: [&str; 4] = ["for update", "pessimistic_write", "serializable", "forupdate"];
+
+impl<'g, 'a> Ends<'g, 'a> {
+    fn find(graph: &'g Graph<'a>, schema: &'g Schema, column: ColumnId, function: FunctionRef) -> Self {
+        let mut ends = Self { graph, schema, column, seen: BTreeSet::new(), apart: None, safe: false };
+        ends.visit(function, 4);
+        ends
+    }
+
+    fn told(&self) -> Option<Ended> {
+        if self.safe {
+            return None;
+        }
+        Some(self.apart.map_or(Ended::Never, Ended::Apart))
+    }
+
+    fn visit(&mut self, function: FunctionRef, fuel: u8) {
+        let Some(fuel) = fuel.checked_sub(1) else {
+            self.safe = true;
+            return;
+        };
+        if !self.seen.insert(function) || self.seen.len() > 60 {
+            return;
+        }
+        let Some(declared) = self.graph.function(function) else { return };
+        let text = self.graph.sources.text(declared.span).to_lowercase();
+        self.safe |= LOCKS.iter().any(|word| text.contains(word));
+        for call in self.graph.calls_inside(function) {
+            let holder = FunctionRef { file: function.file, id: call.site.function.id };
+            if self.ends_row(call) {
+                if self.takes(holder, call) {
+                    self.safe = true;
+                } else {
+                    self.apart.get_or_insert(call.site.span);
+                }
+                continue;
+            }
+            let targets = self.graph.targets(call);
+            let name = call.method().unwrap_or_default().to_lowercase();
+            if targets.is_empty() {
+                self.safe |= TAKES.iter().any(|word| name.contains(word));
+            }
+            for target in targets {
+                self.visit(target.function, fuel);
+            }
+        }
+    }
+
+    /// Whether a call changes or deletes rows of the table.
+    fn ends_row(&self, call: &CallValue) -> bool {
+        let tracked = &self.schema.columns[self.column.0];
+        let in_statement = |statement: &SqlStatement| match statement {
+            SqlStatement::Update { table, .. } | SqlStatement::Delete { table, .. } => {
+                table.eq_ignore_ascii_case(&tracked.table)
+            }
+            _ => false,
+        };
+        let by_text = |value: &Shared| match &value.kind {
+            ValueKind::Sql(text, _) => text.statements.iter().any(in_statement),
+            _ => false,
+        };
+        if call.args.iter().any(|arg| by_text(&arg.value) || by_text(&self.graph.resolved(&arg.value))) {
+            return true;
+        }
+        let name = call.method().unwrap_or_default().to_lowercase();
+        let changes = ["delete", "update", "remove", "destroy", "softdelete", "upsert"];
+        changes.iter().any(|word| name.contains(word)) && {
+            let is_own = |model| tracked.bindings.iter().any(|(own, _)| *own == model);
+            let compared =
+                || sites::compared(self.graph, self.schema, call).into_iter().any(|(model, _)| is_own(model));
+            self.graph.refuel();
+            sites::model_read(self.graph, self.schema, call).is_some_and(is_own) || compared()
+        }
+    }
+
+    /// Whether a statement takes the row for itself: it fails where the row is gone, or what it found decides.
+    fn takes(&self, function: FunctionRef, call: &CallValue) -> bool {
+        let fails = || sites::fails(self.graph, self.schema, call);
+        if fails() && (!call.method().is_some_and(|name| name.contains("pdate")) || asks_what_it_sets(call)) {
+            return true;
+        }
+        let Some(summary) = self.graph.summary(function) else { return true };
+        let holds = |value: &Shared| holds_call(value, call.site);
+        let decided = summary.calls.iter().any(|event| {
+            let conditions = std::iter::successors(event.guards.as_ref(), |guard| guard.outer.as_ref());
+            conditions.map(|guard| &guard.cond).any(holds)
+        });
+        decided || summary.returns.as_ref().is_some_and(holds)
+    }
+}
+
+/// `update({ where: { id, revoked: false }, data: { revoked: true } })`
+fn asks_what_it_sets(call: &CallValue) -> bool {
+    fn count<'v>(value: &'v Shared, keys: &mut BTreeMap<&'v str, u32>, fuel: u8) {
+        let (Some(fuel), ValueKind::Object { entries, .. }) = (fuel.checked_sub(1), &value.kind) else { return };
+        for slot in entries {
+            if let Slot::Named { key, value, .. } = slot {
+                *keys.entry(key).or_default() += 1;
+                count(value, keys, fuel);
+            }
+        }
+    }
+    let mut keys = BTreeMap::new();
+    call.args.iter().for_each(|arg| count(&arg.value, &mut keys, 6));
+    keys.values().any(|times| *times > 1)
+}
