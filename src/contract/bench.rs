@@ -10,7 +10,7 @@ use crate::provenance::{
 };
 use crate::rules::{Form, Operation};
 use crate::schema::{ColumnId, Model, ModelId, ModelSource, Property, Schema, TrackedColumn};
-use crate::source::{FileId, Language, ModuleMap, Scope, SourceFile, SourceSet, Span, Tally};
+use crate::source::{FileId, Gap, Language, ModuleMap, Scope, SourceFile, SourceSet, Span, Tally};
 
 const LINES: u32 = 200;
 const WIDTH: u32 = 80;
@@ -53,6 +53,7 @@ pub(crate) fn path(entry_name: &str, text: &str) -> Path {
         entered: None,
         steps: Vec::new(),
         issues: true,
+        adds_row: false,
         mints: vec![Hop::proven(line(0, 100), "a signed JWT")],
         form: stores.then_some(Form::Plain),
         meaning,
@@ -76,6 +77,11 @@ impl Path {
 
     pub(crate) fn trail(mut self, at: u32, what: &str) -> Self {
         self.trail.push(Hop::proven(line(0, at), what));
+        self
+    }
+
+    pub(crate) fn adds_row(mut self) -> Self {
+        self.adds_row = true;
         self
     }
 
@@ -225,6 +231,12 @@ impl Bench {
 
     pub(crate) fn read(mut self, file: u32, at: u32, kind: ReadKind) -> Self {
         self.trace.reads.push(ReadSite { span: line(file, at), function: "Reader.read".into(), kind });
+        self
+    }
+
+    /// A write that could not be told.
+    pub(crate) fn gap(mut self) -> Self {
+        self.trace.gaps.push(Gap { path: "src/app.ts".into(), line: 60, why: "may write".into() });
         self
     }
 

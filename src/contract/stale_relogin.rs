@@ -29,7 +29,14 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     // the row of an earlier sign-in in any case.
     let outlives = case.column.nullable == Some(true)
         || case.writes.iter().any(|write| write.site.operation == Operation::UpsertCreate && !is_born_with_row(*write));
-    if case.contract() == Some(Contract::DropWrites) || !only_inserts || !outlives {
+    let are_many = case.writes.iter().any(|write| write.path.adds_row);
+    // What may write the column but could not be told may update it.
+    if case.contract() == Some(Contract::DropWrites)
+        || !only_inserts
+        || !outlives
+        || are_many
+        || !case.trace.gaps.is_empty()
+    {
         return;
     }
     let stores = |write: &Write<'_>| write.path.issues && write.stance() == Stance::Stores && !is_born_with_row(*write);
@@ -85,6 +92,18 @@ mod tests {
         let mut upserted = bench().site(Operation::UpsertCreate, 10, vec![path("login", "fresh")]);
         upserted.schema.columns[0].nullable = Some(false);
         assert_eq!(upserted.lines(STALE), [11]);
+    }
+
+    #[test]
+    fn a_table_that_every_sign_in_adds_a_row_to_is_of_sessions() {
+        let bench = bench().insert(10, vec![path("login", "fresh").adds_row()]).insert(20, vec![path("link", "fresh")]);
+        assert_eq!(bench.lines(STALE), NOWHERE);
+    }
+
+    #[test]
+    fn what_may_write_the_column_may_keep_it_alive() {
+        let bench = bench().insert(10, vec![path("signup", "fresh")]).gap();
+        assert_eq!(bench.lines(STALE), NOWHERE);
     }
 
     #[test]

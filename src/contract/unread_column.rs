@@ -23,6 +23,10 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     if case.contract().is_some() || case.reads().next().is_some() {
         return;
     }
+    // Who may write the column but could not be told may read it as well.
+    if !case.trace.gaps.is_empty() {
+        return;
+    }
     // A library that writes a table by itself reads it by itself.
     if case.writes.iter().any(|write| write.site.by_library) {
         return;
@@ -59,6 +63,11 @@ mod tests {
         let mut bench = bench().update(10, vec![path("a", "fresh")]);
         bench.column().line = None;
         assert_eq!(bench.lines(UNREAD), [190]);
+    }
+
+    #[test]
+    fn what_may_write_the_column_may_read_it() {
+        assert_eq!(bench().update(10, vec![path("a", "fresh")]).gap().lines(UNREAD), NOWHERE);
     }
 
     #[test]

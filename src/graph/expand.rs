@@ -140,6 +140,9 @@ impl Graph<'_> {
     }
 
     fn expand_field(&self, base: &Shared, name: &str, span: Span) -> Option<Shared> {
+        if let Some(got) = self.got(base, name) {
+            return Some(got);
+        }
         match &base.kind {
             ValueKind::Import(file, id) => {
                 if let Resolved::Namespace(inner) = self.resolve_import(*file, *id) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Bindings, Graph, Type};
 use crate::ir::FunctionKind;
 use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
 
@@ -14,6 +14,25 @@ impl Graph<'_> {
         let mut assigned = self.summary(constructor)?.this_fields.iter().filter(|(field, _)| field == name);
         let (_, value) = assigned.next_back()?;
         Some(self.substitute(value, &self.bind(call, constructor)))
+    }
+
+    /// What a getter of the value's class gives, on that value.
+    pub(super) fn got(&self, base: &Shared, name: &str) -> Option<Shared> {
+        let is_getter = |function: &FunctionRef| {
+            self.function(*function).is_some_and(|f| f.kind == FunctionKind::Getter && f.name == name && !f.is_static)
+        };
+        self.by_name.get(name)?.iter().find(|function| is_getter(function))?;
+        let Type::Instance(class, _) = self.type_of(base) else { return None };
+        let getter = self.lineage(class).iter().find_map(|owner| {
+            let methods = self.class(*owner)?.methods.iter().map(|id| FunctionRef { file: owner.file, id: *id });
+            methods.into_iter().find(is_getter)
+        })?;
+        let returns = self.summary(getter)?.returns.as_ref()?;
+        let this = match &base.kind {
+            ValueKind::Call(_) | ValueKind::Object { .. } | ValueKind::This(_) => Arc::clone(base),
+            _ => Value::new(ValueKind::Object { base: Some(Arc::clone(base)), entries: Vec::new() }, base.span),
+        };
+        Some(self.substitute(returns, &Bindings { function: getter, params: Vec::new(), this: Some(this) }))
     }
 
     /// What the class itself puts into one of its fields.

@@ -6,6 +6,7 @@ use crate::ir::{Missing, Shape};
 use crate::provenance::constants::{is_nullish, same_constants, shaped};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
+use crate::schema::ModelId;
 use crate::summary::{Shared, Value, ValueKind};
 
 /// More functions than these that a call can reach do not agree on a condition.
@@ -39,6 +40,27 @@ impl Evaluator<'_, '_> {
             ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_)
         );
         !constant && self.assumed.borrow().iter().any(|(cond, holds)| tells(cond, *holds, value, lacks, 12))
+    }
+
+    /// Whether one of the conditions tells that no row of a model was found: `if (!row)`.
+    pub(super) fn is_unless_found(&self, model: ModelId, conditions: &[(Shared, bool)]) -> bool {
+        conditions.iter().any(|(cond, holds)| self.denies_row(model, cond, *holds, 12))
+    }
+
+    fn denies_row(&self, model: ModelId, cond: &Shared, holds: bool, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        match &cond.kind {
+            ValueKind::Not(inner) => self.denies_row(model, inner, !holds, fuel),
+            ValueKind::And(left, right) | ValueKind::Fallback { left, right, .. } => {
+                self.denies_row(model, left, holds, fuel) || self.denies_row(model, right, holds, fuel)
+            }
+            ValueKind::Compare { left, right, equal } if is_nullish(right) || matches!(right.kind, ValueKind::Number(_)) => {
+                self.denies_row(model, left, holds != *equal, fuel)
+            }
+            // `rows.length`
+            ValueKind::Field(base, _) if self.row_model(cond).is_none() => self.denies_row(model, base, holds, fuel),
+            _ => !holds && self.row_model(cond) == Some(model),
+        }
     }
 
     /// Whether a condition on the way tells that a value is missing: `x ? f(x) : x`.

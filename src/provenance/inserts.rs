@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::graph::{Graph, Type};
 use crate::provenance::calls::mint_of;
 use crate::rules::Operation;
-use crate::schema::Schema;
+use crate::schema::{ModelId, Schema};
 use crate::sites;
 use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 
@@ -29,6 +29,15 @@ const KEY: &str = "id";
 fn inserts(graph: &Graph, schema: &Schema, row: &Shared) -> bool {
     let told = Saved { graph, schema }.told(row, true, 40);
     matches!(told, Row::New | Row::Keyless)
+}
+
+/// Whether a model's rows come and go, as sessions do, where a user has but one of himself.
+pub(super) fn is_one_of_many(graph: &Graph, schema: &Schema, model: ModelId) -> bool {
+    let model = &schema.models[model.0];
+    let names = || [model.name.as_str(), model.table.as_str()].into_iter();
+    let columns = || model.properties.iter().map(|property| property.column.as_str());
+    let is_user = graph.rules.bearer().any(|row| names().any(|name| row.is_table(name)) || row.has_column(columns()));
+    !is_user || graph.rules.bearer().any(|row| names().any(|name| row.is_session(name)))
 }
 
 /// What `save(row)` does, and with which row: a row that was read or else made (`(await find(id)) ?? create()`) does both.

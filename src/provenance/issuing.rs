@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
-use crate::provenance::kind::kind_of;
+use crate::provenance::kind::Kind;
 use crate::provenance::path::Hop;
 use crate::rules::{Gives, Mint};
 use crate::source::{FileId, Scope};
@@ -89,7 +89,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
 
     /// The mints elsewhere of the same kind as those of `minted`: the same call, given the same claims, life and key.
     pub(super) fn alike(&self, minted: &BTreeSet<CallSite>) -> BTreeSet<CallSite> {
-        let mut stored: BTreeSet<(&str, String)> = BTreeSet::new();
+        let mut stored: BTreeSet<(&str, Kind)> = BTreeSet::new();
         let mut files: BTreeSet<FileId> = BTreeSet::new();
         for (row, kinds) in
             minted.iter().flat_map(|site| self.credentials(site.function, |at| at == site)).map(|(_, made)| made)
@@ -108,7 +108,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
             let functions = self.graph.module(file).map_or(0, |module| module.functions.len());
             for function in (0..functions).map(|at| FunctionRef { file, id: FunctionId::of(at) }) {
                 let others = self.credentials(function, |site| !minted.contains(site));
-                let is_alike = |made: &(&Mint, String)| stored.contains(&(made.0.call.text(), made.1.clone()));
+                let is_alike = |made: &(&Mint, Kind)| stored.contains(&(made.0.call.text(), made.1.clone()));
                 found.extend(others.into_iter().filter(|(_, made)| is_alike(made)).map(|(site, _)| site));
             }
         }
@@ -120,7 +120,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
         &self,
         function: FunctionRef,
         wanted: impl Fn(&CallSite) -> bool,
-    ) -> Vec<(CallSite, (&'g Mint, String))> {
+    ) -> Vec<(CallSite, (&'g Mint, Kind))> {
         let own = self.own(function);
         let credentials: BTreeSet<&CallSite> =
             own.iter().filter(|mint| mint.credential && wanted(&mint.site)).map(|mint| &mint.site).collect();
@@ -134,7 +134,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
                 if !matches!(claims.kind, ValueKind::Object { .. }) {
                     return None;
                 }
-                Some((event.call.site, (mint_of(self.graph, &event.call)?, kind_of(self.graph, &given))))
+                Some((event.call.site, (mint_of(self.graph, &event.call)?, Kind::of(self.graph, &given))))
             })
             .collect()
     }

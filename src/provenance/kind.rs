@@ -5,10 +5,43 @@ use std::collections::BTreeSet;
 use crate::graph::Graph;
 use crate::summary::{Shared, Slot, ValueKind};
 
-/// The names of the claims with the texts among them, the life, the key: of what a mint is given, claims first.
-pub(super) fn kind_of(graph: &Graph, given: &[Shared]) -> String {
-    let kinds = given.iter().enumerate().map(|(at, given)| kind(graph, given, at > 0, 6));
-    kinds.collect::<Vec<_>>().join("\n")
+/// What a mint is given, as far as it tells one token from another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kind {
+    /// The names of the claims with the texts among them.
+    claims: String,
+    /// The texts among the claims: `refresh` in `{ sub, type: 'refresh' }`.
+    constants: BTreeSet<String>,
+    /// The life, the key.
+    options: String,
+}
+
+impl Kind {
+    /// Of what a mint is given, claims first.
+    pub(super) fn of(graph: &Graph, given: &[Shared]) -> Self {
+        let options: Vec<String> = given.iter().skip(1).map(|given| kind(graph, given, true, 6)).collect();
+        let Some(claims) = given.first() else { return Self::default() };
+        let constants = match &graph.resolved(claims).kind {
+            ValueKind::Object { entries, .. } => entries.iter().filter_map(|entry| claim(graph, entry)).collect(),
+            ValueKind::Text(text) => BTreeSet::from([text.clone()]),
+            _ => BTreeSet::new(),
+        };
+        Self { claims: kind(graph, claims, false, 6), constants, options: options.join("\n") }
+    }
+
+    /// Whether nothing tells the two apart: claims differ from one way to sign in to the other, the life and the key do not.
+    pub(super) fn may_be(&self, other: &Self) -> bool {
+        self.constants == other.constants && self.options == other.options
+    }
+}
+
+/// A claim whose value is written out.
+fn claim(graph: &Graph, entry: &Slot) -> Option<String> {
+    let Slot::Named { key, value, .. } = entry else { return None };
+    match &graph.resolved(value).kind {
+        ValueKind::Text(text) => Some(format!("{key}={text}")),
+        _ => None,
+    }
 }
 
 /// A number among the claims is an id, one among the options a life.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::graph::{Edge, EdgeKind, Entry, Graph};
 use crate::provenance::issuing::Issuing;
-use crate::provenance::kind::kind_of;
+use crate::provenance::kind::Kind;
 use crate::provenance::leaving::{Leaving, Token};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, MissingWrite, Step};
@@ -55,6 +55,8 @@ struct State {
     given: Vec<Shared>,
     /// Where the token went so far.
     leaving: Leaving,
+    /// Whether the way has left that of the stored value, or none tells: what was minted may be another token.
+    may_differ: bool,
 }
 
 /// An entry point that mints and does not write.
@@ -62,7 +64,16 @@ struct Silent {
     missing: MissingWrite,
     /// Whether all that happens to the token is that it is answered with.
     answers: bool,
-    kind: String,
+    kind: Kind,
+    may_differ: bool,
+}
+
+/// The tokens that a mint makes for the entry points above it.
+#[derive(Default)]
+struct Above {
+    silent: Vec<Silent>,
+    /// The kinds that those store which write.
+    stored: BTreeSet<Kind>,
 }
 
 impl Search<'_, '_, '_> {
@@ -81,9 +92,15 @@ impl Search<'_, '_, '_> {
             let calls = self.graph.summary(*issuer).into_iter().flat_map(|summary| &summary.calls);
             for event in calls.filter(|event| self.stored.minted.contains(&event.call.site)) {
                 let mint = &event.call;
-                let (silent, kinds) = self.above(*issuer, mint, conditions(&event.guards), is_utility);
-                let of_kind = |silent: &Silent| !is_utility || silent.answers && kinds.contains(&silent.kind);
-                for silent in silent.into_iter().filter(of_kind) {
+                let Above { silent, stored } = self.above(*issuer, mint, conditions(&event.guards), is_utility);
+                let is_of_kind = |silent: &Silent| {
+                    let is_alike = |known: &Kind| known.may_be(&silent.kind);
+                    match silent.may_differ {
+                        true => silent.answers && stored.contains(&silent.kind),
+                        false => stored.is_empty() || stored.iter().any(is_alike),
+                    }
+                };
+                for silent in silent.into_iter().filter(is_of_kind) {
                     found.entry((silent.missing.entry.clone(), *issuer)).or_insert(silent.missing);
                 }
             }
@@ -91,8 +108,8 @@ impl Search<'_, '_, '_> {
         for site in alike {
             let calls = self.graph.summary(site.function).into_iter().flat_map(|summary| &summary.calls);
             for event in calls.filter(|event| event.call.site == *site) {
-                let (silent, _) = self.above(site.function, &event.call, conditions(&event.guards), true);
-                for silent in silent.into_iter().filter(|silent| silent.answers) {
+                let above = self.above(site.function, &event.call, conditions(&event.guards), true);
+                for silent in above.silent.into_iter().filter(|silent| silent.answers) {
                     found.entry((silent.missing.entry.clone(), site.function)).or_insert(silent.missing);
                 }
             }
@@ -118,39 +135,52 @@ impl Search<'_, '_, '_> {
         if is_credential { writing * 2 < tops.len() } else { writing * 2 <= tops.len() && tops.len() > writing }
     }
 
+    /// Whether a stored value comes through the call.
+    fn is_through(&self, edge: &Edge) -> bool {
+        self.stored.through.contains(&edge.span)
+    }
+
+    /// Whether a function makes the stored value for others that hand it on: `sign` below `accessToken` and `refreshToken`. Who
+    /// calls it past those makes another token, as far as its kind does not tell that it is the same.
+    fn is_shared(&self, function: FunctionRef) -> bool {
+        let callers = self.graph.callers(function);
+        let mut through = callers.iter().filter(|edge| self.is_through(edge)).peekable();
+        let hands_on = |edge: &Edge| self.graph.callers(edge.caller).iter().any(|above| self.is_through(above));
+        through.peek().is_some() && through.all(hands_on)
+    }
+
     /// The entry points above a mint that do not write, and the kinds of tokens that those above it store.
     fn above(
         &self,
         issuer: FunctionRef,
         mint: &Arc<CallValue>,
         conditions_of_mint: Conditions,
-        follow: bool,
-    ) -> (Vec<Silent>, BTreeSet<String>) {
+        may_differ: bool,
+    ) -> Above {
         let token = Token { graph: self.graph, mint: mint.site };
-        let (mut silent, mut kinds) = (Vec::new(), BTreeSet::new());
+        let mut found = Above::default();
         let mut done: BTreeMap<FunctionRef, Leaving> = BTreeMap::new();
         let mut seen: BTreeSet<(FunctionRef, Span)> = BTreeSet::new();
-        let is_through = |span: Span| self.stored.through.contains(&span);
         // One call of `sign` makes the access token, another the refresh token that is stored.
-        let is_told = self.graph.callers(issuer).iter().any(|edge| is_through(edge.span));
+        let is_told = self.graph.callers(issuer).iter().any(|edge| self.is_through(edge));
         let mut open = vec![State {
             at: issuer,
             steps: Vec::new(),
             conditions: conditions_of_mint,
             given: mint.args.iter().map(|arg| Arc::clone(&arg.value)).collect(),
             leaving: Leaving::default(),
+            may_differ,
         }];
         while let Some(mut state) = open.pop() {
             let at = state.at;
             // What goes elsewhere on the way is no answer, whatever is done with it above.
-            if follow && !state.leaving.elsewhere {
+            if state.may_differ && !state.leaving.elsewhere {
                 let done = *done.entry(at).or_insert_with(|| token.done_by(at));
                 state.leaving = state.leaving.and(done);
             }
-            let kind = || kind_of(self.graph, &state.given);
-            let is_stored = state.steps.first().is_none_or(|step| !is_told || is_through(step.span));
-            if follow && self.stored.tops.contains(&at) && is_stored {
-                kinds.insert(kind());
+            let is_stored = state.steps.first().is_none_or(|step| !is_told || self.stored.through.contains(&step.span));
+            if self.stored.tops.contains(&at) && is_stored {
+                found.stored.insert(Kind::of(self.graph, &state.given));
             }
             let callers = self.graph.callers(at);
             let entries = self.graph.entries(at);
@@ -162,11 +192,14 @@ impl Search<'_, '_, '_> {
                 {
                     continue;
                 }
-                let answers =
-                    follow && !state.leaving.elsewhere && (state.leaving.answered || token.is_returned_by(at));
+                let answers = state.may_differ
+                    && !state.leaving.elsewhere
+                    && (state.leaving.answered || token.is_returned_by(at));
                 let missing = self.at(at, entry.route.clone(), issuer, &state.steps);
-                silent.push(Silent { missing, answers, kind: if follow { kind() } else { String::new() } });
+                let kind = Kind::of(self.graph, &state.given);
+                found.silent.push(Silent { missing, answers, kind, may_differ: state.may_differ });
             }
+            let is_shared = self.is_shared(at);
             for edge in callers.iter() {
                 let is_run = entries.is_empty() && !is_registration(self.graph, edge, &callers);
                 if !is_run && matches!(edge.kind, EdgeKind::Callback(_)) {
@@ -182,10 +215,18 @@ impl Search<'_, '_, '_> {
                 known.truncate(60);
                 let mut steps = state.steps.clone();
                 steps.push(step_along(self.graph, edge));
-                open.push(State { at: edge.caller, steps, conditions: known, given, leaving: state.leaving });
+                let may_differ = state.may_differ || is_shared && !self.is_through(edge);
+                open.push(State {
+                    at: edge.caller,
+                    steps,
+                    conditions: known,
+                    given,
+                    leaving: state.leaving,
+                    may_differ,
+                });
             }
         }
-        (silent, kinds)
+        found
     }
 
     fn at(&self, top: FunctionRef, route: String, issuer: FunctionRef, steps: &[Step]) -> MissingWrite {

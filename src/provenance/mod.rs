@@ -339,7 +339,7 @@ impl ColumnTracer<'_, '_> {
                 continue;
             }
             minted.extend(chains.iter().flatten().filter_map(|atom| atom.mint));
-            let draft = self.draft(candidate, way, &chains);
+            let draft = self.draft(candidate, operation, way, &chains);
             let value = value.filter(|value| value.file == candidate.span.file).unwrap_or(candidate.span);
             match sites.iter_mut().find(|site| site.operation == operation) {
                 Some(site) => site.drafts.push(draft),
@@ -355,7 +355,11 @@ impl ColumnTracer<'_, '_> {
         sites
     }
 
-    fn draft(&self, candidate: &Candidate, way: Way, chains: &[Chain]) -> Draft {
+    fn draft(&self, candidate: &Candidate, operation: Operation, way: Way, chains: &[Chain]) -> Draft {
+        let adds_row = operation == Operation::Insert
+            && candidate.run_by.is_none()
+            && inserts::is_one_of_many(self.graph, self.schema, candidate.model)
+            && !self.evaluator(None).is_unless_found(candidate.model, &way.conditions);
         let meaning = chain::meaning(chains);
         let atoms = || chains.iter().flatten();
         let is_told = candidate.certain || candidate.told_by.is_some() && way.told;
@@ -391,6 +395,7 @@ impl ColumnTracer<'_, '_> {
             entered: way.entered,
             steps: way.steps,
             issues: false,
+            adds_row,
             mints: Vec::new(),
             meaning,
             form,

@@ -115,6 +115,8 @@ pub struct Path {
     pub steps: Vec<Step>,
     /// Whether the path mints or receives a token of this column.
     pub issues: bool,
+    /// Whether every run of it adds a row, as sign-ins add sessions: the table is none of users, and no row was looked for before.
+    pub adds_row: bool,
     /// The mints on the path, whether their value reaches the column or not.
     pub mints: Vec<Hop>,
     pub meaning: Meaning,

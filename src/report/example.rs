@@ -154,6 +154,7 @@ pub(crate) fn path(entry: EntryPoint, steps: Vec<Step>, origin: Origin, reason: 
         entered: None,
         steps,
         issues: matches!(origin, Origin::Fresh | Origin::Preserved),
+        adds_row: false,
         mints: Vec::new(),
         meaning: meaning(&[&[origin]]),
         form: (origin != Origin::Null).then_some(Form::Plain),
