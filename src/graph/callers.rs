@@ -190,7 +190,11 @@ impl Graph<'_> {
             _ => declared.name.as_str(),
         };
         let mut names = vec![name.to_owned()];
-        names.extend(class.map_or_else(Vec::new, |class| self.names_of_class(class)));
+        {
+            // A port need not name the method that it inherits.
+            let _all = self.without_limit();
+            names.extend(class.map_or_else(Vec::new, |class| self.names_of_class(class)));
+        }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let _limit = self.limit(Rc::new(self.sources.mentions(&names).into_iter().flatten().collect()));
         let index = &self.index;

@@ -357,8 +357,12 @@ impl<'a> Graph<'a> {
         if let Some(known) = self.lineages.borrow().get(&class) {
             return Rc::clone(known);
         }
+        let before = self.hidden.get();
         let line = Rc::new(self.find_lineage(class));
-        self.lineages.borrow_mut().insert(class, Rc::clone(&line));
+        // A base whose file was kept from being asked for is one all the same.
+        if self.hidden.get() == before {
+            self.lineages.borrow_mut().insert(class, Rc::clone(&line));
+        }
         line
     }
 

@@ -54,7 +54,12 @@ impl<'g, 'a> Substitution<'g, 'a> {
             ValueKind::This(_) => {
                 return match &self.bindings.this {
                     // Only a receiver that says more than its type does: a new object with known fields.
-                    Some(this) if matches!(this.kind, ValueKind::Call(_) | ValueKind::Object { .. }) => {
+                    Some(this)
+                        if matches!(
+                            this.kind,
+                            ValueKind::Call(_) | ValueKind::Object { .. } | ValueKind::After { .. }
+                        ) =>
+                    {
                         Arc::clone(this)
                     }
                     _ => Arc::clone(value),

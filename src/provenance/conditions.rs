@@ -54,7 +54,9 @@ impl Evaluator<'_, '_> {
             ValueKind::And(left, right) | ValueKind::Fallback { left, right, .. } => {
                 self.denies_row(model, left, holds, fuel) || self.denies_row(model, right, holds, fuel)
             }
-            ValueKind::Compare { left, right, equal } if is_nullish(right) || matches!(right.kind, ValueKind::Number(_)) => {
+            ValueKind::Compare { left, right, equal }
+                if is_nullish(right) || matches!(right.kind, ValueKind::Number(_)) =>
+            {
                 self.denies_row(model, left, holds != *equal, fuel)
             }
             // `rows.length`

@@ -434,3 +434,43 @@ fn an_access_token_out_of_the_signer_of_the_stored_refresh_token_is_another_kind
     );
     assert_eq!(found, ["POST /again"]);
 }
+
+#[test]
+fn a_signer_below_two_makers_issues_what_the_maker_of_the_stored_token_makes() {
+    let found = silent(
+        "const sign = (claims: object, life?: string) => jwt.sign(claims, 's', { expiresIn: life });
+         const access = (id: number) => sign({ sub: id }, '15m');
+         const refresh = (id: number) => sign({ sub: id }, '30d');
+         app.post('/login', async (q, s) => {
+           const token = refresh(1);
+           await db.user.update({ where: { id: 1 }, data: { token } });
+           s.json({ access: access(1), token });
+         });
+         app.post('/refresh', (q, s) => { s.json({ access: access(1) }); });
+         app.post('/again', (q, s) => { s.json({ token: refresh(1) }); });",
+    );
+    assert_eq!(found, ["POST /again"]);
+}
+
+#[test]
+fn a_getter_gives_what_the_object_holds_that_it_is_asked_of() {
+    let found = written(
+        "class Account {
+           private constructor(private readonly props: { id: number, token: string | null }) {}
+           static of(id: number, token: string | null): Account { return new Account({ id, token }); }
+           get token() { return this.props.token; }
+           getProps() { return this.props; }
+           change(token: string | null) { this.props.token = token; }
+         }
+         function store(account: Account) {
+           return db.user.update({ where: { id: 1 }, data: { token: account.token } });
+         }
+         function keep(account: Account) {
+           return db.user.update({ where: { id: 1 }, data: { token: account.getProps().token } });
+         }
+         export function clear() { return store(Account.of(1, null)); }
+         export function issue() { const account = Account.of(1, null); account.change(randomUUID()); return store(account); }
+         export function hand() { const account = Account.of(1, null); account.change(randomUUID()); return keep(account); }",
+    );
+    assert_eq!(found, ["clear: null", "hand: fresh", "issue: fresh"]);
+}
