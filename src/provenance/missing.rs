@@ -95,9 +95,10 @@ impl Search<'_, '_, '_> {
                 let Above { silent, stored } = self.above(*issuer, mint, conditions(&event.guards), is_utility);
                 let is_of_kind = |silent: &Silent| {
                     let is_alike = |known: &Kind| known.may_be(&silent.kind);
-                    match silent.may_differ {
-                        true => silent.answers && stored.contains(&silent.kind),
-                        false => stored.is_empty() || stored.iter().any(is_alike),
+                    if silent.may_differ {
+                        silent.answers && stored.contains(&silent.kind)
+                    } else {
+                        stored.is_empty() || stored.iter().any(is_alike)
                     }
                 };
                 for silent in silent.into_iter().filter(is_of_kind) {
