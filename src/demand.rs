@@ -114,6 +114,8 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
                 // A delegate that is kept or handed on: `private rows = this.prisma.user`, `super(prisma.user)`.
                 search(&accessor, &format!(r"(?s)[=>(,:]\s*[\w.$]+\.{word}\s*[;,)\]}}].*\.\s*({methods})\s*\("));
                 search(&accessor, &format!(r"\bsuper\s*\([^;]*\.{word}\s*[,)]"));
+                // Its name: `super(prisma, 'user')`.
+                search(&accessor, &format!(r#"\bsuper\s*\([^;]*['"`]{word}['"`]"#));
                 search("data", &format!(r"\bthis\s*\.\s*\w+\s*\.\s*({methods})\s*\(\s*\{{[^;]{{0,200}}?\bdata\b"));
                 // What stands around the writes names the column and perhaps not the model.
                 let around = rules.interceptor().filter_map(|row| row.call.last()).map(regex::escape);

@@ -1,7 +1,7 @@
 //! The static type of a value, as far as it helps to find what a method call reaches.
 
 use crate::graph::{Graph, Resolved};
-use crate::ir::{Binding, ClassKind, FunctionKind, TypeRef};
+use crate::ir::{Binding, ClassId, ClassKind, FunctionKind, TypeRef};
 use crate::source::FileId;
 use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
 
@@ -36,6 +36,7 @@ impl Graph<'_> {
     fn type_behind(&self, value: &Shared, fuel: u8) -> Type {
         match &value.kind {
             ValueKind::Param(function, at) => self.param_type(*function, *at),
+            ValueKind::This(class) if class.id == ClassId::UNTOLD => Type::Unknown,
             ValueKind::This(class) => Type::Instance(*class, Vec::new()),
             ValueKind::Super(class) => self
                 .class(*class)

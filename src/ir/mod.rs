@@ -41,6 +41,11 @@ index!(/// A function, method or closure: index into [`Module::functions`]; 0 is
     FunctionId);
 index!(/// A class, interface, struct, trait or object type: index into [`Module::classes`].
     ClassId);
+impl ClassId {
+    /// Of a function that is no method: the class that its `this` is of is told by whoever calls it, if at all.
+    pub const UNTOLD: Self = Self(u32::MAX);
+}
+
 index!(/// An import: index into [`Module::imports`].
     ImportId);
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::graph::{Bindings, Graph, Type};
 use crate::provenance::interceptors::{self, Intercepting};
 use crate::provenance::meaning::{Evaluator, Known, Top};
-use crate::rules::{ArgBase, Form, Operation, Transform};
+use crate::rules::{self, ArgBase, Form, Operation, Transform};
 use crate::schema::{ModelId, Schema};
-use crate::sites::Candidate;
+use crate::sites::{self, Candidate};
 use crate::source::Span;
 use crate::summary::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Shared, Slot, Value, ValueKind};
 
@@ -28,6 +28,8 @@ pub(super) struct Hook {
     pub before: Option<Vec<Operation>>,
     /// Not of plain objects.
     pub instance: bool,
+    /// The key of the row that says whether it is new.
+    pub new: Option<String>,
     pub exit: Shared,
 }
 
@@ -47,9 +49,11 @@ pub(super) fn of_write(
 
 /// The hooks of a model's class and of what it inherits, the base's first.
 fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Hook> {
+    let handed = handed_over(graph, schema, model);
     let model = &schema.models[model.0];
-    let Some(class) = model.class else { return Vec::new() };
+    let Some(class) = model.class else { return handed };
     let mut found = subscribed(graph, &model.pack, class);
+    found.extend(handed);
     if !graph.rules.hook().any(|row| row.pack == model.pack) {
         return found;
     }
@@ -57,34 +61,94 @@ fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Hook> {
         for (decorators, function) in decorated(graph, *class) {
             for decorator in decorators {
                 let Some(path) = graph.callee_path(decorator) else { continue };
-                let rows = graph.rules.hook().filter(|row| row.pack == model.pack && row.decorator.matches(&path));
+                let rows = graph.rules.hook().filter(|row| {
+                    row.pack == model.pack && row.decorator.as_ref().is_some_and(|decorator| decorator.matches(&path))
+                });
                 for row in rows {
-                    let Some(summary) = graph.summary(function) else { continue };
-                    let param = match row.row.base {
-                        ArgBase::Nth(at) => Some(at),
-                        _ => None,
-                    };
-                    let exit = match param {
-                        Some(at) => summary.exits.get(&at),
-                        None => summary.this_exit.as_ref(),
-                    };
-                    if let Some(exit) = exit {
-                        found.push(Hook {
-                            function,
-                            param,
-                            under: Vec::new(),
-                            left: Vec::new(),
-                            told: Vec::new(),
-                            before: Some(row.before.clone()),
-                            instance: row.instance,
-                            exit: Arc::clone(exit),
-                        });
-                    }
+                    found.extend(run_on(graph, row, function));
                 }
             }
         }
     }
     found
+}
+
+/// A function as the hook that a row describes; `None` where it leaves the row as it is.
+fn run_on(graph: &Graph, row: &rules::Hook, function: FunctionRef) -> Option<Hook> {
+    let summary = graph.summary(function)?;
+    let param = match row.row.base {
+        ArgBase::Nth(at) => Some(at),
+        _ => None,
+    };
+    let exit = match param {
+        Some(at) => summary.exits.get(&at),
+        None => summary.this_exit.as_ref(),
+    };
+    Some(Hook {
+        function,
+        param,
+        under: Vec::new(),
+        left: Vec::new(),
+        told: Vec::new(),
+        before: Some(row.before.clone()),
+        instance: row.instance,
+        new: row.new.clone(),
+        exit: Arc::clone(exit?),
+    })
+}
+
+/// The functions that are handed over by name in the file that declares the model: `Token.beforeCreate(f)`, `schema.pre('save', f)`.
+fn handed_over(graph: &Graph, schema: &Schema, id: ModelId) -> Vec<Hook> {
+    let model = &schema.models[id.0];
+    let rows: Vec<_> = graph.rules.hook().filter(|row| row.pack == model.pack && row.named.is_some()).collect();
+    let Some(unit) = graph.unit(model.span.file).filter(|_| !rows.is_empty()) else { return Vec::new() };
+    let calls = || unit.summary.functions.iter().flat_map(|of| &of.calls).map(|event| &event.call);
+    let declaring = calls().find(|call| call.site.span == model.span);
+    let is_model = |value: &Shared| sites::model_behind(graph, schema, value) == Some(id);
+    let is_text =
+        |value: &Shared, name: &str| matches!(&graph.resolved(value).kind, ValueKind::Text(text) if text == name);
+    let mut found = Vec::new();
+    for row in rows {
+        let Some(name) = row.named.as_deref() else { continue };
+        let tables = declaring.into_iter().flat_map(|call| row.below.iter().flat_map(|at| graph.argument(call, at)));
+        let mut given: Vec<Shared> = tables.map(|table| Value::field(&table, name, table.span)).collect();
+        let on =
+            declaring.zip(row.on.as_ref()).and_then(|(call, at)| made_at(graph, graph.argument(call, at).first()?));
+        for call in calls() {
+            let (Some(receiver), Some(first), Some(last)) = (call.receiver(), call.args.first(), call.args.last())
+            else {
+                continue;
+            };
+            let is_through = call.method() == row.through.as_deref() && is_text(&first.value, name);
+            let is_method = row.on.is_none() && call.method() == Some(name);
+            let is_on = || match &row.on {
+                None => is_model(receiver),
+                Some(_) => on.is_some() && made_at(graph, receiver) == on,
+            };
+            if (is_through || is_method) && is_on() {
+                given.push(Arc::clone(&last.value));
+            }
+        }
+        for value in given {
+            if let ValueKind::Function(function) = graph.resolved(&value).kind {
+                found.extend(run_on(graph, row, function));
+            }
+        }
+    }
+    found
+}
+
+/// Where what a value holds was made, whatever was assigned to it since: `new Schema(..)`.
+fn made_at(graph: &Graph, value: &Shared) -> Option<CallSite> {
+    let mut at = graph.resolved(value);
+    for _ in 0..60 {
+        at = match &at.kind {
+            ValueKind::Call(call) => return Some(call.site),
+            ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } => graph.resolved(base),
+            _ => return None,
+        };
+    }
+    None
 }
 
 /// The methods of subscribers to the rows of a class.
@@ -112,6 +176,7 @@ fn subscribed(graph: &Graph, pack: &str, class: ClassRef) -> Vec<Hook> {
                         told: Vec::new(),
                         before: Some(row.before.clone()),
                         instance: false,
+                        new: None,
                         exit: Arc::clone(exit),
                     }));
                 }
@@ -151,7 +216,11 @@ pub(super) fn applied(
     for hook in hooks.iter().filter(is_for).filter(|hook| !(plain && hook.instance)) {
         let span = value.span;
         let held = Slot::Named { key: key.to_owned(), key_span: span, value: Arc::clone(&at) };
-        let row = Value::new(ValueKind::Object { base: Some(Arc::clone(row)), entries: vec![held] }, span);
+        let inserts = matches!(operation, Operation::Insert | Operation::UpsertCreate);
+        let is_new = Value::new(ValueKind::Bool(inserts), span);
+        let new = hook.new.clone().map(|key| Slot::Named { key, key_span: span, value: is_new });
+        let entries = new.into_iter().chain([held]).collect();
+        let row = Value::new(ValueKind::Object { base: Some(Arc::clone(row)), entries }, span);
         let count = graph.function(hook.function).map_or(0, |function| function.params.len());
         let library =
             || Value::new(ValueKind::Opaque("a parameter that the called library hands in", Vec::new()), span);

@@ -186,6 +186,7 @@ fn hook(graph: &Graph, schema: &Schema, intercepting: &Intercepting, model: Mode
         told,
         before: None,
         instance: false,
+        new: None,
         exit,
     })
 }

@@ -413,8 +413,8 @@ impl Evaluator<'_, '_> {
                 chains
             }
             ValueKind::This(class) => {
-                let name = self.graph.class(*class).map_or("", |class| class.name.as_str());
-                unknown(value, format!("a field of {name} that nothing in the tree assigns"))
+                let of = self.graph.class(*class).map_or("`this`", |class| class.name.as_str());
+                unknown(value, format!("a field of {of} that nothing in the tree assigns"))
             }
             ValueKind::Field(..)
             | ValueKind::Element(_)

@@ -52,7 +52,7 @@ use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::provenance::missing::{Search, Stored};
 use crate::provenance::row::Lookup;
 use crate::provenance::walk::{Walk, Way};
-use crate::rules::{Form, Operation};
+use crate::rules::{Form, Operation, Undefined};
 use crate::schema::{ColumnId, Schema};
 use crate::sites::{self, Candidate};
 use crate::source::{Gap, Scope, Span};
@@ -296,7 +296,11 @@ impl ColumnTracer<'_, '_> {
                 column: self.column,
                 model: candidate.model,
                 operation,
-                undefined: candidate.undefined,
+                // What a new object holds as undefined is left out.
+                undefined: match (candidate.operation, operation) {
+                    (Operation::Save, Operation::Insert) => Undefined::Skip,
+                    _ => candidate.undefined,
+                },
                 wrapper: candidate.wrapper.as_deref(),
                 sql_functions: candidate.sql_functions,
                 whole: candidate.whole,

@@ -140,6 +140,9 @@ pub struct ColumnForm {
     /// Calls that give a default.
     #[serde(default)]
     pub default_by: Vec<String>,
+    /// Whether a list (`[String]`, `Array`, or one as `type`) starts as an empty one.
+    #[serde(default)]
+    pub lists_start_empty: bool,
     pub naming: Naming,
 }
 
@@ -162,12 +165,25 @@ pub struct Migration {
     pub column: ColumnForm,
 }
 
-/// A method of an entity's class that the library runs on a row before it is written: `@BeforeCreate`.
+/// A function that the library runs on a row before it is written: a method of the entity's class (`@BeforeCreate`), or one that is
+/// handed over by name where the model is declared (`hooks: { beforeCreate() {} }`, `Token.beforeCreate(f)`, `schema.pre('save', f)`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Hook {
-    /// The method's decorator.
-    pub decorator: CallPattern,
+    /// The method's decorator,
+    #[serde(default)]
+    pub decorator: Option<CallPattern>,
+    /// ... or the name that the function is handed over by: a key of an object that stands at `below` in the call that declares the
+    /// model, a method of the model, or the first argument of the method `through`.
+    #[serde(default)]
+    pub named: Option<String>,
+    #[serde(default)]
+    pub below: Vec<ArgPath>,
+    #[serde(default)]
+    pub through: Option<String>,
+    /// Where in the call that declares the model that stands which `through` is called on; absent: it is the model.
+    #[serde(default)]
+    pub on: Option<ArgPath>,
     /// The operations before which it runs.
     pub before: Vec<Operation>,
     /// Where it finds the row: an argument; `receiver` is `this`.
@@ -175,6 +191,9 @@ pub struct Hook {
     /// Whether a plain object is written without it: only an instance of the class has hooks.
     #[serde(default)]
     pub instance: bool,
+    /// The key of the row that says whether it is new: `isNew`.
+    #[serde(default)]
+    pub new: Option<String>,
     #[serde(skip)]
     pub pack: String,
 }

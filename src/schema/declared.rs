@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ir::{Binding, Call, ClassId, Entry, ExprId, ExprKind, FunctionId, Module, Place, Stmt};
 use crate::rules::{ClassOf, ColumnForm, Declaration, Rules};
-use crate::schema::reader::{MAX_STEPS, Reader, Written, named};
+use crate::schema::reader::{MAX_STEPS, Reader, Written, key, named};
 use crate::schema::{Model, ModelSource, Property};
 use crate::source::{SourceSet, Span};
 use crate::summary::ClassRef;
@@ -161,6 +161,9 @@ impl<'a> Reader<'a> {
                 None => Some(format!("{method}()")),
             }
         });
+        let starts_empty = form.lists_start_empty && default.is_none() && is_list(at, 2);
+        let default = if starts_empty { Some("[]".to_owned()) } else { default };
+        let nullable = if starts_empty { Some(false) } else { nullable };
         Property {
             name: name.to_owned(),
             column: self.text_at(module, &args, &form.name).unwrap_or_else(|| named(form.naming, name)),
@@ -219,5 +222,18 @@ impl<'a> Reader<'a> {
     fn class_name(&self, class: ClassRef) -> Option<String> {
         let module = self.modules.iter().find(|module| module.file == class.file)?;
         Some(module.classes.get(class.id.at())?.name.clone())
+    }
+}
+
+/// Whether a column is declared as a list: `[String]`, `Array`, `{ type: [String] }`.
+fn is_list(at: Written, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    match at.module.exprs.get(at.expr.at()).map(|expr| &expr.kind) {
+        Some(ExprKind::Array(_)) => true,
+        Some(ExprKind::Name(Binding::Global(name))) => name == "Array",
+        Some(ExprKind::Object(_)) => {
+            key(at.module, at.expr, "type").is_some_and(|expr| is_list(Written { expr, ..at }, fuel))
+        }
+        _ => false,
     }
 }

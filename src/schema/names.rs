@@ -58,6 +58,9 @@ pub(crate) fn plural(word: &str) -> String {
     let before_y = word.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
     if let Some(stem) = before_y {
         format!("{stem}ies")
+    } else if ends("s") && !ends("ss") && !["us", "is", "as"].iter().any(|ending| ends(ending)) {
+        // Plural already, as the `inflection` of Sequelize and the rules of Mongoose have it: `users`.
+        word.to_owned()
     } else if ends("s") || ends("x") || ends("z") || ends("ch") || ends("sh") {
         format!("{word}es")
     } else {
@@ -143,5 +146,8 @@ mod tests {
         assert_eq!(singular("addresses"), "address");
         assert_eq!(singular("status"), "status");
         assert_eq!(plural("entity"), "entities");
+        assert_eq!(plural("users"), "users");
+        assert_eq!(plural("address"), "addresses");
+        assert_eq!(plural("status"), "statuses");
     }
 }

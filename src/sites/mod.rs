@@ -167,6 +167,11 @@ pub fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: ModelId
     told::stands_for(graph, schema, value, model)
 }
 
+/// The model that a value is: an entity class, or what the call gives that declares it.
+pub fn model_behind(graph: &Graph, schema: &Schema, value: &Shared) -> Option<ModelId> {
+    models::model_behind(graph, schema, value)
+}
+
 /// The model that a class of the tree (or one of its bases) declares.
 pub fn model_of_class(graph: &Graph, schema: &Schema, class: ClassRef) -> Option<ModelId> {
     let line = graph.lineage(class);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::ir::FunctionId;
+use crate::ir::{FunctionId, Imported};
 use crate::schema::{ModelId, ModelSource, Schema};
 use crate::sites::orm::model_read;
 use crate::sites::{is_tracked, model_of_accessor, model_of_class};
@@ -54,19 +54,44 @@ pub(super) fn model_behind(graph: &Graph, schema: &Schema, value: &Shared) -> Op
         ValueKind::Fallback { left, right, .. } => {
             model_behind(graph, schema, right).or_else(|| model_behind(graph, schema, left))
         }
+        // `const db = {}; db.user = require('./user')(sequelize)`: what stands there at any time, where that is one model.
+        ValueKind::Either(values) if graph.step() => {
+            let mut models = values.iter().filter_map(|value| model_behind(graph, schema, value));
+            let first = models.next()?;
+            models.all(|other| other == first).then_some(first)
+        }
         _ => None,
     }
 }
 
 /// `db.User`, where what holds the models is filled at run time.
 pub(super) fn by_accessor(graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
-    let ValueKind::Field(_, name) = &receiver.kind else { return None };
+    let name = &member(graph, receiver)?;
     let is_class_name = name.starts_with(char::is_uppercase) && graph.type_of(receiver) == Type::Unknown;
     let fits = |model: &crate::schema::Model| {
         matches!(model.source, ModelSource::Call | ModelSource::Entity)
             && (model.name == *name || model.name.len() == name.len() && model.name.eq_ignore_ascii_case(name))
     };
     is_class_name.then(|| schema.models.iter().position(fits).map(ModelId)).flatten()
+}
+
+/// The key under which something else holds a value: `const Token = db.Token`, `const { Token } = require('./models')`.
+fn member(graph: &Graph, value: &Shared) -> Option<String> {
+    match &value.kind {
+        ValueKind::Field(_, name) => Some(name.clone()),
+        ValueKind::Captured(..) => {
+            let inner = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value))?;
+            matches!(inner.kind, ValueKind::Field(..) | ValueKind::Import(..)).then(|| member(graph, &inner))?
+        }
+        ValueKind::Import(file, id) => {
+            graph.imported_from(value)?;
+            match &graph.module(*file)?.imports.get(id.at())?.what {
+                Imported::Named(name) => Some(name.clone()),
+                Imported::Default | Imported::Namespace => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// The model whose rows have a type: an entity, or a library's type around one (`HydratedDocument<User>`).
@@ -230,6 +255,13 @@ pub(super) fn accessed(graph: &Graph, schema: &Schema, value: &Shared, fuel: u8)
     };
     if let Some(model) = delegate_typed(graph, schema, value) {
         return Some(model);
+    }
+    // `prisma[name]`
+    if let ValueKind::Index(_, key) = &value.kind {
+        return match &graph.resolved(key).kind {
+            ValueKind::Text(accessor) => model_of_accessor(schema, accessor),
+            _ => None,
+        };
     }
     let value = graph.resolved(value);
     match &value.kind {

@@ -66,7 +66,7 @@ fn class_of_this(value: &Shared) -> Option<ClassRef> {
     for _ in 0..20 {
         at = match &at.kind {
             ValueKind::This(class) => return Some(*class),
-            ValueKind::Field(base, _) | ValueKind::Object { base: Some(base), .. } => base,
+            ValueKind::Field(base, _) | ValueKind::Index(base, _) | ValueKind::Object { base: Some(base), .. } => base,
             ValueKind::Call(call) => call.receiver()?,
             _ => return None,
         };

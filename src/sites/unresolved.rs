@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
+use crate::ir::ClassId;
 use crate::rules::{Target, Write};
 use crate::schema::{Model, ModelId, ModelSource, Schema};
 use crate::sites::Candidate;
@@ -122,8 +123,12 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
             handle(graph, row, receiver).or_else(|| held(graph, row, receiver)).or_else(|| untyped(graph, receiver))
         }
         Target::Static => named(graph, receiver).or_else(|| untyped(graph, receiver)),
+        // `this.prisma[this.model].update(..)`: whoever extends the class says it.
         // `prisma[name].update(..)`
-        Target::Model if matches!(receiver.kind, ValueKind::Index(..)) => Some(Told::Nothing),
+        Target::Model if let ValueKind::Index(_, name) = &receiver.kind => {
+            let is_handed = matches!(name.kind, ValueKind::Field(..) | ValueKind::Param(..));
+            Some(if is_handed { Told::Handed(receiver.clone()) } else { Told::Nothing })
+        }
         Target::Model => delegate(graph, receiver).or_else(|| untyped(graph, receiver)),
         // `async function issue(user) { user.token = mint(); await user.save(); }`
         Target::Instance if row.entity.is_empty() && is_rooted_in_parameter(graph, receiver, 20) => {
@@ -256,6 +261,7 @@ fn is_rooted_in_parameter(graph: &Graph, value: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     match &value.kind {
         ValueKind::Param(..) => true,
+        ValueKind::This(class) => class.id == ClassId::UNTOLD,
         ValueKind::Object { base: Some(base), .. }
         | ValueKind::After { before: base, .. }
         | ValueKind::Field(base, _)

@@ -87,6 +87,9 @@ impl<'a> Execution<'a> {
             at = if this.is_some() || hops > 200 { None } else { function.parent };
             hops += 1;
         }
+        if this.is_none() && id != FunctionId(0) && !module.lends {
+            this = Some(ClassId::UNTOLD);
+        }
         Self {
             module,
             function,
