@@ -41,6 +41,10 @@ fn triggers_and_routines_are_read_for_what_they_write() {
              CREATE VIEW written_again AS SELECT access_token FROM written_seen;
              CREATE TABLE written_log (id integer);
              CREATE RULE written_rule AS ON INSERT TO written_log DO ALSO UPDATE written SET access_token = NULL WHERE id = NEW.id;
+             CREATE RULE written_kept AS ON DELETE TO written_log DO INSTEAD UPDATE written SET access_token = access_token WHERE id = OLD.id;
+             CREATE VIEW written_other AS SELECT id, access_token AS tok FROM written_seen;
+             CREATE VIEW written_third AS SELECT tok FROM written_other;
+             CREATE FUNCTION far_away() RETURNS void LANGUAGE sql AS $$ UPDATE written_other SET tok = NULL $$;
              CREATE FUNCTION written_new() RETURNS void LANGUAGE sql AS $$ INSERT INTO written (id) VALUES (7) $$;
              CREATE TABLE rewritten (id integer, access_token text);
              CREATE FUNCTION other_table() RETURNS void LANGUAGE sql AS $$ UPDATE rewritten SET access_token = 'x' $$;"
@@ -61,9 +65,11 @@ fn triggers_and_routines_are_read_for_what_they_write() {
     assert_eq!(
         writers(&postgres),
         [
+            "routine far_away update null",
             "routine written_copy update supplied",
             "routine written_new insert omitted",
             "routine written_purge update supplied",
+            "rule written_kept update preserved",
             "rule written_rule update null",
             "trigger written_banned update null"
         ]
@@ -74,7 +80,10 @@ fn triggers_and_routines_are_read_for_what_they_write() {
     assert!(found[1].starts_with("trigger written_banned update "), "{found:?}");
     assert_eq!(found[2], "trigger written_session update supplied");
     let mentions = postgres["declared"]["mentions"].to_string();
-    assert!(mentions.contains("written_again") && !mentions.contains("other_table"), "{mentions}");
+    for named in ["written_again", "written_other", "written_third"] {
+        assert!(mentions.contains(named), "{named}: {mentions}");
+    }
+    assert!(!mentions.contains("other_table"), "{mentions}");
     for live in [&postgres, &maria] {
         let mentions = live["declared"]["mentions"].to_string();
         assert!(mentions.contains("written_seen"), "{mentions}");

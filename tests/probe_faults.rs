@@ -78,16 +78,19 @@ pub(crate) fn slow_view(servers: &Servers, name: &str) {
 #[test]
 fn an_interrupt_ends_the_statement_on_the_server_too() {
     let Some((servers, _guard)) = shared() else { return };
-    slow_view(servers, "slow_interrupt");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let child = started(servers, servers.get("PG_PRIMARY"), "slow_interrupt", folder.path());
-    let start = Instant::now();
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
-    let output = child.wait_with_output().expect("it ends");
-    assert!(start.elapsed() < Duration::from_secs(15));
-    assert_eq!(output.status.code(), Some(130));
-    no_statement_runs(servers, "slow_interrupt");
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let name = format!("slow{}", signal.to_lowercase().replace('-', "_"));
+        slow_view(servers, &name);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let child = started(servers, servers.get("PG_PRIMARY"), &name, folder.path());
+        let start = Instant::now();
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let output = child.wait_with_output().expect("it ends");
+        assert!(start.elapsed() < Duration::from_secs(15));
+        assert_eq!(output.status.code(), Some(code));
+        no_statement_runs(servers, &name);
+    }
 }
 
 #[test]

@@ -64,15 +64,30 @@ impl Dialect {
             Self::Postgres { .. } if kind == "json" || kind == "jsonb" => format!("({field} #>> '{{}}')"),
             Self::Mysql { mariadb: false } if kind == "json" => format!("JSON_UNQUOTE({field})"),
             Self::Postgres { .. } if kind.ends_with("[]") => self.as_text(&field),
-            Self::Mysql { .. } | Self::Postgres { .. } if is_text(&kind) => field,
+            // Under a collation of its own a text may equal another, or match no pattern at all.
+            Self::Postgres { .. } if is_text(&kind) => format!("({field} COLLATE \"C\")"),
+            Self::Mysql { .. } if is_text(&kind) => field,
+            Self::Sqlite => format!("({} COLLATE BINARY)", self.as_text(&field)),
             _ => self.as_text(&field),
         }
     }
 
+    /// Whether a text has no character. MySQL takes one of blanks for `''`, and letters of another size for the same.
+    pub(crate) fn is_empty(self, text: &str) -> String {
+        if matches!(self, Self::Mysql { .. }) { format!("LENGTH({text}) = 0") } else { format!("{text} = ''") }
+    }
+
+    /// Whether a text is `null`.
+    pub(crate) fn is_null_text(self, text: &str) -> String {
+        let same = format!("{text} = 'null'");
+        if matches!(self, Self::Mysql { .. }) { format!("{same} AND CAST({text} AS BINARY) = 'null'") } else { same }
+    }
+
     /// The month of a date, as `2024-05`; of a number, that of as many seconds or milliseconds since 1970. `kind` is the column's type.
     pub(crate) fn month(self, expression: &str, kind: Option<&str>) -> String {
-        let is_number =
-            kind.is_some_and(|kind| ["int", "bigint", "integer", "numeric"].contains(&kind.to_lowercase().as_str()));
+        const NUMBERS: [&str; 9] =
+            ["int", "bigint", "integer", "numeric", "decimal", "double", "double precision", "float", "real"];
+        let is_number = kind.is_some_and(|kind| NUMBERS.contains(&kind.to_lowercase().as_str()));
         // Seconds have not so many digits before the year 5138.
         let seconds = format!("{expression} / CASE WHEN {expression} > 99999999999 THEN 1000 ELSE 1 END");
         match self {
@@ -82,7 +97,7 @@ impl Dialect {
             Self::Mysql { .. } => format!("DATE_FORMAT({expression}, '%Y-%m')"),
             // Whatever type a column has, its values can be numbers.
             Self::Sqlite => format!(
-                "CASE typeof({expression}) WHEN 'integer' THEN strftime('%Y-%m', {seconds}, 'unixepoch') \
+                "CASE WHEN typeof({expression}) IN ('integer', 'real') THEN strftime('%Y-%m', {seconds}, 'unixepoch') \
                  ELSE strftime('%Y-%m', {expression}) END"
             ),
         }

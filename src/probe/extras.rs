@@ -11,7 +11,7 @@ use crate::probe::session::{Session, count, text};
 use crate::probe::statements::Measured;
 use crate::probe::table::Table;
 use crate::probe::users::orphans_sql;
-use crate::probe::writers::writes;
+use crate::probe::writers::{shown, writes};
 use crate::probe::{Counts, Declared, Duplicates, Method, Orphans, Statement, Writer};
 use crate::provenance::Origin;
 
@@ -74,18 +74,19 @@ async fn part(session: &mut Session, table: &Table<'_>, counts: &Counts) -> Opti
 
 fn declared(table: &Table<'_>, column: &Measured) -> Option<Declared> {
     let found = table.relation.column(&column.name).filter(|_| !table.counting.is_view)?;
-    let mentions = mentions(&table.relation, &column.name);
+    let (mentions, sources) = mentions(&table.relation, &column.name);
     // What an INSERT leaves out the server fills in.
     let filled = |semantics: String| {
         if found.has_default && semantics == "omitted" { "generated".to_owned() } else { semantics }
     };
-    let own = table.relation.name.to_lowercase();
-    let about = table.relation.mentions.iter().flatten();
-    let about = about.filter(|mention| mention.kind != "view" && has_word(&mention.body.to_lowercase(), &own));
+    let about = table.relation.mentions.iter().flatten().filter(|mention| mention.kind != "view");
     // An INSERT that leaves the column out does not name it.
     let writers = about.flat_map(|mention| {
-        let writes = writes(&mention.body, &table.relation.name, &column.name, Origin::Supplied);
-        writes.into_iter().map(|(operation, semantics)| Writer {
+        let text = mention.body.to_lowercase();
+        let named = sources.iter().filter(move |(table, _)| has_word(&text, table));
+        let written = named.flat_map(|(table, column)| writes(&mention.body, table, column, Origin::Supplied));
+        let written: BTreeSet<(&'static str, String)> = written.collect();
+        written.into_iter().map(|(operation, semantics)| Writer {
             kind: mention.kind,
             name: mention.name.clone(),
             operation,
@@ -101,20 +102,28 @@ fn declared(table: &Table<'_>, column: &Measured) -> Option<Declared> {
     })
 }
 
-/// What names the column and, itself or through a view that does, the table. The server was asked for texts with the table's name in them, be it a part of another.
-fn mentions<'a>(relation: &'a Relation, column: &str) -> Vec<&'a Mention> {
+/// What names the column, of the table or of a view that shows it, be it under another name; and all pairs of table and column that are it,
+/// in small letters. The server was asked for texts with such a name in them, be it a part of another.
+fn mentions<'a>(relation: &'a Relation, column: &str) -> (Vec<&'a Mention>, BTreeSet<(String, String)>) {
     let texts: Vec<(&Mention, String)> =
         relation.mentions.iter().flatten().map(|mention| (mention, mention.body.to_lowercase())).collect();
-    let mut sources = BTreeSet::from([relation.name.to_lowercase()]);
-    let column = column.to_lowercase();
+    let mut sources = BTreeSet::from([(relation.name.to_lowercase(), column.to_lowercase())]);
     loop {
-        let known = sources.len();
-        let reads = |text: &str| sources.iter().any(|source| has_word(text, source)) && has_word(text, &column);
-        let found: Vec<&Mention> = texts.iter().filter(|(_, text)| reads(text)).map(|(mention, _)| *mention).collect();
-        sources.extend(found.iter().filter(|mention| mention.kind == "view").map(|view| view.name.to_lowercase()));
-        if sources.len() == known {
-            return found;
+        let named = |text: &str| -> Vec<&(String, String)> {
+            sources.iter().filter(|(table, column)| has_word(text, table) && has_word(text, column)).collect()
+        };
+        let found: Vec<&Mention> =
+            texts.iter().filter(|(_, text)| !named(text).is_empty()).map(|(mention, _)| *mention).collect();
+        let mut more = sources.clone();
+        for (view, text) in texts.iter().filter(|(mention, _)| mention.kind == "view") {
+            for (_, column) in named(text) {
+                more.extend(shown(&view.body, column).into_iter().map(|name| (view.name.to_lowercase(), name)));
+            }
         }
+        if more == sources {
+            return (found, sources);
+        }
+        sources = more;
     }
 }
 

@@ -90,8 +90,11 @@ fn preamble(dialect: Dialect) -> String {
 
 /// The name of the value's shape in place of the value; NULL and '' stay.
 fn state(dialect: Dialect, field: &str, text: &str) -> String {
-    let mut arms =
-        vec![format!("CASE WHEN {field} IS NULL THEN NULL WHEN {text} = '' THEN '' WHEN {text} = 'null' THEN 'null'")];
+    let mut arms = vec![format!(
+        "CASE WHEN {field} IS NULL THEN NULL WHEN {} THEN '' WHEN {} THEN 'null'",
+        dialect.is_empty(text),
+        dialect.is_null_text(text)
+    )];
     for shape in SHAPES {
         let fits = shape.test(dialect, text);
         if let Some(expired) = is_expired(dialect, text).filter(|_| shape == Shape::Jwt) {

@@ -306,7 +306,12 @@ impl Table<'_> {
                 && found().all(|part| decides(of(part)))
                 && counts.cohorts.iter().all(is_clear)
                 && counts.rows > 0
-                && decides(bare(counts.rows, counts.nulls + counts.empty, counts.effective))
+                && match counts.method {
+                    Method::Statistics => counts.interval().is_some_and(decides),
+                    Method::Sample | Method::Exact => {
+                        decides(bare(counts.rows, counts.nulls + counts.empty, counts.effective))
+                    }
+                }
         })
     }
 

@@ -194,9 +194,12 @@ pub struct Cost {
 }
 
 impl Counts {
-    /// Where the share of NULLs lies: 95 % sure for a sample, one point where every row was looked at; `None` without rows.
+    /// Where the share of NULLs lies: 95 % sure for a sample, one point where every row was looked at; `None` without rows. That of statistics
+    /// has room for as many changes since as they may have had.
     pub fn interval(&self) -> Option<[f64; 2]> {
-        share(self.nulls, self.rows, self.effective)
+        let [low, high] = share(self.nulls, self.rows, self.effective)?;
+        let room = if self.method == Method::Statistics { DRIFT } else { 0.0 };
+        Some([(low - room).max(0.0), (high + room).min(1.0)])
     }
 
     /// Rows that the server read for the counts: none for statistics.
@@ -337,6 +340,9 @@ pub struct Statement {
 
 /// How long all statements together may take where the configuration does not say.
 const BUDGET: Duration = Duration::from_secs(30);
+
+/// The share of its rows that may have changed since the statistics of a table were made, for them to decide anything.
+pub(crate) const DRIFT: f64 = 0.01;
 
 /// How much longer than its limit a driver may take to stop by itself before it is abandoned.
 const GRACE: Duration = Duration::from_millis(250);

@@ -1,6 +1,6 @@
 //! Parts of a table: clusters for a sample, chunks for an exact count.
 
-use crate::probe::catalogue::{Order, Relation};
+use crate::probe::catalogue::{Order, Relation, Values};
 use crate::probe::dialect::Dialect;
 use crate::probe::interval::number;
 use crate::probe::problem::Trouble;
@@ -175,6 +175,7 @@ impl Chunks {
         let is_sparse = high.abs_diff(low) / relation.rows.unwrap_or(0).max(1) >= SPARSE;
         match blocks {
             Some(blocks) if is_sparse => Ok(Some(blocks)),
+            None if is_sparse => Ok(Some(Self::order(Order { column: key, values: Values::Numbers }))),
             _ => Ok(Some(Self::keys(key, low, high, relation.rows))),
         }
     }
@@ -215,14 +216,18 @@ impl Chunks {
         Ok(())
     }
 
-    /// Asks for the last value of the next chunk, in hexadecimal digits, which no character set changes. Answered from the index.
+    /// Asks for the last value of the next chunk, in hexadecimal digits: in the column's own character set, in which it is ordered. Answered from the index.
     pub(crate) fn seek_sql(&self, counting: &Counting) -> Option<String> {
         let By::Order { order, after, .. } = &self.by else { return None };
         if self.is_over {
             return None;
         }
         let field = counting.dialect.field(&counting.table, &order.column);
-        let value = if order.is_binary { field.clone() } else { format!("CONVERT({field} USING utf8mb4)") };
+        let value = match order.values {
+            // Its digits, not those of the number in hexadecimal.
+            Values::Numbers => format!("CAST({field} AS CHAR)"),
+            Values::Bytes | Values::Text(_) => field.clone(),
+        };
         let behind =
             after.as_ref().map_or_else(String::new, |after| format!(" WHERE {field} > {}", order.literal(after)));
         Some(format!(
@@ -295,9 +300,15 @@ impl Chunks {
 impl Order {
     /// A value of the column as the column compares it.
     fn literal(&self, value: &[u8]) -> String {
-        let digits: Vec<String> = value.iter().map(|byte| format!("{byte:02x}")).collect();
-        let set = if self.is_binary { "" } else { "_utf8mb4 " };
-        format!("{set}X'{}'", digits.concat())
+        let digits: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        match &self.values {
+            Values::Numbers => {
+                let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i128>().ok());
+                number.unwrap_or(0).to_string()
+            }
+            Values::Bytes => format!("X'{digits}'"),
+            Values::Text(set) => format!("_{set} X'{digits}'"),
+        }
     }
 }
 

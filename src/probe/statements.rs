@@ -84,7 +84,7 @@ impl Counting {
     fn conditions(&self, column: &Measured, shapes: bool) -> Vec<String> {
         let field = self.dialect.field(&self.table, &column.name);
         let text = self.dialect.stored_text(&field, &column.kind);
-        let mut conditions = vec![format!("{text} = ''"), format!("{text} = 'null'")];
+        let mut conditions = vec![self.dialect.is_empty(&text), self.dialect.is_null_text(&text)];
         if !shapes {
             return conditions;
         }

@@ -7,19 +7,35 @@ use crate::ir::{Conflict, ExprKind, SqlStatement, SqlValue, SqlValueKind};
 use crate::provenance::{Meaning, Origin};
 use crate::source::{FileId, Language, Scope, SourceFile};
 
+/// Under which names, in small letters, a view shows a column of what it reads: its own where its query does not tell.
+pub(crate) fn shown(view: &str, column: &str) -> BTreeSet<String> {
+    let outputs = lowered(view).into_iter().flat_map(|statement| match statement {
+        SqlStatement::Select { outputs, .. } => outputs,
+        _ => Vec::new(),
+    });
+    let is_it = |name: &str| name.rsplit('.').next().is_some_and(|name| name.eq_ignore_ascii_case(column));
+    let names = outputs.filter(|output| output.name != "*" && output.column.as_deref().is_some_and(is_it));
+    let names: BTreeSet<String> = names.map(|output| output.name.to_lowercase()).collect();
+    if names.is_empty() { BTreeSet::from([column.to_lowercase()]) } else { names }
+}
+
+fn lowered(sql: &str) -> Vec<SqlStatement> {
+    let file = SourceFile::new(String::new(), sql.to_owned(), Language::Sql, Scope::Production);
+    let module = frontend::lower(FileId(0), &file);
+    let texts = module.exprs.iter().filter_map(|expr| match &expr.kind {
+        ExprKind::Sql(sql) => Some(sql.statements.clone()),
+        _ => None,
+    });
+    texts.flatten().collect()
+}
+
 /// What the statements of a text write to `table.column`: `insert`, `update` or `upsert-update`, and with what.
 ///
 /// An insert that leaves the column out writes `omitted`; an update that does not mention it writes nothing. `bound` is what a
 /// placeholder stands for: a server that took the constants out of a text put placeholders for NULL too.
 pub(crate) fn writes(sql: &str, table: &str, column: &str, bound: Origin) -> BTreeSet<(&'static str, String)> {
-    let file = SourceFile::new(String::new(), sql.to_owned(), Language::Sql, Scope::Production);
-    let module = frontend::lower(FileId(0), &file);
-    let texts = module.exprs.iter().filter_map(|expr| match &expr.kind {
-        ExprKind::Sql(sql) => Some(&sql.statements),
-        _ => None,
-    });
     let target = Target { table, column, bound };
-    texts.flatten().flat_map(|statement| target.written(statement)).collect()
+    lowered(sql).iter().flat_map(|statement| target.written(statement)).collect()
 }
 
 /// The column that is looked for.

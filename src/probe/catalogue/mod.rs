@@ -55,8 +55,17 @@ pub(crate) struct Column {
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) column: String,
-    /// Whether its values are bytes without a character set.
-    pub(crate) is_binary: bool,
+    pub(crate) values: Values,
+}
+
+/// What a column holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Values {
+    /// Whole numbers.
+    Numbers,
+    Bytes,
+    /// Text in this character set.
+    Text(String),
 }
 
 #[derive(Clone, Debug)]

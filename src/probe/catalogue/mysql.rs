@@ -1,6 +1,6 @@
 //! MySQL's and MariaDB's `information_schema`; columns that the user may not read are not in it.
 
-use crate::probe::catalogue::{Column, Order, Relation, column, mentions, references};
+use crate::probe::catalogue::{Column, Order, Relation, Values, column, mentions, references};
 use crate::probe::dialect::Dialect;
 use crate::probe::interval;
 use crate::probe::problem::Trouble;
@@ -39,7 +39,7 @@ pub(crate) async fn relation(
     let sql = format!(
         "SELECT column_name, data_type, is_nullable, COALESCE(column_default, 'NULL') <> 'NULL', LENGTH(COALESCE(generation_expression, '')) > 0, \
          (SELECT s.seq_in_index FROM information_schema.statistics s WHERE s.table_schema = c.table_schema AND s.table_name = c.table_name \
-         AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name) \
+         AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name), character_set_name \
          FROM information_schema.columns c WHERE c.table_schema = {place} AND c.table_name = {own} ORDER BY c.ordinal_position"
     );
     for row in session.ask(&sql).await? {
@@ -48,8 +48,13 @@ pub(crate) async fn relation(
         match kind.as_str() {
             _ if count(&row, 5) != 1 => {}
             int if int.ends_with("int") => relation.key = Some(name),
-            "char" | "varchar" => relation.order = Some(Order { column: name, is_binary: false }),
-            "binary" | "varbinary" => relation.order = Some(Order { column: name, is_binary: true }),
+            "char" | "varchar" => {
+                // The set's name stands in statements as it is.
+                let set = text(&row, 6);
+                let is_word = set.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !set.is_empty();
+                relation.order = is_word.then_some(Order { column: name, values: Values::Text(set) });
+            }
+            "binary" | "varbinary" => relation.order = Some(Order { column: name, values: Values::Bytes }),
             _ => {}
         }
         relation.columns.push(Column { kind, ..column(&row) });

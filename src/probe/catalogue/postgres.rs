@@ -1,5 +1,6 @@
 //! PostgreSQL's `pg_catalog`, which unlike `information_schema` also shows what the user may not read.
 
+use crate::probe::DRIFT;
 use crate::probe::catalogue::{Column, Missing, Relation, column, is_true, mentions, references};
 use crate::probe::problem::{Trouble, visible};
 use crate::probe::session::{Row, Session, count, integer, text};
@@ -48,7 +49,7 @@ pub(crate) async fn relation(
     size(session, oid, &mut relation).await?;
     columns(session, oid, &mut relation).await?;
     relation.references = references(session, &keys_sql(oid), columns_sql).await?;
-    let sql = mentions_sql(session, oid, &relation.name);
+    let sql = mentions_sql(oid);
     relation.mentions = mentions(session, &sql).await?;
     Ok(Some(relation))
 }
@@ -83,13 +84,14 @@ async fn size(session: &mut Session, oid: i64, relation: &mut Relation) -> Resul
     let sql = format!(
         "WITH RECURSIVE tree AS (SELECT {oid}::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid), \
          sizes AS (SELECT c.relkind, c.reltuples, c.relpages, coalesce(pg_stat_get_mod_since_analyze(c.oid), 0) AS changed, \
+         c.relkind IN ('r', 'm') AND coalesce(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) IS NULL AS unknown, \
          CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END AS blocks \
          FROM tree JOIN pg_class c ON c.oid = tree.oid) \
          SELECT CAST(sum(CASE WHEN relkind = 'p' THEN 0 WHEN reltuples > 0 AND relpages > 0 AND blocks > 0 THEN reltuples * blocks / relpages \
          WHEN reltuples > 0 THEN reltuples ELSE blocks * 80 END) AS bigint), \
          CAST(max(blocks) AS bigint), \
-         CASE WHEN sum(abs(blocks - relpages)) > 0.1 * sum(relpages) OR sum(changed) > 0.1 * sum(greatest(reltuples, 0)) THEN 1 ELSE 0 END, \
-         CASE WHEN bool_or(relkind = 'f') THEN 1 ELSE 0 END \
+         CASE WHEN sum(abs(blocks - relpages)) > {DRIFT} * sum(relpages) OR sum(changed) > {DRIFT} * sum(greatest(reltuples, 0)) THEN 1 ELSE 0 END, \
+         CASE WHEN bool_or(relkind = 'f') THEN 1 ELSE 0 END, CASE WHEN bool_or(unknown) THEN 1 ELSE 0 END, count(*) \
          FROM sizes"
     );
     if let Some(row) = session.ask(&sql).await?.first() {
@@ -98,7 +100,10 @@ async fn size(session: &mut Session, oid: i64, relation: &mut Relation) -> Resul
         relation.stale = if is_true(row, 2) {
             Some("much changed since the statistics were made")
         } else {
-            session.is_replica.then_some("how much changed since the statistics were made is not known on a standby")
+            // Nor does a server whose counters were set back, by somebody or by a crash. The statistics over several parts are only made by
+            // hand, however often those of each part are.
+            (session.is_replica || is_true(row, 4) || count(row, 5) > 1)
+                .then_some("how much changed since the statistics were made is not known")
         };
         // A part on another server has no blocks, and no sample can be drawn of it.
         if is_true(row, 3) {
@@ -159,22 +164,23 @@ fn columns_sql(row: &Row) -> String {
     )
 }
 
-/// A trigger comes with the function that it runs; functions of other languages have no text to read.
-fn mentions_sql(session: &Session, oid: i64, table: &str) -> String {
-    let table = session.dialect.literal(&format!("%{}%", table.to_lowercase()));
+/// A trigger comes with the function that it runs; functions of other languages have no text to read. Of the table and of all views over it.
+fn mentions_sql(oid: i64) -> String {
     format!(
-        "SELECT 'trigger', t.tgname::text, pg_get_triggerdef(t.oid) || E';\\n' || pg_get_functiondef(t.tgfoid) FROM pg_trigger t \
-         WHERE t.tgrelid = {oid} AND NOT t.tgisinternal \
+        "WITH RECURSIVE over AS (SELECT {oid}::oid AS oid UNION SELECT r.ev_class FROM over JOIN pg_depend d ON d.refobjid = over.oid \
+         AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid), \
+         about AS (SELECT c.oid, c.relname, c.relkind FROM over JOIN pg_class c ON c.oid = over.oid JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname <> '{GRANTS}'), \
+         named AS (SELECT array_agg('%' || lower(relname) || '%') AS names FROM about), \
+         triggers AS (SELECT t.tgname, t.oid, t.tgfoid FROM pg_trigger t JOIN about ON about.oid = t.tgrelid WHERE NOT t.tgisinternal) \
+         SELECT 'trigger', tgname::text, pg_get_triggerdef(oid) || E';\\n' || pg_get_functiondef(tgfoid) FROM triggers \
          UNION ALL SELECT 'routine', f.name, f.text FROM (SELECT p.oid, p.proname::text AS name, \
          CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN pg_get_functiondef(p.oid) END AS text \
          FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang \
-         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')) f WHERE lower(f.text) LIKE {table} \
-         AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = {oid} AND t.tgfoid = f.oid) \
-         UNION ALL SELECT 'rule', r.rulename::text, regexp_replace(pg_get_ruledef(r.oid), '^.*? DO +(ALSO|INSTEAD)?', '') FROM pg_rewrite r \
-         WHERE r.rulename <> '_RETURN' AND lower(pg_get_ruledef(r.oid)) LIKE {table} \
-         UNION ALL SELECT 'view', v.relname::text, pg_get_viewdef(v.oid) FROM (WITH RECURSIVE over AS (SELECT {oid}::oid AS oid \
-         UNION SELECT r.ev_class FROM over JOIN pg_depend d ON d.refobjid = over.oid AND d.refclassid = 'pg_class'::regclass \
-         AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid) SELECT c.* FROM over JOIN pg_class c ON c.oid = over.oid) v \
-         JOIN pg_namespace n ON n.oid = v.relnamespace WHERE v.relkind IN ('v', 'm') AND v.oid <> {oid} AND n.nspname <> '{GRANTS}' ORDER BY 1, 2 LIMIT 1000"
+         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')) f, named WHERE lower(f.text) LIKE ANY (names) \
+         AND NOT EXISTS (SELECT 1 FROM triggers WHERE tgfoid = f.oid) \
+         UNION ALL SELECT 'rule', r.rulename::text, regexp_replace(regexp_replace(pg_get_ruledef(r.oid), '^.*? DO ', ''), '^ *(ALSO|INSTEAD)? +', '') \
+         FROM pg_rewrite r, named WHERE r.rulename <> '_RETURN' AND lower(pg_get_ruledef(r.oid)) LIKE ANY (names) \
+         UNION ALL SELECT 'view', relname::text, pg_get_viewdef(oid) FROM about WHERE relkind IN ('v', 'm') AND oid <> {oid} ORDER BY 1, 2 LIMIT 1000"
     )
 }

@@ -52,8 +52,7 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
     })
     .await?;
     let sql = format!(
-        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view') AND lower(name) <> lower({own}) \
-         AND (type = 'view' OR instr(lower(sql), lower({own})) > 0) ORDER BY 1, 2"
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view') AND lower(name) <> lower({own}) ORDER BY 1, 2"
     );
     relation.mentions = mentions(session, &sql).await?;
     Ok(Some(relation))

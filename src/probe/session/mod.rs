@@ -27,6 +27,8 @@ const RETRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How much longer than a statement's limit the network may take for all that is said around it.
+const NETWORK: Duration = Duration::from_secs(3);
 /// How long telling the server to stop may take.
 const CANCEL: Duration = Duration::from_secs(2);
 /// How long a statement waits for a lock before it gives way to the application.
@@ -144,7 +146,9 @@ impl Session {
                 Driver::Sqlite(sqlite) => sqlite.ask(sql).await,
             }
         };
-        let trouble = match until(left + GRACE, work).await {
+        // A limit of its own is the server's to keep; the budget is kept here too.
+        let patience = (left + NETWORK).min(self.deadline.left() + GRACE);
+        let trouble = match until(patience, work).await {
             Ended::Done(Err(Trouble::Lost)) => Trouble::Lost,
             Ended::Done(answer) => return answer,
             // What the driver was in the middle of is lost with it: the server is told to stop.
@@ -200,19 +204,32 @@ enum Ended<T> {
     Interrupted,
 }
 
-/// Waits for some work for as long as `limit`, or until the user asks to stop (Ctrl-C).
+/// Waits for some work for as long as `limit`, or until somebody asks to stop: Ctrl-C, or SIGTERM as from `timeout` and containers.
 async fn until<T>(limit: Duration, work: impl Future<Output = T>) -> Ended<T> {
-    let interrupt = async {
-        // Where signals cannot be heard nobody interrupts.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    match select(pin!(tokio::time::timeout(limit, work)), pin!(interrupt)).await {
+    match select(pin!(tokio::time::timeout(limit, work)), pin!(interrupted())).await {
         Either::Left((Ok(done), _)) => Ended::Done(done),
         Either::Left((Err(_), _)) => Ended::Late,
         Either::Right(_) => Ended::Interrupted,
     }
+}
+
+/// Ends when somebody asks to stop; never where signals cannot be heard.
+async fn interrupted() {
+    let (asked, terminated) = (pin!(tokio::signal::ctrl_c()), pin!(terminated()));
+    if select(asked, terminated).await.factor_first().0.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() -> std::io::Result<()> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> std::io::Result<()> {
+    std::future::pending().await
 }
 
 /// Whole milliseconds, at least one: zero means no limit to servers.
