@@ -172,12 +172,19 @@ impl<'a> Code<'a> {
             };
             let after = rest.trim_start();
             let value = if let Some(typed) = after.strip_prefix(':') {
-                typed.split_once('=')?.1
+                let (ty, value) = typed.split_once('=')?;
+                // What only this names would be left imported without a use.
+                let file = &self.sources.get(around.file).text;
+                let names = ty.split(|c: char| !is_word(c)).filter(|name| name.starts_with(char::is_uppercase));
+                if names.into_iter().any(|name| words(file, name) < 3) {
+                    return None;
+                }
+                value
             } else {
                 after.strip_prefix('=')?
             };
             let value = value.trim_start();
-            Some((at, text.len() - value.len()))
+            is_lone_call(value).then_some((at, text.len() - value.len()))
         };
         let mut starts = ["const", "let"].into_iter().flat_map(|word| text.match_indices(word));
         let (start, end) = starts.find_map(declared)?;
@@ -229,6 +236,51 @@ pub(super) fn contains(outer: Span, inner: Span) -> bool {
     outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
 }
 
+/// Whether a declaration gives its value by calls alone and ends behind them: no second variable follows, and no operator, whose other side would
+/// be worked out or not by what the first was.
+fn is_lone_call(value: &str) -> bool {
+    let value = value.strip_prefix("await ").unwrap_or(value);
+    let (mut depth, mut before, mut is_apart) = (0_usize, ' ', false);
+    let mut rest = value.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' | '\'' | '"' | '`' if depth == 0 => return false,
+            ')' | ']' | '}' => depth -= 1,
+            '\'' | '"' | '`' => {
+                let mut last = ' ';
+                while let Some((_, inside)) = rest.next_if(|(_, inside)| *inside != c || last == '\\') {
+                    last = if last == '\\' { ' ' } else { inside };
+                }
+                rest.next();
+            }
+            _ if depth > 0 => {}
+            ';' => return before == ')' || before == '?' || before == ']' || is_word(before),
+            // A line that goes on with a call goes on.
+            '\n' if value[at..].trim_start().starts_with('.') || value[at..].trim_start().starts_with("?.") => {
+                is_apart = false;
+            }
+            '\n' if value[at..]
+                .trim_start()
+                .starts_with(['?', ',', '(', '[', '`', '+', '-', '*', '/', '|', '&', '<', '>', '=', ':']) =>
+            {
+                return false;
+            }
+            '\n' => return true,
+            c if c.is_whitespace() => is_apart = true,
+            '.' | '!' => is_apart = false,
+            '?' if matches!(rest.peek(), Some((_, '.' | ';' | '\n'))) => is_apart = false,
+            c if is_word(c) && !is_apart => {}
+            ':' | '<' | '>' if before == ':' || rest.peek().is_some_and(|(_, next)| *next == ':') => {}
+            _ => return false,
+        }
+        if !c.is_whitespace() {
+            before = c;
+        }
+    }
+    false
+}
+
 /// How often a word stands in a text.
 fn words(text: &str, wanted: &str) -> usize {
     let ends = |at: usize| {
@@ -246,6 +298,33 @@ pub(super) fn is_word(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_call_that_stands_alone_can_lose_its_name() {
+        for value in [
+            "await this.users.findById(id);",
+            "await db.query('SELECT 1;')\n  return x",
+            "await users\n  .find(id)\n  .first();",
+            "(await f(id)).rows;",
+            "find(&conn, id).await?;",
+            "users::find(id)?;",
+            "(await f(id))[0]!;",
+        ] {
+            assert!(is_lone_call(value), "{value}");
+        }
+        for value in [
+            "(await f(id)) ?? fail();",
+            "await f(id) || fail();",
+            "await f(id),\n  token = mint();",
+            "await f(id)\n  , token = mint();",
+            "(await f(id)) as User;",
+            "await f(id)\n  ?? fail();",
+            "a ? b() : c();",
+            "f(id) + g();",
+        ] {
+            assert!(!is_lone_call(value), "{value}");
+        }
+    }
 
     #[test]
     fn a_word_is_counted_where_it_stands_alone() {

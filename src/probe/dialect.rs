@@ -35,8 +35,7 @@ impl Dialect {
         match self {
             // In hexadecimal digits no server's rules for backslashes matter.
             Self::Mysql { .. } => {
-                let digits: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-                format!("CONVERT(X'{}' USING utf8mb4)", digits.concat())
+                format!("CONVERT(X'{}' USING utf8mb4)", hexadecimal(text.as_bytes()))
             }
             // `standard_conforming_strings` is set on.
             Self::Postgres { .. } | Self::Sqlite => format!("'{}'", text.replace('\'', "''")),
@@ -112,6 +111,12 @@ impl Dialect {
             Self::Sqlite => None,
         }
     }
+}
+
+/// Two digits a byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 fn is_text(kind: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Parts of a table: clusters for a sample, chunks for an exact count.
 
 use crate::probe::catalogue::{Order, Relation, Values};
-use crate::probe::dialect::Dialect;
+use crate::probe::dialect::{Dialect, hexadecimal};
 use crate::probe::interval::number;
 use crate::probe::problem::Trouble;
 use crate::probe::session::{Session, integer};
@@ -300,7 +300,7 @@ impl Chunks {
 impl Order {
     /// A value of the column as the column compares it.
     fn literal(&self, value: &[u8]) -> String {
-        let digits: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = hexadecimal(value);
         match &self.values {
             Values::Numbers => {
                 let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i128>().ok());
