@@ -255,7 +255,7 @@ fn is_lone_call(value: &str) -> bool {
                 rest.next();
             }
             _ if depth > 0 => {}
-            ';' => return before == ')' || before == '?' || before == ']' || is_word(before),
+            ';' => return matches!(before, ')' | ']' | '?' | '!') || is_word(before),
             // A line that goes on with a call goes on.
             '\n' if value[at..].trim_start().starts_with('.') || value[at..].trim_start().starts_with("?.") => {
                 is_apart = false;
