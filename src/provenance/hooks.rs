@@ -263,12 +263,21 @@ fn left_under(graph: &Graph, base: &Shared, key: &str, fuel: u8) -> Shared {
             Value::new(ValueKind::Cond { cond: Arc::clone(cond), then, otherwise }, span)
         }
         ValueKind::Either(ways) => Value::new(ValueKind::Either(ways.iter().map(again).collect()), span),
+        // Other keys that were assigned, of what a call has changed.
+        ValueKind::Object { base: Some(below), entries } if entries.iter().all(|entry| is_other(entry, key)) => {
+            again(below)
+        }
         ValueKind::After { .. } => match graph.expand(base) {
             Some(inner) if !Arc::ptr_eq(&inner, base) => again(&inner),
             _ => at,
         },
         _ => at,
     }
+}
+
+/// Whether an entry of an object stands under another key.
+fn is_other(entry: &Slot, key: &str) -> bool {
+    matches!(entry, Slot::Named { key: other, .. } if other != key)
 }
 
 /// `{ ...around, key: value }`.
