@@ -146,6 +146,11 @@ pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<
         // Generic code names neither the model nor the property: `class Base<T> { constructor(protected repo: Repository<T>) {} }`.
         if !model.pack.is_empty() && model.source != ModelSource::Prisma {
             let own = rules.write().filter(|row| row.pack == model.pack);
+            let bounds = rules.write().filter(|row| row.pack == model.pack).flat_map(|row| &row.bounds);
+            let bounds: BTreeSet<&str> = bounds.filter_map(CallPattern::last).collect();
+            for name in bounds {
+                search(name, &format!(r"\.\s*({})\s*\(", methods(false)));
+            }
             let types: BTreeSet<&str> = own
                 .flat_map(|row| row.types.iter().chain([&row.call]))
                 .filter_map(|pattern| pattern.text().split_once('#')?.1.split('.').next()?.rsplit('*').next())

@@ -129,6 +129,7 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         default: None,
         relation: None,
         cascades: false,
+        is_key: false,
         ty: "text".into(),
         span: line(0, 190),
     };

@@ -107,18 +107,22 @@ impl Graph<'_> {
             if !matches!(found, Resolved::Missing) {
                 return found;
             }
-            let value = match self.export(file, inner[0], depth + 1) {
-                Resolved::Value(value) => value,
+            // Through modules that stand in the file to an item of it: `schema::users::dsl`.
+            let taken = (1..=inner.len())
+                .map(|taken| (taken, self.export(file, &inner[..taken].join("::"), depth + 1)))
+                .find(|(_, found)| !matches!(found, Resolved::Missing));
+            let (taken, value) = match taken {
+                Some((taken, Resolved::Value(value))) => (taken, value),
                 // `pub use other_crate::models`
-                Resolved::Namespace(inside) if depth < DEEPEST => {
+                Some((taken, Resolved::Namespace(inside))) if depth < DEEPEST => {
                     let module =
-                        ["self"].into_iter().chain(inner.iter().skip(1).copied()).collect::<Vec<_>>().join("::");
+                        ["self"].into_iter().chain(inner.iter().skip(taken).copied()).collect::<Vec<_>>().join("::");
                     return self.used(inside, &module, what, depth + 1);
                 }
                 _ => return Resolved::Missing,
             };
             let span = value.span;
-            let steps = inner.iter().skip(1).copied().chain(std::iter::once(name.as_str()));
+            let steps = inner.iter().skip(taken).copied().chain(std::iter::once(name.as_str()));
             let value = steps.fold(self.resolved(&value), |at, step| Value::field(&at, step, span));
             return match value.kind {
                 ValueKind::Undefined => Resolved::Missing,

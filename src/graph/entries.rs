@@ -12,7 +12,7 @@ use crate::graph::mounts::{Mounts, slashed};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Entry as EntryRow, EntryKind};
-use crate::source::{FileId, Span};
+use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
 /// Why a function is run from outside.
@@ -56,6 +56,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
     let applications = Applications::find(graph);
     let (mut routers, mut unseen) = (Files::new(), Files::new());
     let mut described: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
+    let mut tested: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let by_place: Vec<(&EntryRow, GlobSet)> = rows
         .iter()
         .filter(|row| row.kind == EntryKind::File)
@@ -74,11 +75,14 @@ pub(super) fn find(graph: &Graph) -> Entries {
                 graph.refuel();
                 decorated(graph, &rows, (&mounts, &applications), function, decorator, &mut found, &mut described);
             }
+            // Where a test mounts a handler says nothing of where it is mounted in production.
+            let in_test = !summary.calls.is_empty() && graph.scope(function) == Scope::Test;
             for event in &summary.calls {
                 graph.refuel();
                 let mut files = BTreeSet::new();
                 let to = (&covers, &mounts);
-                let handlers = registered(graph, &registrations, to, &event.call, &mut found, &mut files);
+                let into = if in_test { &mut tested } else { &mut found };
+                let handlers = registered(graph, &registrations, to, &event.call, into, &mut files);
                 if !handlers.is_empty() {
                     for of in &handlers {
                         unseen.entry(*of).or_default().extend(&files);
@@ -96,7 +100,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
         }
         exported(graph, &by_place, file, &mut found);
     }
-    for (function, entries) in described {
+    for (function, entries) in described.into_iter().chain(tested) {
         found.entry(function).or_insert(entries);
     }
     for entries in found.values_mut() {
@@ -145,8 +149,7 @@ fn decorated(
             continue;
         }
         let into = if row.describes { &mut *described } else { &mut *found };
-        let mounted: Vec<String> = mounts.of_function(function).map(str::to_owned).into_iter().collect();
-        let mut prefixes = vec![Below::paths(mounted)];
+        let mut prefixes: Vec<Below> = mounts.of_function(function).into_iter().map(Below::paths).collect();
         if let Some(wanted) = &row.class {
             let around = controllers(graph, function, wanted);
             if around.is_empty() {

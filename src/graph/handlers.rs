@@ -24,12 +24,19 @@ pub(super) fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)>
             _ => None,
         };
         let verb = maker.or(name).unwrap_or_default().to_uppercase();
-        found.extend(given.into_iter().map(|function| (verb.clone(), function)));
+        // `post(login).layer(from_fn(check))`: what stands around a handler is none.
+        if VERBS.contains(&verb.as_str()) {
+            found.extend(given.into_iter().map(|function| (verb.clone(), function)));
+        }
         let Some(receiver) = call.receiver() else { break };
         at = Arc::clone(receiver);
     }
     found
 }
+
+/// What a handler is registered for.
+const VERBS: [&str; 13] =
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "ANY", "ALL", "ON", "TO"];
 
 /// Whether an argument can be a handler, by its shape alone.
 pub(super) fn may_run(value: &Shared, fuel: u8) -> bool {
@@ -44,7 +51,13 @@ pub(super) fn may_run(value: &Shared, fuel: u8) -> bool {
             );
             is_root || matches!(base.kind, ValueKind::Field(..)) && may_run(base, fuel)
         }
-        ValueKind::Call(call) => call.method() == Some("bind") || call.args.iter().any(|arg| may_run(&arg.value, fuel)),
+        ValueKind::Call(call) => {
+            // `post(login).with_state(state)`
+            let before = || call.receiver().filter(|receiver| matches!(receiver.kind, ValueKind::Call(_)));
+            call.method() == Some("bind")
+                || call.args.iter().any(|arg| may_run(&arg.value, fuel))
+                || before().is_some_and(|receiver| may_run(receiver, fuel))
+        }
         ValueKind::Array(members) => members.iter().any(|member| match member {
             Member::One(inner) => may_run(inner, fuel),
             _ => false,

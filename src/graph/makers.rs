@@ -143,7 +143,8 @@ impl<'a> Graph<'a> {
             if row.own.as_deref().is_some_and(|own| field.decorators.iter().any(|decorator| decorator.name == own)) {
                 continue;
             }
-            setters.push((field.name.clone(), Arc::clone(&args.next()?.value)));
+            let Some(arg) = args.next() else { break };
+            setters.push((field.name.clone(), Arc::clone(&arg.value)));
         }
         self.filled(class, &setters, row, span)
     }

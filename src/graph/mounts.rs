@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::graph::entries::text_at;
+use crate::graph::handlers::handlers;
 use crate::ir::FunctionId;
-use crate::source::{FileId, Span};
+use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, Value, ValueKind};
 
 /// What routes are registered on.
@@ -24,8 +25,8 @@ pub(super) type Place = (Vec<String>, Option<Router>, Span);
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
     below: BTreeMap<Router, BTreeSet<Place>>,
-    /// Functions that are mounted by name.
-    functions: BTreeMap<FunctionRef, String>,
+    /// Functions that are mounted by name, and where.
+    functions: BTreeMap<FunctionRef, BTreeSet<Place>>,
 }
 
 /// Longer chains of routers on routers are circles.
@@ -40,8 +41,10 @@ impl Mounts {
         if graph.rules.mount().next().is_none() {
             return mounts;
         }
-        for (_, unit) in graph.units() {
-            for event in unit.summary.functions.iter().flat_map(|summary| &summary.calls) {
+        for (file, unit) in graph.units() {
+            let functions = unit.summary.functions.iter().enumerate();
+            let calls = functions.flat_map(|(at, summary)| summary.calls.iter().map(move |event| (at, event)));
+            for (at, event) in calls {
                 let call = &event.call;
                 let method = call.method();
                 for row in graph.rules.mount() {
@@ -58,14 +61,26 @@ impl Mounts {
                             Some(None) => continue,
                         };
                         let on = call.receiver().and_then(|receiver| router_behind(graph, receiver));
+                        let outer = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
+                        let prefixes: Vec<String> = std::iter::once(prefix).chain(outer).collect();
+                        let place = || (prefixes.clone(), on, call.site.span);
                         for value in graph.argument(&call, router) {
+                            if row.configures {
+                                for function in handlers(graph, &value, 4) {
+                                    mounts.below.entry(Router::Param(function, 0)).or_default().insert(place());
+                                }
+                                continue;
+                            }
                             if let Some(site) = router_behind(graph, &value).filter(|site| Some(*site) != on) {
-                                let outer = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
-                                let prefixes = std::iter::once(prefix.clone()).chain(outer).collect();
-                                mounts.below.entry(site).or_default().insert((prefixes, on, call.site.span));
+                                mounts.below.entry(site).or_default().insert(place());
+                            }
+                            // Where a test mounts a handler is not where it stands.
+                            let function = FunctionRef { file, id: FunctionId::of(at) };
+                            if graph.scope(function) == Scope::Test {
+                                continue;
                             }
                             for function in listed(graph, &value, 8) {
-                                mounts.functions.entry(function).or_insert_with(|| prefix.clone());
+                                mounts.functions.entry(function).or_default().insert(place());
                             }
                         }
                     }
@@ -76,9 +91,18 @@ impl Mounts {
         mounts
     }
 
-    /// The path in front of the routes of a function that is handed over by name: `.mount("/api", routes![login])`.
-    pub(super) fn of_function(&self, function: FunctionRef) -> Option<&str> {
-        self.functions.get(&function).map(String::as_str)
+    /// The paths in front of the routes of a function that is handed over by name, `.mount("/api", routes![login])`: one list for each
+    /// place.
+    pub(super) fn of_function(&self, function: FunctionRef) -> Vec<Vec<String>> {
+        let places = self.functions.get(&function).into_iter().flatten();
+        let mut found: Vec<Vec<String>> =
+            places.flat_map(|(prefixes, on, _)| self.above(prefixes.clone(), *on)).take(MOST).collect();
+        found.sort_unstable();
+        found.dedup();
+        if found.is_empty() {
+            found.push(Vec::new());
+        }
+        found
     }
 
     /// A router that is handed to a function stands below what the caller's router does.
@@ -121,7 +145,11 @@ impl Mounts {
     /// The paths in front of a route that a call registers, the outermost first: one list for each place where its router is mounted.
     pub(super) fn before(&self, graph: &Graph, call: &CallValue) -> Vec<Vec<String>> {
         let first = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
-        let router = call.receiver().and_then(|receiver| router_behind(graph, receiver));
+        self.above(first, call.receiver().and_then(|receiver| router_behind(graph, receiver)))
+    }
+
+    /// Some paths, the innermost first, with all that stand in front of a router.
+    fn above(&self, first: Vec<String>, router: Option<Router>) -> Vec<Vec<String>> {
         let mut found: Vec<Vec<String>> = Vec::new();
         let mut open = vec![(first, router, 0)];
         while let Some((paths, router, depth)) = open.pop().filter(|_| found.len() < MOST) {
@@ -239,12 +267,14 @@ fn listed(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionRef> {
         ValueKind::Call(call) if !graph.targets(call).is_empty() => {
             graph.expand(value).map_or_else(Vec::new, |inner| again(&inner))
         }
-        ValueKind::Call(call) => call
-            .args
-            .iter()
-            .flat_map(|arg| again(&arg.value))
-            .chain(call.receiver().into_iter().flat_map(again))
-            .collect(),
+        ValueKind::Call(call) => {
+            // What the call mounts itself is found at it.
+            let method = call.method();
+            let mounts =
+                method.is_some() && graph.rules.mount().any(|row| row.router.is_some() && row.call.last() == method);
+            let args = if mounts { &[][..] } else { call.args.as_slice() };
+            args.iter().flat_map(|arg| again(&arg.value)).chain(call.receiver().into_iter().flat_map(again)).collect()
+        }
         ValueKind::After { call, before, .. } => {
             again(before).into_iter().chain(call.args.iter().flat_map(|arg| again(&arg.value))).collect()
         }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Type};
 use crate::provenance::chain::{Chain, one, unknown};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{Hop, Origin};
 use crate::rules::{Form, Mint};
+use crate::schema::words;
 use crate::sites;
 use crate::summary::{CallValue, Shared, ValueKind};
 
@@ -173,7 +174,7 @@ impl Evaluator<'_, '_> {
     fn comes_in(&self, value: &Shared, fuel: u8) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
         match &value.kind {
-            ValueKind::Param(..) => true,
+            ValueKind::Param(..) => !self.is_kept(value),
             ValueKind::Field(base, _) | ValueKind::Element(base) | ValueKind::Index(base, _) => {
                 self.comes_in(base, fuel)
             }
@@ -185,6 +186,12 @@ impl Evaluator<'_, '_> {
             ValueKind::Captured(..) => self.graph.expand(value).is_some_and(|inner| self.comes_in(&inner, fuel)),
             _ => false,
         }
+    }
+
+    /// Whether a parameter is what the application keeps: what a call of it gives did not come in with the request.
+    fn is_kept(&self, param: &Shared) -> bool {
+        let Type::External(path, _) = self.graph.type_of(param) else { return false };
+        self.graph.rules.kept().any(|row| row.of.matches(&path))
     }
 
     /// `(await agent.login(..)).data.accessToken`: what a library that no rule names answers a sign-in with, by what call and key
@@ -222,7 +229,10 @@ impl Evaluator<'_, '_> {
         let folded = name.to_lowercase();
         let makes = ["generate", "create", "mint", "issue", "sign", "make", "random", "new", "rotate", "exchange"];
         let thing = ["token", "jwt", "secret", "uuid", "key", "code", "nonce", "random"];
-        if makes.iter().any(|verb| folded.starts_with(verb)) && thing.iter().any(|noun| folded.contains(noun)) {
+        let is_made =
+            makes.iter().any(|verb| folded.starts_with(verb)) && thing.iter().any(|noun| folded.contains(noun));
+        // `secure_random_alnum`
+        if is_made || words(&name).iter().any(|word| word == "random") {
             let mut chains = one(Origin::Fresh, value, format!("{name}(), whose name says that it makes one"));
             let atom = &mut chains[0][0];
             (atom.definite, atom.mint) = (true, Some(call.site));
@@ -231,7 +241,7 @@ impl Evaluator<'_, '_> {
         }
         let form = match () {
             () if folded.starts_with("encrypt") || folded.starts_with("seal") => Some(Form::Encrypted),
-            () if folded.starts_with("hash") || folded.starts_with("digest") => Some(Form::Hashed),
+            () if HASHES.iter().any(|name| folded.starts_with(name)) => Some(Form::Hashed),
             () => None,
         };
         if let (Some(form), Some(first)) = (form, call.args.first()) {
@@ -275,6 +285,9 @@ impl Evaluator<'_, '_> {
         unknown(value, format!("the result of {shown} at {}, which no rule describes", self.place(call.site.span)))
     }
 }
+
+/// How the name of a function starts that hashes what it is given first.
+const HASHES: [&str; 6] = ["hash", "digest", "sha", "md5", "blake2", "blake3"];
 
 /// The mint row that describes a library call.
 pub(super) fn mint_of<'a>(graph: &Graph<'a>, call: &CallValue) -> Option<&'a Mint> {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
+use crate::ir::Missing;
 use crate::provenance::chain::{Atom, Chain};
 use crate::provenance::hooks::{self, Hook};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{Hop, Origin, ROW_WRITTEN_BACK};
 use crate::provenance::row::{Cell, Lookup};
 use crate::rules::{Form, Operation, Undefined};
-use crate::schema::{ColumnId, ModelId, Schema};
+use crate::schema::{ColumnId, ModelId, Property, Schema};
 use crate::sites;
 use crate::source::{Gap, Span};
 use crate::summary::{Shared, Slot, Value, ValueKind};
@@ -173,11 +174,16 @@ impl Judge<'_, '_> {
         Gap { path: place.path, line: place.line, why: format!("may write {}.{}: {why}", column.table, column.column) }
     }
 
+    fn property(&self) -> Option<&Property> {
+        let column = &self.schema.columns[self.column.0];
+        let bound = column.bindings.iter().find(|(model, _)| *model == self.model);
+        bound.map(|(model, at)| &self.schema.models[model.0].properties[*at])
+    }
+
     /// A column that an INSERT leaves out.
     fn absent(&self, row: &Shared) -> Atom {
         let column = &self.schema.columns[self.column.0];
-        let bound = column.bindings.iter().find(|(model, _)| *model == self.model);
-        let property = bound.map(|(model, at)| &self.schema.models[model.0].properties[*at]);
+        let property = self.property();
         let default = property.and_then(|p| p.default.clone()).or_else(|| column.default.clone());
         let nullable = property.and_then(|p| p.nullable).or(column.nullable);
         let is_null = |default: &str| default.eq_ignore_ascii_case("null");
@@ -305,6 +311,14 @@ impl Judge<'_, '_> {
                 sites::sql_expression(self.graph, &self.schema.models[self.model.0].table, text, function)
         {
             return value;
+        }
+        // `Set(x)` of a field that is no `Option`: the compiler lets no `None` in.
+        if let ValueKind::Fallback { left, right, when: Missing::Undefined } = &value.kind
+            && matches!(right.kind, ValueKind::Null)
+            && self.graph.is_rust(value.span.file)
+            && self.property().is_some_and(|property| property.nullable == Some(false))
+        {
+            return Arc::clone(left);
         }
         let (Some(wrapper), ValueKind::Object { entries, .. }) = (self.wrapper, &value.kind) else {
             return Arc::clone(value);

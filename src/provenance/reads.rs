@@ -18,7 +18,9 @@ use crate::summary::{FunctionRef, Member, Shared, Slot, ValueKind};
 /// Read sites in production code, sorted by place.
 pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<ReadSite> {
     let tracked = &schema.columns[column.0];
-    let names: Vec<&str> = tracked.bindings.iter().map(|(id, _)| schema.models[id.0].name.as_str()).collect();
+    // A prelude of Rust names a model by the module of its table.
+    let models = tracked.bindings.iter().map(|(id, _)| &schema.models[id.0]);
+    let names: Vec<&str> = models.flat_map(|model| [model.name.as_str(), model.table.as_str()]).collect();
     let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
     let evaluator =
         Evaluator { graph, schema, column, top: None, assumed: RefCell::default(), known: Known::default() };
@@ -100,6 +102,9 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                     {
                         selected.entry(function).or_insert(span);
                     }
+                }
+                if let Some(span) = sites::condition_on(graph, schema, &event.call, column) {
+                    add(span, query_kind(graph, function));
                 }
                 if let Some((model, span)) = compared
                     && sites::model_read(graph, schema, &event.call) == Some(model)

@@ -359,6 +359,7 @@ fn schema(sources: &SourceSet) -> Schema {
         default: None,
         relation: None,
         cascades: false,
+        is_key: false,
         ty: "text".into(),
         span: span(sources, "user.entity.ts", "accessToken"),
     };

@@ -34,6 +34,9 @@ pub struct Entity {
     /// Decorators that make a property a column; with `base` and none of them, every field of the class is one.
     #[serde(default)]
     pub column: Vec<CallPattern>,
+    /// Where in the column decorator's arguments it is said that it is (a part of) the key.
+    #[serde(default)]
+    pub key: Vec<ArgPath>,
     /// Where in the column decorator's arguments stands what the property is computed from: it is no column then.
     #[serde(default)]
     pub computed: Vec<ArgPath>,

@@ -72,8 +72,8 @@ macro_rules! rows {
 }
 
 rows! {
-    entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, mint: Mint, pass: Pass,
-    receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, hook: Hook, transform: Transform,
+    entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, condition: Condition, mint: Mint, pass: Pass,
+    receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, kept: Kept, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
@@ -126,6 +126,9 @@ pub struct Write {
     pub on: Target,
     #[serde(default)]
     pub types: Vec<CallPattern>,
+    /// For `instance`: bounds of generic code (`data: impl IntoActiveModel<A>`) of which only callers tell the entity.
+    #[serde(default)]
+    pub bounds: Vec<CallPattern>,
     /// Where the entity stands: for `argument` in this call, for `chain` in the call `after` (in this one where `after` is absent).
     #[serde(default)]
     pub entity: Vec<ArgPath>,
@@ -253,6 +256,18 @@ pub struct Read {
     pub fails: bool,
     #[serde(skip)]
     pub pack: String,
+}
+
+/// A call that is handed a condition built of what stands for columns where they are declared: `filter(users::token.eq(x))`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Condition {
+    pub call: CallPattern,
+    /// Where the condition stands.
+    pub of: ArgPath,
+    /// Whether the value of the key of what the method is called on stands there: `User::find_by_id(id)`.
+    #[serde(default)]
+    pub by_key: bool,
 }
 
 impl Read {
@@ -396,6 +411,14 @@ pub struct Answer {
     pub call: CallPattern,
 }
 
+/// The type of a parameter through which a framework hands over what the application itself keeps, no part of a request: axum's `State`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Kept {
+    #[serde(rename = "type")]
+    pub of: CallPattern,
+}
+
 /// A call that puts routes below a path: `app.use('/v1', router)`, `router.route('/users').get(list)`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -407,6 +430,9 @@ pub struct Mount {
     /// Where the routers stand; absent: what is registered on the call's result.
     #[serde(default)]
     pub router: Option<ArgPath>,
+    /// Whether a function stands there that is handed the router as its first argument: `scope.configure(routes)`.
+    #[serde(default)]
+    pub configures: bool,
 }
 
 /// What a library call hands to a function it is given: `$transaction(async (tx) => ..)` hands the receiver as parameter 0.

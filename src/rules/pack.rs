@@ -8,6 +8,7 @@ use crate::rules::{
     Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Versioning,
     Web, Write,
 };
+use crate::rules::{Condition, Kept};
 
 /// One file of rules.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Pack {
     #[serde(default)]
     pub read: Vec<Read>,
     #[serde(default)]
+    pub condition: Vec<Condition>,
+    #[serde(default)]
     pub mint: Vec<Mint>,
     #[serde(default)]
     pub pass: Vec<Pass>,
@@ -47,6 +50,8 @@ pub struct Pack {
     pub callback: Vec<Callback>,
     #[serde(default)]
     pub mount: Vec<Mount>,
+    #[serde(default)]
+    pub kept: Vec<Kept>,
     #[serde(default)]
     pub hook: Vec<Hook>,
     #[serde(default)]

@@ -171,6 +171,7 @@ impl<'a> Reader<'a> {
             default,
             relation: None,
             cascades: false,
+            is_key: false,
             ty: self.sources.text(span).to_owned(),
             span,
         }

@@ -217,6 +217,7 @@ impl<'a> Reader<'a> {
                 default: None,
                 relation: Some(target.unwrap_or_default()),
                 cascades: self.is_said(module, &decorator.args, &row.cascade),
+                is_key: false,
                 ty: String::new(),
                 span: field.span,
             });
@@ -253,6 +254,7 @@ impl<'a> Reader<'a> {
             default: default.or_else(|| generated.map(|decorator| format!("@{}", decorator.name))),
             relation: None,
             cascades: false,
+            is_key: self.is_said(module, args, &row.key),
             ty: self.type_words(module, field),
             span: field.span,
         })

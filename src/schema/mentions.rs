@@ -66,7 +66,17 @@ fn use_of(module: &Module, name: &str) -> Option<Span> {
 
 fn bare_property(name: &str, column: &str, span: Span) -> Property {
     let (name, column) = (name.to_owned(), column.to_owned());
-    Property { name, column, nullable: None, default: None, relation: None, cascades: false, ty: String::new(), span }
+    Property {
+        name,
+        column,
+        nullable: None,
+        default: None,
+        relation: None,
+        cascades: false,
+        is_key: false,
+        ty: String::new(),
+        span,
+    }
 }
 
 /// A column of a table that a query builder is given by name: `knex('users')`, `db.insertInto('users')`.

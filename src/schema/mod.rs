@@ -88,6 +88,8 @@ pub struct Property {
     pub relation: Option<String>,
     /// Whether a row on the other side is written with the row.
     pub cascades: bool,
+    /// Whether it is declared as (a part of) the key.
+    pub is_key: bool,
     /// What is written of its type, with whatever stands around it; empty where nothing is.
     pub ty: String,
     pub span: Span,

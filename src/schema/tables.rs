@@ -36,6 +36,7 @@ fn property(column: &ColumnDecl, models: &BTreeSet<&str>) -> Property {
         default: column.default.clone().filter(|default| is_value(default)),
         relation,
         cascades: false,
+        is_key: false,
         ty: column.ty.clone(),
         span: column.span,
     }
@@ -179,6 +180,7 @@ fn declare(model: &mut Model, column: &ColumnDecl) {
             default,
             relation: None,
             cascades: false,
+            is_key: false,
             ty: column.ty.clone(),
             span: column.span,
         });

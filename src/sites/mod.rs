@@ -13,6 +13,7 @@ mod adapters;
 mod assignments;
 mod bound;
 mod collected;
+mod conditions;
 mod inherited;
 mod models;
 mod named;
@@ -34,7 +35,7 @@ pub use rows::RowsRead;
 
 use crate::graph::Graph;
 use crate::rules::{Operation, Undefined};
-use crate::schema::{ModelId, ModelSource, Schema};
+use crate::schema::{ColumnId, ModelId, ModelSource, Schema};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
 
@@ -150,6 +151,11 @@ pub fn fails(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
 /// The conditions of a call that only compares (`delete({ token })`, `where('u.token = :token')`), with the model of the rows.
 pub fn compared(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
     orm::named_by_read(graph, schema, call, |row| row.condition.as_ref())
+}
+
+/// Where a call compares the column in a condition that is built of what stands for columns: `filter(users::token.eq(x))`.
+pub fn condition_on(graph: &Graph, schema: &Schema, call: &CallValue, column: ColumnId) -> Option<Span> {
+    conditions::compared(graph, schema, call, column)
 }
 
 /// The columns that a call has fetched by name (`addSelect('u.token')`), with the model of the rows.

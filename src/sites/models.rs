@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::{FunctionId, Imported};
+use crate::rules::ArgBase;
 use crate::schema::{ModelId, ModelSource, Schema};
 use crate::sites::orm::model_read;
 use crate::sites::{is_tracked, model_of_accessor, model_of_class};
@@ -14,7 +15,7 @@ pub(super) fn entity_of(graph: &Graph, schema: &Schema, value: &Shared) -> Optio
     if let Some(model) = model_behind(graph, schema, value) {
         return Some(model);
     }
-    match &graph.resolved(value).kind {
+    match &table_name(graph, value).kind {
         ValueKind::Text(name) => {
             // `public.users as u`
             let name = name.split_whitespace().next().unwrap_or(name);
@@ -30,6 +31,14 @@ pub(super) fn entity_of(graph: &Graph, schema: &Schema, value: &Shared) -> Optio
         }
         _ => None,
     }
+}
+
+/// What a value names a table by. In Rust no module is a value: where one of that name is in scope beside what a glob brings, the
+/// table that it holds is meant (`use schema::users; use schema::users::dsl::*; insert_into(users)`).
+fn table_name(graph: &Graph, value: &Shared) -> Shared {
+    let known = graph.resolved(value);
+    let is_module = graph.is_rust(value.span.file) && matches!(known.kind, ValueKind::Object { base: None, .. });
+    if is_module { Value::field(&known, "table", value.span) } else { known }
 }
 
 /// The model that a value is: an entity class, or the result of the call that declares it.
@@ -139,7 +148,7 @@ pub(super) fn instance_of(graph: &Graph, schema: &Schema, value: &Shared) -> Opt
                 if let Some(model) = model_read(graph, schema, call).or_else(|| made_by(graph, schema, call)) {
                     return Some(model);
                 }
-                graph.expand(&at)
+                turned(graph, call).or_else(|| graph.expand(&at))
             }
             // `Object.assign(user, changes)`
             ValueKind::Object { base: None, entries } => match entries.first() {
@@ -182,6 +191,19 @@ fn made_by(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> 
     receiver.or_else(|| model_behind(graph, schema, &call.args.first()?.value))
 }
 
+/// The object that a call of its own method hands on in another shape: `user.into_active_model()`.
+fn turned(graph: &Graph, call: &CallValue) -> Option<Shared> {
+    let mut rows = graph.rules.passes_named(Some(call.method()?)).peekable();
+    rows.peek()?;
+    let path = graph.library_path(call)?;
+    let hands_on = |row: &&crate::rules::Pass| {
+        let only = matches!(row.from.as_slice(), [from] if from.base == ArgBase::Receiver && from.keys.is_empty());
+        only && row.into.is_none() && row.key.is_none() && row.form.is_none()
+    };
+    rows.filter(hands_on).find(|row| row.call.matches(&path))?;
+    call.receiver().cloned()
+}
+
 /// The model whose rows a handle is for: `Repository<User>`, or a class of the tree that extends it.
 fn of_handle(graph: &Graph, schema: &Schema, handle: &Shared) -> Option<ModelId> {
     let of = |ty: &Type| match ty {
@@ -222,10 +244,10 @@ pub(super) fn makes_handle(graph: &Graph, call: &Arc<CallValue>) -> bool {
 
 /// The table that a chain starts from: `users::table.filter(..)`.
 pub(super) fn table_of(graph: &Graph, schema: &Schema, receiver: &Shared) -> Option<ModelId> {
-    if !matches!(receiver.kind, ValueKind::Field(..) | ValueKind::Import(..)) {
+    if !matches!(receiver.kind, ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..)) {
         return None;
     }
-    match &graph.resolved(receiver).kind {
+    match &table_name(graph, receiver).kind {
         ValueKind::Text(name) => schema.models.iter().position(|model| model.table == *name).map(ModelId),
         _ => None,
     }

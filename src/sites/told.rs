@@ -23,6 +23,12 @@ pub(super) fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: 
     if matches!(graph.resolved(value).kind, ValueKind::Text(_)) {
         return Some(false);
     }
+    // A row of its own, as generic code of Rust is handed one.
+    if graph.is_rust(value.span.file)
+        && let Some(row) = instance_of(graph, schema, value)
+    {
+        return Some(row == model);
+    }
     let ty = graph.type_of(value);
     let about = match &ty {
         Type::External(_, args) => args.first().cloned(),

@@ -69,9 +69,11 @@ pub(super) fn find(
                 }
             };
             let handed_in = matches!(told, Told::Nothing | Told::Handed(_));
+            let is_row = generic(graph, row, receiver).is_some();
             for value in &values {
-                let could_have =
-                    holds(value, known.properties[property].first_key(), 6) || handed_in && is_handed_in(value);
+                let could_have = is_row
+                    || holds(value, known.properties[property].first_key(), 6)
+                    || handed_in && is_handed_in(value);
                 let is_told = certain_name && !matches!(told, Told::Elsewhere(..));
                 if !could_have && !is_told {
                     continue;
@@ -130,6 +132,7 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
             Some(if is_handed { Told::Handed(receiver.clone()) } else { Told::Nothing })
         }
         Target::Model => delegate(graph, receiver).or_else(|| untyped(graph, receiver)),
+        Target::Instance if let Some(told) = generic(graph, row, receiver) => Some(told),
         // `async function issue(user) { user.token = mint(); await user.save(); }`
         Target::Instance if row.entity.is_empty() && is_rooted_in_parameter(graph, receiver, 20) => {
             untyped(graph, receiver).map(|_| Told::Handed(receiver.clone()))
@@ -177,6 +180,12 @@ fn handle(graph: &Graph, row: &Write, receiver: &Shared) -> Option<Told> {
         None | Some(Type::Unknown) => Some(Told::Nothing),
         Some(_) => None,
     }
+}
+
+/// A row of generic code, whose bound says no more than that it is one: `data: impl IntoActiveModel<A>`.
+fn generic(graph: &Graph, row: &Write, receiver: &Shared) -> Option<Told> {
+    let Type::External(path, _) = graph.type_of(receiver) else { return None };
+    row.bounds.iter().any(|bound| bound.matches(&path)).then(|| Told::Handed(receiver.clone()))
 }
 
 /// What a collection gives: `repositories.get(name)` of a `Map<string, Repository<User>>`.

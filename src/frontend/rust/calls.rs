@@ -64,6 +64,9 @@ impl Lowering<'_> {
             // A stateful value of a row: what is set to nothing is NULL, what is unchanged is not written.
             (["Set"] | [.., "ActiveValue", "Set" | "set"], Some(only)) if self.is_stateful(&steps) => {
                 let left = self.expr(only);
+                if is_some(only) {
+                    return left;
+                }
                 let right = self.add(ExprKind::Null, span);
                 return self.add(ExprKind::Fallback { left, right, when: Missing::Undefined }, span);
             }
@@ -141,4 +144,11 @@ impl Lowering<'_> {
             })
             .collect()
     }
+}
+
+/// `Some(x)`: never NULL, whatever `x` is.
+fn is_some(value: &Expr) -> bool {
+    let Expr::Call(call) = value else { return false };
+    let is_none = |arg: &Expr| matches!(arg, Expr::Path(path) if path.path.is_ident("None"));
+    matches!(&*call.func, Expr::Path(path) if path.path.is_ident("Some")) && !call.args.iter().any(is_none)
 }

@@ -100,6 +100,8 @@ impl Lowering<'_> {
                     self.macros.insert(plain(name));
                 } else if item.mac.path.segments.last().is_some_and(|segment| segment.ident == "table") {
                     self.hoist_table(item.mac.tokens.clone());
+                } else {
+                    self.hoist_macro(&item.mac);
                 }
             }
             _ => {}
@@ -282,7 +284,7 @@ impl Lowering<'_> {
             Item::Const(item) => self.variable(&item.ident, &item.ty, &item.expr),
             Item::Static(item) => self.variable(&item.ident, &item.ty, &item.expr),
             Item::Mod(module) => self.inline_module(module),
-            Item::Macro(item) => self.item_macro(&item.mac, item.ident.is_some()),
+            Item::Macro(item) => self.item_macro(&item.mac),
             _ => {}
         }
     }

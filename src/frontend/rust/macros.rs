@@ -3,6 +3,8 @@
 //! A macro whose tokens are expressions is a call of `name!` with them. One with statements in braces, such as a
 //! `macro_rules!` that writes its body once a backend, runs one of its bodies.
 
+use std::rc::Rc;
+
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -320,18 +322,36 @@ impl Lowering<'_> {
         self.add(ExprKind::Object(entries), span)
     }
 
-    /// A macro that stands where an item does: the items in its braces count.
-    pub(super) fn item_macro(&mut self, mac: &Macro, defines: bool) {
-        if defines || mac.path.segments.last().is_some_and(|segment| segment.ident == "table") {
-            return;
-        }
-        if let Ok(file) = syn::parse2::<syn::File>(mac.tokens.clone())
+    /// The items in the braces of a macro that stands where an item does; declared with those around it.
+    pub(super) fn hoist_macro(&mut self, mac: &Macro) {
+        let is_lazy = mac.path.segments.last().is_some_and(|segment| segment.ident == "lazy_static");
+        let tokens = if is_lazy { without_ref(mac.tokens.clone()) } else { mac.tokens.clone() };
+        if let Ok(file) = syn::parse2::<syn::File>(tokens)
             && !file.items.is_empty()
         {
+            let file = Rc::new(file);
             self.hoist(&file.items);
+            self.expanded.insert(std::ptr::from_ref(mac) as usize, file);
+        }
+    }
+
+    /// Lowers the bodies of what `hoist_macro` declared.
+    pub(super) fn item_macro(&mut self, mac: &Macro) {
+        if let Some(file) = self.expanded.remove(&(std::ptr::from_ref(mac) as usize)) {
             self.items(&file.items);
         }
     }
+}
+
+/// `static ref NAME: T = value;` of `lazy_static!` as a plain static.
+fn without_ref(tokens: TokenStream) -> TokenStream {
+    let mut after_static = false;
+    let mut is_kept = |token: &TokenTree| {
+        let is_ref = after_static && matches!(token, TokenTree::Ident(ident) if ident == "ref");
+        after_static = matches!(token, TokenTree::Ident(ident) if ident == "static");
+        !is_ref
+    };
+    tokens.into_iter().filter(|token| is_kept(token)).collect()
 }
 
 /// The statement lists in the braces of a macro; all of its tokens where they read as statements.

@@ -3,6 +3,7 @@
 use syn::{Expr, ExprMethodCall};
 
 use crate::frontend::rust::Lowering;
+use crate::frontend::rust::paths::Scope;
 use crate::ir::{Binding, ExprId, ExprKind, Item, Missing};
 use crate::source::Span;
 
@@ -116,6 +117,7 @@ impl Lowering<'_> {
             ("push" | "push_str" | "extend" | "extend_from_slice" | "append" | "push_back", [item]) => {
                 self.grow(receiver, item, name == "push" || name == "push_back", span)
             }
+            ("copy_from_slice" | "clone_from_slice", [item]) => self.filled(receiver, item, span),
             (name, args) if SAME_BUT.contains(&name) && !args.is_empty() => {
                 for arg in args {
                     // Runs on failure only, and is no part of the value.
@@ -160,6 +162,20 @@ impl Lowering<'_> {
                 let element = self.add(ExprKind::Element(list), span);
                 let each = self.made_by(function, &[element], span);
                 Some(self.opaque("nothing", vec![each], span))
+            }
+            ("fold" | "try_fold", [first, function]) => {
+                let first = self.expr(first);
+                let folded = self.temporary(span);
+                self.assign(folded, first, span);
+                let list = self.stable(receiver);
+                let body = self.capture(|this| {
+                    let before = this.name(folded, span);
+                    let element = this.add(ExprKind::Element(list), span);
+                    let value = this.folded_by(function, before, element, span);
+                    this.assign(folded, value, span);
+                });
+                self.out.push(crate::ir::Stmt::Loop { body });
+                Some(self.name(folded, span))
             }
             ("filter", [function]) if matches!(function, Expr::Closure(_)) => {
                 let value = self.expr(function);
@@ -210,6 +226,19 @@ impl Lowering<'_> {
         Some(self.opaque("nothing", Vec::new(), span))
     }
 
+    /// `bytes[4..8].copy_from_slice(&word)`: the variable holds that too.
+    fn filled(&mut self, receiver: ExprId, item: &Expr, span: Span) -> Option<ExprId> {
+        let mut at = receiver;
+        while let ExprKind::Index { base, .. } = *self.kind(at) {
+            at = base;
+        }
+        let ExprKind::Name(Binding::Local(local)) = *self.kind(at) else { return None };
+        let item = self.expr(item);
+        let value = self.add(ExprKind::Concat(vec![at, item]), span);
+        self.assign(local, value, span);
+        Some(self.opaque("nothing", Vec::new(), span))
+    }
+
     /// `write!(text, "..", args)`: the variable holds that too.
     pub(super) fn written_into(
         &mut self,
@@ -236,6 +265,19 @@ impl Lowering<'_> {
         let value = self.add(ExprKind::Concat(parts), span);
         self.assign(local, value, span);
         Some(self.opaque("nothing", Vec::new(), span))
+    }
+
+    /// What a function of `fold` makes; a closure runs where it stands, so that what it adds to a text is seen.
+    fn folded_by(&mut self, function: &Expr, before: ExprId, element: ExprId, span: Span) -> ExprId {
+        let Expr::Closure(closure) = function else { return self.made_by(function, &[before, element], span) };
+        let inputs: Vec<&syn::Pat> = closure.inputs.iter().collect();
+        let [first, second] = inputs.as_slice() else { return self.made_by(function, &[before, element], span) };
+        self.scopes.push(Scope::default());
+        self.destructure(first, before);
+        self.destructure(second, element);
+        let value = self.expr(&closure.body);
+        self.scopes.pop();
+        value
     }
 
     /// What a function makes of values: a call of it; a variant or wrapper is its argument.

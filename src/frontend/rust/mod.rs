@@ -34,6 +34,7 @@ mod text;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use crate::frontend::rust::paths::Scope;
 use crate::ir::{
@@ -111,6 +112,8 @@ struct Lowering<'t> {
     /// Whether names that nothing in the file declares may come from `use x::*`.
     has_globs: bool,
     imported: BTreeMap<(String, String), ImportId>,
+    /// What stands in the braces of macros among the items, by the macro's address.
+    expanded: HashMap<usize, Rc<syn::File>>,
     /// `macro_rules!` of the file.
     macros: BTreeSet<String>,
 }
@@ -137,6 +140,7 @@ impl<'t> Lowering<'t> {
             extensions: BTreeMap::new(),
             has_globs: false,
             imported: BTreeMap::new(),
+            expanded: HashMap::new(),
             macros: BTreeSet::new(),
         }
     }
