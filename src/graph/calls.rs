@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::graph::expand::{Bindings, bound_by};
 use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind};
-use crate::rules::{ArgBase, ArgPath, Handed};
+use crate::rules::{Adapter, ArgBase, ArgPath, Handed};
 use crate::source::Span;
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared, Slot, Value, ValueKind};
 
@@ -233,7 +233,7 @@ impl Graph<'_> {
         if rooted_outside || COMMON.contains(&name) || name.len() < 5 || name.starts_with('$') {
             return Vec::new();
         }
-        if self.is_minted(base) || self.is_builder(base) {
+        if self.is_minted(base) || self.is_adapter(base) || self.is_builder(base) {
             return Vec::new();
         }
         let methods: Vec<FunctionRef> = self
@@ -260,6 +260,18 @@ impl Graph<'_> {
         let Some(first) = rows.next() else { return false };
         let path = if self.targets(call).is_empty() { self.callee_path(call) } else { None };
         path.is_some_and(|path| std::iter::once(first).chain(rows).any(|row| row.call.matches(&path)))
+    }
+
+    /// Whether a library made it of the database that it was handed: its methods are the library's, whatever the tree calls its own.
+    fn is_adapter(&self, value: &Shared) -> bool {
+        let resolved = self.resolved(value);
+        let ValueKind::Call(call) = &resolved.kind else { return false };
+        let is_named = |row: &&Adapter| match (&call.callee.kind, row.call.last()) {
+            (ValueKind::Field(_, name), Some(last)) => name == last,
+            _ => true,
+        };
+        let mut rows = self.rules.adapter().filter(is_named).peekable();
+        rows.peek().is_some() && self.library_path(call).is_some_and(|path| rows.any(|row| row.call.matches(&path)))
     }
 
     /// The method of a class or of what it inherits from; for one without a body, and for one that heirs override, all

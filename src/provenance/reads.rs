@@ -86,6 +86,14 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                             add(condition_on(value, names[0], 8).unwrap_or(value.span), query_kind(graph, function));
                         }
                     }
+                    let is_column = |value: &Shared| matches!(&value.kind, ValueKind::Field(_, key) if key == names[0]);
+                    if event.call.args.iter().any(|arg| is_column(&arg.value)) {
+                        let columns = sites::columns(graph, schema, &event.call);
+                        let mut own = columns.iter().filter(|(of, value)| of == model && is_column(value));
+                        if let Some((_, value)) = own.next() {
+                            add(value.span, query_kind(graph, function));
+                        }
+                    }
                     if event.call.args.iter().any(|arg| listed(&arg.value, names).is_some()) {
                         let columns = sites::fetched(graph, schema, &event.call);
                         let mut own = columns.iter().filter(|(of, _)| of == model);
@@ -147,11 +155,12 @@ fn makes_view(statement: &str) -> bool {
     words.next().is_some_and(|word| word == "CREATE") && words.any(|word| word == "VIEW")
 }
 
-/// Where a query's options name the column among those that they fetch: `select: { token: true }`, `select: ['token']`.
+/// Where a query's options name the column among those that they fetch: `select: { token: true }`, `select: ['token']`,
+/// `columns: { token: true }`.
 fn fetched(value: &Shared, property: &str) -> Option<Span> {
     let ValueKind::Object { entries, .. } = &value.kind else { return None };
     let select = entries.iter().find_map(|entry| match entry {
-        Slot::Named { key, value, .. } if key == "select" || key == "attributes" => Some(value),
+        Slot::Named { key, value, .. } if matches!(key.as_str(), "select" | "attributes" | "columns") => Some(value),
         _ => None,
     })?;
     match &select.kind {
@@ -195,7 +204,8 @@ fn handed_in(graph: &Graph, value: &Shared) -> Vec<Shared> {
 }
 
 /// Keys of a query's options that do not select rows.
-const NO_CONDITION: [&str; 8] = ["data", "select", "create", "update", "include", "orderBy", "relations", "order"];
+const NO_CONDITION: [&str; 10] =
+    ["data", "select", "omit", "columns", "create", "update", "include", "orderBy", "relations", "order"];
 
 /// Where a query's options compare the column: `{ where: { token } }`, compound keys and `AND` lists included.
 fn condition_on(value: &Shared, property: &str, fuel: u8) -> Option<Span> {

@@ -284,6 +284,9 @@ pub struct Adapter {
     pub entity: Vec<ArgPath>,
     /// ... and the names that it can have where it is not said, whatever their case.
     pub model: Vec<String>,
+    /// Texts of which production code has one somewhere, else it does not: the providers that send e-mails.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// A boolean in its options without which it does not,
     #[serde(default)]
     pub when: Option<ArgPath>,

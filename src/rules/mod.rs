@@ -251,6 +251,9 @@ pub struct Read {
     /// Which columns are fetched, by name (`'u.token'`, a list of such), of a call that returns no row by itself: `addSelect`.
     #[serde(default)]
     pub fetches: Option<ArgPath>,
+    /// Where a column of a declared table may stand by itself, of a function that compares it: `eq(users.token, x)`.
+    #[serde(default)]
+    pub column: Vec<ArgPath>,
     /// Whether it fails where there is no row.
     #[serde(default)]
     pub fails: bool,
@@ -273,7 +276,7 @@ pub struct Condition {
 impl Read {
     /// Whether the call returns rows.
     pub fn returns(&self) -> bool {
-        self.condition.is_none() && self.fetches.is_none()
+        self.condition.is_none() && self.fetches.is_none() && self.column.is_empty()
     }
 }
 

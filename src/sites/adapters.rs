@@ -8,6 +8,7 @@ use crate::rules::{Adapter, ArgPath};
 use crate::schema::{ModelId, Schema};
 use crate::sites::models::entity_of;
 use crate::sites::{Candidate, is_tracked};
+use crate::source::Scope;
 use crate::summary::{CallValue, Event, FunctionRef, Shared, Slot, Value, ValueKind};
 
 pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
@@ -41,6 +42,7 @@ fn handed(graph: &Graph, schema: &Schema, function: FunctionRef, event: &Event, 
         let is_there = |path: &ArgPath| graph.argument(call, path).iter().any(is_said);
         if row.when.as_ref().is_some_and(|path| flag(path) == Some(false) || !is_there(path))
             || row.unless.as_ref().is_some_and(|path| flag(path) == Some(false))
+            || !has_needed(graph, row)
         {
             continue;
         }
@@ -66,6 +68,13 @@ fn handed(graph: &Graph, schema: &Schema, function: FunctionRef, event: &Event, 
             run_by: Some(row.runs.clone()),
         });
     }
+}
+
+/// Whether production code has what the library needs to do it.
+fn has_needed(graph: &Graph, row: &Adapter) -> bool {
+    let is_in = |text: &str| row.needs.iter().any(|needed| text.contains(needed.as_str()));
+    let mut files = graph.sources.iter();
+    row.needs.is_empty() || files.any(|(_, file)| file.scope == Scope::Production && is_in(&file.text))
 }
 
 /// The model that the call names, else the one of a usual name.

@@ -158,6 +158,11 @@ pub fn condition_on(graph: &Graph, schema: &Schema, call: &CallValue, column: Co
     conditions::compared(graph, schema, call, column)
 }
 
+/// The columns that a call compares as they were declared (`eq(users.token, x)`), with their models.
+pub fn columns(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
+    orm::columns(graph, schema, call)
+}
+
 /// The columns that a call has fetched by name (`addSelect('u.token')`), with the model of the rows.
 pub fn fetched(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
     orm::named_by_read(graph, schema, call, |row| row.fetches.as_ref())

@@ -9,7 +9,7 @@ use crate::rules::{ArgBase, ArgPath, Operation, Read, Target, Undefined, Write};
 use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::{self, assignments};
 use crate::sites::inherited::class_of_this;
-use crate::sites::models::chain_calls;
+use crate::sites::models::{chain_calls, entity_of};
 use crate::sites::named::Named;
 use crate::sites::{Called, Candidate, inherited, is_tracked, model_of_class, nested, unresolved};
 use crate::source::Span;
@@ -311,6 +311,23 @@ pub(super) fn fails(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
     // `update` is a method of many; that of a model's accessor is this one.
     let is_known = |row: &Read| row.on != Target::Model || Named::of_read(row).model(graph, schema, call).is_some();
     rows.any(|row| row.call.matches(&path) && is_known(row))
+}
+
+/// The columns of declared tables that a call compares, by rows with `column`.
+pub(super) fn columns(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
+    let mut rows = graph.rules.read().filter(|row| !row.column.is_empty()).peekable();
+    if rows.peek().is_none() {
+        return Vec::new();
+    }
+    let Some(path) = library_path(graph, call) else { return Vec::new() };
+    let places = rows.filter(|row| row.call.matches(&path)).flat_map(|row| &row.column);
+    places
+        .flat_map(|place| graph.argument(call, place))
+        .filter_map(|value| {
+            let ValueKind::Field(table, _) = &value.kind else { return None };
+            Some((entity_of(graph, schema, table)?, value))
+        })
+        .collect()
 }
 
 /// What stands at the place that the rows of reading calls name, and the model whose rows are read.
