@@ -205,7 +205,8 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
     let methods: BTreeSet<&str> =
         verified().filter(|pattern| pattern.module().is_none()).filter_map(|pattern| pattern.last()).collect();
     // A configuration that hands claims to nothing is found by the call that takes it: its module is named all over.
-    let configured = rules.guard().filter(|row| row.claims.is_empty() && row.kind == GuardKind::Config);
+    let configured =
+        rules.guard().filter(|row| row.claims.is_empty() && matches!(row.kind, GuardKind::Config | GuardKind::Token));
     let is_known = |pattern: &CallPattern| pattern.module().is_some_and(|module| modules.contains(module));
     let configured = configured.filter_map(|row| row.path.as_ref().filter(|path| !is_known(path))?.last());
     let names: Vec<&str> = modules.iter().chain(&methods).copied().chain(configured).collect();
@@ -218,7 +219,9 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
             row.keeps != Keeps::Header || ["Set-Cookie", "set-cookie", "SET_COOKIE"].iter().any(|n| text.contains(n))
         };
         let kept = both.into_iter().next().unwrap_or_default().into_iter();
-        kept.filter(move |file| last.contains(file)).filter(names_header)
+        // An item of a storage may be assigned too.
+        let is_storage = row.keeps == Keeps::Storage;
+        kept.filter(move |file| is_storage || last.contains(file)).filter(names_header)
     });
     let kept: BTreeSet<FileId> = kept.collect();
     let of_tokens = |file: &FileId| {

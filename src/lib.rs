@@ -253,7 +253,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
             traces.iter_mut().filter(|trace| trace.column == decision.column).flat_map(|trace| &mut trace.reads);
         reads.filter(|read| read.span == decision.read).for_each(|read| read.kind = ReadKind::Guard);
     }
-    let comments = guards::comments(&sources, rules, &schema);
+    let comments = guards::comments(&sources, &units, rules, &schema, &traces);
     clock.lap("guards");
 
     let Probed { columns: probes, warnings } = probe::probe(&databases, &config, &options);

@@ -1,5 +1,7 @@
 //! A comment says what the code contradicts.
 
+use std::collections::BTreeSet;
+
 use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
 use crate::contract::identity::place;
@@ -26,6 +28,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let written = fresh.map(|write| (write.site.value, format!("{} writes a fresh token to it", write.site.function)));
     let guard = case.decisions().find(|decision| decision.place == Place::Guard);
     let guard = guard.map(|decision| (decision.at, format!("{} lets in by it", decision.function)));
+    let mut told: BTreeSet<Span> = BTreeSet::new();
     for comment in case.facts.comments.iter().filter(|comment| comment.column == case.trace.column) {
         let against: Option<(Span, String)> = match comment.says {
             Says::Unread => read.clone(),
@@ -34,7 +37,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             Says::Deprecated => read.clone().and(written.clone()),
             Says::Stateless => guard.clone(),
         };
-        let Some((at, what)) = against else { continue };
+        let Some((at, what)) = against.filter(|_| told.insert(comment.span)) else { continue };
         let message =
             format!("the comment says \"{}\" of {}, and {what} ({})", comment.phrase, case.name, case.place(at));
         let related = vec![Related { at: Anchor::Code(at), message: what }];

@@ -1,6 +1,7 @@
 //! The callable path of a value: the name by which rule rows know it.
 
 use crate::graph::{Graph, Resolved, Type};
+use crate::rules::ArgBase;
 use crate::summary::{CallValue, Shared, ValueKind};
 
 const DEEPEST: u8 = 40;
@@ -26,8 +27,22 @@ impl Graph<'_> {
     fn callee_path_of(&self, callee: &Shared, fuel: u8) -> Option<String> {
         match &callee.kind {
             ValueKind::Field(base, name) => self.member_path(base, name, fuel),
+            ValueKind::Call(made) => self.handed_through(made, fuel).or_else(|| self.path_of(callee, fuel)),
             _ => self.path_of(callee, fuel),
         }
+    }
+
+    /// What a call that only hands a function through gives: `promisify(jwt.verify)`.
+    fn handed_through(&self, made: &CallValue, fuel: u8) -> Option<String> {
+        let fuel = fuel.checked_sub(1)?;
+        let [only] = made.args.as_slice() else { return None };
+        if !matches!(only.value.kind, ValueKind::Field(..) | ValueKind::Import(..)) {
+            return None;
+        }
+        let path = self.called(made, fuel)?;
+        let row = self.rules.passes_matching(&path).find(|row| row.key.is_none() && row.into.is_none())?;
+        let is_it = row.from.iter().any(|from| from.base == ArgBase::Nth(0) && from.keys.is_empty());
+        is_it.then(|| self.callee_path_of(&only.value, fuel)).flatten()
     }
 
     fn member_path(&self, base: &Shared, name: &str, fuel: u8) -> Option<String> {

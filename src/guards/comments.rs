@@ -1,7 +1,10 @@
 //! Comments that claim something of a tracked column: a closed list of phrases, negation understood.
 
+use crate::graph::Units;
+use crate::ir::{ExprKind, FunctionId, FunctionKind, Module};
+use crate::provenance::ColumnTrace;
 use crate::rules::{Claim, Rules, Says};
-use crate::schema::{ColumnId, Schema};
+use crate::schema::{self, ColumnId, Schema};
 use crate::source::{FileId, Language, Scope, SourceFile, SourceSet, Span};
 
 /// A claim about a column.
@@ -15,9 +18,16 @@ pub struct Comment {
     pub phrase: String,
 }
 
-/// The claims in the files that name a tracked column, sorted by place. Users add phrases in packs of their own.
-pub fn comments(sources: &SourceSet, rules: &Rules, schema: &Schema) -> Vec<Comment> {
-    let mut claims: Vec<Claim> = rules.claim().cloned().collect();
+/// The claims about tracked columns, sorted by place: where a comment names the column in a file that writes, reads or declares it, and
+/// where one stands at its declaration or at a function that writes or reads it. Users add phrases in packs of their own.
+pub fn comments(
+    sources: &SourceSet,
+    units: &Units,
+    rules: &Rules,
+    schema: &Schema,
+    traces: &[ColumnTrace],
+) -> Vec<Comment> {
+    let mut claims: Vec<&Claim> = rules.claim().collect();
     // Of two phrases that overlap the longer one says more.
     claims.sort_by_key(|claim| std::cmp::Reverse(claim.phrase.len()));
     let mut found = Vec::new();
@@ -27,8 +37,14 @@ pub fn comments(sources: &SourceSet, rules: &Rules, schema: &Schema) -> Vec<Comm
         names.push(&column.column);
         names.sort_unstable();
         names.dedup();
+        let trace = traces.iter().find(|trace| trace.column == ColumnId(at));
+        let places: Vec<Span> = trace.map_or_else(Vec::new, |trace| {
+            let written = trace.sites.iter().map(|site| site.span);
+            written.chain(trace.reads.iter().map(|read| read.span)).collect()
+        });
         let declared: Vec<Span> = properties.map(|property| property.span).collect();
         let mut files: Vec<FileId> = sources.mentions(&names).into_iter().flatten().collect();
+        files.extend(places.iter().map(|span| span.file));
         files.sort_unstable();
         files.dedup();
         for file in files {
@@ -36,18 +52,109 @@ pub fn comments(sources: &SourceSet, rules: &Rules, schema: &Schema) -> Vec<Comm
             if source.scope != Scope::Production || source.language == Language::Sql {
                 continue;
             }
-            for block in blocks(source) {
-                let about = names.iter().any(|name| is_named(&block.text, name))
-                    || declared.iter().any(|span| span.file == file && block.precedes(source.line(span.start)));
-                let Some((claim, line)) = about.then(|| block.claim(&claims)).flatten() else { continue };
-                let span = line_span(source, file, line);
-                found.push(Comment { column: ColumnId(at), span, says: claim.says, phrase: claim.phrase.clone() });
+            let module = units.get(file).map(|unit| &unit.module);
+            let near = Near::of(source, module, file, &declared, &places, &column.table, &names);
+            for block in blocks(source).iter().filter(|block| !near.in_text(source, block)) {
+                for (claim, line) in block.claims(&claims) {
+                    if near.is_about(block, claim.says, &column.table, &names) {
+                        let span = line_span(source, file, line);
+                        let (says, phrase) = (claim.says, claim.phrase.clone());
+                        found.push(Comment { column: ColumnId(at), span, says, phrase });
+                    }
+                }
             }
         }
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// What of a column stands in a file, by its lines.
+struct Near<'m> {
+    module: Option<&'m Module>,
+    declared: Vec<u32>,
+    /// First line and the line of the place, of functions that write or read it.
+    functions: Vec<(u32, u32)>,
+}
+
+impl<'m> Near<'m> {
+    fn of(
+        source: &SourceFile,
+        module: Option<&'m Module>,
+        file: FileId,
+        declared: &[Span],
+        places: &[Span],
+        table: &str,
+        names: &[&str],
+    ) -> Self {
+        let line = |span: &Span| source.line(span.start);
+        let mut declared: Vec<u32> = declared.iter().filter(|span| span.file == file).map(line).collect();
+        // What rows are read into, of a table that SQL declares.
+        let singular = |name: &str| {
+            let plain: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
+            plain.trim_end_matches('s').to_owned()
+        };
+        let classes = module.into_iter().flat_map(|module| &module.classes);
+        let of_rows = classes.filter(|class| singular(&class.name) == singular(table));
+        let fields = of_rows.flat_map(|class| &class.fields).filter(|field| names.contains(&field.name.as_str()));
+        declared.extend(fields.map(|field| line(&field.span)));
+        let around = |place: &Span| {
+            let function = module.and_then(|module| around(module, *place))?;
+            Some((line(&function), line(place)))
+        };
+        let functions = places.iter().filter(|place| place.file == file).filter_map(around).collect();
+        Self { module, declared, functions }
+    }
+
+    /// Whether a block stands in a text that the program writes.
+    fn in_text(&self, source: &SourceFile, block: &Block) -> bool {
+        let is_text = |kind: &ExprKind| matches!(kind, ExprKind::Text(_) | ExprKind::Concat(_) | ExprKind::Sql(_));
+        let mut exprs = self.module.into_iter().flat_map(|module| &module.exprs);
+        exprs.any(|expr| {
+            is_text(&expr.kind)
+                && source.line(expr.span.start) < block.first
+                && block.first <= source.line(expr.span.end)
+        })
+    }
+
+    fn is_about(&self, block: &Block, says: Says, table: &str, names: &[&str]) -> bool {
+        if self.declared.iter().any(|line| block.precedes(*line)) {
+            return true;
+        }
+        let says_word = |words: &[&str]| words.iter().any(|word| is_word_in(&block.text.to_lowercase(), word));
+        let is_local = !self.declared.is_empty() || !self.functions.is_empty();
+        if names.iter().any(|name| is_named(&block.text, name)) {
+            // Elsewhere a prop, a variable, a field of a request may be called so.
+            return is_local || says_word(&["column", "database", "db", "table", table]);
+        }
+        let attached = || {
+            let mut functions = self.functions.iter();
+            functions.any(|(first, place)| block.precedes(*first) || *first <= block.first && block.last <= *place)
+        };
+        // `access token` of `access_token`; a word alone may be any token.
+        let spelled = || {
+            let text = tokens(&block.text).join(" ");
+            let spelled = names.iter().map(|name| schema::words(name)).filter(|words| words.len() > 1);
+            spelled.map(|words| words.join(" ")).any(|name| text.contains(&name))
+        };
+        attached() && (says == Says::Stateless || says_word(&["column"]) || spelled())
+    }
+}
+
+/// The function around a place, or the one around the closure that it stands in.
+fn around(module: &Module, place: Span) -> Option<Span> {
+    let holds = |span: Span| span.start <= place.start && place.end <= span.end;
+    let functions = module.functions.iter().enumerate().filter(|(at, function)| *at > 0 && holds(function.span));
+    let (at, _) = functions.min_by_key(|(_, function)| function.span.end - function.span.start)?;
+    let mut id = FunctionId::of(at);
+    while let (FunctionKind::Closure, Some(parent)) = (module.function(id).kind, module.function(id).parent) {
+        if parent.at() == 0 {
+            break;
+        }
+        id = parent;
+    }
+    Some(module.function(id).span)
 }
 
 /// Comment lines that follow each other.
@@ -60,57 +167,122 @@ struct Block {
     text: String,
 }
 
+/// A word of a comment, in lower case.
+struct Word {
+    text: String,
+    line: u32,
+    /// The clause and the sentence that it stands in, counted.
+    clause: u32,
+    sentence: u32,
+}
+
+/// Words before a phrase that make it no claim about what is: negations, conditions, plans, the past.
+const HEDGES: [&str; 26] = [
+    "not",
+    "never",
+    "isn't",
+    "aren't",
+    "no",
+    "don't",
+    "can't",
+    "cannot",
+    "longer",
+    "until",
+    "todo",
+    "fixme",
+    "if",
+    "when",
+    "once",
+    "unless",
+    "should",
+    "would",
+    "could",
+    "might",
+    "was",
+    "were",
+    "wrong",
+    "hardly",
+    "barely",
+    "considered",
+];
+
+/// Words behind one that narrow it: `not stored in the cookie` is about the cookie.
+const NARROWS: [&str; 15] =
+    ["in", "here", "inside", "on", "by", "when", "if", "for", "unless", "until", "as", "with", "to", "at", "imports"];
+
 impl Block {
     /// Whether it stands on a line or right above it (decorators and attributes may stand between).
     fn precedes(&self, line: u32) -> bool {
         (self.first..=self.last).contains(&line) || (self.last < line && line - self.last <= 2)
     }
 
-    /// The claim it makes, where exactly one is made and nothing negates it.
-    fn claim<'c>(&self, claims: &'c [Claim]) -> Option<(&'c Claim, u32)> {
-        let words: Vec<String> = self.lines.iter().flat_map(|(_, text)| tokens(text)).collect();
-        let at = |claim: &Claim| {
-            let phrase: Vec<String> = tokens(&claim.phrase);
-            (0..words.len())
-                .find(|start| words.get(*start..start + phrase.len()).is_some_and(|part| part == phrase.as_slice()))
-        };
-        let (claim, start) = claims.iter().find_map(|claim| Some((claim, at(claim)?)))?;
-        let before = words.get(start.saturating_sub(3)..start).unwrap_or_default();
-        let negates = |word: &String| {
-            matches!(
-                word.as_str(),
-                "not"
-                    | "never"
-                    | "isn't"
-                    | "no"
-                    | "don't"
-                    | "longer"
-                    | "until"
-                    | "todo"
-                    | "if"
-                    | "when"
-                    | "should"
-                    | "was"
-            )
-        };
-        // `not stored in the cookie` is about the cookie.
-        let behind = words.get(start + tokens(&claim.phrase).len());
-        let qualifies = |word: &String| {
-            matches!(
-                word.as_str(),
-                "in" | "here" | "inside" | "on" | "by" | "when" | "if" | "for" | "unless" | "until" | "as" | "with"
-            )
-        };
-        if before.iter().any(negates) || behind.is_some_and(qualifies) {
-            return None;
+    /// The claims it makes, with their lines; a longer phrase before those that lie in it.
+    fn claims<'c>(&self, claims: &[&'c Claim]) -> Vec<(&'c Claim, u32)> {
+        let (words, questions) = self.words();
+        let mut taken: Vec<bool> = vec![false; words.len()];
+        let mut found = Vec::new();
+        for claim in claims {
+            let phrase = tokens(&claim.phrase);
+            for start in 0..words.len() {
+                let Some(at) = words.get(start..start + phrase.len()) else { break };
+                let is_it = at.iter().map(|word| &word.text).eq(phrase.iter());
+                let whole = at.first().map(|word| word.clause) == at.last().map(|word| word.clause);
+                let free = taken.get(start..start + phrase.len()).is_some_and(|all| !all.contains(&true));
+                if !is_it || !whole || !free || phrase.is_empty() {
+                    continue;
+                }
+                taken[start..start + phrase.len()].fill(true);
+                let clause = words[start].clause;
+                let before = words[..start].iter().rev().take_while(|word| word.clause == clause);
+                let hedged = before.into_iter().any(|word| HEDGES.contains(&word.text.as_str()));
+                let behind = words.get(start + phrase.len()).filter(|word| word.clause == clause);
+                let narrowed = behind.is_some_and(|word| NARROWS.contains(&word.text.as_str()));
+                if !hedged && !narrowed && !questions.contains(&words[start].sentence) {
+                    found.push((*claim, words[start].line));
+                }
+            }
         }
-        let first = tokens(&claim.phrase).into_iter().next()?;
-        let line = self
-            .lines
-            .iter()
-            .find(|(_, text)| text.contains(&claim.phrase))
-            .or_else(|| self.lines.iter().find(|(_, text)| tokens(text).contains(&first)))?;
-        Some((claim, line.0))
+        found
+    }
+
+    /// Its words, and the sentences that ask.
+    fn words(&self) -> (Vec<Word>, Vec<u32>) {
+        let (mut words, mut questions) = (Vec::<Word>::new(), Vec::new());
+        let (mut clause, mut sentence) = (0, 0);
+        for (line, text) in &self.lines {
+            let before = words.len();
+            let mut letters = text.char_indices().peekable();
+            let mut word = String::new();
+            while let Some((_, letter)) = letters.next() {
+                if letter.is_alphanumeric() || letter == '\'' {
+                    word.push(letter);
+                    if letters.peek().is_some_and(|(_, next)| next.is_alphanumeric() || *next == '\'') {
+                        continue;
+                    }
+                    let text = std::mem::take(&mut word);
+                    words.push(Word { text, line: *line, clause, sentence });
+                    continue;
+                }
+                let ends = letters.peek().is_none_or(|(_, next)| next.is_whitespace());
+                match letter {
+                    '.' | '!' | '?' if ends => {
+                        if letter == '?' {
+                            questions.push(sentence);
+                        }
+                        (clause, sentence) = (clause + 1, sentence + 1);
+                    }
+                    ',' | ';' | ':' | '(' | ')' | '\u{2014}' => clause += 1,
+                    // A tag of a documentation comment.
+                    '@' => (clause, sentence) = (clause + 1, sentence + 1),
+                    _ => {}
+                }
+            }
+            // An empty line ends a paragraph.
+            if words.len() == before {
+                (clause, sentence) = (clause + 1, sentence + 1);
+            }
+        }
+        (words, questions)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::guards::claims::about;
 use crate::guards::web::words;
+use crate::ir::SqlStatement;
 use crate::rules::Asks;
 use crate::schema::Schema;
 use crate::sites;
@@ -19,20 +20,50 @@ fn names_a_list(text: &str) -> bool {
 
 /// A denylist that is asked by the token, or by a hash of it.
 pub(super) fn by_token(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
-    let Some(method) = call.method() else { return false };
-    let stores = graph.rules.consults_named(Some(method)).filter(|row| row.asks == Asks::Store);
-    if about(graph, stores, call).is_empty() {
-        return by_token_in_table(graph, schema, call);
+    let stores = graph.rules.consults_named(call.method()).filter(|row| row.asks == Asks::Store);
+    if call.method().is_none() || about(graph, stores, call).is_empty() {
+        return by_token_in_table(graph, schema, call) || by_token_in_statement(graph, call);
     }
     let receiver = call.receiver().map_or("", |receiver| graph.sources.text(receiver.span));
-    call.args.iter().any(|arg| {
-        let parts: Vec<Shared> = match &graph.resolved(&arg.value).kind {
-            ValueKind::Concat(parts) => parts.clone(),
-            _ => vec![Arc::clone(&arg.value)],
-        };
-        let texts = |part: &Shared| matches!(&graph.resolved(part).kind, ValueKind::Text(text) if names_a_list(text));
-        (parts.iter().any(texts) || names_a_list(receiver)) && parts.iter().any(|part| is_the_token(graph, part))
-    })
+    let mut parts: Vec<Shared> = Vec::new();
+    call.args.iter().for_each(|arg| parts_of(graph, &arg.value, &mut parts, 6));
+    let texts = |part: &Shared| matches!(&part.kind, ValueKind::Text(text) if names_a_list(text));
+    (parts.iter().any(texts) || names_a_list(receiver)) && parts.iter().any(|part| is_the_token(graph, part))
+}
+
+/// What a key is put together from, through helpers: `key(token)` where that answers with a prefix and what it was handed.
+fn parts_of(graph: &Graph, value: &Shared, parts: &mut Vec<Shared>, fuel: u8) {
+    let Some(fuel) = fuel.checked_sub(1) else { return };
+    let value = expanded(graph, value);
+    match &value.kind {
+        ValueKind::Concat(inner) => inner.iter().for_each(|part| parts_of(graph, part, parts, fuel)),
+        _ => parts.push(value),
+    }
+}
+
+/// What a call of the tree comes to.
+fn expanded(graph: &Graph, value: &Shared) -> Shared {
+    let mut at = graph.resolved(value);
+    for _ in 0..4 {
+        match graph.expand(&at).filter(|_| matches!(at.kind, ValueKind::Call(_))) {
+            Some(inner) if !Arc::ptr_eq(&inner, &at) => at = inner,
+            _ => break,
+        }
+    }
+    at
+}
+
+/// `SELECT 1 FROM revoked_tokens WHERE token_hash = $1`
+fn by_token_in_statement(graph: &Graph, call: &CallValue) -> bool {
+    let asks = |statement: &SqlStatement| match statement {
+        SqlStatement::Select { tables, columns, .. } => {
+            let by = |word: &str| columns.iter().any(|column| words(column).iter().any(|known| known == word));
+            tables.iter().any(|table| names_a_list(table)) && (by("token") || by("hash")) && !by("jti")
+        }
+        _ => false,
+    };
+    let in_text = |value: &Shared| matches!(&value.kind, ValueKind::Sql(text, _) if text.statements.iter().any(asks));
+    call.args.iter().any(|arg| in_text(&graph.resolved(&arg.value)))
 }
 
 fn by_token_in_table(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
@@ -69,7 +100,8 @@ fn is_the_token(graph: &Graph, value: &Shared) -> bool {
     };
     let is_token =
         |name: &str| words(name).iter().any(|word| word == "token" || word == "jwt" || word.ends_with("token"));
-    if called(value).is_some_and(|name| is_token(&name)) {
+    // `request.headers.authorization.split(' ')[1]`
+    if called(value).is_some_and(|name| is_token(&name)) || holds_header(value) {
         return true;
     }
     let ValueKind::Call(call) = &value.kind else { return false };
@@ -88,4 +120,27 @@ fn is_the_token(graph: &Graph, value: &Shared) -> bool {
         }
         found
     }
+}
+
+/// Whether a value is taken from the header that carries the token, and nothing of what it says.
+fn holds_header(value: &Shared) -> bool {
+    let mut all = vec![Arc::clone(value)];
+    for _ in 0..60 {
+        let Some(next) = all.pop() else { return false };
+        match &next.kind {
+            ValueKind::Field(_, name) if name.eq_ignore_ascii_case("authorization") => return true,
+            ValueKind::Field(base, _) | ValueKind::Index(base, _) | ValueKind::Element(base) => {
+                all.push(Arc::clone(base));
+            }
+            ValueKind::Call(call) => {
+                let is_header = |arg: &crate::summary::Argument| matches!(&arg.value.kind, ValueKind::Text(text) if text.eq_ignore_ascii_case("authorization"));
+                if call.args.iter().any(is_header) {
+                    return true;
+                }
+                all.extend(call.receiver().cloned());
+            }
+            _ => {}
+        }
+    }
+    false
 }

@@ -24,6 +24,7 @@ mod risks;
 mod rotation;
 mod shapes;
 mod status;
+mod storage;
 mod uses;
 mod walk;
 mod web;
@@ -194,6 +195,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
     // What each guard goes through.
     let mut ways: Vec<BTreeSet<FunctionRef>> = Vec::new();
+    let everywhere = order::everywhere(graph, shapes);
     let mut behind = Behind::new(graph, schema, shapes, roots, &configured);
     for config in &configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
@@ -211,6 +213,9 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         walk.run(*function, root);
         walked.extend(walk.functions.iter().copied());
         let mut routes = routes(graph, *function, root.shape.as_ref());
+        if routes.names.is_empty() && everywhere.contains(&Link::Function(*function)) {
+            routes.names.push("every route".to_owned());
+        }
         if walk.proofs.is_empty() {
             let above = extractors(graph, *function);
             let asking: BTreeMap<&str, Proof> = above

@@ -7,7 +7,7 @@ use crate::graph::{EdgeKind, Graph};
 use crate::guards::Proof;
 use crate::guards::shapes::Shapes;
 use crate::ir::{FunctionId, FunctionKind};
-use crate::rules::{CallPattern, EntryKind, GuardKind};
+use crate::rules::{CallPattern, EntryKind, Guard, GuardKind};
 use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
 
@@ -72,6 +72,11 @@ impl Orders {
                 }
             }
             runs.extend(decorated(graph, shapes, file, wanted).into_iter().map(|run| (None, run)));
+        }
+        let links = everywhere(graph, shapes);
+        if links.iter().any(|link| wanted.contains(link)) {
+            let handler = links.len();
+            runs.push((None, Run { links, handler }));
         }
         // A registration that another goes on from is a part of that one.
         let inner: BTreeSet<CallSite> = runs
@@ -206,6 +211,38 @@ fn linked(graph: &Graph, value: &Shared, links: &mut Vec<Link>, fuel: u8) {
         }
         _ => {}
     }
+}
+
+/// The guards that modules provide for every handler, in the order of their files and of what is written there.
+pub(super) fn everywhere(graph: &Graph, shapes: &Shapes) -> Vec<Link> {
+    fn provided(graph: &Graph, row: &Guard, value: &Shared, found: &mut Vec<ClassRef>, fuel: u8) {
+        let Some(fuel) = fuel.checked_sub(1) else { return };
+        if let ValueKind::Object { entries, .. } = &value.kind {
+            let is_token = |value: &Shared| {
+                graph.path(value).is_some_and(|path| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)))
+            };
+            let named = |slot: &Slot| matches!(slot, Slot::Named { value, .. } if is_token(value));
+            if entries.iter().any(named) {
+                found.extend(entries.iter().filter_map(|slot| match slot {
+                    Slot::Named { key, value, .. } if row.method.contains(key) => graph.class_behind(value),
+                    _ => None,
+                }));
+                return;
+            }
+        }
+        value.kind.each(&mut |inner| provided(graph, row, inner, found, fuel));
+    }
+    let rows: Vec<&Guard> = graph.rules.guard().filter(|row| row.kind == GuardKind::Token).collect();
+    let mut classes = Vec::new();
+    for (_, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
+        for decorator in unit.summary.class_decorators.iter().flatten() {
+            for (row, arg) in rows.iter().flat_map(|row| decorator.args.iter().map(move |arg| (row, arg))) {
+                graph.refuel();
+                provided(graph, row, &arg.value, &mut classes, 6);
+            }
+        }
+    }
+    classes.into_iter().flat_map(|class| guards_of(graph, shapes, class)).collect()
 }
 
 /// What the decorators of handlers run before them: those of the class first.

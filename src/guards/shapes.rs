@@ -32,6 +32,7 @@ pub(super) struct Shape {
 pub(super) struct Shapes<'g> {
     known: BTreeMap<FunctionRef, Shape>,
     next: Vec<&'g Row>,
+    wrap: Vec<&'g Row>,
 }
 
 impl<'g> Shapes<'g> {
@@ -53,7 +54,7 @@ impl<'g> Shapes<'g> {
             }
             by_place(graph, &files, file, &mut known);
         }
-        Self { known, next: of_kind(GuardKind::Next) }
+        Self { known, next: of_kind(GuardKind::Next), wrap: of_kind(GuardKind::Wrap) }
     }
 
     /// The shape of a function.
@@ -62,6 +63,9 @@ impl<'g> Shapes<'g> {
             return Some(shape.clone());
         }
         let declared = graph.function(function)?;
+        if let Some(row) = self.wrap.iter().find(|row| calls_around(graph, function, &row.method)) {
+            return Some(Shape::of(row, None, true));
+        }
         let last = declared.params.last().filter(|_| declared.params.len() > 1)?;
         let named = |row: &&&Row| row.method.contains(&last.name);
         let row = self.next.iter().find(named)?;
@@ -266,6 +270,25 @@ fn calls_on(graph: &Graph, function: FunctionRef) -> bool {
             // `verify(token).then(next)`
             || event.call.method() == Some("then") && first.is_some_and(|arg| is_next(&arg.value))
     })
+}
+
+/// Whether a closure goes on by a parameter of the function around it: `(handler) => (req, res) => handler(req, res)`.
+fn calls_around(graph: &Graph, function: FunctionRef, names: &[String]) -> bool {
+    let Some(module) = graph.module(function.file) else { return false };
+    let Some(parent) = module.function(function.id).parent.filter(|parent| parent.at() > 0) else { return false };
+    let called = module.function(parent).params.iter().filter(|param| names.contains(&param.name));
+    let locals: Vec<_> = called.map(|param| param.local).collect();
+    let calls = graph.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
+    !locals.is_empty()
+        && calls.iter().any(|event| {
+            // With what was assigned to it: `req.user = claims`.
+            let first = event.call.args.first().map(|arg| match &arg.value.kind {
+                ValueKind::Object { base: Some(base), .. } => &base.kind,
+                kind => kind,
+            });
+            matches!(&event.call.callee.kind, ValueKind::Captured(_, local) if locals.contains(local))
+                && matches!(first, Some(ValueKind::Param(of, 0)) if *of == function)
+        })
 }
 
 /// The functions that a value stands for: itself, what wraps it, what a factory returns.

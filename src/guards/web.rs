@@ -10,11 +10,12 @@ use crate::guards::cookies;
 use crate::guards::denylist::by_token;
 use crate::guards::endless::endless;
 use crate::guards::life::Lives;
+use crate::guards::storage;
 use crate::ir::FunctionId;
 use crate::rules::{ArgBase, Keeps, Web};
 use crate::schema::Schema;
 use crate::source::{Scope, Span};
-use crate::summary::{CallValue, FunctionRef, Shared, Summary, Value, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, Value, ValueKind};
 
 /// One place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,10 @@ pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             if graph.function(function).is_some_and(|f| f.is_test) {
                 continue;
+            }
+            let body = graph.function(function).map_or(&[][..], |declared| declared.body.as_slice());
+            for (span, name, problem) in storage::assigned(graph, file, body) {
+                found.insert(Hit { span, problem, name, function: graph.name(function) });
             }
             for event in &summary.calls {
                 let named = graph.rules.webs_named(event.call.method()).filter(|row| may_be_header(row, &event.call));
@@ -122,6 +127,15 @@ impl Keeping<'_, '_> {
                     add(text.clone(), problem);
                 }
             }
+            // `${prefix}.accessToken`
+            (Some(ValueKind::Concat(parts)), _) => {
+                let last = parts.last().map(|part| graph.resolved(part));
+                if let Some(ValueKind::Text(text)) = last.as_ref().map(|part| &part.kind)
+                    && let Some(problem) = self.problem(call, text)
+                {
+                    add(text.trim_start_matches(|c: char| !c.is_alphanumeric()).to_owned(), problem);
+                }
+            }
             (None, Some(named)) => {
                 if let Some(problem) = self.problem(call, named) {
                     add(named.clone(), problem);
@@ -148,6 +162,18 @@ impl Keeping<'_, '_> {
         }
     }
 
+    /// Whether the value is an object, written out or made a text of, one of whose keys says token: `JSON.stringify({ accessToken })`.
+    fn holds_token(&self, call: &CallValue) -> bool {
+        let value = self.row.value.as_ref().and_then(|path| self.graph.argument(call, path).into_iter().next());
+        let Some(value) = value.map(|value| self.graph.resolved(&value)) else { return false };
+        let inner = match &value.kind {
+            ValueKind::Call(made) => made.args.first().map(|arg| self.graph.resolved(&arg.value)),
+            _ => Some(Arc::clone(&value)),
+        };
+        matches!(inner.as_ref().map(|value| &value.kind), Some(ValueKind::Object { entries, .. })
+            if entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if is_token(key))))
+    }
+
     fn problem(&self, call: &CallValue, name: &str) -> Option<Problem> {
         let graph = self.graph;
         // `setItem('token', '')` clears it.
@@ -162,7 +188,7 @@ impl Keeping<'_, '_> {
             }
         }
         match self.row.keeps {
-            Keeps::Storage => is_token(name).then_some(Problem::Storage),
+            Keeps::Storage => (is_token(name) || self.holds_token(call)).then_some(Problem::Storage),
             Keeps::ScriptCookie => is_token(name).then_some(Problem::ScriptCookie),
             Keeps::Cookie if is_token(name) || is_session(name) => {
                 cookies::problem(graph, self.row, self.summary, call, name)
@@ -173,7 +199,7 @@ impl Keeping<'_, '_> {
 }
 
 /// `accessToken`, `refresh-token`, `jwt`; no `csrfToken`, `pushToken`, `tokenExpiresAt`.
-fn is_token(name: &str) -> bool {
+pub(super) fn is_token(name: &str) -> bool {
     let words = words(name);
     let has = |all: &[&str]| words.iter().any(|word| all.contains(&word.as_str()));
     has(&["token", "tokens", "jwt", "accesstoken", "refreshtoken", "authtoken", "idtoken", "bearer"])

@@ -50,7 +50,8 @@ pub struct Guard {
     /// `method`: what the class extends or implements. `call`: the registering call. `config`: the call that takes the configuration.
     #[serde(default)]
     pub path: Option<CallPattern>,
-    /// `method`: the methods that decide. `file`: exports that do. `next`: what the last parameter may be called.
+    /// `method`: the methods that decide. `file`: exports that do. `next`: what the last parameter may be called. `wrap`: what the parameter of
+    /// the function around may be called. `token`: the keys that hold the class.
     #[serde(default)]
     pub method: Vec<String>,
     /// `call`: which arguments are functions that decide. `config`: where the configuration stands in the arguments.
@@ -109,6 +110,10 @@ pub enum GuardKind {
     Next,
     /// Functions below a configuration object.
     Config,
+    /// Closures that call a parameter of the function around them, by one of these names, with their own first: `withAuth(handler)`.
+    Wrap,
+    /// Classes that a module provides under a token of `path`, below one of the keys `method`: they run before every handler.
+    Token,
 }
 
 /// A call that asks about what it is handed, beside the reads of rows.
