@@ -190,7 +190,7 @@ impl<'a> Code<'a> {
         let (start, end) = starts.find_map(declared)?;
         let offset = |at: usize| Some(around.start + u32::try_from(at).ok()?);
         // Without semicolons a line that begins so would go on with the one before.
-        let goes_on = text.get(end..).is_some_and(|value| value.starts_with(['(', '[', '`']));
+        let goes_on = text.get(end..).is_some_and(|value| value.starts_with(['(', '[', '{', '`']));
         let text =
             if goes_on && self.syntax(around.file)? != Syntax::Rust { "void ".to_owned() } else { String::new() };
         Some(Edit { at: Span { start: offset(start)?, end: offset(end)?, ..around }, text })
@@ -255,7 +255,7 @@ fn is_lone_call(value: &str) -> bool {
                 rest.next();
             }
             _ if depth > 0 => {}
-            ';' => return matches!(before, ')' | ']' | '?' | '!') || is_word(before),
+            ';' => return matches!(before, ')' | ']' | '}' | '?' | '!') || is_word(before),
             // A line that goes on with a call goes on.
             '\n' if value[at..].trim_start().starts_with('.') || value[at..].trim_start().starts_with("?.") => {
                 is_apart = false;

@@ -4,7 +4,7 @@ use crate::graph::Graph;
 use crate::guards::claims::holds_call;
 use crate::guards::web::{Problem, words};
 use crate::rules::{ArgPath, Attribute, Web};
-use crate::summary::{CallValue, Shared, Summary, Value, ValueKind};
+use crate::summary::{CallValue, Event, Shared, Summary, Value, ValueKind};
 
 /// In the order in which they are told.
 const ATTRIBUTES: [Attribute; 3] = [Attribute::HttpOnly, Attribute::Secure, Attribute::SameSite];
@@ -183,6 +183,11 @@ fn chained(graph: &Graph, row: &Web, summary: &Summary, call: &CallValue) -> Sai
         };
         let off = argument.is_some_and(|value| matches!(value.kind, ValueKind::Bool(false) | ValueKind::Null));
         flags[at] = if off { Flag::Off } else { Flag::Set };
+    }
+    // A function of the tree that is handed the cookie may set what is missing.
+    let is_handed = |event: &Event| event.call.args.iter().any(|arg| holds_call(&arg.value, call.site));
+    if summary.calls.iter().any(|event| is_handed(event) && !graph.targets(&event.call).is_empty()) {
+        flags = flags.map(|flag| if flag == Flag::Off { Flag::Unknown } else { flag });
     }
     (flags, ATTRIBUTES.map(|attribute| row.sets.contains(&attribute)), path)
 }
