@@ -89,7 +89,11 @@ fn replaces(write: Write<'_>, decision: &Decision) -> bool {
 
 /// Whether the write adds a row with a fresh token on a path through the function that found the old one.
 fn follows(write: Write<'_>, decision: &Decision) -> bool {
-    write.site.operation == Operation::Insert && write.stance() == Stance::Stores && is_through(write, decision)
+    let (inserted, at) = (write.site.span, decision.at);
+    // Rows that are looked up among those that were just made.
+    let is_earlier = inserted.file == at.file && write.site.function == decision.function && inserted.start < at.start;
+    let inserts = write.site.operation == Operation::Insert && write.stance() == Stance::Stores;
+    inserts && !is_earlier && is_through(write, decision)
 }
 
 fn is_through(write: Write<'_>, decision: &Decision) -> bool {
