@@ -165,7 +165,9 @@ pub(super) fn holds_call(value: &Shared, site: CallSite) -> bool {
         if seen.len() > 5_000 || !seen.insert(Arc::as_ptr(value).addr()) {
             return false;
         }
-        if matches!(&value.kind, ValueKind::Call(call) if call.site == site) {
+        // Where it is told of may be that of who called a wrapper.
+        if matches!(&value.kind, ValueKind::Call(call) if (call.site.function, call.site.expr) == (site.function, site.expr))
+        {
             return true;
         }
         let mut found = false;
