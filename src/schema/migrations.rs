@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::ir::{Call, ExprId, ExprKind, Module};
 use crate::rules::{Migration, Rules};
 use crate::schema::reader::{Reader, Written};
-use crate::schema::tables::turn;
-use crate::schema::{Model, ModelSource, Property};
+use crate::schema::tables::{empty, turn};
+use crate::schema::{Model, Property};
 use crate::source::{Scope, SourceSet, Span};
 
 /// What the migrations of code leave of every table, those of a later path after those of an earlier one; what undoes a migration is
@@ -92,18 +92,4 @@ impl<'a> Reader<'a> {
 fn put(model: &mut Model, property: Property) {
     model.properties.retain(|known| !known.column.eq_ignore_ascii_case(&property.column));
     model.properties.push(property);
-}
-
-fn empty(table: &str, span: Span) -> Model {
-    Model {
-        name: table.to_owned(),
-        table: table.to_owned(),
-        span,
-        class: None,
-        source: ModelSource::Sql,
-        properties: Vec::new(),
-        open: false,
-        pack: String::new(),
-        readable: true,
-    }
 }

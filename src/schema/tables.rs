@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::{ColumnDecl, Module, Table, TableChange};
 use crate::schema::{Model, ModelSource, Property};
-use crate::source::SourceSet;
+use crate::source::{SourceSet, Span};
 
 /// The models of all Prisma schemas, in the order of the files.
 pub(crate) fn prisma(modules: &[&Module]) -> Vec<Model> {
@@ -123,7 +123,7 @@ fn apply(table: &Table, family: &str, databases: &mut BTreeMap<(String, String),
         }
         TableChange::Create => {
             // `CREATE TABLE IF NOT EXISTS` of a table that is there, or a dump beside migrations: what is new counts.
-            let model = databases.entry(key).or_insert_with(|| empty(table));
+            let model = databases.entry(key).or_insert_with(|| empty(&table.name, table.span));
             for column in &table.columns {
                 declare(model, column);
             }
@@ -131,7 +131,7 @@ fn apply(table: &Table, family: &str, databases: &mut BTreeMap<(String, String),
         TableChange::Alter => {
             let elsewhere = || databases.keys().find(|(_, name)| *name == key.1).cloned();
             let key = if databases.contains_key(&key) { key } else { elsewhere().unwrap_or(key) };
-            let model = databases.entry(key.clone()).or_insert_with(|| empty(table));
+            let model = databases.entry(key.clone()).or_insert_with(|| empty(&table.name, table.span));
             for name in &table.dropped {
                 model.properties.retain(|property| !property.column.eq_ignore_ascii_case(name));
             }
@@ -155,11 +155,12 @@ fn apply(table: &Table, family: &str, databases: &mut BTreeMap<(String, String),
     }
 }
 
-fn empty(table: &Table) -> Model {
+/// A model of a table that SQL alone declares, without columns yet.
+pub(super) fn empty(table: &str, span: Span) -> Model {
     Model {
-        name: table.name.clone(),
-        table: table.name.clone(),
-        span: table.span,
+        name: table.to_owned(),
+        table: table.to_owned(),
+        span,
         class: None,
         source: ModelSource::Sql,
         properties: Vec::new(),
