@@ -60,7 +60,7 @@ impl Graph<'_> {
         if call.is_new {
             return self.callable(&call.callee, true, 12);
         }
-        self.reached.get(&call.callee, Vec::new(), &self.hidden, || self.callable(&call.callee, false, 12))
+        self.reached.get(&call.callee, Vec::new(), &self.horizon, || self.callable(&call.callee, false, 12))
     }
 
     fn callable(&self, callee: &Shared, is_new: bool, fuel: u8) -> Vec<Target> {

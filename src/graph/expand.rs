@@ -129,7 +129,7 @@ impl Graph<'_> {
                 let inner = self.expand(base)?;
                 Some(Value::new(ValueKind::Rest(inner, Arc::clone(except)), span))
             }
-            ValueKind::Call(call) => self.results.get(value, None, &self.hidden, || {
+            ValueKind::Call(call) => self.results.get(value, None, &self.horizon, || {
                 let result = self.returned(call).or_else(|| self.given_back(call));
                 let result = result.or_else(|| self.made_by_derive(call)).or_else(|| self.promised(call));
                 result.or_else(|| self.listened(call))

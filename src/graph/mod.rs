@@ -58,7 +58,17 @@ const FUEL: u32 = 4_000;
 ///
 /// While an answer is being worked out its place holds the default, which ends recursion through cycles.
 #[derive(Debug)]
-struct Memo<T>(RefCell<HashMap<*const Value, (Shared, T)>>);
+struct Memo<T>(RefCell<HashMap<*const Value, Known<T>>>);
+
+/// The value keeps its address from being used for another one.
+#[derive(Debug)]
+struct Known<T> {
+    #[expect(dead_code, reason = "held, not read")]
+    value: Shared,
+    answer: T,
+    /// The limit that it was found under, where that mattered.
+    under: Option<u32>,
+}
 
 impl<T> Default for Memo<T> {
     fn default() -> Self {
@@ -67,34 +77,65 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T: Clone> Memo<T> {
-    /// `hidden` counts the files that a limit kept from being asked for: an answer that missed one is not kept, so that the
-    /// same question without the limit asks for it.
-    fn get(&self, value: &Shared, cut: T, hidden: &Cell<u32>, work: impl FnOnce() -> T) -> T {
-        if let Some((_, known)) = self.0.borrow().get(&Arc::as_ptr(value)) {
-            return known.clone();
+    /// An answer that a limit kept a file out of holds as long as that limit does, so that the same question without it asks
+    /// for the file, and a long chain of calls is not worked out anew from each of its links.
+    fn get(&self, value: &Shared, cut: T, horizon: &Horizon, work: impl FnOnce() -> T) -> T {
+        let key = Arc::as_ptr(value);
+        let now = horizon.limit.get();
+        let known = self.0.borrow().get(&key).map(|known| (known.answer.clone(), known.under));
+        match known {
+            Some((answer, None)) => return answer,
+            Some((answer, Some(limit))) if limit == now => {
+                horizon.hide();
+                return answer;
+            }
+            _ => {}
         }
-        let before = hidden.get();
-        self.0.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), cut));
+        let keep = |answer, under| {
+            self.0.borrow_mut().insert(key, Known { value: Arc::clone(value), answer, under });
+        };
+        let before = horizon.hidden.get();
+        keep(cut, None);
         let found = work();
-        if hidden.get() == before {
-            self.0.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), found.clone()));
-        } else {
-            self.0.borrow_mut().remove(&Arc::as_ptr(value));
-        }
+        keep(found.clone(), (horizon.hidden.get() != before).then_some(now));
         found
+    }
+}
+
+/// How far the question under way sees.
+#[derive(Debug, Default)]
+struct Horizon {
+    /// Counts the files that a limit kept from being asked for.
+    hidden: Cell<u32>,
+    /// The number of the limit that holds, and how many there were.
+    limit: Cell<u32>,
+    limits: Cell<u32>,
+}
+
+impl Horizon {
+    fn hide(&self) {
+        self.hidden.set(self.hidden.get().wrapping_add(1));
+    }
+
+    /// Another limit; the number of that before it.
+    fn moved(&self) -> u32 {
+        self.limits.set(self.limits.get().wrapping_add(1));
+        self.limit.replace(self.limits.get())
     }
 }
 
 /// See [`Graph::limit`].
 #[derive(Debug)]
 pub struct Limit<'g> {
+    horizon: &'g Horizon,
     limits: &'g RefCell<Option<Rc<BTreeSet<FileId>>>>,
-    before: Option<Rc<BTreeSet<FileId>>>,
+    before: (u32, Option<Rc<BTreeSet<FileId>>>),
 }
 
 impl Drop for Limit<'_> {
     fn drop(&mut self) {
-        self.limits.replace(self.before.take());
+        self.horizon.limit.set(self.before.0);
+        self.limits.replace(self.before.1.take());
     }
 }
 
@@ -109,7 +150,7 @@ pub struct Graph<'a> {
     /// While linking, nothing more is lowered.
     is_linking: bool,
     limits: RefCell<Option<Rc<BTreeSet<FileId>>>>,
-    hidden: Cell<u32>,
+    horizon: Horizon,
     /// Steps that the question under way may still take.
     fuel: Cell<u32>,
     taken: Cell<u64>,
@@ -144,7 +185,7 @@ impl<'a> Graph<'a> {
             units,
             is_linking: true,
             limits: RefCell::default(),
-            hidden: Cell::default(),
+            horizon: Horizon::default(),
             fuel: Cell::new(FUEL),
             taken: Cell::default(),
             globs: RefCell::default(),
@@ -256,19 +297,24 @@ impl<'a> Graph<'a> {
     /// Until the guard is dropped, only these files (and barrels, which lead to them) are asked for: the question under way
     /// cannot be changed by others.
     pub fn limit(&self, files: Rc<BTreeSet<FileId>>) -> Limit<'_> {
-        Limit { limits: &self.limits, before: self.limits.replace(Some(files)) }
+        self.limited(Some(files))
     }
 
     /// Until the guard is dropped, any file is asked for.
     fn without_limit(&self) -> Limit<'_> {
-        Limit { limits: &self.limits, before: self.limits.replace(None) }
+        self.limited(None)
+    }
+
+    fn limited(&self, files: Option<Rc<BTreeSet<FileId>>>) -> Limit<'_> {
+        let before = (self.horizon.moved(), self.limits.replace(files));
+        Limit { horizon: &self.horizon, limits: &self.limits, before }
     }
 
     /// The answer, where no [`limit`](Self::limit) kept a file out of the question.
     pub fn unlimited<T>(&self, question: impl FnOnce() -> T) -> Option<T> {
-        let before = self.hidden.get();
+        let before = self.horizon.hidden.get();
         let answer = question();
-        (self.hidden.get() == before).then_some(answer)
+        (self.horizon.hidden.get() == before).then_some(answer)
     }
 
     /// The unit of a file that the question under way leads to, lowered now where it was not yet and the limit allows.
@@ -282,7 +328,7 @@ impl<'a> Graph<'a> {
             path.rsplit('/').next().is_some_and(|name| name.starts_with("index."))
         };
         if self.limits.borrow().as_ref().is_some_and(|only| !only.contains(&file) && !barrel()) {
-            self.hidden.set(self.hidden.get().wrapping_add(1));
+            self.horizon.hide();
             return None;
         }
         self.units.lowered(self.sources, file)
@@ -357,10 +403,10 @@ impl<'a> Graph<'a> {
         if let Some(known) = self.lineages.borrow().get(&class) {
             return Rc::clone(known);
         }
-        let before = self.hidden.get();
+        let before = self.horizon.hidden.get();
         let line = Rc::new(self.find_lineage(class));
         // A base whose file was kept from being asked for is one all the same.
-        if self.hidden.get() == before {
+        if self.horizon.hidden.get() == before {
             self.lineages.borrow_mut().insert(class, Rc::clone(&line));
         }
         line

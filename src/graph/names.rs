@@ -61,7 +61,7 @@ impl Graph<'_> {
 
     fn path_of(&self, value: &Shared, fuel: u8) -> Option<String> {
         let fuel = fuel.checked_sub(1)?;
-        self.paths.get(value, None, &self.hidden, || self.find_path(value, fuel))
+        self.paths.get(value, None, &self.horizon, || self.find_path(value, fuel))
     }
 
     fn find_path(&self, value: &Shared, fuel: u8) -> Option<String> {

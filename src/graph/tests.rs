@@ -1,6 +1,35 @@
 //! Which functions the calls of small programs reach.
 
+use std::cell::Cell;
+
 use crate::graph::bench::Tree;
+use crate::graph::{Horizon, Memo};
+use crate::source::{FileId, Span};
+use crate::summary::{Value, ValueKind};
+
+#[test]
+fn an_answer_under_a_limit_is_worked_out_once_and_again_without_it() {
+    let value = Value::new(ValueKind::Null, Span { file: FileId(0), start: 0, end: 1 });
+    let (memo, horizon, worked) = (Memo::default(), Horizon::default(), Cell::new(0));
+    let ask = || {
+        memo.get(&value, 0, &horizon, || {
+            worked.set(worked.get() + 1);
+            if horizon.limit.get() > 0 {
+                horizon.hide();
+            }
+            worked.get()
+        })
+    };
+    let before = horizon.moved();
+    assert_eq!((ask(), ask()), (1, 1));
+    let hidden = horizon.hidden.get();
+    ask();
+    assert!(horizon.hidden.get() > hidden, "whoever builds on it knows that it is not the whole answer");
+    horizon.limit.set(before);
+    assert_eq!((ask(), ask()), (2, 2));
+    horizon.moved();
+    assert_eq!(ask(), 2, "a whole answer holds under any limit");
+}
 
 #[test]
 fn a_method_of_an_interface_is_every_implementation_and_so_uncertain() {

@@ -28,7 +28,7 @@ impl Graph<'_> {
 
     fn type_at(&self, value: &Shared, fuel: u8) -> Type {
         let Some(fuel) = fuel.checked_sub(1) else { return Type::Unknown };
-        self.types.get(value, Type::Unknown, &self.hidden, || {
+        self.types.get(value, Type::Unknown, &self.horizon, || {
             if self.step() { self.type_behind(value, fuel) } else { Type::Unknown }
         })
     }

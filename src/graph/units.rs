@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use rayon::prelude::*;
 
 use crate::ir::{Module, SqlPart, SqlText};
-use crate::source::{FileId, SourceFile, SourceSet};
+use crate::source::{FileId, Macros, SourceFile, SourceSet};
 use crate::summary::ModuleSummary;
 
 /// A lowered file and its summaries.
@@ -20,7 +20,7 @@ pub struct Unit {
 #[derive(Clone, Copy, Debug)]
 pub struct Readers {
     /// Front end and summaries of one file.
-    pub lower: fn(FileId, &SourceFile) -> Unit,
+    pub lower: fn(FileId, &SourceFile, &Macros) -> Unit,
     /// SQL that a program puts together.
     pub sql: fn(&[SqlPart], FileId) -> Option<SqlText>,
 }
@@ -49,7 +49,7 @@ impl Units {
     /// The unit of a file, lowered now where it was not yet.
     pub fn lowered(&self, sources: &SourceSet, file: FileId) -> Option<&Unit> {
         let slot = self.slots.get(file.0 as usize)?;
-        Some(slot.get_or_init(|| Box::new((self.readers.lower)(file, sources.get(file)))))
+        Some(slot.get_or_init(|| Box::new((self.readers.lower)(file, sources.get(file), &sources.macros))))
     }
 
     /// The SQL that a program in `file` puts together; `None` where it is prose.
