@@ -107,7 +107,7 @@ fn request() -> Request {
 }
 
 fn unit(sources: &SourceSet, id: FileId) -> Unit {
-    (tokendrift::READERS.lower)(id, sources.get(id))
+    (tokendrift::READERS.lower)(id, sources.get(id), &sources.macros)
 }
 
 /// All files that the audit lowers, found as it finds them.

@@ -31,7 +31,12 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
     for column in &config.columns {
         let mentioned = |names: Vec<String>| -> BTreeSet<FileId> {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            sources.mentions(&names).into_iter().flatten().collect()
+            let mut files: BTreeSet<FileId> = sources.mentions(&names).into_iter().flatten().collect();
+            // Who calls a macro mentions what it stands for.
+            let says = |file, arms: &str| files.contains(&file) && names.iter().any(|name| arms.contains(name));
+            let macros = sources.macros.names(says);
+            files.extend(sources.mentions(&macros).into_iter().flatten());
+            files
         };
         let of_table = mentioned(schema::names(&column.table, ""));
         let of_column = mentioned(schema::names("", &column.column));

@@ -44,7 +44,7 @@ use crate::provenance::{ColumnTrace, ReadKind};
 use crate::report::Report;
 use crate::rules::Rules;
 use crate::schema::Schema;
-use crate::source::{FileId, Gap, SourceFile, SourceSet};
+use crate::source::{FileId, Gap, Macros, SourceFile, SourceSet};
 
 /// What to audit.
 #[derive(Debug)]
@@ -172,7 +172,7 @@ fn pooled<T: Send>(request: Request, run: impl FnOnce(Request) -> Result<T, Erro
 pub fn propose(request: Request) -> Result<Option<Proposed>, Error> {
     pooled(request, |mut request| {
         let rules = rules::load(&request.config.rules)?;
-        let sources = discover::discover(&request.root, &request.inputs, &request.config.exclude)?;
+        let sources = read(&request)?;
         let units = Units::new(&sources, READERS);
         units.lower(&sources, demand::declaring(&sources, &rules));
         request.config.columns.clear();
@@ -195,10 +195,17 @@ pub fn propose(request: Request) -> Result<Option<Proposed>, Error> {
 fn run(request: Request) -> Result<Audit, Error> {
     let mut clock = Clock::start();
     let rules = rules::load(&request.config.rules)?;
-    let sources = discover::discover(&request.root, &request.inputs, &request.config.exclude)?;
+    let sources = read(&request)?;
     clock.lap("discover");
     let rules = rules.of_tree(|module| sources.is_mentioned(module));
     run_on(request, &rules, sources, clock)
+}
+
+/// The tree, and what its macros stand for.
+fn read(request: &Request) -> Result<SourceSet, Error> {
+    let mut sources = discover::discover(&request.root, &request.inputs, &request.config.exclude)?;
+    sources.macros = frontend::macros(&sources);
+    Ok(sources)
 }
 
 /// Every stage behind reading.
@@ -314,8 +321,8 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
 pub const READERS: Readers = Readers { lower: lowered, sql: frontend::joined_sql };
 
 /// One file's program and the summaries of its functions.
-fn lowered(file: FileId, source: &SourceFile) -> Unit {
-    let module = frontend::lower(file, source);
+fn lowered(file: FileId, source: &SourceFile, macros: &Macros) -> Unit {
+    let module = frontend::lower(file, source, macros);
     let summary = summary::summarize(&module);
     Unit { module, summary }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::frontend;
 use crate::ir::{Conflict, ExprKind, SqlStatement, SqlValue, SqlValueKind};
 use crate::provenance::{Meaning, Origin};
-use crate::source::{FileId, Language, Scope, SourceFile};
+use crate::source::{FileId, Language, Macros, Scope, SourceFile};
 
 /// Under which names, in small letters, a view shows a column of what it reads: its own where its query does not tell.
 pub(crate) fn shown(view: &str, column: &str) -> BTreeSet<String> {
@@ -21,7 +21,7 @@ pub(crate) fn shown(view: &str, column: &str) -> BTreeSet<String> {
 
 fn lowered(sql: &str) -> Vec<SqlStatement> {
     let file = SourceFile::new(String::new(), sql.to_owned(), Language::Sql, Scope::Production);
-    let module = frontend::lower(FileId(0), &file);
+    let module = frontend::lower(FileId(0), &file, &Macros::default());
     let texts = module.exprs.iter().filter_map(|expr| match &expr.kind {
         ExprKind::Sql(sql) => Some(sql.statements.clone()),
         _ => None,

@@ -188,7 +188,31 @@ pub struct SourceSet {
     pub tally: Tally,
     /// The paths of the files that were passed over as minified, sorted.
     pub minified: Vec<String>,
+    pub macros: Macros,
     index: NameIndex,
+}
+
+/// The macros by example that the tree defines, as text: what is between the braces of `macro_rules! name { .. }`.
+#[derive(Clone, Debug, Default)]
+pub struct Macros(BTreeMap<String, Vec<(FileId, String)>>);
+
+impl Macros {
+    pub fn define(&mut self, name: &str, file: FileId, arms: &str) {
+        self.0.entry(name.to_owned()).or_default().push((file, arms.to_owned()));
+    }
+
+    /// What `name` means in `file`: the file's own, else the one whose file stands nearest among the sorted paths, which is the
+    /// same folder's or crate's.
+    pub fn get(&self, name: &str, file: FileId) -> Option<&str> {
+        let all = self.0.get(name)?;
+        all.iter().min_by_key(|(at, _)| at.0.abs_diff(file.0)).map(|(_, arms)| arms.as_str())
+    }
+
+    /// The names of the macros that are defined in one of `files` by a text for which `says` holds.
+    pub fn names(&self, says: impl Fn(FileId, &str) -> bool) -> Vec<&str> {
+        let defines = |all: &[(FileId, String)]| all.iter().any(|(file, arms)| says(*file, arms));
+        self.0.iter().filter(|(_, all)| defines(all)).map(|(name, _)| name.as_str()).collect()
+    }
 }
 
 impl SourceSet {
@@ -196,7 +220,15 @@ impl SourceSet {
     pub fn new(mut files: Vec<SourceFile>, modules: ModuleMap, mut gaps: Vec<Gap>, tally: Tally) -> Self {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         gaps.sort();
-        Self { files, modules, gaps, tally, minified: Vec::new(), index: NameIndex::default() }
+        Self {
+            files,
+            modules,
+            gaps,
+            tally,
+            minified: Vec::new(),
+            macros: Macros::default(),
+            index: NameIndex::default(),
+        }
     }
 
     pub fn get(&self, id: FileId) -> &SourceFile {

@@ -96,8 +96,8 @@ impl Lowering<'_> {
                 self.bind_type(&name, Binding::Import(id));
             }
             Item::Macro(item) => {
-                if let Some(name) = &item.ident {
-                    self.macros.insert(plain(name));
+                // A definition declares nothing by itself.
+                if item.ident.is_some() {
                 } else if item.mac.path.segments.last().is_some_and(|segment| segment.ident == "table") {
                     self.hoist_table(item.mac.tokens.clone());
                 } else {
@@ -397,7 +397,9 @@ impl Lowering<'_> {
     }
 
     fn members(&mut self, id: ClassId, members: &[ImplItem]) {
-        for member in members {
+        let made = self.made_by_macros(members);
+        let members: Vec<&ImplItem> = members.iter().chain(&made).collect();
+        for member in members.iter().copied() {
             let ImplItem::Fn(function) = member else { continue };
             let name = plain(&function.sig.ident);
             let method = self.new_function(&name, FunctionKind::Method, &function.sig.ident, address(function));

@@ -1,6 +1,6 @@
 //! Macros: the well-known ones by what they expand to, the others by what their tokens read as.
 //!
-//! A macro whose tokens are expressions is a call of `name!` with them. One with statements in braces, such as a
+//! A macro that the tree defines by example is what it expands to, unless it runs bodies that are handed to it. Of the others, one whose tokens are expressions is a call of `name!` with them; one with statements in braces, such as a
 //! `macro_rules!` that writes its body once a backend, runs one of its bodies.
 
 use std::rc::Rc;
@@ -8,11 +8,12 @@ use std::rc::Rc;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Block, Expr, Lit, Macro, Pat, Stmt as Syntax, Token};
+use syn::{Block, Expr, ImplItem, Lit, Macro, Pat, Stmt as Syntax, Token};
 
 use crate::frontend::rust::Lowering;
 use crate::frontend::rust::branches::Sink;
-use crate::frontend::rust::paths::Scope;
+use crate::frontend::rust::expand::Arms;
+use crate::frontend::rust::paths::{Scope, plain};
 use crate::ir::{Binding, Entry, ExprId, ExprKind, Imported, Item, Stmt};
 use crate::source::Span;
 
@@ -117,6 +118,12 @@ impl Lowering<'_> {
         }
         if let Some(value) = self.macro_value(mac, span) {
             self.put(value, sink, span);
+            return;
+        }
+        if let Some(statements) = self.expanded_statements(mac) {
+            self.scopes.push(Scope::default());
+            self.deeper(span, |this| this.statements(&statements, |this, last| this.into(last, sink)));
+            self.scopes.pop();
             return;
         }
         if name == "select"
@@ -242,6 +249,9 @@ impl Lowering<'_> {
             }
             _ => {}
         }
+        if self.is_expanded(mac) {
+            return None;
+        }
         let args = expressions(&mac.tokens)?;
         // A body in braces reads as a block expression too; it is run, not handed over.
         if args.iter().any(|arg| matches!(arg, Expr::Block(_))) || mac.delimiter_is_brace() {
@@ -322,15 +332,69 @@ impl Lowering<'_> {
         self.add(ExprKind::Object(entries), span)
     }
 
+    /// Whether the tree says what a macro stands for and it is not one that runs what is handed to it.
+    fn is_expanded(&mut self, mac: &Macro) -> bool {
+        self.definition(mac).is_some() && !runs_bodies(mac)
+    }
+
+    fn definition(&mut self, mac: &Macro) -> Option<Rc<Arms>> {
+        let name = plain(&mac.path.segments.last()?.ident);
+        if let Some(known) = self.arms.get(&name) {
+            return known.clone();
+        }
+        let arms = self.macros.get(&name, self.module.file).and_then(Arms::read).map(Rc::new);
+        self.arms.insert(name, arms.clone());
+        arms
+    }
+
+    /// What a macro of the tree stands for.
+    fn expansion(&mut self, mac: &Macro) -> Option<TokenStream> {
+        let arms = self.definition(mac)?;
+        let start = mac.path.segments.first()?.ident.span();
+        let span = start.join(mac.delimiter.span().close()).unwrap_or(start);
+        arms.expand(&mac.tokens, span, &mut self.budget)
+    }
+
+    fn expanded_statements(&mut self, mac: &Macro) -> Option<Vec<Syntax>> {
+        if !self.is_expanded(mac) {
+            return None;
+        }
+        Block::parse_within.parse2(self.expansion(mac)?).ok()
+    }
+
+    /// The members that macros among those of an `impl` stand for.
+    pub(super) fn made_by_macros(&mut self, members: &[ImplItem]) -> Vec<ImplItem> {
+        let mut made = Vec::new();
+        let mut open: Vec<ImplItem> =
+            members.iter().filter(|member| matches!(member, ImplItem::Macro(_))).cloned().collect();
+        while let Some(member) = open.pop() {
+            let ImplItem::Macro(mac) = &member else {
+                made.push(member);
+                continue;
+            };
+            let all = |input: ParseStream| {
+                let mut all = Vec::new();
+                while !input.is_empty() {
+                    all.push(input.parse::<ImplItem>()?);
+                }
+                Ok(all)
+            };
+            open.extend(self.expansion(&mac.mac).and_then(|tokens| all.parse2(tokens).ok()).unwrap_or_default());
+        }
+        made.reverse();
+        made
+    }
+
     /// The items in the braces of a macro that stands where an item does; declared with those around it.
     pub(super) fn hoist_macro(&mut self, mac: &Macro) {
         let is_lazy = mac.path.segments.last().is_some_and(|segment| segment.ident == "lazy_static");
         let tokens = if is_lazy { without_ref(mac.tokens.clone()) } else { mac.tokens.clone() };
-        if let Ok(file) = syn::parse2::<syn::File>(tokens)
-            && !file.items.is_empty()
-        {
+        let read = |tokens| syn::parse2::<syn::File>(tokens).ok().filter(|file| !file.items.is_empty());
+        let made = read(tokens).or_else(|| read(self.expansion(mac)?));
+        if let Some(file) = made {
             let file = Rc::new(file);
-            self.hoist(&file.items);
+            let span = self.macro_span(mac);
+            self.deeper(span, |this| this.hoist(&file.items));
             self.expanded.insert(std::ptr::from_ref(mac) as usize, file);
         }
     }
@@ -352,6 +416,12 @@ fn without_ref(tokens: TokenStream) -> TokenStream {
         !is_ref
     };
     tokens.into_iter().filter(|token| is_kept(token)).collect()
+}
+
+/// Whether statements in braces are handed to a macro: one a backend, or to be run in a transaction.
+fn runs_bodies(mac: &Macro) -> bool {
+    let is_body = |token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    mac.tokens.clone().into_iter().any(is_body)
 }
 
 /// The statement lists in the braces of a macro; all of its tokens where they read as statements.

@@ -17,6 +17,7 @@ mod attributes;
 mod branches;
 mod calls;
 mod derives;
+mod expand;
 mod expressions;
 mod functions;
 mod items;
@@ -36,17 +37,19 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use crate::frontend::rust::expand::Arms;
 use crate::frontend::rust::paths::Scope;
+pub(crate) use crate::frontend::rust::scan::macro_definitions;
 use crate::ir::{
     ClassId, Decorator, ExprId, ExprKind, FunctionId, ImportId, Imported, Local, LocalId, Module, Place, Stmt,
 };
-use crate::source::{FileId, Gap, SourceFile, Span};
+use crate::source::{FileId, Gap, Macros, SourceFile, Span};
 
 /// How deep expressions, statements, patterns and types may nest, together.
 const DEPTH_LIMIT: usize = 200;
 
 /// Lowers a file. One that syn rejects is a gap with the line and the reason.
-pub(crate) fn lower(id: FileId, file: &SourceFile) -> Module {
+pub(crate) fn lower(id: FileId, file: &SourceFile, macros: &Macros) -> Module {
     let refused = |line: u32, why: String| {
         let mut module = Module::new(id);
         module.gaps.push(Gap { path: file.path.clone(), line, why });
@@ -60,7 +63,7 @@ pub(crate) fn lower(id: FileId, file: &SourceFile) -> Module {
     }
     let skipped = unparsed_start(&file.text);
     let module = match syn::parse_str::<syn::File>(file.text.get(skipped..).unwrap_or("")) {
-        Ok(tree) => Lowering::new(id, file, skipped).file(&tree),
+        Ok(tree) => Lowering::new(id, file, skipped, macros).file(&tree),
         Err(error) => {
             let at = u32::try_from(error.span().byte_range().start + skipped).unwrap_or(0);
             refused(file.line(at), format!("could not be parsed: {error}"))
@@ -114,12 +117,15 @@ struct Lowering<'t> {
     imported: BTreeMap<(String, String), ImportId>,
     /// What stands in the braces of macros among the items, by the macro's address.
     expanded: HashMap<usize, Rc<syn::File>>,
-    /// `macro_rules!` of the file.
-    macros: BTreeSet<String>,
+    /// The macros of the tree, and those that this file called.
+    macros: &'t Macros,
+    arms: HashMap<String, Option<Rc<Arms>>>,
+    /// How many more tokens macros may make.
+    budget: usize,
 }
 
 impl<'t> Lowering<'t> {
-    fn new(id: FileId, source: &'t SourceFile, base: usize) -> Self {
+    fn new(id: FileId, source: &'t SourceFile, base: usize, macros: &'t Macros) -> Self {
         Self {
             source,
             base,
@@ -141,7 +147,9 @@ impl<'t> Lowering<'t> {
             has_globs: false,
             imported: BTreeMap::new(),
             expanded: HashMap::new(),
-            macros: BTreeSet::new(),
+            macros,
+            arms: HashMap::new(),
+            budget: expand::MOST_TOKENS,
         }
     }
 

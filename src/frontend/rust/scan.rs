@@ -1,4 +1,5 @@
-//! A look at the text before the parser sees it: the parser recurses, and its stack is finite.
+//! A look at the text before the parser sees it: the parser recurses, and its stack is finite; and whose macros there are
+//! must be known before the first file is parsed.
 
 /// Deeper than this no person writes.
 const DEEPEST: usize = 400;
@@ -45,6 +46,51 @@ pub(super) fn too_deep(text: &str) -> Option<u32> {
         }
         if brackets.max(angles).max(prefixes) > DEEPEST {
             return u32::try_from(start).ok();
+        }
+    }
+    None
+}
+
+/// The macros by example that a text defines: name, and what stands in the braces.
+pub(crate) fn macro_definitions(text: &str) -> Vec<(&str, &str)> {
+    let word = "macro_rules!";
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(word) {
+        let rest = text[at + word.len()..].trim_start();
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let (name, body) = rest.split_at(end);
+        let body = body.trim_start();
+        if !name.is_empty()
+            && body.starts_with(['{', '(', '['])
+            && let Some(inner) = closing(body.as_bytes()).and_then(|end| body.get(1..end))
+        {
+            found.push((name, inner));
+        }
+    }
+    found
+}
+
+/// Where the bracket closes that a text starts with.
+fn closing(bytes: &[u8]) -> Option<usize> {
+    let (mut at, mut brackets) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at).copied() {
+        let start = at;
+        at += 1;
+        match byte {
+            b'(' | b'[' | b'{' => brackets += 1,
+            b')' | b']' | b'}' => {
+                brackets = brackets.saturating_sub(1);
+                if brackets == 0 {
+                    return Some(start);
+                }
+            }
+            b'/' if bytes.get(at) == Some(&b'/') => {
+                at = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end);
+            }
+            b'/' if bytes.get(at) == Some(&b'*') => at = after_comment(bytes, at + 1),
+            b'"' => at = after_string(bytes, at, raw_marks(bytes, start)),
+            b'\'' => at = after_character(bytes, at),
+            _ => {}
         }
     }
     None
@@ -105,7 +151,13 @@ fn after_character(bytes: &[u8], at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::too_deep;
+    use super::{macro_definitions, too_deep};
+
+    #[test]
+    fn macros_are_told_by_name_and_rules() {
+        let text = "macro_rules! a { (\"}\") => { '}' /* } */ }; }\nmacro_rules! b (() => {});\n// macro_rules! is a word\nmacro_rules! c {";
+        assert_eq!(macro_definitions(text), [("a", " (\"}\") => { '}' /* } */ }; "), ("b", "() => {}")]);
+    }
 
     #[test]
     fn brackets_in_strings_and_comments_do_not_nest() {

@@ -1,11 +1,15 @@
 //! What lowering makes of Rust.
 
 use crate::ir::{Binding, ClassKind, Export, ExprKind, FunctionKind, Module, Place, SqlStatement, Stmt, dump};
-use crate::source::{FileId, Language, Scope, SourceFile};
+use crate::source::{FileId, Language, Macros, Scope, SourceFile};
 
 fn lower(text: &str) -> Module {
     let file = SourceFile::new("src/lib.rs".into(), text.into(), Language::Rust, Scope::Production);
-    super::lower(FileId(0), &file)
+    let mut macros = Macros::default();
+    for (name, arms) in super::macro_definitions(text) {
+        macros.define(name, FileId(0), arms);
+    }
+    super::lower(FileId(0), &file, &macros)
 }
 
 fn body(text: &str) -> String {
@@ -138,4 +142,32 @@ fn what_cannot_be_parsed_is_a_gap_with_its_line() {
     assert_eq!((broken.gaps.len(), broken.gaps[0].line), (1, 2));
     let deep = lower(&format!("fn a() {{ {}1{}; }}", "(".repeat(20_000), ")".repeat(20_000)));
     assert_eq!(deep.gaps[0].why, "nested too deeply");
+}
+
+#[test]
+fn macros_of_the_tree_are_expanded_as_items_members_statements_and_values() {
+    let module = lower(
+        "macro_rules! insert { ($t:ident, $f:ty) => { insert!($t, $f, |x| x); }; \
+           ($t:ident, $f:ty, |$v:ident| $($after:tt)+) => { pub fn insert(conn: &C, new: $f) { let $v = save($t::table, new); $($after)+ } } }\n\
+         macro_rules! make { ($($name:ident),*) => { $(pub fn $name() { go() })* } }\n\
+         macro_rules! hashed { ($x:expr) => { digest($x.as_bytes()) } }\n\
+         impl Token { insert!(tokens, NewToken); }\n\
+         make!(one, two);\n\
+         fn f(s: &str) { let h = hashed!(s); keep(h); }",
+    );
+    let names: Vec<&str> = module.functions.iter().map(|f| f.name.as_str()).collect();
+    assert!(["insert", "one", "two", "f"].iter().all(|name| names.contains(name)), "{names:?}");
+    let text = dump(&module);
+    assert!(text.contains("save"), "{text}");
+    assert!(text.contains("(call global:digest s)"), "{text}");
+}
+
+#[test]
+fn a_macro_that_calls_itself_ends() {
+    for text in [
+        "macro_rules! a { () => { a!{} } }\na!{}",
+        "macro_rules! a { ($($t:tt)*) => { a!($($t)* x) } }\nfn f() { a!() }\nimpl X { a!{} }",
+    ] {
+        lower(text);
+    }
 }

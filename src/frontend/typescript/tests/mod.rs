@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::frontend::lower;
 use crate::ir::{ExprKind, Module, dump};
-use crate::source::{FileId, Language, Scope, SourceFile};
+use crate::source::{FileId, Language, Macros, Scope, SourceFile};
 
 /// A bit of everything that the grammar knows, to be torn apart.
 const EVERYTHING: &str = r"
@@ -29,7 +29,7 @@ export default async function* (this: X, ...rest: string[]) { yield* rest.map((e
 fn lowered(path: &str, text: &str) -> Module {
     let language = if path == "a.ts" { Language::TypeScript } else { Language::Tsx };
     let file = SourceFile::new(path.to_owned(), text.to_owned(), language, Scope::Production);
-    lower(FileId(0), &file)
+    lower(FileId(0), &file, &Macros::default())
 }
 
 fn dumped(path: &str, text: &str) -> String {
