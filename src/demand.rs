@@ -287,7 +287,7 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
         }
         let mentions: BTreeSet<FileId> = graph.sources.mentions(&[name]).into_iter().flatten().collect();
         // A default export goes by any name; its file is named by the importer.
-        let default = is_default(graph, *function).then(|| stem(graph.sources.get(function.file).path.as_str()));
+        let default = is_default(graph, *function).then(|| graph.sources.get(function.file).stem());
         if let Some(stem) = default {
             wanted.extend(graph.sources.mentions(&[stem]).into_iter().flatten());
         }
@@ -316,7 +316,7 @@ fn importers(graph: &Graph, files: BTreeSet<FileId>) -> BTreeSet<FileId> {
     let mut open: Vec<FileId> = files.iter().copied().collect();
     let mut seen = files;
     while let Some(file) = open.pop() {
-        let stem = stem(graph.sources.get(file).path.as_str());
+        let stem = graph.sources.get(file).stem();
         let specifier = format!(r#"['"`]([^'"`\n]*/)?{}(/index)?(\.[cm]?[jt]sx?)?['"`]"#, regex::escape(stem));
         let Ok(specifier) = Regex::new(&specifier) else { continue };
         for importer in graph.sources.mentions(&[stem]).into_iter().flatten() {
@@ -356,7 +356,7 @@ fn class_names(graph: &Graph, class: ClassRef) -> BTreeSet<String> {
     let heirs = graph.heirs(class);
     let all = heirs.into_iter().chain([class]);
     let mut names: BTreeSet<String> = all.flat_map(|class| graph.names_of_class(class)).collect();
-    names.insert(stem(graph.sources.get(class.file).path.as_str()).to_owned());
+    names.insert(graph.sources.get(class.file).stem().to_owned());
     names
 }
 
@@ -369,14 +369,6 @@ fn is_default(graph: &Graph, function: FunctionRef) -> bool {
             _ => false,
         })
     })
-}
-
-/// `src/users/user.service.ts` -> `user.service`; of an index file its folder.
-fn stem(path: &str) -> &str {
-    let mut parts = path.rsplit('/');
-    let file = parts.next().unwrap_or(path);
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    if stem == "index" { parts.next().unwrap_or(stem) } else { stem }
 }
 
 fn lower_first(name: &str) -> String {
@@ -424,13 +416,5 @@ mod tests {
         let graph = tree.graph();
         let reached = BTreeSet::from([tree.function(&graph, "store")]);
         assert_eq!(paths(&tree, &callers(&graph, &reached)), ["src/auth.ts", "src/store.ts"]);
-    }
-
-    #[test]
-    fn an_index_file_goes_by_its_folder() {
-        assert_eq!(
-            [stem("src/users/index.ts"), stem("src/user.service.ts"), stem("a.ts")],
-            ["users", "user.service", "a"]
-        );
     }
 }

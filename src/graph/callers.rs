@@ -190,6 +190,10 @@ impl Graph<'_> {
             _ => declared.name.as_str(),
         };
         let mut names = vec![name.to_owned()];
+        // What holds the whole module names the file only: `module.exports = { user: require('./user.queries') }`.
+        if class.is_none() {
+            names.push(self.sources.get(of.file).stem().to_owned());
+        }
         {
             // A port need not name the method that it inherits.
             let _all = self.without_limit();

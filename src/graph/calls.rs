@@ -173,9 +173,7 @@ impl Graph<'_> {
     }
 
     fn methods(&self, base: &Shared, name: &str, callee: &Shared, fuel: u8) -> Vec<Target> {
-        if let ValueKind::Import(file, id) = &base.kind
-            && let Resolved::Namespace(inner) = self.resolve_import(*file, *id)
-        {
+        if let Some(inner) = self.namespace(base) {
             return match self.resolve_export(inner, name) {
                 Resolved::Value(value) => self.callable(&value, false, fuel),
                 _ => Vec::new(),
@@ -215,10 +213,12 @@ impl Graph<'_> {
             let certain = found.len() == 1;
             return found.into_iter().map(|function| Target { function, certain, bindings: None }).collect();
         }
-        // An object of functions.
-        if let Some(inner) = self.expand(callee)
-            && !matches!(inner.kind, ValueKind::Field(..))
-        {
+        // An object of functions, or of modules.
+        let is_held = |inner: &Shared| match &inner.kind {
+            ValueKind::Field(base, _) => self.namespace(base).is_some(),
+            _ => true,
+        };
+        if let Some(inner) = self.expand(callee).filter(is_held) {
             let found = self.callable(&inner, false, fuel);
             if !found.is_empty() {
                 return found;

@@ -144,12 +144,9 @@ impl Graph<'_> {
             return Some(got);
         }
         match &base.kind {
-            ValueKind::Import(file, id) => {
-                if let Resolved::Namespace(inner) = self.resolve_import(*file, *id) {
-                    return match self.resolve_export(inner, name) {
-                        Resolved::Value(value) => Some(value),
-                        _ => None,
-                    };
+            ValueKind::Import(..) | ValueKind::Module(_) => {
+                if let Some(inner) = self.namespace(base) {
+                    return self.resolve_export(inner, name).value();
                 }
             }
             ValueKind::This(class) | ValueKind::Class(class) => return self.own_field(*class, name),

@@ -22,6 +22,17 @@ pub enum Resolved {
     Missing,
 }
 
+impl Resolved {
+    /// As a value; `None` for what lies outside the tree.
+    pub(super) fn value(self) -> Option<Shared> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Namespace(file) => Some(Value::new(ValueKind::Module(file), Span { file, start: 0, end: 0 })),
+            Self::External { .. } | Self::Missing => None,
+        }
+    }
+}
+
 /// Longer chains of re-exports are cycles.
 const LONGEST_CHAIN: u8 = 24;
 
@@ -34,6 +45,18 @@ impl Graph<'_> {
     pub fn imported_from(&self, value: &Shared) -> Option<FileId> {
         let ValueKind::Import(file, id) = value.kind else { return None };
         self.resolve_module(file, &self.module(file)?.imports.get(id.at())?.module)
+    }
+
+    /// The file that a value is all exports of.
+    pub(super) fn namespace(&self, value: &Shared) -> Option<FileId> {
+        match value.kind {
+            ValueKind::Module(file) => Some(file),
+            ValueKind::Import(file, id) => match self.resolve_import(file, id) {
+                Resolved::Namespace(inner) => Some(inner),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn import(&self, file: FileId, id: ImportId, depth: u8) -> Resolved {
@@ -159,9 +182,9 @@ impl Graph<'_> {
             _ => None,
         });
         named
-            .filter_map(|name| match self.export(file, name, depth + 1) {
-                Resolved::Value(value) => Some(Slot::Named { key: name.clone(), key_span, value }),
-                _ => None,
+            .filter_map(|name| {
+                let value = self.export(file, name, depth + 1).value()?;
+                Some(Slot::Named { key: name.clone(), key_span, value })
             })
             .collect()
     }

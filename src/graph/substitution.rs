@@ -145,6 +145,7 @@ impl<'g, 'a> Substitution<'g, 'a> {
             | ValueKind::Function(_)
             | ValueKind::Class(_)
             | ValueKind::Import(..)
+            | ValueKind::Module(_)
             | ValueKind::Global(_)
             | ValueKind::Leaves(..)
             | ValueKind::Param(..)

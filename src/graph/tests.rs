@@ -147,6 +147,31 @@ fn functions_in_an_object_that_is_exported_are_reached_through_it() {
 }
 
 #[test]
+fn a_module_that_is_kept_under_a_name_is_reached_through_it() {
+    for (index, import) in [
+        ("const users = require('./users'); module.exports = { users };", "const all = require('./index');"),
+        ("module.exports = { users: require('./users') };", "const all = require('./index');"),
+        ("exports.users = require('./users');", "const all = require('./index');"),
+        ("exports.users = require('./users');", "const { users } = require('./index'); const all = { users };"),
+        ("import * as users from './users'; export const all = { users };", "import { all } from './index';"),
+        ("import * as users from './users'; export { users };", "import * as all from './index';"),
+        ("export * as users from './users';", "import * as all from './index';"),
+        ("export * as users from './users';", "import { users } from './index'; const all = { users };"),
+        ("import * as users from './users'; export default { users };", "import all from './index';"),
+    ] {
+        let users = if import.contains("require") {
+            "function find() {} function keep() {} module.exports = { find, keep };"
+        } else {
+            "export function find() {} export function keep() {}"
+        };
+        let run = "export function run() { all.users.find(); const { keep } = all.users; keep(); }";
+        let tree =
+            Tree::of(&[("src/users.ts", users), ("src/index.ts", index), ("src/app.ts", &format!("{import} {run}"))]);
+        assert_eq!(tree.reached("run"), ["find", "keep"], "{index} {import}");
+    }
+}
+
+#[test]
 fn a_wrapped_handler_is_the_handler_wherever_it_is_registered() {
     let tree = Tree::of(&[
         (

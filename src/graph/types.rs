@@ -116,11 +116,13 @@ impl Graph<'_> {
     /// A field of an object that is written out, or of a file's exports.
     fn type_of_known_field(&self, value: &Shared, base: &Shared, name: &str, fuel: u8) -> Type {
         let inner = match &base.kind {
-            ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Class(_) => self.expand(value),
+            ValueKind::Import(..) | ValueKind::Module(_) | ValueKind::This(_) | ValueKind::Class(_) => {
+                self.expand(value)
+            }
             _ => {
                 let known = self.resolved(base);
-                let is_object = matches!(known.kind, ValueKind::Object { .. });
-                is_object.then(|| Value::field(&known, name, value.span))
+                let is_held = matches!(known.kind, ValueKind::Object { .. }) || self.namespace(&known).is_some();
+                is_held.then(|| Value::field(&known, name, value.span))
             }
         };
         inner.map_or(Type::Unknown, |inner| self.type_at(&inner, fuel))

@@ -97,6 +97,14 @@ impl SourceFile {
         Self { path, text, language, scope, encoding: Encoding::Utf8, line_starts: OnceLock::new() }
     }
 
+    /// What importers call the file: `src/users/user.service.ts` -> `user.service`; of an index file its folder.
+    pub fn stem(&self) -> &str {
+        let mut parts = self.path.rsplit('/');
+        let file = parts.next().unwrap_or(&self.path);
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        if stem == "index" { parts.next().unwrap_or(stem) } else { stem }
+    }
+
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
             let ends = memchr::memchr_iter(b'\n', self.text.as_bytes());
@@ -288,6 +296,13 @@ mod tests {
             })
             .collect();
         SourceSet::new(files, ModuleMap::default(), Vec::new(), Tally::default())
+    }
+
+    #[test]
+    fn an_index_file_goes_by_its_folder() {
+        let set = set(&[("src/users/index.ts", ""), ("src/user.service.ts", ""), ("a.ts", "")]);
+        let stems: Vec<&str> = set.iter().map(|(_, file)| file.stem()).collect();
+        assert_eq!(stems, ["a", "user.service", "users"]);
     }
 
     #[test]

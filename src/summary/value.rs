@@ -197,6 +197,7 @@ impl ValueKind {
             | Self::Function(_)
             | Self::Class(_)
             | Self::Import(..)
+            | Self::Module(_)
             | Self::Global(_)
             | Self::Stored { .. } => {}
             Self::Field(base, _)
@@ -289,6 +290,8 @@ pub enum ValueKind {
     Function(FunctionRef),
     Class(ClassRef),
     Import(FileId, ImportId),
+    /// All exports of a file of the tree, where no import of the file at hand names it: `export * as users from './users'`.
+    Module(FileId),
     Global(String),
     Field(Shared, String),
     Index(Shared, Shared),
