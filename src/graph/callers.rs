@@ -187,7 +187,7 @@ impl Graph<'_> {
         let class = declared.class.map(|id| ClassRef { file: of.file, id });
         let name = match declared.kind {
             FunctionKind::Constructor => class.and_then(|class| self.class(class)).map_or("", |class| &class.name),
-            _ => declared.name.as_str(),
+            _ => self.called_as(of),
         };
         let mut names = vec![name.to_owned()];
         // What holds the whole module names the file only: `module.exports = { user: require('./user.queries') }`.
@@ -309,6 +309,9 @@ impl Graph<'_> {
     pub fn registered_name(&self, of: FunctionRef) -> Option<String> {
         if self.function(of)?.name != "<closure>" {
             return None;
+        }
+        if let Some(name) = self.named_by_calls.get(&of) {
+            return Some((*name).to_owned());
         }
         let unit = self.unit(of.file)?;
         let body = unit.summary.functions.first()?;

@@ -44,13 +44,6 @@ pub enum EdgeKind {
 /// Closures nested deeper than this are not looked into.
 const DEEPEST_CLOSURE: usize = 20;
 
-/// Methods of so many classes and libraries that a name alone proves nothing.
-const COMMON: [&str; 34] = [
-    "get", "set", "add", "create", "update", "save", "delete", "remove", "find", "findOne", "findAll", "insert", "run",
-    "execute", "call", "apply", "bind", "then", "catch", "map", "filter", "push", "send", "emit", "on", "next",
-    "parse", "query", "exec", "init", "start", "handle", "toString", "validate",
-];
-
 /// Of a larger table of functions that a computed key chooses from, only the first are followed.
 const LARGEST_TABLE: usize = 32;
 
@@ -227,31 +220,8 @@ impl Graph<'_> {
         self.by_name_alone(base, name)
     }
 
-    /// A receiver of unknown type: the only method of that name in the tree, when the name is distinctive.
-    fn by_name_alone(&self, base: &Shared, name: &str) -> Vec<Target> {
-        let rooted_outside = matches!(base.kind, ValueKind::Import(..) | ValueKind::Global(_));
-        if rooted_outside || COMMON.contains(&name) || name.len() < 5 || name.starts_with('$') {
-            return Vec::new();
-        }
-        if self.is_minted(base) || self.is_adapter(base) || self.is_builder(base) {
-            return Vec::new();
-        }
-        let methods: Vec<FunctionRef> = self
-            .functions_named(name)
-            .iter()
-            .copied()
-            .filter(|at| {
-                self.function(*at).is_some_and(|f| matches!(f.kind, FunctionKind::Method | FunctionKind::Closure))
-            })
-            .collect();
-        match methods.as_slice() {
-            [only] => vec![Target { function: *only, certain: false, bindings: None }],
-            _ => Vec::new(),
-        }
-    }
-
     /// Whether a library made it, as a mint row says: its methods are the library's.
-    fn is_minted(&self, value: &Shared) -> bool {
+    pub(super) fn is_minted(&self, value: &Shared) -> bool {
         let resolved = self.resolved(value);
         let ValueKind::Call(call) = &resolved.kind else { return false };
         let name = call.method();
@@ -263,7 +233,7 @@ impl Graph<'_> {
     }
 
     /// Whether a library made it of the database that it was handed: its methods are the library's, whatever the tree calls its own.
-    fn is_adapter(&self, value: &Shared) -> bool {
+    pub(super) fn is_adapter(&self, value: &Shared) -> bool {
         let resolved = self.resolved(value);
         let ValueKind::Call(call) = &resolved.kind else { return false };
         let is_named = |row: &&Adapter| match (&call.callee.kind, row.call.last()) {

@@ -26,6 +26,7 @@ mod handed;
 mod handlers;
 mod makers;
 mod maps;
+mod members;
 mod modules;
 mod mounts;
 mod names;
@@ -162,6 +163,7 @@ pub struct Graph<'a> {
     lineages: RefCell<BTreeMap<ClassRef, Rc<Vec<ClassRef>>>>,
     /// Methods and functions by name.
     by_name: HashMap<&'a str, Vec<FunctionRef>>,
+    named_by_calls: HashMap<FunctionRef, &'a str>,
     classes: HashMap<&'a str, Vec<ClassRef>>,
     /// Class -> classes that extend or implement it.
     heirs: BTreeMap<ClassRef, Vec<ClassRef>>,
@@ -195,6 +197,7 @@ impl<'a> Graph<'a> {
             paths: Memo::default(),
             lineages: RefCell::default(),
             by_name: HashMap::new(),
+            named_by_calls: members::named_by_calls(rules, &linked),
             classes: HashMap::new(),
             heirs: BTreeMap::new(),
             index: callers::CallIndex::new(&linked),
@@ -209,7 +212,8 @@ impl<'a> Graph<'a> {
         for (file, unit) in &graph.linked {
             for (at, function) in unit.module.functions.iter().enumerate().skip(1) {
                 let named = FunctionRef { file: *file, id: FunctionId::of(at) };
-                graph.by_name.entry(&function.name).or_default().push(named);
+                let name = graph.named_by_calls.get(&named).copied().unwrap_or(&function.name);
+                graph.by_name.entry(name).or_default().push(named);
             }
             for (at, class) in unit.module.classes.iter().enumerate() {
                 let named = ClassRef { file: *file, id: crate::ir::ClassId::of(at) };

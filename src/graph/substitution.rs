@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph};
+use crate::ir::ClassId;
 use crate::summary::{Argument, CallValue, Member, Shared, Slot, Value, ValueKind};
 
 /// Larger values than this are cut off as opaque.
@@ -51,8 +52,10 @@ impl<'g, 'a> Substitution<'g, 'a> {
                     None => Value::new(ValueKind::Undefined, span),
                 };
             }
-            ValueKind::This(_) => {
+            ValueKind::This(class) => {
                 return match &self.bindings.this {
+                    // A function that is no method: whoever calls it says what it runs on.
+                    Some(this) if class.id == ClassId::UNTOLD => Arc::clone(this),
                     // Only a receiver that says more than its type does: a new object with known fields.
                     Some(this)
                         if matches!(

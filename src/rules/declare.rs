@@ -350,3 +350,12 @@ pub enum Absence {
     Null,
     Undefined,
 }
+
+/// A call that gives a function a name under which rows or models have it as a method: `schema.method('sign', function () {})`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Method {
+    pub call: CallPattern,
+    pub name: ArgPath,
+    pub function: ArgPath,
+}

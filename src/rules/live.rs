@@ -59,7 +59,8 @@ fn keep(pack: &mut Pack, is_live: &impl Fn(&CallPattern) -> bool) {
         prefix,
         versioning,
         nesting,
-        collector
+        collector,
+        method
     );
     pack.entry.retain(|row| row.path.as_ref().is_none_or(is_live));
     pack.guard.retain(|row| row.path.as_ref().is_none_or(is_live));

@@ -32,8 +32,8 @@ mod path;
 mod sql;
 
 pub use declare::{
-    Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Entity, Hook, Interceptor, Migration, Naming,
-    Nothing, Subscriber, Transform,
+    Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Entity, Hook, Interceptor, Method, Migration,
+    Naming, Nothing, Subscriber, Transform,
 };
 pub use entry::{Entry, EntryKind, Nesting, Prefix, Versioning};
 pub use event::{Emit, Listen};
@@ -77,7 +77,7 @@ rows! {
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
-    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

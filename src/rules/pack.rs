@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
-    Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Migration, Mint, Mount,
-    Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify, Versioning,
-    Web, Write,
+    Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Method, Migration, Mint,
+    Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify,
+    Versioning, Web, Write,
 };
 use crate::rules::{Condition, Kept};
 
@@ -106,4 +106,6 @@ pub struct Pack {
     pub nesting: Vec<Nesting>,
     #[serde(default)]
     pub collector: Vec<Collector>,
+    #[serde(default)]
+    pub method: Vec<Method>,
 }

@@ -124,7 +124,12 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
         Target::Type => {
             handle(graph, row, receiver).or_else(|| held(graph, row, receiver)).or_else(|| untyped(graph, receiver))
         }
-        Target::Static => named(graph, receiver).or_else(|| untyped(graph, receiver)),
+        // `async function issue(model, row) { await model.create(row); }`
+        Target::Static => named(graph, receiver).or_else(|| {
+            let told = untyped(graph, receiver)?;
+            let is_handed = is_rooted_in_parameter(graph, receiver, 20);
+            Some(if is_handed { Told::Handed(receiver.clone()) } else { told })
+        }),
         // `this.prisma[this.model].update(..)`: whoever extends the class says it.
         // `prisma[name].update(..)`
         Target::Model if let ValueKind::Index(_, name) = &receiver.kind => {
