@@ -299,5 +299,5 @@ pub(super) fn mint_of<'a>(graph: &Graph<'a>, call: &CallValue) -> Option<&'a Min
     // Hardly any call has the name of one, and telling its path costs more.
     rows.peek()?;
     let path = graph.library_path(call)?;
-    rows.find(|row| row.call.matches(&path))
+    rows.find(|row| row.call.matches(&path) && (call.args.is_empty() || !row.bare))
 }

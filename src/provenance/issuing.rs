@@ -9,9 +9,10 @@ use crate::graph::Graph;
 use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
 use crate::provenance::kind::Kind;
+use crate::provenance::leaving::Token;
 use crate::provenance::path::Hop;
 use crate::rules::{Gives, Mint};
-use crate::source::{FileId, Scope};
+use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallSite, FunctionRef, Shared, ValueKind};
 
 /// A mint that a function runs, itself or through what it calls.
@@ -20,6 +21,8 @@ pub(super) struct Minting {
     pub site: CallSite,
     /// Whether the result is a credential by itself.
     pub credential: bool,
+    /// Whether the function says one of the result's keys that are tokens, where only these are: most responses hold none.
+    pub keyed: bool,
     pub what: String,
     pub gives: Option<Gives>,
 }
@@ -36,7 +39,8 @@ pub(super) struct Evidence {
 
 impl Evidence {
     pub(super) fn among<'m>(&self, mints: &'m BTreeSet<Minting>) -> Vec<&'m Minting> {
-        let of_kind = |mint: &Minting| mint.credential && (self.kinds.contains(&mint.what) || !self.any_fresh);
+        let of_kind =
+            |mint: &Minting| mint.credential && mint.keyed && (self.kinds.contains(&mint.what) || !self.any_fresh);
         mints.iter().filter(|mint| self.minted.contains(&mint.site) || of_kind(mint)).collect()
     }
 
@@ -72,12 +76,15 @@ impl<'g, 'a> Issuing<'g, 'a> {
             return Rc::clone(known);
         }
         let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+        let text = self.graph.function(function).map_or("", |declared| self.graph.sources.text(declared.span));
+        let says = |key: &String| key.rsplit('.').next().is_some_and(|key| text.contains(key));
         let mints = calls.filter_map(|event| {
             self.graph.refuel();
             let mint = mint_of(self.graph, &event.call)?;
             Some(Minting {
                 site: event.call.site,
                 credential: mint.credential,
+                keyed: mint.keys.is_empty() || mint.keys.iter().any(says),
                 what: mint.what.clone(),
                 gives: mint.gives,
             })
@@ -179,6 +186,26 @@ impl<'g, 'a> Issuing<'g, 'a> {
     /// The mints on a path: those of its functions and of what the functions call.
     pub(super) fn on(&self, functions: &[FunctionRef]) -> BTreeSet<Minting> {
         functions.iter().flat_map(|function| self.minted_below(*function).as_ref().clone()).collect()
+    }
+
+    /// Whether a mint that lies below a path makes a token of the column there. Random bytes of a helper that many call are of it only
+    /// where the stored value comes through the same call, or where they are answered with.
+    pub(super) fn is_of_column(
+        &self,
+        mint: &Minting,
+        functions: &[FunctionRef],
+        is_through: impl Fn(&Span) -> bool,
+    ) -> bool {
+        let maker = mint.site.function;
+        if mint.credential || functions.contains(&maker) {
+            return true;
+        }
+        let token = Token { graph: self.graph, mint: mint.site };
+        let is_below = |caller: FunctionRef| functions.iter().any(|of| self.below(*of).contains(&caller));
+        let callers = self.graph.callers(maker);
+        callers.iter().filter(|edge| is_below(edge.caller)).any(|edge| {
+            is_through(&edge.span) || token.done_by(edge.caller).answered || token.is_returned_by(edge.caller)
+        })
     }
 
     /// What makes a path an issuing one, told from the mints whose value reaches the column on any path.

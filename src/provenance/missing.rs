@@ -86,13 +86,15 @@ impl Search<'_, '_, '_> {
         for issuer in issuers {
             let is_utility = self.is_utility(*issuer);
             // A random value is what its callers make of it; a signed token is one whoever asks for it.
-            if is_utility && !self.issuing.own(*issuer).iter().any(|mint| mint.credential) {
+            let is_credential = self.issuing.own(*issuer).iter().any(|mint| mint.credential);
+            if is_utility && !is_credential {
                 continue;
             }
+            let may_differ = is_utility || !is_credential;
             let calls = self.graph.summary(*issuer).into_iter().flat_map(|summary| &summary.calls);
             for event in calls.filter(|event| self.stored.minted.contains(&event.call.site)) {
                 let mint = &event.call;
-                let Above { silent, stored } = self.above(*issuer, mint, conditions(&event.guards), is_utility);
+                let Above { silent, stored } = self.above(*issuer, mint, conditions(&event.guards), may_differ);
                 let is_of_kind = |silent: &Silent| {
                     let is_alike = |known: &Kind| known.may_be(&silent.kind);
                     if silent.may_differ {

@@ -186,7 +186,7 @@ impl ColumnTracer<'_, '_> {
             .flat_map(|site| &site.drafts)
             .any(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
         let evidence = self.issuing.evidence(minted, any_fresh);
-        let sites = drafts.into_iter().map(|site| self.finished(site, &evidence)).collect();
+        let sites = drafts.into_iter().map(|site| self.finished(site, &evidence, &stored.through)).collect();
         let reads = reads::find(self.graph, self.schema, self.column);
         ColumnTrace { column: self.column, sites, missing, reads, gaps: gaps.into_iter().collect() }
     }
@@ -422,7 +422,7 @@ impl ColumnTracer<'_, '_> {
         }
     }
 
-    fn finished(&self, site: DraftSite, evidence: &Evidence) -> WriteSite {
+    fn finished(&self, site: DraftSite, evidence: &Evidence, through: &BTreeSet<Span>) -> WriteSite {
         let mut paths: BTreeMap<(EntryPoint, Meaning, Option<Form>), Path> = BTreeMap::new();
         // What tests hand to production code says nothing about production.
         let is_test = |draft: &Draft| {
@@ -435,6 +435,9 @@ impl ColumnTracer<'_, '_> {
             let handed_on = self.issuing.on(&draft.ahead);
             let mut path = draft.path;
             let mut issuing = evidence.among(&mints);
+            if !path.meaning.origins().contains(&Origin::Fresh) {
+                issuing.retain(|mint| self.issuing.is_of_column(mint, &draft.functions, |span| through.contains(span)));
+            }
             // A token that is made before every route is not issued by one that revokes.
             if path.meaning.origins().iter().any(|origin| matches!(origin, Origin::Fresh | Origin::Preserved)) {
                 issuing.extend(evidence.stored(&handed_on));

@@ -474,3 +474,22 @@ fn a_getter_gives_what_the_object_holds_that_it_is_asked_of() {
     );
     assert_eq!(found, ["clear: null", "hand: fresh", "issue: fresh"]);
 }
+
+#[test]
+fn an_answer_and_a_response_whose_tokens_nobody_reads_issue_nothing() {
+    let tree = Tree::one(
+        "const clear = (id: number) => db.user.update({ where: { id }, data: { token: null } });
+         app.post('/reset', async (req, res) => { await clear(1); res.json({ ok: true }); });
+         app.post('/mail', async (req, res) => { await clear(2); await (await fetch('https://mail')).json(); });
+         app.post('/token', async (req, res) => {
+           await clear(3);
+           const answer = await (await fetch('https://issuer')).json();
+           res.json(answer.access_token);
+         });",
+    );
+    let graph = tree.graph();
+    let found = survey(&graph, &tree.schema).finish().remove(0);
+    let issuing = found.sites.iter().flat_map(|site| &site.paths).filter(|path| path.issues);
+    let routes: Vec<&str> = issuing.map(|path| path.entry.route.as_str()).collect();
+    assert_eq!(routes, ["POST /token"]);
+}

@@ -304,6 +304,9 @@ pub struct Mint {
     /// Whether that it is one is told by names alone.
     #[serde(default)]
     pub inferred: bool,
+    /// Whether it is one only where it is handed nothing: `response.json()` beside `res.json(body)`.
+    #[serde(default)]
+    pub bare: bool,
     /// What the call gives in Rust; absent: neither of these, or not known.
     #[serde(default)]
     pub gives: Option<Gives>,

@@ -66,7 +66,7 @@ impl Execution<'_> {
     }
 
     /// `base.slot = ..`: the object at `base` becomes a changed one, wherever it is held.
-    fn assign_slot(&mut self, base: ExprId, slot: Slot, span: Span, depth: u8) {
+    pub(super) fn assign_slot(&mut self, base: ExprId, slot: Slot, span: Span, depth: u8) {
         if depth > 20 {
             return;
         }

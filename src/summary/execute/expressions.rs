@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ir::{Binding, Call, Entry, ExprId, ExprKind, FunctionId, Item, LocalId};
+use crate::ir::{Binding, Call, ClassId, Entry, ExprId, ExprKind, FunctionId, Item, LocalId};
 use crate::source::Span;
 use crate::summary::execute::{BUDGET, Execution, assigned_outside, assigns};
 use crate::summary::{
@@ -223,6 +223,17 @@ impl Execution<'_> {
 
     /// The method may assign fields of what it is called on.
     fn call_on(&mut self, receiver: ExprId, call: &Arc<CallValue>, span: Span) {
+        // `user.tokens.push(token)`: the user has another list.
+        if call.method().is_some_and(|name| GROW.contains(&name))
+            && let ExprKind::Field { base, ref name, name_span } = self.module.expr(receiver).kind
+            && self.is_of_row(base)
+        {
+            let before = self.eval(receiver);
+            let kind = ValueKind::After { call: Arc::clone(call), arg: None, before };
+            let slot = Slot::Named { key: name.clone(), key_span: name_span, value: Value::new(kind, span) };
+            self.assign_slot(base, slot, span, 0);
+            return;
+        }
         match self.module.expr(receiver).kind {
             // What is called `set` changes what it is called on; other methods count once a field was assigned.
             ExprKind::This if self.own.is_some() || call.method().is_some_and(|name| name.starts_with("set")) => {
@@ -245,6 +256,22 @@ impl Execution<'_> {
             }
             _ => self.touch(receiver, None, call, span),
         }
+    }
+
+    /// Whether an expression is an object that may be a row, or a part of one: a variable, or the `this` that only callers tell.
+    fn is_of_row(&self, id: ExprId) -> bool {
+        let mut at = id;
+        for _ in 0..DEEPEST_ROW {
+            at = match &self.module.expr(at).kind {
+                ExprKind::Field { base, .. } => *base,
+                ExprKind::Name(Binding::Local(local)) => {
+                    return !self.module.lends && self.env.get(local).is_some_and(|held| may_be_row(held));
+                }
+                ExprKind::This => return self.this == Some(ClassId::UNTOLD),
+                _ => return false,
+            };
+        }
+        false
     }
 
     /// The callee may assign fields of a variable that it is given, or that it is called on.
@@ -301,6 +328,25 @@ impl Execution<'_> {
         }
         self.env.insert(local, after);
     }
+}
+
+/// Methods of lists that put something in.
+const GROW: [&str; 3] = ["push", "unshift", "splice"];
+
+/// `user.auth.tokens` is a part of a row; what lies deeper is not looked at.
+const DEEPEST_ROW: usize = 4;
+
+fn may_be_row(held: &Shared) -> bool {
+    matches!(
+        held.kind,
+        ValueKind::Object { .. }
+            | ValueKind::Call(_)
+            | ValueKind::After { .. }
+            | ValueKind::Param(..)
+            | ValueKind::Element(_)
+            | ValueKind::Field(..)
+            | ValueKind::Captured(..)
+    )
 }
 
 /// Whether two values are the same variable or field.
