@@ -265,7 +265,7 @@ impl Execution<'_> {
             at = match &self.module.expr(at).kind {
                 ExprKind::Field { base, .. } => *base,
                 ExprKind::Name(Binding::Local(local)) => {
-                    return !self.module.lends && self.env.get(local).is_some_and(|held| may_be_row(held));
+                    return !self.module.lends && self.env.get(local).is_some_and(may_be_row);
                 }
                 ExprKind::This => return self.this == Some(ClassId::UNTOLD),
                 _ => return false,
