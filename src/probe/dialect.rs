@@ -53,6 +53,15 @@ impl Dialect {
         format!("CAST({expression} AS {kind})")
     }
 
+    /// What rows are grouped by, as text of which every character counts: collations take `Web` and `web` for the same.
+    pub(crate) fn label(self, expression: &str) -> String {
+        match self {
+            Self::Postgres { .. } => format!("({} COLLATE \"C\")", self.as_text(expression)),
+            Self::Mysql { .. } => format!("CAST(CONVERT({expression} USING utf8mb4) AS BINARY)"),
+            Self::Sqlite => format!("({} COLLATE BINARY)", self.as_text(expression)),
+        }
+    }
+
     /// A column of any type as the text that was stored.
     pub(crate) fn stored_text(self, field: &str, kind: &str) -> String {
         let field = field.to_owned();
@@ -60,14 +69,18 @@ impl Dialect {
         match self {
             // Bytes as characters, those that are none as octal digits: no value is an error.
             Self::Postgres { .. } if kind == "bytea" => format!("encode({field}, 'escape')"),
-            Self::Postgres { .. } if kind == "json" || kind == "jsonb" => format!("({field} #>> '{{}}')"),
+            Self::Postgres { .. } if kind == "json" || kind == "jsonb" => {
+                // JSON's null is a value that has no text.
+                format!("CASE WHEN {field} IS NOT NULL THEN coalesce({field} #>> '{{}}', 'null') END")
+            }
             Self::Mysql { mariadb: false } if kind == "json" => format!("JSON_UNQUOTE({field})"),
             Self::Postgres { .. } if kind.ends_with("[]") => self.as_text(&field),
             // Under a collation of its own a text may equal another, or match no pattern at all.
             Self::Postgres { .. } if is_text(&kind) => format!("({field} COLLATE \"C\")"),
             Self::Mysql { .. } if is_text(&kind) => field,
             Self::Sqlite => format!("({} COLLATE BINARY)", self.as_text(&field)),
-            _ => self.as_text(&field),
+            Self::Postgres { .. } => format!("({} COLLATE \"C\")", self.as_text(&field)),
+            Self::Mysql { .. } => self.as_text(&field),
         }
     }
 
@@ -79,7 +92,11 @@ impl Dialect {
     /// Whether a text is `null`.
     pub(crate) fn is_null_text(self, text: &str) -> String {
         let same = format!("{text} = 'null'");
-        if matches!(self, Self::Mysql { .. }) { format!("{same} AND CAST({text} AS BINARY) = 'null'") } else { same }
+        if matches!(self, Self::Mysql { .. }) {
+            format!("{same} AND CAST(CONVERT({text} USING utf8mb4) AS BINARY) = 'null'")
+        } else {
+            same
+        }
     }
 
     /// The month of a date, as `2024-05`; of a number, that of as many seconds or milliseconds since 1970. `kind` is the column's type.
@@ -120,7 +137,5 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 fn is_text(kind: &str) -> bool {
-    ["text", "character varying", "varchar", "tinytext", "mediumtext", "longtext"]
-        .iter()
-        .any(|text| kind.starts_with(text))
+    ["text", "character varying", "varchar", "tinytext", "mediumtext", "longtext"].contains(&kind)
 }

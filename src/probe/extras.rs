@@ -22,16 +22,16 @@ const MOST_TEXTS: u64 = 1000;
 
 /// Fills in what is known beyond the counts.
 pub(crate) async fn add(session: &mut Session, table: &Table<'_>, counted: &mut [Counts]) {
-    for (column, counts) in table.counting.columns.iter().zip(counted) {
+    for ((column, (_, config, _)), counts) in table.counting.columns.iter().zip(&table.columns).zip(counted) {
         counts.declared = declared(table, column);
         if table.relation.mentions.is_none() {
             counts.skipped.push("what in the database names the column: the server did not tell".to_owned());
         }
         counts.statements_seen = statements(session, table, column).await;
-        if table.counting.is_view || counts.rows == 0 {
+        if counts.rows == 0 {
             continue;
         }
-        if table.is_small() {
+        if table.is_small() && !table.counting.is_view {
             match session.ask_within(&table.counting.duplicates(column), LIMIT).await {
                 Ok(rows) => {
                     counts.duplicates =
@@ -53,11 +53,14 @@ pub(crate) async fn add(session: &mut Session, table: &Table<'_>, counted: &mut 
                     });
                 }
                 // What was asked for by name is owed.
-                Err(trouble) if column.users.is_some() => {
+                Err(trouble) if config.users.is_some() => {
                     counts.incomplete = Some(format!("tokens whose user is gone or inactive: {trouble}"));
                 }
                 Err(trouble) => counts.skipped.push(format!("tokens whose user is gone or inactive: {trouble}")),
             }
+        } else if table.counting.is_view && config.users.is_some() {
+            let why = "the view does not tell; make it anew by `tokendrift probe --grants` with this configuration";
+            counts.incomplete = Some(format!("tokens whose user is gone or inactive: {why}"));
         }
     }
 }

@@ -20,6 +20,16 @@ pub(crate) fn wilson(share: f64, effective: f64) -> [f64; 2] {
     [low, high]
 }
 
+/// What a sample of `effective` rows is worth that has `rows` of them where it should have `hidden` more: keys lie closer in some stretch
+/// than in the rest, and nobody has seen what is there.
+///
+/// With `u` the hidden share, the Wilson interval of `z² (1 - u) / u` rows around a share `p` holds all that the whole can be: from
+/// `p (1 - u)`, where no hidden row is a hit, to `p (1 - u) + u`, where each is.
+pub(crate) fn beside_hidden(effective: f64, rows: u64, hidden: u64) -> f64 {
+    let share = number(hidden) / number(rows.saturating_add(hidden).max(1));
+    if share > 0.0 { effective.min(Z * Z * (1.0 - share) / share) } else { effective }
+}
+
 /// How many independent rows a cluster sample is worth: rows of one block or key range were written at about the same time, and
 /// are alike. `clusters` are rows and hits of each cluster that was drawn; clusters without such rows do not matter.
 ///
@@ -66,6 +76,17 @@ mod tests {
         near(wilson(0.0, 300.0), [0.0, 0.0126]);
         near(wilson(1.0, 300.0), [0.9874, 1.0]);
         near(wilson(0.3, 0.0), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn an_interval_holds_what_hidden_rows_can_make_of_the_share() {
+        for (seen, hits, hidden) in [(1900, 0, 8100), (1900, 1900, 8100), (9000, 450, 1000), (9900, 9000, 100)] {
+            let all = number(seen + hidden);
+            let [low, high] = wilson(number(hits) / number(seen), beside_hidden(1e9, seen, hidden));
+            assert!(low <= number(hits) / all + 1e-9 && high >= number(hits + hidden) / all - 1e-9, "{low} {high}");
+        }
+        assert!(beside_hidden(70.0, 100, 0) >= 70.0);
+        assert!(beside_hidden(70.0, 0, 100) <= 0.0);
     }
 
     #[test]

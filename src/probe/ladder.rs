@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::config::Column;
+use crate::probe::dialect::Dialect;
 use crate::probe::interval::{number, wilson};
 use crate::probe::problem::{Trouble, visible};
-use crate::probe::ranges::{Chunks, Clusters};
+use crate::probe::ranges::{Chunks, Clusters, Part};
 use crate::probe::session::Session;
 use crate::probe::shape::can_be_empty;
 use crate::probe::statements::{Counting, MOST_GROUPS, MOST_VALUES, Measured};
@@ -59,6 +60,18 @@ impl Begun {
     }
 }
 
+/// All rows in one statement.
+async fn at_once(session: &mut Session, counting: &Counting, shapes: bool) -> Result<Tallies, Trouble> {
+    match session.ask(&counting.pass(None, shapes)).await {
+        // A value that no function of the server's takes hides its shape, not the counts.
+        Err(Trouble::Data) if shapes => {
+            let rows = session.ask(&counting.pass(None, false)).await?;
+            Ok(Tallies::of(&rows, counting, false, false))
+        }
+        rows => Ok(Tallies::of(&rows?, counting, shapes, false)),
+    }
+}
+
 impl Table<'_> {
     /// What is found out of each column, by its index in the configuration; `prepared` is what finding the table cost.
     async fn outcomes(&self, session: &mut Session, options: &Options, prepared: Cost) -> Vec<(usize, Outcome)> {
@@ -106,21 +119,30 @@ impl Table<'_> {
         if method == Some(Method::Sample) || !self.is_small() {
             clusters = Clusters::of(session, &self.relation).await.map_err(|trouble| told(session, trouble))?;
         }
-        if let (Some(drawn), None | Some(Method::Sample)) = (&clusters, method) {
+        // How many rows a table of SQLite has nobody knows without counting them, nor so what a sample of them leaves out.
+        let is_drawn = method == Some(Method::Sample) || (method.is_none() && session.dialect != Dialect::Sqlite);
+        if let (Some(drawn), true) = (&clusters, is_drawn) {
             match session.ask(&drawn.sql(&self.counting)).await {
                 // Keys with wide gaps between them: the ranges missed all rows.
                 Ok(rows) if rows.is_empty() => clusters = None,
                 Ok(rows) => {
-                    let tallies = Tallies::of(&rows, &self.counting, false, true);
+                    let mut tallies = Tallies::of(&rows, &self.counting, false, true);
+                    tallies.hidden = self.hidden(drawn, tallies.rows());
+                    let drawn_rows = tallies.rows();
                     let mut counts = counts(self, &Passes::Joint(tallies), Method::Sample);
-                    self.look_at_values(session, drawn, &mut counts).await;
+                    if let (Dialect::Sqlite, Some(rows)) = (session.dialect, drawn.estimate(drawn_rows)) {
+                        for counts in &mut counts {
+                            counts.table_rows = rows.max(counts.rows);
+                        }
+                    }
+                    self.look_at_values(session, Some(drawn), &mut counts).await;
                     if method.is_some() || self.is_decided(&counts) {
                         return Ok(counts);
                     }
                     sampled = Some(counts);
                 }
                 // A sample that fails leaves the exact count to be tried.
-                Err(Trouble::OutOfTime | Trouble::Conflict | Trouble::Data) if method.is_none() => {}
+                Err(Trouble::OutOfTime | Trouble::Conflict | Trouble::Data | Trouble::Denied) if method.is_none() => {}
                 Err(trouble) => return Err(told(session, trouble)),
             }
         }
@@ -130,7 +152,7 @@ impl Table<'_> {
         }
         // Shapes cost a multiple of the counts: a big table has them told of some rows, and of all only where nothing tells which and
         // where they are owed.
-        let shapes = self.is_small() || self.counting.is_view || clusters.is_none() && self.asks_form();
+        let shapes = self.looks_at_all(clusters.as_ref());
         match self.exact(session, options, shapes).await {
             Ok(passes) => {
                 self.refuse_many(&passes)?;
@@ -140,7 +162,8 @@ impl Table<'_> {
                     (Some(sampled), _) => {
                         exact.iter_mut().zip(sampled).for_each(|(exact, sampled)| exact.shapes = sampled.shapes);
                     }
-                    (None, Some(clusters)) => self.look_at_values(session, &clusters, &mut exact).await,
+                    (None, Some(clusters)) => self.look_at_values(session, Some(&clusters), &mut exact).await,
+                    (None, None) if self.counting.is_view => self.look_at_values(session, None, &mut exact).await,
                     (None, None) => {
                         let why = "what values look like: the table has nothing to draw a sample by";
                         for counts in &mut exact {
@@ -161,18 +184,31 @@ impl Table<'_> {
         }
     }
 
-    /// Tells what values look like, from a tenth of the sample.
-    async fn look_at_values(&self, session: &mut Session, clusters: &Clusters, all: &mut [Counts]) {
-        let (counting, sql) = self.counting.shapes(&clusters.tenth().part(&self.counting));
+    /// How many rows less a sample has than it should have.
+    fn hidden(&self, drawn: &Clusters, rows: u64) -> u64 {
+        let expected = drawn.expected(self.relation.rows.unwrap_or(0));
+        expected.map_or(0, |expected| expected.saturating_sub(rows))
+    }
+
+    /// Tells what values look like, from a tenth of the sample; where there is none, from all rows in as long as a chunk may take.
+    async fn look_at_values(&self, session: &mut Session, clusters: Option<&Clusters>, all: &mut [Counts]) {
+        let tenth = clusters.map(Clusters::tenth);
+        let part = tenth.as_ref().map_or_else(|| Part::whole(&self.counting), |tenth| tenth.part(&self.counting));
+        let method = if tenth.is_some() { Method::Sample } else { Method::Exact };
+        let (counting, sql) = self.counting.shapes(&part);
         match session.ask_within(&sql, LONGEST_CHUNK).await {
             Ok(rows) => {
                 let passes = Passes::Joint(Tallies::of(&rows, &counting, true, false));
-                let seen = counts(self, &passes, Method::Sample);
+                let seen = counts(self, &passes, method);
                 // The group of no row at all is one too.
-                let is_empty = passes.whole().is_none_or(|tallies| tallies.rows() == 0);
+                let rows = passes.whole().map_or(0, Tallies::rows);
+                let is_empty = rows == 0 || tenth.is_some_and(|tenth| self.hidden(&tenth, rows) > rows);
                 for (counts, seen) in all.iter_mut().zip(seen) {
                     if is_empty && counts.rows > 0 {
-                        self.shapes_missing(counts, "the sample has none of them");
+                        self.shapes_missing(
+                            counts,
+                            "keys with wide gaps between them, and the sample has too few rows",
+                        );
                     } else {
                         counts.shapes = seen.shapes;
                     }
@@ -211,17 +247,7 @@ impl Table<'_> {
         shapes: bool,
     ) -> Result<Tallies, Trouble> {
         let chunks = if self.is_small() { None } else { Chunks::of(session, &self.relation).await? };
-        let Some(mut chunks) = chunks else {
-            let rows = match session.ask(&counting.pass(None, shapes)).await {
-                // A value that no function of the server's takes hides its shape, not the counts.
-                Err(Trouble::Data) if shapes => {
-                    let rows = session.ask(&counting.pass(None, false)).await?;
-                    return Ok(Tallies::of(&rows, counting, false, false));
-                }
-                other => other?,
-            };
-            return Ok(Tallies::of(&rows, counting, shapes, false));
-        };
+        let Some(mut chunks) = chunks else { return at_once(session, counting, shapes).await };
         let total = self.relation.rows.unwrap_or(0);
         let mut all = Tallies::empty(shapes);
         all.is_by_place = chunks.is_by_place();
@@ -241,6 +267,10 @@ impl Table<'_> {
                 }
                 Err(Trouble::OutOfTime | Trouble::Conflict)
                     if !session.deadline().left().is_zero() && chunks.shrink() => {}
+                // Row addresses want the right to the whole table, and its columns may be all that was granted.
+                Err(Trouble::Denied) if chunks.is_by_place() && all.rows() == 0 => {
+                    return at_once(session, counting, shapes).await;
+                }
                 Err(trouble) => return Err(trouble),
             }
         }

@@ -1,7 +1,7 @@
-//! What would be run, with the planner's estimates; no row is looked at.
+//! What would be run, with the planner's estimates; no row is looked at, but by SQLite those that tell a small table from a big one.
 
 use crate::config::{Column, Config};
-use crate::probe::catalogue::explained_rows;
+use crate::probe::catalogue::{explained_rows, size_sql};
 use crate::probe::dialect::Dialect;
 use crate::probe::ranges::{Chunks, Clusters, Part, bounds_sql};
 use crate::probe::session::{Session, text};
@@ -49,6 +49,9 @@ pub(crate) async fn plan(target: &Target, config: &Config) -> Result<(Vec<Planne
 fn statements(dialect: Dialect, table: &Table<'_>) -> Vec<(String, String)> {
     let name = &table.relation.name;
     let mut all = Vec::new();
+    if let (Dialect::Sqlite, Some(key)) = (dialect, &table.relation.key) {
+        all.push((format!("how many rows {name} has, if they are few"), size_sql(dialect, &table.relation, key)));
+    }
     let mut part = Part::whole(&table.counting);
     if table.is_small() {
         all.push((format!("count {name}, all rows at once"), table.counting.pass(None, true)));
@@ -86,14 +89,21 @@ fn statements(dialect: Dialect, table: &Table<'_>) -> Vec<(String, String)> {
             Some(_) => format!("where that does not decide, count {name} in chunks such as this one"),
             None => format!("count {name}"),
         };
-        all.push((
-            purpose,
-            table.counting.pass(filter.as_deref(), table.counting.is_view || clusters.is_none() && table.asks_form()),
-        ));
+        all.push((purpose, table.counting.pass(filter.as_deref(), table.looks_at_all(clusters.as_ref()))));
+        if table.counting.is_view {
+            let (_, shapes) = table.counting.shapes(&part);
+            all.push((format!("what values of {name} look like"), shapes));
+        }
     }
     for column in &table.counting.columns {
-        if let Some((users, sql)) = orphans_sql(dialect, table, column, &part) {
-            all.push((format!("tokens in {}.{} of inactive or missing {users}", name, column.name), sql));
+        let whole = Part::whole(&table.counting);
+        let after_all = "where all rows were counted, ";
+        let parts =
+            [(Some(&part), ""), ((part.from != whole.from || part.filter.is_some()).then_some(&whole), after_all)];
+        for (part, when) in parts.into_iter().filter_map(|(part, when)| Some((part?, when))) {
+            if let Some((users, sql)) = orphans_sql(dialect, table, column, part) {
+                all.push((format!("{when}tokens in {}.{} of inactive or missing {users}", name, column.name), sql));
+            }
         }
     }
     all

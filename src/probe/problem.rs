@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
-use sqlx::postgres::PgDatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// Why a database could not be asked at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +79,20 @@ pub enum Trouble {
          there is less to replay"
     )]
     Conflict,
+    #[error("another server that the table leads to could not be reached from the database")]
+    Elsewhere,
+    #[error("somebody cancelled the statement on the server")]
+    Cancelled,
+    #[error("the connection was lost: somebody ended the session on the server, or shuts it down")]
+    Ended,
+    #[error("an unlogged table: a standby has none of its rows; ask the primary")]
+    Unlogged,
+    #[error("a materialized view that was never filled; REFRESH MATERIALIZED VIEW fills it")]
+    Unfilled,
+    #[error(
+        "the server cannot compare values of these two types; are the key and the column that refers to it of one type?"
+    )]
+    Types,
     #[error("a lock of another session was in the way; try again later")]
     Blocked,
     #[error("the server did not take the time limits or the read-only mode of the session, so nothing was run")]
@@ -136,6 +150,11 @@ impl Trouble {
             "40001" | "40P01" => Self::Conflict,
             "57014" => Self::OutOfTime,
             "55P03" => Self::Blocked,
+            "55000" => Self::Unfilled,
+            "42883" => Self::Types,
+            // `cannot access temporary or unlogged relations during recovery`
+            "0A000" if routine(error.as_ref()) == Some("get_relation_info") => Self::Unlogged,
+            "57P01" => Self::Ended,
             // `query would be affected by row-level security policy`: the code is that of a missing right.
             "42501" if routine(error.as_ref()) == Some("check_enable_rls") => Self::Filtered,
             "42501" => Self::Denied,
@@ -143,6 +162,8 @@ impl Trouble {
             "53300" => Self::Busy,
             code => match &code[..2.min(code.len())] {
                 "28" => Self::Credentials,
+                // Of another server that a foreign table leads to: an error of this connection ends it.
+                "08" if is_passing(error.as_ref()) => Self::Elsewhere,
                 "08" | "57" => Self::Lost,
                 "22" => Self::Data,
                 _ => Self::Refused,
@@ -155,7 +176,8 @@ impl Trouble {
         let sqlx::Error::Database(error) = error else { return Self::Lost };
         let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() else { return Self::Refused };
         match error.number() {
-            1969 | 3024 | 1317 => Self::OutOfTime,
+            1969 | 3024 => Self::OutOfTime,
+            1317 => Self::Cancelled,
             1205 => Self::Blocked,
             1213 => Self::Conflict,
             1142 | 1143 | 1227 | 1356 | 1370 => Self::Denied,
@@ -167,6 +189,11 @@ impl Trouble {
             _ => Self::Refused,
         }
     }
+}
+
+/// Whether the connection goes on behind an error.
+fn is_passing(error: &dyn DatabaseError) -> bool {
+    error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| error.severity() == PgSeverity::Error)
 }
 
 /// The function of PostgreSQL's source that raised an error.

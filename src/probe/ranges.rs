@@ -103,6 +103,20 @@ impl Clusters {
         }
     }
 
+    /// How many rows it should have of a table of `rows`, were the keys equally far from each other; `None` where the server draws it.
+    pub(crate) fn expected(&self, rows: u64) -> Option<u64> {
+        let Self::Keys { step, width, starts, .. } = self else { return None };
+        let keys = u128::from(step.unsigned_abs()) * u128::from(CLUSTERS);
+        let drawn = u128::from(width.unsigned_abs()) * starts.len() as u128;
+        u64::try_from(u128::from(rows) * drawn / keys.max(1)).ok()
+    }
+
+    /// How many rows the table has, by those that were drawn.
+    pub(crate) fn estimate(&self, drawn: u64) -> Option<u64> {
+        let all = self.expected(u64::from(u32::MAX))?;
+        u64::try_from(u128::from(drawn) * u128::from(u32::MAX) / u128::from(all.max(1))).ok()
+    }
+
     /// The rows of the sample.
     pub(crate) fn part(&self, counting: &Counting) -> Part {
         match self {
@@ -370,6 +384,8 @@ mod tests {
             let begin = low + step * i64::try_from(nth).unwrap();
             assert!(*start >= begin && start + width <= begin + step);
         }
+        let even = Clusters::keys("id", 1, 3_000_000, 3_000_000).unwrap();
+        assert_eq!((even.expected(3_000_000), even.tenth().expected(3_000_000)), (Some(10_000), Some(1000)));
         assert_eq!(Clusters::keys("id", 1, 15_000, 15_000), None);
         assert_eq!(Clusters::keys("id", i64::MIN, i64::MAX, 40_000), None);
     }

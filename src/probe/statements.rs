@@ -3,13 +3,21 @@
 
 use crate::probe::dialect::Dialect;
 use crate::probe::ranges::Part;
-use crate::probe::shape::{SHAPES, is_expired};
+use crate::probe::shape::{SHAPES, Shape, is_expired};
 use crate::probe::users::Users;
 
 /// Groups that one answer may have.
 pub(crate) const MOST_GROUPS: usize = 20_000;
 /// Values that one cohort may have.
 pub(crate) const MOST_VALUES: usize = 2000;
+
+/// The word of the view of `--grants` for a JWT past its end.
+pub(crate) const EXPIRED: &str = "expired-jwt";
+
+/// The column of the view of `--grants` that says what the values of a column look like.
+pub(crate) fn shape_column(column: &str) -> String {
+    format!("{column} shape")
+}
 
 /// A tracked column as the statements see it.
 #[derive(Clone, Debug)]
@@ -31,7 +39,7 @@ pub(crate) struct Counting {
     pub(crate) columns: Vec<Measured>,
     /// What the rows are grouped by, as expressions.
     pub(crate) groups: Vec<String>,
-    /// Whether the columns hold the name of a shape in place of the value, as in the view of `--grants`.
+    /// Whether the columns hold words in place of the values, as in the view of `--grants`.
     pub(crate) is_view: bool,
 }
 
@@ -59,7 +67,7 @@ impl Counting {
     }
 
     fn select(&self, from: &str, filter: Option<&str>, cluster: Option<&str>, shapes: bool) -> String {
-        let mut select: Vec<String> = self.groups.iter().map(|group| self.dialect.as_text(group)).collect();
+        let mut select: Vec<String> = self.groups.iter().map(|group| self.dialect.label(group)).collect();
         select.extend(cluster.map(str::to_owned));
         let labels = select.len();
         select.push("count(*)".to_owned());
@@ -68,6 +76,9 @@ impl Counting {
             select.push(format!("count(*) - count({})", self.dialect.field(&self.table, &column.name)));
             let counted = |condition| format!("count(CASE WHEN {condition} THEN 1 END)");
             select.extend(self.conditions(column, shapes).into_iter().map(counted));
+        }
+        if self.is_view && shapes {
+            return self.select_words(filter);
         }
         let mut sql = format!("SELECT {} FROM {from}", select.join(", "));
         if let Some(filter) = filter {
@@ -81,19 +92,51 @@ impl Counting {
         sql
     }
 
+    /// A pass over a view: grouped by its words first, so that each is worked out once a row and not once a count.
+    fn select_words(&self, filter: Option<&str>) -> String {
+        let name = |of: &str, at: usize| self.dialect.quoted(&format!("{of}{at}"));
+        let (mut inner, mut outer) = (Vec::new(), Vec::new());
+        for (at, group) in self.groups.iter().enumerate() {
+            inner.push(format!("{} AS {}", self.dialect.label(group), name("label", at)));
+            outer.push(name("label", at));
+        }
+        outer.push("sum(n)".to_owned());
+        for (at, column) in self.columns.iter().enumerate() {
+            let (state, shape) = (name("state", at), name("shape", at));
+            let field = |column: &str| self.dialect.field(&self.table, column);
+            inner.push(format!("{} AS {state}", field(&column.name)));
+            inner.push(format!("{} AS {shape}", field(&shape_column(&column.name))));
+            let is = |field: &str, word: &str| format!("{field} = '{word}'");
+            let mut conditions = vec![format!("{state} IS NULL"), is(&state, ""), is(&state, "null")];
+            conditions.extend(SHAPES.map(|of| match of {
+                Shape::Jwt => format!("{shape} IN ('jwt', '{EXPIRED}')"),
+                _ => is(&shape, of.word()),
+            }));
+            conditions.push(is(&shape, EXPIRED));
+            outer.extend(
+                conditions.into_iter().map(|condition| format!("sum(CASE WHEN {condition} THEN n ELSE 0 END)")),
+            );
+        }
+        let ranks = |to: usize| (1..=to).map(|rank| rank.to_string()).collect::<Vec<_>>().join(", ");
+        let filter = filter.map_or_else(String::new, |filter| format!(" WHERE {filter}"));
+        let mut sql = format!(
+            "SELECT {} FROM (SELECT {}, count(*) AS n FROM {}{filter} GROUP BY {}) words",
+            outer.join(", "),
+            inner.join(", "),
+            self.from,
+            ranks(inner.len())
+        );
+        if !self.groups.is_empty() {
+            sql = format!("{sql} GROUP BY {} LIMIT {}", ranks(self.groups.len()), MOST_GROUPS + 1);
+        }
+        sql
+    }
+
     fn conditions(&self, column: &Measured, shapes: bool) -> Vec<String> {
         let field = self.dialect.field(&self.table, &column.name);
         let text = self.dialect.stored_text(&field, &column.kind);
         let mut conditions = vec![self.dialect.is_empty(&text), self.dialect.is_null_text(&text)];
         if !shapes {
-            return conditions;
-        }
-        if self.is_view {
-            conditions.extend(SHAPES.map(|shape| match shape.word() {
-                "jwt" => format!("{text} IN ('jwt', 'expired-jwt')"),
-                word => format!("{text} = '{word}'"),
-            }));
-            conditions.push(format!("{text} = 'expired-jwt'"));
             return conditions;
         }
         conditions.extend(SHAPES.map(|shape| shape.test(self.dialect, &text)));
@@ -109,7 +152,7 @@ impl Counting {
 
     /// Whether the database understands an expression as a group; runs through no row.
     pub(crate) fn trial(&self, group: &str) -> String {
-        let text = self.dialect.as_text(group);
+        let text = self.dialect.label(group);
         format!("SELECT {text} FROM {} WHERE 1 = 0 GROUP BY 1 LIMIT 0", self.from)
     }
 

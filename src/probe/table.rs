@@ -2,10 +2,11 @@
 
 use crate::config::{Cohort, Column};
 use crate::probe::Outcome;
-use crate::probe::catalogue::{Missing, Relation, relation, unreadable};
+use crate::probe::catalogue::{Missing, Order, Relation, Values, relation, unreadable};
 use crate::probe::problem::{self, Trouble, closest, visible};
+use crate::probe::ranges::Clusters;
 use crate::probe::session::Session;
-use crate::probe::statements::{Counting, Measured, group, is_name};
+use crate::probe::statements::{Counting, Measured, group, is_name, shape_column};
 use crate::probe::users::configured;
 
 /// Tables of at most so many rows are counted in one statement.
@@ -45,7 +46,7 @@ pub(crate) async fn prepare<'a>(
     let (key, order) = (relation.key.clone(), relation.order.clone());
     let relation = Relation {
         key: key.filter(|key| is_readable(key)),
-        order: order.filter(|order| is_readable(&order.column)),
+        order: order.filter(|order| is_readable(&order.column) && !is_bearers(&relation.name, order)),
         ..relation
     };
     let present: Vec<String> = relation.columns.iter().map(|column| column.name.clone()).collect();
@@ -72,6 +73,13 @@ pub(crate) async fn prepare<'a>(
     (table, outcomes)
 }
 
+/// Whether a key can be what the bearer of a session shows: its values would stand in statements, and those in the server's logs.
+fn is_bearers(table: &str, order: &Order) -> bool {
+    const WORDS: [&str; 8] = ["token", "session", "secret", "sid", "key", "code", "hash", "password"];
+    let says = |name: &str| WORDS.iter().any(|word| name.to_lowercase().contains(word));
+    !matches!(order.values, Values::Numbers) && (says(table) || says(&order.column))
+}
+
 async fn measured<'a>(
     session: &mut Session,
     relation: &Relation,
@@ -92,6 +100,12 @@ async fn measured<'a>(
             "no permission to read column `{}` of table `{}`; `tokendrift probe --grants` prints a view without values that \
              needs none",
             visible(&column.column),
+            visible(&relation.name)
+        ));
+    }
+    if relation.is_grant && relation.column(&shape_column(&found.name)).is_none() {
+        return Err(format!(
+            "the view `{}` was made by another version; make it anew by `tokendrift probe --grants`",
             visible(&relation.name)
         ));
     }
@@ -179,6 +193,11 @@ pub(crate) fn while_reading(session: &Session, table: &str, trouble: Trouble) ->
 impl Table<'_> {
     pub(crate) fn is_small(&self) -> bool {
         self.relation.rows.is_none_or(|rows| rows <= AT_ONCE)
+    }
+
+    /// Whether a pass over all rows tells what the values look like: of a big table some rows do, unless nothing tells which and it is asked for.
+    pub(crate) fn looks_at_all(&self, clusters: Option<&Clusters>) -> bool {
+        self.is_small() || clusters.is_none() && self.asks_form() && !self.counting.is_view
     }
 
     /// Whether the form of some column's values is declared.

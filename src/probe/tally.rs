@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Cohort;
-use crate::probe::interval::effective_rows;
+use crate::probe::interval::{beside_hidden, effective_rows};
 use crate::probe::problem::visible;
 use crate::probe::session::{Row, count};
 use crate::probe::shape::SHAPES;
@@ -33,18 +33,26 @@ pub(crate) struct Tallies {
     measures: usize,
     /// Whether rows that were updated meanwhile may be counted twice or not at all.
     pub(crate) is_by_place: bool,
+    /// How many rows a sample should have more, by its ranges and the size of the table.
+    pub(crate) hidden: u64,
 }
 
 impl Tallies {
     pub(crate) fn empty(has_shapes: bool) -> Self {
-        Self { groups: BTreeMap::new(), has_shapes, measures: Counting::measures(has_shapes), is_by_place: false }
+        Self {
+            groups: BTreeMap::new(),
+            has_shapes,
+            measures: Counting::measures(has_shapes),
+            is_by_place: false,
+            hidden: 0,
+        }
     }
 
     pub(crate) fn of(rows: &[Row], counting: &Counting, has_shapes: bool, is_sample: bool) -> Self {
         let labels = counting.groups.len();
         let first = labels + usize::from(is_sample);
         let measures = Counting::measures(has_shapes);
-        let mut all = Self { groups: BTreeMap::new(), has_shapes, measures, is_by_place: false };
+        let mut all = Self { groups: BTreeMap::new(), has_shapes, measures, is_by_place: false, hidden: 0 };
         for row in rows {
             let label = |at: usize| {
                 let bytes = row.get(at)?.as_deref()?;
@@ -197,7 +205,8 @@ impl Part<'_> {
             drawn.1 += measure(self.nulls) + measure(self.empty);
         }
         let clusters: Vec<(u64, u64)> = clusters.into_values().collect();
-        part.effective = (method == Method::Sample).then(|| effective_rows(&clusters));
+        let effective = || beside_hidden(effective_rows(&clusters), part.rows, self.tallies.hidden);
+        part.effective = (method == Method::Sample).then(effective);
         part
     }
 

@@ -178,6 +178,22 @@ pub(crate) fn has_users(dialect: Dialect, table: &Table<'_>, column: &Measured) 
     column.users.is_some() || likely(dialect, &table.relation).is_some()
 }
 
+/// The column of the view of `--grants` that says whether the user of a token is there and may log in.
+pub(crate) fn user_column(column: &str) -> String {
+    format!("{column} user")
+}
+
+/// `active`, `inactive` or `gone`, for that view.
+pub(crate) fn state_of_user(dialect: Dialect, table: &Table<'_>, column: &Measured) -> Option<String> {
+    let users = column.users.clone().or_else(|| likely(dialect, &table.relation))?;
+    let inactive = users.inactive.unwrap_or_else(|| "1 = 0".to_owned());
+    let state = format!("CASE WHEN {inactive} THEN 'inactive' ELSE 'active' END");
+    let Some(owner) = users.owner else { return Some(state) };
+    let (own, key) = (dialect.field(&table.counting.table, &owner.by), dialect.field(OWNER, &owner.key));
+    let owners = format!("{} {}", owner.from, dialect.quoted(OWNER));
+    Some(format!("coalesce((SELECT {state} FROM {owners} WHERE {key} = {own} LIMIT 1), 'gone')"))
+}
+
 /// Counts the tokens, those whose user is gone, and those whose user is inactive; the table of users with it.
 pub(crate) fn orphans_sql(
     dialect: Dialect,
@@ -185,8 +201,16 @@ pub(crate) fn orphans_sql(
     column: &Measured,
     part: &Part,
 ) -> Option<(String, String)> {
-    let users = column.users.clone().or_else(|| likely(dialect, &table.relation))?;
     let counting = &table.counting;
+    if counting.is_view {
+        let user = table.relation.column(&user_column(&column.name))?;
+        let (user, state) = (dialect.field(&counting.table, &user.name), dialect.field(&counting.table, &column.name));
+        let is = |word: &str| format!("count(CASE WHEN {user} = '{word}' THEN 1 END)");
+        let sql =
+            format!("SELECT count(*), {}, {} FROM {} WHERE {state} <> ''", is("gone"), is("inactive"), counting.from);
+        return Some(("users".to_owned(), sql));
+    }
+    let users = column.users.clone().or_else(|| likely(dialect, &table.relation))?;
     let text = dialect.stored_text(&dialect.field(&counting.table, &column.name), &column.kind);
     let inactive = users.inactive.unwrap_or_else(|| "1 = 0".to_owned());
     let holds = format!("WHERE {text} <> ''{}", part.and());

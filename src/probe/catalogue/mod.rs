@@ -4,6 +4,9 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
+pub(crate) use postgres::GRANTS;
+pub(crate) use sqlite::size_sql;
+
 use crate::probe::dialect::Dialect;
 use crate::probe::problem::{Trouble, closest, visible};
 use crate::probe::session::{Row, Session, count, text};
@@ -155,6 +158,16 @@ async fn planned_rows(session: &mut Session, relation: &Relation) -> Option<u64>
 /// Rows to read, from a line of MySQL's or MariaDB's `EXPLAIN`, which have them in the tenth or ninth field.
 pub(crate) fn explained_rows(row: &Row) -> u64 {
     count(row, 8).max(count(row, 9))
+}
+
+/// The view that `--grants` makes of a table: in PostgreSQL in a schema of its own, in MySQL beside the table.
+pub(crate) fn view_name(dialect: Dialect, schema: Option<&str>, table: &str) -> String {
+    match (dialect, schema) {
+        (Dialect::Mysql { .. }, _) => format!("{GRANTS}_{table}"),
+        // Tables of one name in several schemas have a view each.
+        (_, Some(schema)) => format!("{schema}.{table}"),
+        (_, None) => table.to_owned(),
+    }
 }
 
 #[derive(Clone, Debug)]

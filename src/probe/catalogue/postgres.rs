@@ -1,7 +1,7 @@
 //! PostgreSQL's `pg_catalog`, which unlike `information_schema` also shows what the user may not read.
 
 use crate::probe::DRIFT;
-use crate::probe::catalogue::{Column, Missing, Relation, column, is_true, mentions, references};
+use crate::probe::catalogue::{Column, Missing, Relation, column, is_true, mentions, references, view_name};
 use crate::probe::problem::{Trouble, visible};
 use crate::probe::session::{Row, Session, count, integer, text};
 
@@ -19,15 +19,16 @@ pub(crate) async fn relation(
 ) -> Result<Option<Relation>, Missing> {
     let dialect = session.dialect;
     let name = dialect.literal(table);
+    let view = dialect.literal(&view_name(dialect, schema, table));
     let schema = schema.map_or_else(String::new, |schema| format!("AND n.nspname = {}", dialect.literal(schema)));
     let sql = format!(
         "SELECT c.oid, n.nspname, c.relname, c.relkind, \
          CASE WHEN has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT') THEN 1 ELSE 0 END, \
          CASE WHEN pg_table_is_visible(c.oid) THEN 1 ELSE 0 END, CASE WHEN c.relname = {name} THEN 1 ELSE 0 END \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = lower({name}) \
-         AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
-         AND (n.nspname = '{GRANTS}' OR true {schema}) \
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
+         AND (n.nspname = '{GRANTS}' AND lower(c.relname) = lower({view}) \
+         OR n.nspname <> '{GRANTS}' AND lower(c.relname) = lower({name}) {schema}) \
          ORDER BY (c.relname = {name}) DESC, pg_table_is_visible(c.oid) DESC, n.nspname LIMIT 100"
     );
     let found = session.ask(&sql).await?;
@@ -118,8 +119,9 @@ async fn size(session: &mut Session, oid: i64, relation: &mut Relation) -> Resul
 async fn columns(session: &mut Session, oid: i64, relation: &mut Relation) -> Result<(), Trouble> {
     // Statistics over children where there are any; made from 300 rows for each unit of the target.
     let sql = format!(
-        "SELECT a.attname, format_type(a.atttypid, NULL), CASE WHEN a.attnotnull THEN 0 ELSE 1 END, \
-         CASE WHEN a.atthasdef THEN 1 ELSE 0 END, CASE WHEN a.attgenerated <> '' THEN 1 ELSE 0 END, \
+        "SELECT a.attname, format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END, NULL), \
+         CASE WHEN a.attnotnull OR t.typnotnull THEN 0 ELSE 1 END, \
+         CASE WHEN a.atthasdef OR t.typdefault IS NOT NULL THEN 1 ELSE 0 END, CASE WHEN a.attgenerated <> '' THEN 1 ELSE 0 END, \
          CASE WHEN has_column_privilege({oid}::oid, a.attnum, 'SELECT') THEN 1 ELSE 0 END, \
          (SELECT s.null_frac FROM pg_stats s JOIN pg_class c ON c.relname = s.tablename JOIN pg_namespace n \
          ON n.oid = c.relnamespace AND n.nspname = s.schemaname WHERE c.oid = {oid} AND s.attname = a.attname \
@@ -128,7 +130,8 @@ async fn columns(session: &mut Session, oid: i64, relation: &mut Relation) -> Re
          ELSE current_setting('default_statistics_target')::int END, \
          CASE WHEN EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = {oid} AND i.indisprimary AND i.indnatts = 1 \
          AND i.indkey[0] = a.attnum) THEN 1 ELSE 0 END \
-         FROM pg_attribute a WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+         WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
     );
     for row in session.ask(&sql).await? {
         let kind = text(&row, 1);

@@ -1,6 +1,7 @@
 //! SQLite's `sqlite_master` and pragmas.
 
 use crate::probe::catalogue::{Relation, column, mentions, references};
+use crate::probe::dialect::Dialect;
 use crate::probe::problem::Trouble;
 use crate::probe::session::{Session, count, text};
 use crate::probe::table::AT_ONCE;
@@ -35,15 +36,11 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
         _ => row_number(session, &relation).await?,
     };
     if let Some(key) = own_number {
-        // A small table is counted at once. In a big one the largest number is found at once, and there are no more rows than that.
-        let (field, from) = (dialect.field(&relation.name, &key), relation.from(dialect));
-        let most = AT_ONCE + 1;
-        let sql =
-            format!("SELECT count(*), (SELECT max({field}) FROM {from}) FROM (SELECT 1 FROM {from} LIMIT {most})");
-        relation.rows = session.ask(&sql).await?.first().map(|row| match count(row, 0) {
-            few if few <= AT_ONCE => few,
-            many => many.max(count(row, 1)),
-        });
+        relation.rows =
+            session.ask(&size_sql(dialect, &relation, &key)).await?.first().map(|row| match count(row, 0) {
+                few if few <= AT_ONCE => few,
+                many => many.max(count(row, 1)),
+            });
         relation.key = Some(key);
     }
     let keys = format!("SELECT \"from\", '', \"table\", \"to\" FROM pragma_foreign_key_list({own}) ORDER BY id, seq");
@@ -56,6 +53,13 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
     );
     relation.mentions = mentions(session, &sql).await?;
     Ok(Some(relation))
+}
+
+/// A small table is counted at once. In a big one the largest number is found at once, and there are no more rows than that.
+pub(crate) fn size_sql(dialect: Dialect, relation: &Relation, key: &str) -> String {
+    let (field, from) = (dialect.field(&relation.name, key), relation.from(dialect));
+    let most = AT_ONCE + 1;
+    format!("SELECT count(*), (SELECT max({field}) FROM {from}) FROM (SELECT 1 FROM {from} LIMIT {most})")
 }
 
 /// The name of the number that every row of a table has, but for tables `WITHOUT ROWID` and where a column has taken the name.

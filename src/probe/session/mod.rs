@@ -5,7 +5,7 @@ mod postgres;
 mod sqlite;
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 
@@ -31,6 +31,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const NETWORK: Duration = Duration::from_secs(3);
 /// How long telling the server to stop may take.
 const CANCEL: Duration = Duration::from_secs(2);
+/// How long every listener needs to hear of a signal.
+const HEARD: Duration = Duration::from_millis(100);
 /// How long a statement waits for a lock before it gives way to the application.
 const LOCK: Duration = Duration::from_millis(500);
 
@@ -86,7 +88,11 @@ impl Session {
         let (driver, dialect, is_replica) = match until(patience + GRACE, connect).await {
             Ended::Done(opened) => opened?,
             Ended::Late => return Err(fatal(Trouble::Unreachable)),
-            Ended::Interrupted => return Err(fatal(Trouble::Interrupted)),
+            Ended::Interrupted => {
+                // Whoever hears the signal for the whole process ends it, and not what would be said of this database.
+                tokio::time::sleep(HEARD).await;
+                return Err(fatal(Trouble::Interrupted));
+            }
         };
         Ok(Self { driver, dialect, is_replica, deadline, over: None, statements: 0 })
     }
@@ -143,13 +149,18 @@ impl Session {
             match &mut self.driver {
                 Driver::Postgres(postgres) => postgres.ask(sql, left).await,
                 Driver::Mysql(mysql) => mysql.ask(sql, left).await,
-                Driver::Sqlite(sqlite) => sqlite.ask(sql).await,
+                Driver::Sqlite(sqlite) => sqlite.ask(sql, left).await,
             }
         };
         // A limit of its own is the server's to keep; the budget is kept here too.
         let patience = (left + NETWORK).min(self.deadline.left() + GRACE);
+        let began = Instant::now();
         let trouble = match until(patience, work).await {
-            Ended::Done(Err(Trouble::Lost)) => Trouble::Lost,
+            Ended::Done(Err(lost @ (Trouble::Lost | Trouble::Ended))) => lost,
+            // A server says the same of its own time limit and of whoever asks it to stop.
+            Ended::Done(Err(Trouble::OutOfTime)) if began.elapsed() < left.mul_f64(0.9) => {
+                return Err(Trouble::Cancelled);
+            }
             Ended::Done(answer) => return answer,
             // What the driver was in the middle of is lost with it: the server is told to stop.
             Ended::Late => {

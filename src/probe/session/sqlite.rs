@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteRow};
@@ -22,6 +22,9 @@ const WITHOUT_LOCKS: &str = if cfg!(windows) { "win32-none" } else { "unix-none"
 pub(crate) struct Sqlite {
     connection: SqliteConnection,
     stop: Arc<AtomicBool>,
+    began: Instant,
+    /// When the statement under way has to end, in milliseconds since the file was opened.
+    ends: Arc<AtomicU64>,
 }
 
 impl Sqlite {
@@ -66,18 +69,23 @@ impl Sqlite {
         let mut connection = options.connect().await.map_err(|error| fatal(Trouble::of_sqlite(&error)))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let (began, ends) = (Instant::now(), Arc::new(AtomicU64::new(u64::MAX)));
+        let limit = Arc::clone(&ends);
         {
             let mut handle = connection.lock_handle().await.map_err(|error| fatal(Trouble::of_sqlite(&error)))?;
-            let goes_on = move || Instant::now() < deadline.at && !stopped.load(Ordering::Relaxed);
+            let goes_on = move || began.elapsed() < within(&limit) && !stopped.load(Ordering::Relaxed);
             handle.set_progress_handler(OPERATIONS, goes_on);
         }
-        let mut session = Self { connection, stop };
+        let mut session = Self { connection, stop, began, ends };
         // The first statement that reads: tells a database from any other file.
-        session.ask("SELECT 1 FROM sqlite_master LIMIT 1").await.map_err(fatal)?;
+        session.ask("SELECT 1 FROM sqlite_master LIMIT 1", deadline.left()).await.map_err(fatal)?;
         Ok(session)
     }
 
-    pub(crate) async fn ask(&mut self, sql: &str) -> Result<Vec<Row>, Trouble> {
+    /// Runs a statement for at most `limit`.
+    pub(crate) async fn ask(&mut self, sql: &str, limit: Duration) -> Result<Vec<Row>, Trouble> {
+        let end = self.began.elapsed().saturating_add(limit).as_millis();
+        self.ends.store(u64::try_from(end).unwrap_or(u64::MAX), Ordering::Relaxed);
         let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut self.connection).await;
         let rows = rows.map_err(|error| Trouble::of_sqlite(&error))?;
         rows.iter().map(|row| (0..row.len()).map(|at| cell(row, at)).collect()).collect()
@@ -91,6 +99,10 @@ impl Sqlite {
     pub(crate) async fn close(self) {
         let _ = self.connection.close().await;
     }
+}
+
+fn within(ends: &AtomicU64) -> Duration {
+    Duration::from_millis(ends.load(Ordering::Relaxed))
 }
 
 /// How the write-ahead log beside a file stands: it decides how to read the file with all its rows and without making a file.

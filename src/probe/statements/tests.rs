@@ -30,7 +30,7 @@ fn counting(dialect: Dialect, table: &str, columns: &[&str], groups: &[&str]) ->
 fn one_statement_counts_all_columns_and_cohorts() {
     assert_eq!(
         counting(Dialect::Sqlite, "users", &["a"], &["client"]).pass(None, false),
-        "SELECT CAST(\"users\".\"client\" AS TEXT), count(*), count(*) - count(\"users\".\"a\"), \
+        "SELECT (CAST(\"users\".\"client\" AS TEXT) COLLATE BINARY), count(*), count(*) - count(\"users\".\"a\"), \
          count(CASE WHEN (CAST(\"users\".\"a\" AS TEXT) COLLATE BINARY) = '' THEN 1 END), \
          count(CASE WHEN (CAST(\"users\".\"a\" AS TEXT) COLLATE BINARY) = 'null' THEN 1 END) FROM \"users\" GROUP BY 1 LIMIT 20001"
     );
