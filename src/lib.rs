@@ -249,6 +249,8 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         let survey = guards::survey(&graph);
         units.lower(&sources, demand::callers(&graph, &survey.reached));
         if units.count() == linked {
+            // With the tables that stand in files which only guards led to.
+            let schema = bound(&units, &sources, rules, &config).map_err(Error::Columns)?;
             let guards = survey.finish(&schema, &traces);
             if units.count() == linked {
                 break guards;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::guards::walk::Walk;
 use crate::ir::{SqlStatement, SqlText};
-use crate::rules::{Asks, Operation};
+use crate::rules::{Asks, Operation, Read, Target};
 use crate::schema::{self, ModelId};
 use crate::sites;
 use crate::summary::{CallValue, Shared, ValueKind};
@@ -28,6 +28,9 @@ impl Walk<'_, '_> {
         }
         let path = self.graph.library_path(call)?;
         if let Some(row) = self.graph.rules.consults_matching(&path).next() {
+            if row.asks == Asks::Store && (!hands || self.is_written_out(call)) {
+                return None;
+            }
             let what = match row.asks {
                 Asks::Row => "a row of a table",
                 Asks::Session => "a session that is kept",
@@ -43,18 +46,63 @@ impl Walk<'_, '_> {
             return self.of_tables(&tables);
         }
         let reads = |after: Option<&str>| after.is_none_or(|after| self.is_behind(call, after));
-        let row = self.graph.rules.reads_matching(&path).find(|row| reads(row.after.as_deref()))?;
-        if self.makes_row(call) {
+        let rows = self.graph.rules.reads_matching(&path);
+        // What only compares a column is a part of the query around it.
+        let rows: Vec<&Read> = rows.filter(|row| row.column.is_empty() && reads(row.after.as_deref())).collect();
+        if rows.is_empty() || self.makes_row(call) {
             return None;
         }
-        // `roles.find(..)` of the claims is no query; a chain that ends in this call, or one that is handed the claims, is.
-        let is_chain = call.receiver().is_some_and(|at| matches!(at.kind, ValueKind::Call(_)));
-        let is_told = !row.types.is_empty() || hands || is_chain;
         if let Some((model, _)) = sites::compared(self.graph, self.schema, call).into_iter().next() {
             return Some(self.of_model(model));
         }
+        // The table is told where the chain begins: `db.select().from(tenants).where(..)`.
+        if let Some(model) = self.begun_with(call) {
+            return Some(self.of_model(model));
+        }
+        // `roles.find(..)` of the claims is no query; a chain that ends in this call, or one that is handed the claims, is.
+        let is_chain = call.receiver().is_some_and(|at| matches!(at.kind, ValueKind::Call(_)));
+        let is_told = |row: &&Read| {
+            let fits = match row.on {
+                Target::Chain => is_chain,
+                _ => !row.types.is_empty() || hands || is_chain,
+            };
+            fits && may_be_of(row, &path) && !self.is_told_by_claims(call, row)
+        };
         let what = "a row of a table".to_owned();
-        is_told.then_some(Question { asks: Asks::Row, what, model: None, of_bearer: true })
+        let of_bearer = is_chain || !self.is_aside(call);
+        rows.iter().any(is_told).then_some(Question { asks: Asks::Row, what, model: None, of_bearer })
+    }
+
+    /// Whether a call looks into what the code itself holds: `new Set(['admin']).has(claims.role)`.
+    fn is_written_out(&self, call: &CallValue) -> bool {
+        let Some(receiver) = call.receiver().map(|receiver| self.graph.resolved(receiver)) else { return false };
+        let ValueKind::Call(made) = &receiver.kind else { return false };
+        let holds = |value: &Shared| match &self.graph.resolved(value).kind {
+            ValueKind::Array(members) => {
+                !members.is_empty() && members.iter().all(|member| is_constant(member.value()))
+            }
+            _ => false,
+        };
+        made.is_new && made.args.iter().any(|arg| holds(&arg.value))
+    }
+
+    /// The model that an earlier call of a chain reads.
+    fn begun_with(&self, call: &CallValue) -> Option<ModelId> {
+        let mut at = call;
+        for _ in 0..20 {
+            let Some(ValueKind::Call(inner)) = at.receiver().map(|receiver| &receiver.kind) else { return None };
+            if let Some(model) = sites::model_read(self.graph, self.schema, inner) {
+                return Some(model);
+            }
+            at = inner;
+        }
+        None
+    }
+
+    /// Whether the claims stand where a row of the rules has the table named: `from(claims.csrf)`.
+    fn is_told_by_claims(&self, call: &CallValue, row: &Read) -> bool {
+        let at_entity = || row.entity.iter().flat_map(|path| self.graph.argument(call, path));
+        row.on == Target::Argument && at_entity().any(|value| self.seeds.lie_in(self.graph, &value))
     }
 
     fn of_model(&self, id: ModelId) -> Question {
@@ -186,6 +234,22 @@ impl Walk<'_, '_> {
             self.graph.rules.sqls_matching(&path).any(|row| row.fails) || sites::fails(self.graph, self.schema, call)
         }
     }
+}
+
+/// Whether a method that any object may have is one of what a row's pack is about: `yaml.load` is not Diesel's. What a program keeps in
+/// `globalThis` may be anything.
+fn may_be_of(row: &Read, path: &str) -> bool {
+    let named = path.split_once('#').filter(|_| row.types.is_empty() && row.call.module().is_none());
+    named.is_none_or(|(module, _)| is_kept_global(path) || module.replace('_', "-").contains(row.pack.as_str()))
+}
+
+/// Whether a path is that of something that a program itself put into the global object.
+pub(super) fn is_kept_global(path: &str) -> bool {
+    path.strip_prefix("global#globalThis.").is_some_and(|rest| rest.contains('.'))
+}
+
+fn is_constant(value: &Shared) -> bool {
+    matches!(value.kind, ValueKind::Text(_) | ValueKind::Number(_))
 }
 
 /// The words of the constants in a key or an address; an object's values are what is sent, not where.

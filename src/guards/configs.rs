@@ -125,12 +125,17 @@ fn configured(
             roots.push((function, Root { what: row.what.clone(), claims, first, ..Root::default() }));
         }
     }
-    let strategy = row.strategy.as_deref().and_then(|path| Some((path, text(path)?)));
+    let strategy = row.strategy.as_deref().filter(|path| is_there(path));
     let is_cached = row.cached.as_deref().is_some_and(|path| matches!(at(path).kind, ValueKind::Bool(true)));
     let kept = row.stored.iter().find(|path| is_there(path));
     let stored = match strategy {
         _ if is_cached => None,
-        Some((path, word)) => (word == "database").then(|| at(path).span),
+        Some(path) => {
+            let word = text(path);
+            // `process.env.STRATEGY ?? 'jwt'` is either.
+            open.set(open.get() || word.is_none());
+            (word.as_deref() == Some("database")).then(|| at(path).span)
+        }
         None => kept.map(|path| at(path).span),
     };
     // A callback that another configuration brings in is shown there.

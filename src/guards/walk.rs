@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph};
-use crate::guards::asks::Question;
+use crate::guards::asks::{Question, is_kept_global};
 use crate::guards::claims::{Seeds, place, verifies};
 use crate::guards::shapes::Shape;
 use crate::guards::uses::Use;
@@ -304,8 +304,10 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
         let Some(path) = self.graph.library_path(call) else { return call.is_new };
         self.only_writes(call)
-            || self.graph.rules.harmless_matching(&path).next().is_some()
+            || self.graph.rules.harmless_matching(&path).any(|row| row.tells || !is_kept_global(&path))
             || self.graph.rules.passes_matching(&path).next().is_some()
+            // A condition: `eq(users.id, claims.sub)`.
+            || self.graph.rules.reads_matching(&path).any(|row| !row.column.is_empty())
             || self.graph.rules.mints_matching(&path).next().is_some()
     }
 }
