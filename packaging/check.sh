@@ -14,6 +14,8 @@ bash -n packaging/github/audit.sh packaging/github/comment.sh packaging/npm/buil
 cargo build --locked --quiet
 binary=$target/debug/tokendrift
 version=$("$binary" --version)
+cargo install --path . --locked --debug --quiet --root "$work/cargo" 2>/dev/null
+test "$("$work/cargo/bin/tokendrift" --version)" = "$version"
 
 # The action's step, as a runner would start it.
 PATH=$target/debug:$PATH RUNNER_TEMP=$work GITHUB_OUTPUT=$work/output GITHUB_STEP_SUMMARY=$work/summary \

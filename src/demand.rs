@@ -26,7 +26,7 @@ const COMMON: usize = 24;
 
 /// The files that declare the schema or name a tracked column.
 pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<FileId> {
-    let mut wanted: BTreeSet<FileId> = BTreeSet::new();
+    let mut wanted: BTreeSet<FileId> = typing(sources, rules);
     let declaring = declaring_code(sources, rules);
     for column in &config.columns {
         let mentioned = |names: Vec<String>| -> BTreeSet<FileId> {
@@ -58,12 +58,26 @@ pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<Fi
     wanted
 }
 
+/// The files that say what type the tables have: `Kysely<Database>`. They need name neither a table nor a column.
+fn typing(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let classes: Vec<&str> = rules.tables().filter_map(|row| row.class.last()).collect();
+    let of_each = sources.mentions(&classes).into_iter().zip(&classes);
+    of_each
+        .flat_map(|(files, class)| {
+            let typed = format!("new {class}<");
+            files.into_iter().filter(move |file| sources.get(*file).text.contains(&typed))
+        })
+        .collect()
+}
+
 /// The files with the classes that entities inherit columns from: they need not name the table, nor the entity's file the column.
 pub fn bases(sources: &SourceSet, rules: &Rules, units: &Units) -> BTreeSet<FileId> {
     let modules: Vec<_> = units.iter().map(|(_, unit)| &unit.module).collect();
     let mut wanted = BTreeSet::new();
     for name in schema::bases_elsewhere(&modules, sources, rules) {
-        let Ok(declares) = Regex::new(&format!(r"\bclass\s+{}\b", regex::escape(&name))) else { continue };
+        let Ok(declares) = Regex::new(&format!(r"\b(class|interface|type)\s+{}\b", regex::escape(&name))) else {
+            continue;
+        };
         let mentions = sources.mentions(&[name.as_str()]).into_iter().flatten();
         wanted.extend(mentions.filter(|file| declares.is_match(&sources.get(*file).text)));
     }
@@ -80,8 +94,16 @@ pub fn declaring(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
 fn declaring_code(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
     let by_class = rules.entity().flat_map(|row| row.decorator.iter().chain(&row.base));
     let by_call = rules.model().map(|row| &row.call);
-    let names: Vec<&str> = by_class.chain(by_call).filter_map(|pattern| pattern.last()).collect();
-    sources.mentions(&names).into_iter().flatten().collect()
+    let by_type = rules.tables().map(|row| &row.class);
+    let names: Vec<&str> = by_class.chain(by_call).chain(by_type).filter_map(|pattern| pattern.last()).collect();
+    let mut found: BTreeSet<FileId> = sources.mentions(&names).into_iter().flatten().collect();
+    // `table` is a word of many files, `schema` and `table` together of few.
+    for row in rules.migration().filter(|row| row.anywhere) {
+        let both = sources.mentions(&[row.call.first(), row.call.last().unwrap_or(row.call.first())]);
+        let [first, last] = both.as_slice() else { continue };
+        found.extend(first.iter().filter(|file| last.contains(*file)));
+    }
+    found
 }
 
 /// The files that may write a row of a tracked model without naming the column.

@@ -21,6 +21,8 @@ pub mod provenance;
 
 pub mod guards;
 
+pub mod pins;
+
 pub mod demand;
 pub mod probe;
 
@@ -76,6 +78,8 @@ pub struct Audit {
     pub traces: Vec<ColumnTrace>,
     pub guards: Guards,
     pub comments: Vec<Comment>,
+    /// One a tracked column: whether a test holds it to its contract.
+    pub pinned: Vec<bool>,
     /// The lowered files.
     pub units: Units,
     pub probes: Vec<ColumnProbe>,
@@ -104,6 +108,7 @@ impl Audit {
             traces: &self.traces,
             guards: &self.guards,
             comments: &self.comments,
+            pinned: &self.pinned,
             units: &self.units,
             probes: &self.probes,
             today: self.today,
@@ -175,6 +180,7 @@ pub fn propose(request: Request) -> Result<Option<Proposed>, Error> {
         let sources = read(&request)?;
         let units = Units::new(&sources, READERS);
         units.lower(&sources, demand::declaring(&sources, &rules));
+        lower_bases(&units, &sources, &rules);
         request.config.columns.clear();
         let models = bound(&units, &sources, &rules, &request.config).map_err(Error::Columns)?.models;
         let candidates = draft::candidates(&sources, &models);
@@ -215,13 +221,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     let minified = discover::minified_mentions(&root, &sources, &tracked);
     let units = Units::new(&sources, READERS);
     units.lower(&sources, demand::first(&sources, rules, &config));
-    loop {
-        let bases = demand::bases(&sources, rules, &units);
-        if bases.iter().all(|file| units.get(*file).is_some()) {
-            break;
-        }
-        units.lower(&sources, bases);
-    }
+    lower_bases(&units, &sources, rules);
     let schema = bound(&units, &sources, rules, &config).map_err(Error::Columns)?;
     units.lower(&sources, demand::writers(&sources, rules, &schema));
     clock.lap("lower");
@@ -265,6 +265,9 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     let comments = guards::comments(&sources, &units, rules, &schema, &traces);
     clock.lap("guards");
 
+    let pinned = pins::pinned(&sources, &units, rules, &schema, &config);
+    clock.lap("pins");
+
     let Probed { columns: probes, warnings } = probe::probe(&databases, &config, &options);
     clock.lap("probe");
 
@@ -276,6 +279,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         traces: &traces,
         guards: &guards,
         comments: &comments,
+        pinned: &pinned,
         units: &units,
         probes: &probes,
         today,
@@ -305,6 +309,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         traces,
         guards,
         comments,
+        pinned,
         units,
         probes,
         warnings,
@@ -329,6 +334,17 @@ fn lowered(file: FileId, source: &SourceFile, macros: &Macros) -> Unit {
     Unit { module, summary }
 }
 
+/// Lowers what the declared tables have columns from, however many files away.
+fn lower_bases(units: &Units, sources: &SourceSet, rules: &Rules) {
+    loop {
+        let bases = demand::bases(sources, rules, units);
+        if bases.iter().all(|file| units.get(*file).is_some()) {
+            break;
+        }
+        units.lower(sources, bases);
+    }
+}
+
 /// Binds the columns.
 fn bound(
     units: &Units,
@@ -343,6 +359,7 @@ fn bound(
     bind().or_else(|_| {
         // A misspelt table is mentioned nowhere: the closest names are those of all that is declared.
         units.lower(sources, demand::declaring(sources, rules));
+        lower_bases(units, sources, rules);
         bind()
     })
 }

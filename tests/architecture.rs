@@ -20,6 +20,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("sites", &["source", "ir", "rules", "summary", "graph", "schema"]),
     ("provenance", &["source", "ir", "rules", "summary", "graph", "schema", "sites"]),
     ("guards", &["source", "ir", "rules", "summary", "graph", "schema", "sites", "provenance"]),
+    ("pins", &["source", "ir", "rules", "config", "graph", "schema"]),
     ("demand", &["source", "ir", "rules", "config", "summary", "graph", "schema"]),
     ("probe", &["source", "ir", "config", "frontend", "provenance"]),
     ("fix", &["source", "ir", "rules", "graph"]),

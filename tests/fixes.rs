@@ -255,6 +255,73 @@ fn a_row_that_was_taken_out_of_a_list_leaves_no_unused_variable() {
 }
 
 #[test]
+fn a_helper_that_a_variable_holds_is_handed_the_token_too() {
+    let tree = changed(
+        "const refreshToken = await this.generateRefreshToken(user.id);",
+        "const renew = () => this.generateRefreshToken(user.id);\n    const refreshToken = await renew();",
+    );
+    let run = audit(tree.path(), &["--fix", "--quiet"]);
+    assert_eq!(run.stderr, "");
+    let code = std::fs::read_to_string(tree.path().join("src/auth/auth-web.service.ts")).expect("the service");
+    assert!(code.contains("generateRefreshToken(user.id, accessToken)"), "{code}");
+    compiles(tree.path());
+
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    write_files(
+        tree.path(),
+        &[
+            (
+                "src/user.js",
+                "const { DataTypes } = require('sequelize')
+const { sequelize } = require('./db')
+exports.User = sequelize.define('User', { accessToken: { type: DataTypes.STRING, field: 'access_token' } }, { tableName: 'users' })
+",
+            ),
+            (
+                "src/app.js",
+                "const express = require('express')
+const jwt = require('jsonwebtoken')
+const { User } = require('./user')
+
+const renew = async id => {
+  const user = await User.findByPk(id)
+  await User.update({ accessToken: user.accessToken, seen: true }, { where: { id } })
+}
+
+async function login (req, res) {
+  const accessToken = jwt.sign({ sub: req.body.id }, 'secret')
+  await renew(req.body.id)
+  res.json({ accessToken })
+}
+
+express().post('/login', login)
+",
+            ),
+        ],
+    );
+    let run = audit(tree.path(), &["--column", "users.access_token", "--fix", "--diff", "--quiet"]);
+    assert!(run.stdout.contains("+const renew = async (id, accessToken) => {"), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("+  await renew(req.body.id, accessToken)"), "{}", run.stdout);
+}
+
+#[test]
+fn what_would_leave_a_variable_without_a_use_is_held_back_where_writes_are_dropped_too() {
+    let tree = changed(
+        "const user = await this.usersService.findById(userId);\n    const refreshToken = randomUUID();",
+        "const user = await this.usersService.findById(userId),\n      refreshToken = randomUUID();",
+    );
+    let config = tree.path().join("tokendrift.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let text = text.replacen("column = \"access_token\"", "column = \"access_token\"\ncontract = \"drop-writes\"", 1);
+    std::fs::write(&config, text).expect("the configuration can be written");
+    let run = audit(tree.path(), &["--fix", "--unsafe-fixes", "--quiet"]);
+    let code = std::fs::read_to_string(tree.path().join("src/auth/auth-web.service.ts")).expect("the service");
+    assert!(code.contains("const user = await this.usersService.findById(userId),"), "{code}\n{}", run.stdout);
+    assert!(run.stdout.contains("`user` would be left without a use"), "{}", run.stdout);
+    compiles(tree.path());
+}
+
+#[test]
 fn where_no_fix_is_offered_a_sentence_says_why() {
     let read = "const user = await this.usersService.findById(userId);";
     let minted = "const accessToken = await this.jwtService.signAsync({ sub: user.id });";
@@ -279,6 +346,16 @@ fn where_no_fix_is_offered_a_sentence_says_why() {
             "generateRefreshToken(userId: number)",
             "generateRefreshToken(userId: number, note = '')",
             "has a parameter that may be left out",
+        ),
+        (
+            "await this.usersService.updateToken(userId, user.accessToken, refreshToken);",
+            "if (user.accessToken) { await this.usersService.updateToken(userId, user.accessToken, refreshToken); }",
+            "a row without a value would stay without one",
+        ),
+        (
+            "await this.usersService.updateToken(userId, user.accessToken, refreshToken);",
+            "if (!user.accessToken) return refreshToken;\n    await this.usersService.updateToken(userId, user.accessToken, refreshToken);",
+            "a row without a value would stay without one",
         ),
     ] {
         let tree = changed(from, to);

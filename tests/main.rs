@@ -2,6 +2,7 @@
 
 mod accepted;
 mod architecture;
+mod built_tables;
 mod cli;
 mod command;
 mod drafts;

@@ -61,3 +61,19 @@ fn continuous_integration_runs_the_command_that_the_readme_names_for_tests() {
     let ci = std::fs::read_to_string(repository().join(".ci/run")).expect("the script");
     assert!(ci.lines().any(|line| line.trim() == command.trim()), ".ci/run does not run `{}`", command.trim());
 }
+
+#[test]
+fn every_way_to_install_that_the_readme_names_is_tried() {
+    let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect("the file");
+    let readme = read("README.md");
+    let (_, ways) = block(&readme, "install");
+    let (check, docker) = (read("packaging/check.sh"), read("packaging/docker/Dockerfile"));
+    let mut tried = 0;
+    for way in ["cargo install --path . --locked", "cd packaging/python && ", "packaging/npm/build.sh "] {
+        assert!(ways.contains(way) && check.contains(way), "`{way}` is not said, or not tried");
+        tried += 1;
+    }
+    let image = ways.lines().find(|line| line.starts_with("docker ")).expect("an image");
+    assert!(docker.contains(image.split(" #").next().unwrap_or(image).trim_end()), "{image}");
+    assert_eq!(ways.lines().count(), tried + 1, "another way that nothing tries");
+}

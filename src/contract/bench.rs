@@ -105,6 +105,7 @@ pub(crate) struct Bench {
     pub(crate) probes: Vec<ColumnProbe>,
     pub(crate) guards: Guards,
     pub(crate) comments: Vec<Comment>,
+    pub(crate) pinned: Vec<bool>,
 }
 
 /// `users.access_token`, nullable, of model `User`, configured at line 3 without a contract.
@@ -180,6 +181,7 @@ pub(crate) fn bench_with(texts: &[(u32, &str)]) -> Bench {
         probes: Vec::new(),
         guards: Guards::default(),
         comments: Vec::new(),
+        pinned: Vec::new(),
     }
 }
 
@@ -284,6 +286,7 @@ impl Bench {
             traces,
             guards: &self.guards,
             comments: &self.comments,
+            pinned: &self.pinned,
             units: &units,
             probes: &self.probes,
             today: Day::of_unix(1_767_225_600),

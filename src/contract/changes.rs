@@ -12,13 +12,14 @@ use crate::rules::Operation;
 /// One edit a deviating write and helper, sorted by place.
 pub(crate) fn to_write(case: &Case<'_>) -> Vec<Change> {
     let mut changes: BTreeSet<Change> = BTreeSet::new();
+    let stored = stored(case);
     for practice in &case.practices {
         if let Some(missing) = practice.missing {
             let edit = format!("store the token that {} mints here in {}", missing.function, case.name);
             changes.insert(Change { at: missing.span, edit });
         }
         for write in &practice.writes {
-            if let Some(edit) = store(case, *write, practice.stance) {
+            if let Some(edit) = store(case, *write, practice.stance, &stored) {
                 changes.insert(Change { at: write.site.value, edit });
             }
         }
@@ -26,13 +27,29 @@ pub(crate) fn to_write(case: &Case<'_>) -> Vec<Change> {
     changes.into_iter().collect()
 }
 
-fn store<'a>(case: &Case<'a>, write: Write<'a>, stance: Stance) -> Option<String> {
-    let minted = write
-        .path
-        .mints
-        .first()
-        .map_or_else(|| "the fresh token".to_owned(), |mint| format!("the token minted at {}", case.place(mint.span)));
+/// What paths store in the column, in the words of the rows that make it.
+fn stored<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
+    let fresh = case.writes.iter().filter(|write| write.path.meaning.origins().contains(&Origin::Fresh));
+    fresh.flat_map(|write| &write.path.mints).map(|mint| mint.what.as_str()).collect()
+}
+
+fn store<'a>(case: &Case<'a>, write: Write<'a>, stance: Stance, stored: &BTreeSet<&str>) -> Option<String> {
     let property = case.property(write.site.model);
+    // A path that goes on with the stored value tells by itself what it is about; what another happens to mint may be for anything.
+    let keeps = matches!(stance, Stance::Keeps | Stance::Fills | Stance::Partly);
+    let mints = &write.path.mints;
+    let mint =
+        mints.iter().find(|mint| stored.contains(mint.what.as_str())).or_else(|| mints.first().filter(|_| keeps));
+    let is_told = !matches!(stance, Stance::Missing | Stance::Unknown | Stance::Stores);
+    if mint.is_none() && !mints.is_empty() && is_told {
+        return Some(if stored.is_empty() {
+            format!("say first what belongs in `{property}`: no path stores a token that it makes there")
+        } else {
+            format!("make what other paths store in `{property}` here too: what this one mints reaches it on none")
+        });
+    }
+    let minted = mint
+        .map_or_else(|| "the fresh token".to_owned(), |mint| format!("the token minted at {}", case.place(mint.span)));
     Some(match stance {
         Stance::Keeps => {
             let helper = Helper::of(case, write);

@@ -84,6 +84,8 @@ pub struct Facts<'a> {
     pub traces: &'a [ColumnTrace],
     pub guards: &'a Guards,
     pub comments: &'a [Comment],
+    /// One a tracked column, in the order of [`Schema::columns`]: whether a test holds it to its contract.
+    pub pinned: &'a [bool],
     /// The lowered files, for what edits have to know of them.
     pub units: &'a Units,
     /// Empty without a database.

@@ -89,7 +89,9 @@ fn driver(facts: &Facts<'_>, trace: &ColumnTrace) -> &'static str {
 fn paths(practice: &Practice) -> String {
     let mut text = String::new();
     let issuers = practice.issuers();
-    _ = writeln!(text, "Entry points that mint or receive a token for it: {issuers}.\n");
+    let is_stored = practice.issuing.keys().any(|semantics| semantics.contains("fresh"));
+    let what = if is_stored { "a token for it" } else { "a token, which none of them stores in it" };
+    _ = writeln!(text, "Entry points that mint or receive {what}: {issuers}.\n");
     let groups = |text: &mut String, groups: &std::collections::BTreeMap<String, std::collections::BTreeSet<_>>| {
         for (semantics, entries) in groups {
             let what = if semantics == "missing" { "never written" } else { semantics };

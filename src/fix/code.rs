@@ -66,6 +66,8 @@ impl<'a> Code<'a> {
             ExprKind::Field { name, .. } => *name == to.name,
             ExprKind::Name(Binding::Import(import)) => module.imports[import.at()].local == to.name,
             ExprKind::Name(Binding::Function(function)) => module.function(*function).name == to.name,
+            // `const renew = async (id) => ..`
+            ExprKind::Name(Binding::Local(local)) => module.locals[local.at()].name == to.name,
             _ => false,
         };
         let leads_on = |expr: &&Expr| {
@@ -120,7 +122,15 @@ impl<'a> Code<'a> {
     /// Adds a parameter behind the last one.
     pub(super) fn add_parameter(self, function: &Function, item: &str) -> Option<Edit> {
         let text = self.sources.text(function.span);
-        let named = function.name_span.end.checked_sub(function.span.start)? as usize;
+        // The variable that holds a closure stands before it.
+        let named = function.name_span.end.saturating_sub(function.span.start) as usize;
+        if let [only] = function.params.as_slice()
+            && let behind = self.sources.get(only.span.file).text.get(only.span.end as usize..)?
+            && behind.trim_start().starts_with("=>")
+        {
+            // `id => ..`
+            return Some(Edit { at: only.span, text: format!("({}, {item})", self.sources.text(only.span)) });
+        }
         let (from, mark) = match function.params.last() {
             Some(last) => (self.whole_parameter(last)?.end.checked_sub(function.span.start)? as usize, ", "),
             None => (named + text.get(named..)?.find('(')? + 1, ""),

@@ -49,7 +49,7 @@ pub(crate) fn drop_column(code: Code<'_>, write: Span, key: Span, ways: &[Way]) 
     let mut removal = Removal { code, ways, edits: Vec::new(), gone: Vec::new() };
     removal.entry(whole).ok_or_else(|| held("the text around the key could not be told"))?;
     removal.value(value, &depths);
-    removal.unname_rows();
+    removal.unname_rows()?;
     Fix::new(format!("take `{name}` out of the write"), removal.edits, false)
 }
 
@@ -148,14 +148,23 @@ impl<'a> Removal<'a> {
     }
 
     /// Variables whose only use is gone: what they were given may still do something.
-    fn unname_rows(&mut self) {
+    fn unname_rows(&mut self) -> Result<(), Held> {
         for gone in self.gone.clone() {
             let Some(name) = self.code.names(gone).first().copied() else { continue };
             let Some(function) = self.code.function_at(gone, true) else { continue };
             let is_parameter = function.params.iter().any(|param| param.name == name);
             if !is_parameter && self.code.uses(name, function.span, &self.gone) == 1 {
-                self.edits.extend(self.code.unname(name, function.span));
+                let edit = self.code.unname(name, function.span);
+                let is_local = self.code.module(gone.file).is_some_and(|module| {
+                    module.locals.iter().any(|local| local.name == name && contains(function.span, local.span))
+                });
+                if edit.is_none() && is_local {
+                    let why = format!("`{name}` would be left without a use where it is declared");
+                    return Err(Held::new(gone, why));
+                }
+                self.edits.extend(edit);
             }
         }
+        Ok(())
     }
 }

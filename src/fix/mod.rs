@@ -11,6 +11,7 @@
 
 mod code;
 mod drop_column;
+mod guarded;
 mod pass_token;
 
 pub(crate) use code::Code;

@@ -1,6 +1,7 @@
 //! A minted token is handed down to the write that takes the stored one.
 
 use crate::fix::code::{Code, Syntax, contains, is_word};
+use crate::fix::guarded::guard;
 use crate::fix::{Edit, Fix, Held};
 use crate::ir::{Expr, ExprKind, Function, Module, Place, Stmt};
 use crate::rules::Gives;
@@ -30,6 +31,15 @@ pub(crate) fn pass_token(code: Code<'_>, first: &Lost<'_>, paths: &[Lost<'_>]) -
             format!("what is written back is no `row.{}` that the token could take the place of", first.property),
         )
     })?;
+    for path in paths {
+        if let Some(condition) = guard(code, path.property, path.calls.iter().copied().chain([stored])) {
+            let why = format!(
+                "this is only reached where `{}` says so: a row without a value would stay without one",
+                code.sources.text(condition).split_whitespace().collect::<Vec<_>>().join(" ")
+            );
+            return Err(Held::new(condition, why));
+        }
+    }
     let around = |at: Span| {
         code.function_at(at, true).ok_or_else(|| Held::new(at, "this stands in no function that has a name"))
     };
@@ -317,7 +327,7 @@ fn calls(module: &Module, expr: &Expr, name: &str) -> bool {
     }
 }
 
-fn each(body: &[Stmt], visit: &mut impl FnMut(&Stmt)) {
+pub(super) fn each(body: &[Stmt], visit: &mut impl FnMut(&Stmt)) {
     for stmt in body {
         visit(stmt);
         match stmt {

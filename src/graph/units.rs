@@ -52,6 +52,11 @@ impl Units {
         Some(slot.get_or_init(|| Box::new((self.readers.lower)(file, sources.get(file), &sources.macros))))
     }
 
+    /// A file's program, not kept: for what no other stage is to see.
+    pub fn read(&self, sources: &SourceSet, file: FileId) -> Module {
+        (self.readers.lower)(file, sources.get(file), &sources.macros).module
+    }
+
     /// The SQL that a program in `file` puts together; `None` where it is prose.
     pub fn read_sql(&self, parts: &[SqlPart], file: FileId) -> Option<SqlText> {
         (self.readers.sql)(parts, file)

@@ -161,11 +161,51 @@ pub struct Migration {
     /// Where the name of the one column stands.
     #[serde(default)]
     pub named: Option<ArgPath>,
-    /// Where that column is declared; absent: it is dropped, with the table where no column is named.
+    /// Where that column is declared, an object or a function that is handed a builder of it; absent: it is dropped, with the table
+    /// where no column is named.
     #[serde(default)]
     pub declared: Option<ArgPath>,
+    /// Where the column's type stands.
+    #[serde(default, rename = "type")]
+    pub ty: Option<ArgPath>,
+    /// Where the column's new name stands: it is renamed.
+    #[serde(default)]
+    pub renamed: Option<ArgPath>,
+    /// A method further left in the chain in whose arguments the table stands: `createTable('users').addColumn('token', 'text')`.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// Where a function stands that is handed a builder of the table: `(t) => { t.string('token').notNullable(); }`.
+    #[serde(default)]
+    pub builder: Option<ArgPath>,
+    /// The builder's methods that declare a column,
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// ... that drop the columns which they name,
+    #[serde(default)]
+    pub drops: Vec<String>,
+    /// ... that rename one,
+    #[serde(default)]
+    pub renames: Vec<String>,
+    /// ... and that let one be NULL, or no more.
+    #[serde(default)]
+    pub frees: Vec<String>,
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// Whether it changes tables wherever it stands, not only in files of migrations.
+    #[serde(default)]
+    pub anywhere: bool,
     /// How a column is declared.
     pub column: ColumnForm,
+}
+
+/// A library's class whose type argument has a key for each table, and under it a type with one for each column: `Kysely<Database>`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TypedTables {
+    pub class: CallPattern,
+    /// Types around that of a column which the database fills in where it is not given: `Generated<number>`.
+    #[serde(default)]
+    pub generated: Vec<String>,
 }
 
 /// A function that the library runs on a row before it is written: a method of the entity's class (`@BeforeCreate`), or one that is

@@ -66,6 +66,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "sql-functions",
     "sqlx",
     "stores",
+    "tests",
     "trpc",
     "typeorm",
     "users",

@@ -30,10 +30,11 @@ mod load;
 mod pack;
 mod path;
 mod sql;
+mod test;
 
 pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Entity, Hook, Interceptor, Method, Migration,
-    Naming, Nothing, Subscriber, Transform,
+    Naming, Nothing, Subscriber, Transform, TypedTables,
 };
 pub use entry::{Entry, EntryKind, Nesting, Prefix, Versioning};
 pub use event::{Emit, Listen};
@@ -46,6 +47,7 @@ pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 pub use sql::{Collector, SqlCall};
+pub use test::{TestSays, TestWords};
 
 use serde::Deserialize;
 
@@ -77,7 +79,7 @@ rows! {
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
-    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, test: TestWords, tables: TypedTables,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
     Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Method, Migration, Mint,
-    Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, Transform, Verify,
-    Versioning, Web, Write,
+    Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, TestWords, Transform,
+    TypedTables, Verify, Versioning, Web, Write,
 };
 use crate::rules::{Condition, Kept};
 
@@ -24,6 +24,8 @@ pub struct Pack {
     pub model: Vec<Declaration>,
     #[serde(default)]
     pub migration: Vec<Migration>,
+    #[serde(default)]
+    pub tables: Vec<TypedTables>,
     #[serde(default)]
     pub write: Vec<Write>,
     #[serde(default)]
@@ -108,4 +110,6 @@ pub struct Pack {
     pub collector: Vec<Collector>,
     #[serde(default)]
     pub method: Vec<Method>,
+    #[serde(default)]
+    pub test: Vec<TestWords>,
 }

@@ -118,14 +118,8 @@ impl<'a> Reader<'a> {
                 }
                 all
             }
-            Some(ExprKind::Closure(function)) => {
-                let body = module.functions.get(function.at()).map_or(&[][..], |function| function.body.as_slice());
-                let returned = body.iter().find_map(|stmt| match stmt {
-                    Stmt::Return(value) => *value,
-                    _ => None,
-                });
-                returned.is_some_and(|expr| self.properties(Written { module, expr }, form, into, steps + 1))
-            }
+            Some(ExprKind::Closure(function)) => returned(module, *function)
+                .is_some_and(|expr| self.properties(Written { module, expr }, form, into, steps + 1)),
             _ => false,
         }
     }
@@ -133,6 +127,13 @@ impl<'a> Reader<'a> {
     pub(crate) fn column(&self, at: Written<'a>, form: &ColumnForm, name: &str, span: Span) -> Property {
         let at = self.behind(at, 0).unwrap_or(at);
         let module = at.module;
+        // `(column) => column.notNull()`: all that it calls is said of the column.
+        let returned = match module.exprs.get(at.expr.at()).map(|expr| &expr.kind) {
+            Some(ExprKind::Closure(function)) => returned(module, *function),
+            _ => None,
+        };
+        let is_handed = returned.is_some();
+        let at = Written { expr: returned.unwrap_or(at.expr), ..at };
         let mut methods: Vec<(&str, &Call)> = Vec::new();
         let mut args = vec![at.expr];
         let mut expr = at.expr;
@@ -143,10 +144,13 @@ impl<'a> Reader<'a> {
                 break;
             };
             // `t.text('x')` starts the chain, `.notNull()` goes on with it.
-            if !matches!(module.exprs.get(base.at()).map(|expr| &expr.kind), Some(ExprKind::Call(_))) {
+            let goes_on = matches!(module.exprs.get(base.at()).map(|expr| &expr.kind), Some(ExprKind::Call(_)));
+            if goes_on || is_handed {
+                methods.push((name, call));
+            }
+            if !goes_on {
                 break;
             }
-            methods.push((name, call));
             expr = *base;
         }
         let by = |names: &[String]| methods.iter().find(|(method, _)| names.iter().any(|name| name == method));
@@ -202,7 +206,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn declared_class(&self, module: &Module, ty: &crate::ir::TypeRef) -> Option<ClassRef> {
+    pub(crate) fn declared_class(&self, module: &Module, ty: &crate::ir::TypeRef) -> Option<ClassRef> {
         match &ty.binding {
             Binding::Class(id) => Some(ClassRef { file: module.file, id: *id }),
             Binding::Import(_) => self.class_named(ty.name.rsplit('.').next()?),
@@ -224,6 +228,14 @@ impl<'a> Reader<'a> {
         let module = self.modules.iter().find(|module| module.file == class.file)?;
         Some(module.classes.get(class.id.at())?.name.clone())
     }
+}
+
+/// What a function returns first, outside of branches.
+fn returned(module: &Module, function: FunctionId) -> Option<ExprId> {
+    module.functions.get(function.at())?.body.iter().find_map(|stmt| match stmt {
+        Stmt::Return(value) => *value,
+        _ => None,
+    })
 }
 
 /// Whether a column is declared as a list: `[String]`, `Array`, `{ type: [String] }`.

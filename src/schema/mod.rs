@@ -17,6 +17,7 @@ mod reader;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 pub use names::{names, words};
 
@@ -171,6 +172,7 @@ pub fn bind(
     models.extend(declared::declared(&modules, sources, rules));
     let migrated = tables::sql(&modules, sources);
     let by_code = migrations::migrated(&modules, sources, rules);
+    let typed = typed::typed(&modules, sources, rules);
     let declared = models.len();
     for table in &migrated {
         let is_declared = models.iter().take(declared).any(|model| model.table.eq_ignore_ascii_case(&table.table));
@@ -178,7 +180,13 @@ pub fn bind(
             models.push(table.clone());
         }
     }
-    let migrated = migrated.into_iter().chain(by_code).collect();
+    // What calls make of a table says more of it than the types that code reads its rows as.
+    for table in by_code.iter().chain(&typed) {
+        if !models.iter().any(|model| model.table.eq_ignore_ascii_case(&table.table)) {
+            models.push(table.clone());
+        }
+    }
+    let migrated = migrated.into_iter().chain(by_code).chain(typed).collect();
     let mut binder = Binder { models, migrated, modules: &modules, rules };
     let (mut columns, mut unknown) = (Vec::new(), Vec::new());
     for (at, column) in config.columns.iter().enumerate() {
@@ -192,9 +200,11 @@ pub fn bind(
     if unknown.is_empty() { Ok(Schema { models: binder.models, columns }) } else { Err(unknown) }
 }
 
-/// The names of the classes that the entities of `modules` inherit columns from and that none of `modules` declares.
+/// The names of the classes and types that the entities and tables of `modules` have columns from and that none of `modules` declares.
 pub fn bases_elsewhere(modules: &[&Module], sources: &SourceSet, rules: &Rules) -> BTreeSet<String> {
-    entities::bases_elsewhere(modules, sources, rules)
+    let mut names = entities::bases_elsewhere(modules, sources, rules);
+    names.extend(typed::elsewhere(modules, sources, rules));
+    names
 }
 
 /// The files that can declare a configured column whatever it is called in code: every Prisma schema, and the SQL files
