@@ -147,6 +147,7 @@ fn what_does_not_come_out_of_the_database_holds_nothing() {
             "const res = await fetch('/login');\nconst body = await res.json();\nexpect(body.accessToken).toBeDefined();",
             "const body = await (await fetch('/login')).json();\nexpect(body.accessToken).toBeDefined();",
             "const pair = await loginAsFirstUser();\nexpect(pair.accessToken).toBeTruthy();",
+            "const pair = await service.refresh();\nexpect(pair.accessToken).toBe('x');",
             "const pair = await loginOne(app);\nexpect(pair.accessToken).toBeTruthy();",
             "const { data } = await client.query({ query: LOGIN });\nexpect(data.accessToken).toBeTruthy();",
             "const user = new User({ accessToken: 'x' });\nexpect(user.accessToken).toBe('x');",
