@@ -109,9 +109,11 @@ fn declaring_code(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
 /// The files that may write a row of a tracked model without naming the column.
 pub fn writers(sources: &SourceSet, rules: &Rules, schema: &Schema) -> BTreeSet<FileId> {
     // A library that is handed the database names no model.
-    let adapters: Vec<&str> = rules.adapter().filter_map(|row| row.call.last()).collect();
+    let adapters = rules.adapter().flat_map(|row| row.call.last().into_iter().chain([row.runs.as_str()]));
+    let adapters: Vec<&str> = adapters.collect::<BTreeSet<_>>().into_iter().collect();
     let mut wanted: BTreeSet<FileId> = sources.mentions(&adapters).into_iter().flatten().collect();
     wanted.extend(applications(sources, rules));
+    wanted.extend(keepers(sources, rules));
     let tracked: BTreeSet<usize> =
         schema.columns.iter().flat_map(|column| &column.bindings).map(|(model, _)| model.0).collect();
     let methods = |model: bool| {
@@ -222,6 +224,28 @@ fn applications(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
         sources.mentions(&[call.first()]).into_iter().flatten().filter(of_library)
     });
     files.filter(|file| sources.get(*file).scope == Scope::Production).collect()
+}
+
+/// The production files that keep something for handlers in their context: who calls what it holds names neither it nor its class.
+fn keepers(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let mut wanted = BTreeSet::new();
+    for row in rules.keep() {
+        let Some(method) = row.call.last() else { continue };
+        // A name is a common first argument: only where the library is spoken of.
+        let (first, module) = match &row.name {
+            Some(_) => (r#"['"`]"#.to_owned(), row.call.module()),
+            None => (format!(r"\{{\s*{}\b", row.value.keys.first().map_or("", String::as_str)), None),
+        };
+        let Ok(call) = Regex::new(&format!(r"\b{}\s*\(\s*{first}", regex::escape(method))) else { continue };
+        let keeps = |file: &FileId| {
+            let file = sources.get(*file);
+            file.scope == Scope::Production
+                && module.is_none_or(|module| file.text.contains(module))
+                && call.is_match(&file.text)
+        };
+        wanted.extend(sources.mentions(&[method]).into_iter().flatten().filter(keeps));
+    }
+    wanted
 }
 
 /// The production files that verify tokens, guard by a library's own verification, or keep something in the browser.

@@ -132,7 +132,7 @@ impl Graph<'_> {
             ValueKind::Call(call) => self.results.get(value, None, &self.horizon, || {
                 let result = self.returned(call).or_else(|| self.given_back(call));
                 let result = result.or_else(|| self.made_by_derive(call)).or_else(|| self.promised(call));
-                result.or_else(|| self.listened(call))
+                result.or_else(|| self.listened(call)).or_else(|| self.kept_by_call(call))
             }),
             ValueKind::After { call, arg, before } => Some(self.after(call, *arg, before)),
             _ => None,
@@ -181,7 +181,8 @@ impl Graph<'_> {
             }
             _ => {}
         }
-        self.expand(base).map(|inner| Value::field(&inner, name, span))
+        let inner = self.expand(base).map(|inner| Value::field(&inner, name, span));
+        inner.or_else(|| self.kept_in_field(base, name, span))
     }
 
     /// The variable of a function around, as the closure sees it.
@@ -364,7 +365,7 @@ impl Graph<'_> {
     }
 
     /// What `new Promise((resolve, reject) => ..)` comes to: all that is handed to `resolve`.
-    fn promised(&self, call: &CallValue) -> Option<Shared> {
+    pub fn promised(&self, call: &CallValue) -> Option<Shared> {
         let is_promise = call.is_new && matches!(&call.callee.kind, ValueKind::Global(name) if name == "Promise");
         let ValueKind::Function(executor) = call.args.first().filter(|_| is_promise)?.value.kind else { return None };
         let unit = self.unit(executor.file)?;
@@ -405,7 +406,7 @@ impl Graph<'_> {
                 | ValueKind::Index(..)
                 | ValueKind::After { .. } => self.expand(&at),
                 ValueKind::Call(call) if !self.targets(call).is_empty() => self.expand(&at),
-                ValueKind::Call(call) => self.looked_up(call),
+                ValueKind::Call(call) => self.looked_up(call).or_else(|| self.kept_by_call(call)),
                 _ => None,
             };
             match next {

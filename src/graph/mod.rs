@@ -13,6 +13,7 @@ mod callers;
 mod calls;
 mod chain;
 mod configured;
+mod contexts;
 mod controllers;
 mod crates;
 mod entries;
@@ -172,6 +173,7 @@ pub struct Graph<'a> {
     nameless: OnceCell<BTreeMap<FunctionRef, Vec<callers::At>>>,
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     events: OnceCell<events::Events>,
+    contexts: OnceCell<contexts::Contexts>,
     entries: entries::Entries,
     /// Structs with generated constructors or builders.
     makers: BTreeMap<ClassRef, Vec<&'a crate::rules::Maker>>,
@@ -206,6 +208,7 @@ impl<'a> Graph<'a> {
             nameless: OnceCell::new(),
             framework_edges: OnceCell::new(),
             events: OnceCell::new(),
+            contexts: OnceCell::new(),
             entries: entries::Entries::default(),
             makers: BTreeMap::new(),
         };

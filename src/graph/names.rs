@@ -28,6 +28,13 @@ impl Graph<'_> {
         match &callee.kind {
             ValueKind::Field(base, name) => self.member_path(base, name, fuel),
             ValueKind::Call(made) => self.handed_through(made, fuel).or_else(|| self.path_of(callee, fuel)),
+            // `const randomBytes = promisify(crypto.randomBytes)`
+            ValueKind::Captured(..) | ValueKind::Import(..) => match self.expand(callee) {
+                Some(made) if matches!(made.kind, ValueKind::Call(_)) => {
+                    self.callee_path_of(&made, fuel.checked_sub(1)?)
+                }
+                _ => self.path_of(callee, fuel),
+            },
             _ => self.path_of(callee, fuel),
         }
     }

@@ -122,7 +122,8 @@ impl Graph<'_> {
             _ => {
                 let known = self.resolved(base);
                 let is_held = matches!(known.kind, ValueKind::Object { .. }) || self.namespace(&known).is_some();
-                is_held.then(|| Value::field(&known, name, value.span))
+                let held = is_held.then(|| Value::field(&known, name, value.span));
+                held.or_else(|| self.kept_in_field(base, name, value.span))
             }
         };
         inner.map_or(Type::Unknown, |inner| self.type_at(&inner, fuel))

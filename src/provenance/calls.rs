@@ -129,6 +129,9 @@ impl Evaluator<'_, '_> {
             let table = &self.schema.models[model.0].table;
             return one(Origin::Supplied, value, format!("a row of {table}"));
         }
+        if let Some(inner) = self.graph.promised(call) {
+            return self.eval(&inner, fuel);
+        }
         let path = self.graph.callee_path(call);
         if let Some(chains) = self.passed(value, call, path.as_deref(), fuel) {
             return chains;

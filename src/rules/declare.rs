@@ -327,6 +327,9 @@ pub struct Adapter {
     /// Texts of which production code has one somewhere, else it does not: the providers that send e-mails.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// Texts of which production code has none, else it does not: a setting by which it keeps no sessions.
+    #[serde(default)]
+    pub lacks: Vec<String>,
     /// A boolean in its options without which it does not,
     #[serde(default)]
     pub when: Option<ArgPath>,

@@ -1,4 +1,4 @@
-//! Rows about events: what sends one under a name, and what listens to it.
+//! Rows about what is kept or sent under a name: events and their listeners, and what a request's context holds.
 
 use serde::Deserialize;
 
@@ -34,4 +34,23 @@ pub struct Listen {
     #[serde(default)]
     pub method: Option<String>,
     pub bus: String,
+}
+
+/// A call on the context that is handed on to a handler, which keeps something in it under a name: `c.set('user', user)`,
+/// `opts.next({ ctx: { user } })`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Keep {
+    /// The context is not typed: the method's name tells it where the tree mentions the module.
+    pub call: CallPattern,
+    /// Where the name stands; absent: `value` is an object of such names.
+    #[serde(default)]
+    pub name: Option<ArgPath>,
+    pub value: ArgPath,
+    /// The field of what a handler is handed first in which it reads the names: `ctx` of `{ ctx }`, `var` of `c.var.user`,
+    #[serde(default)]
+    pub field: Option<String>,
+    /// ... or the method that it reads them by: `get`.
+    #[serde(default)]
+    pub by: Option<String>,
 }

@@ -60,7 +60,8 @@ fn keep(pack: &mut Pack, is_live: &impl Fn(&CallPattern) -> bool) {
         versioning,
         nesting,
         collector,
-        method
+        method,
+        keep
     );
     pack.entry.retain(|row| row.path.as_ref().is_none_or(is_live));
     pack.guard.retain(|row| row.path.as_ref().is_none_or(is_live));

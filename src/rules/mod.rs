@@ -37,7 +37,7 @@ pub use declare::{
     Naming, Nothing, Subscriber, Transform, TypedTables,
 };
 pub use entry::{Entry, EntryKind, Nesting, Prefix, Versioning};
-pub use event::{Emit, Listen};
+pub use event::{Emit, Keep, Listen};
 pub use guard::{
     Asks, Attribute, Bearer, Claim, Consult, Demand, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status,
     Verify, Web,
@@ -79,7 +79,7 @@ rows! {
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
-    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, test: TestWords, tables: TypedTables,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, tables: TypedTables,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

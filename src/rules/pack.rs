@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
-    Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Leave, Life, Listen, Maker, Method, Migration, Mint,
-    Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, TestWords, Transform,
-    TypedTables, Verify, Versioning, Web, Write,
+    Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Keep, Leave, Life, Listen, Maker, Method, Migration,
+    Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, TestWords,
+    Transform, TypedTables, Verify, Versioning, Web, Write,
 };
 use crate::rules::{Condition, Kept};
 
@@ -112,4 +112,6 @@ pub struct Pack {
     pub method: Vec<Method>,
     #[serde(default)]
     pub test: Vec<TestWords>,
+    #[serde(default)]
+    pub keep: Vec<Keep>,
 }

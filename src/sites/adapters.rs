@@ -1,5 +1,7 @@
-//! Rows that a library writes by itself, once a call hands it the database: `PrismaAdapter(prisma)`.
+//! Rows that a library writes by itself, once a call hands it the database: `PrismaAdapter(prisma)`; and by what the application calls on
+//! that.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
@@ -8,20 +10,25 @@ use crate::rules::{Adapter, ArgPath};
 use crate::schema::{ModelId, Schema};
 use crate::sites::models::entity_of;
 use crate::sites::{Candidate, is_tracked};
-use crate::source::Scope;
+use crate::source::{FileId, Scope};
 use crate::summary::{CallValue, Event, FunctionRef, Shared, Slot, Value, ValueKind};
 
 pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     let mut found = Vec::new();
-    // Rows are known by the names of their calls; hardly any file has one.
-    let names: Vec<&str> = graph.rules.adapter().filter_map(|row| row.call.last()).collect();
-    for file in graph.sources.mentions(&names).into_iter().flatten() {
+    // Rows are known by the names of their calls and of what these run; hardly any file has one.
+    let rows = || graph.rules.adapter();
+    let names: BTreeSet<&str> =
+        rows().filter_map(|row| row.call.last()).chain(rows().map(|row| row.runs.as_str())).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let files: BTreeSet<FileId> = graph.sources.mentions(&names).into_iter().flatten().collect();
+    for file in files {
         let Some(unit) = graph.units().find(|(known, _)| *known == file).map(|(_, unit)| unit) else { continue };
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for event in &summary.calls {
                 graph.refuel();
                 handed(graph, schema, function, event, &mut found);
+                called(graph, schema, function, event, &mut found);
             }
         }
     }
@@ -47,34 +54,57 @@ fn handed(graph: &Graph, schema: &Schema, function: FunctionRef, event: &Event, 
             continue;
         }
         let Some(model) = model(graph, schema, row, call).filter(|model| is_tracked(schema, *model)) else { continue };
-        found.push(Candidate {
-            model,
-            function,
-            span: event.span(),
-            operation: row.operation,
-            row: written(graph, row, call),
-            by_column: false,
-            undefined: crate::rules::Undefined::Skip,
-            wrapper: None,
-            whole: false,
-            hooks: false,
-            instance: false,
-            guards: event.guards.clone(),
-            certain: true,
-            sql_functions: false,
-            unresolved: None,
-            told_by: None,
-            called: None,
-            run_by: Some(row.runs.clone()),
-        });
+        found.push(candidate(row, model, function, event, written(graph, row, call)));
     }
 }
 
-/// Whether production code has what the library needs to do it.
+/// Whether production code has what the library needs to do it, and nothing that keeps it from it.
 fn has_needed(graph: &Graph, row: &Adapter) -> bool {
-    let is_in = |text: &str| row.needs.iter().any(|needed| text.contains(needed.as_str()));
-    let mut files = graph.sources.iter();
-    row.needs.is_empty() || files.any(|(_, file)| file.scope == Scope::Production && is_in(&file.text))
+    let says = |words: &[String]| {
+        let mut files = graph.sources.iter().filter(|(_, file)| file.scope == Scope::Production);
+        files.any(|(_, file)| words.iter().any(|word| file.text.contains(word.as_str())))
+    };
+    (row.needs.is_empty() || says(&row.needs)) && (row.lacks.is_empty() || !says(&row.lacks))
+}
+
+/// A call of the application on what the adapter made: `adapter.linkAccount({ .. })` writes what it is handed.
+fn called(graph: &Graph, schema: &Schema, function: FunctionRef, event: &Event, found: &mut Vec<Candidate>) {
+    let call = &event.call;
+    let (Some(name), Some(receiver), Some(given)) = (call.method(), call.receiver(), call.args.first()) else { return };
+    let mut rows = graph.rules.adapter().filter(|row| row.runs == name).peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    let made = graph.resolved(receiver);
+    let ValueKind::Call(adapter) = &made.kind else { return };
+    let Some(path) = graph.library_path(adapter) else { return };
+    let Some(row) = rows.find(|row| row.call.matches(&path)) else { return };
+    let Some(model) = model(graph, schema, row, adapter).filter(|model| is_tracked(schema, *model)) else { return };
+    found.push(Candidate { run_by: None, ..candidate(row, model, function, event, Arc::clone(&given.value)) });
+}
+
+/// The write of a row by what an adapter's row describes.
+fn candidate(row: &Adapter, model: ModelId, function: FunctionRef, event: &Event, written: Shared) -> Candidate {
+    Candidate {
+        model,
+        function,
+        span: event.span(),
+        operation: row.operation,
+        row: written,
+        by_column: false,
+        undefined: crate::rules::Undefined::Skip,
+        wrapper: None,
+        whole: false,
+        hooks: false,
+        instance: false,
+        guards: event.guards.clone(),
+        certain: true,
+        sql_functions: false,
+        unresolved: None,
+        told_by: None,
+        called: None,
+        run_by: Some(row.runs.clone()),
+    }
 }
 
 /// The model that the call names, else the one of a usual name.
