@@ -21,16 +21,40 @@ fn keys_that_lie_dense_in_one_stretch_are_not_left_out() {
          CREATE TABLE two_generators (id bigint PRIMARY KEY, access_token char(36));
          INSERT INTO two_generators SELECT seq, NULL FROM seq_1_to_120000;
          INSERT INTO two_generators SELECT ((seq * 2600000) << 22) + (seq % 4096), uuid() FROM seq_1_to_30000;
-         ANALYZE TABLE tenants, two_generators;",
+         CREATE TABLE two_crowds (id bigint PRIMARY KEY, access_token char(36));
+         INSERT INTO two_crowds SELECT 1000000000 + seq, uuid() FROM seq_1_to_60000;
+         INSERT INTO two_crowds SELECT 2003000000 + seq, NULL FROM seq_1_to_60000;
+         INSERT INTO two_crowds SELECT seq * 100000, uuid() FROM seq_1_to_30000;
+         ANALYZE TABLE tenants, two_generators, two_crowds;",
     );
-    for table in ["tenants", "two_generators"] {
+    for (table, truth) in [("tenants", 0.8), ("two_generators", 0.8), ("two_crowds", 0.4)] {
         let live = counted(&column(table), maria, &[]);
         let [low, high] = interval(&live);
-        assert!(low <= 0.8 && high >= 0.8, "{table}: {live}");
-        let drawn = counted(&column(table), maria, &["--method", "sample"]);
-        let [low, high] = interval(&drawn);
-        assert!(low <= 0.8 && high >= 0.8, "{table}, drawn: {drawn}");
+        assert!(low <= truth && high >= truth, "{table}: {live}");
+        let drawn = probe(&column(table), maria, &["--method", "sample", "--format", "json", "--quiet"]);
+        if table == "tenants" {
+            assert!(drawn.code == 3, "one key of several columns: {}", drawn.stdout);
+            continue;
+        }
+        let [low, high] = interval(&drawn.report()["columns"][0]["live"]);
+        assert!(low <= truth && high >= truth, "{table}, drawn: {}", drawn.stdout);
     }
+}
+
+#[test]
+fn ordinary_keys_have_a_sample_that_decides() {
+    let Some((servers, _guard)) = shared() else { return };
+    let maria = servers.get("MARIADB");
+    run_sql(
+        maria,
+        "CREATE TABLE ordinary (id bigint AUTO_INCREMENT PRIMARY KEY, access_token char(36));
+         INSERT INTO ordinary (access_token) SELECT CASE WHEN seq % 10 = 0 THEN uuid() END FROM seq_1_to_200000;
+         DELETE FROM ordinary WHERE id % 7 = 3; ANALYZE TABLE ordinary;",
+    );
+    let live = counted(&column("ordinary"), maria, &[]);
+    assert_eq!(live["method"], "sample", "{live}");
+    let [low, high] = interval(&live);
+    assert!(low <= 0.9 && high >= 0.9, "{live}");
 }
 
 #[test]
@@ -83,6 +107,23 @@ fn cohorts_are_told_apart_by_every_letter() {
         for part in [("WEB", 5), ("web", 95), ("Mobile", 30), ("mobile", 70)] {
             assert!(parts.contains(&(part.0.to_owned(), part.1)), "{server}: {parts:?}");
         }
+    }
+}
+
+#[test]
+fn cohorts_of_bits_and_bytes_are_told_apart() {
+    let Some((servers, _guard)) = shared() else { return };
+    let maria = servers.get("MARIADB");
+    run_sql(
+        maria,
+        "CREATE TABLE bits (id int PRIMARY KEY, access_token varchar(9), is_mobile bit(1), device varbinary(4));
+         INSERT INTO bits SELECT seq, CASE WHEN seq <= 40 THEN 'x' END, seq > 40, CASE WHEN seq <= 40 THEN x'ff01' ELSE x'ff02' END FROM seq_1_to_100;",
+    );
+    for (by, wanted) in [("is_mobile", ["0", "1"]), ("device", ["FF01", "FF02"])] {
+        let live = counted(&format!("{}[[column.cohort]]\nname = \"c\"\nby = \"{by}\"\n", column("bits")), maria, &[]);
+        let values: Vec<&str> =
+            live["cohorts"].as_array().into_iter().flatten().filter_map(|part| part["value"].as_str()).collect();
+        assert_eq!(values, wanted, "{live}");
     }
 }
 

@@ -53,6 +53,15 @@ impl Dialect {
         format!("CAST({expression} AS {kind})")
     }
 
+    /// A column that rows are grouped by, where its values are no text: MySQL's bits as a number, its bytes in hexadecimal digits.
+    pub(crate) fn readable(self, field: String, kind: &str) -> String {
+        match (self, kind.to_ascii_lowercase().as_str()) {
+            (Self::Mysql { .. }, "bit") => format!("({field} + 0)"),
+            (Self::Mysql { .. }, kind) if kind.ends_with("binary") || kind.ends_with("blob") => format!("HEX({field})"),
+            _ => field,
+        }
+    }
+
     /// What rows are grouped by, as text of which every character counts: collations take `Web` and `web` for the same.
     pub(crate) fn label(self, expression: &str) -> String {
         match self {

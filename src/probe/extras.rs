@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::probe::catalogue::{Mention, Relation};
 use crate::probe::dialect::Dialect;
+use crate::probe::ladder::owed;
 use crate::probe::ranges::{Clusters, Part};
 use crate::probe::session::{Session, count, text};
 use crate::probe::statements::Measured;
@@ -15,7 +16,7 @@ use crate::probe::writers::{shown, writes};
 use crate::probe::{Counts, Declared, Duplicates, Method, Orphans, Statement, Writer};
 use crate::provenance::Origin;
 
-/// For each of these questions.
+/// For each of these questions, unless the configuration asks it.
 const LIMIT: Duration = Duration::from_secs(5);
 /// Texts of statements that are read, those that ran most often.
 const MOST_TEXTS: u64 = 1000;
@@ -42,7 +43,8 @@ pub(crate) async fn add(session: &mut Session, table: &Table<'_>, counted: &mut 
         }
         let Some(part) = part(session, table, counts).await else { continue };
         if let Some((what, sql)) = orphans_sql(session.dialect, table, column, &part) {
-            match session.ask_within(&sql, LIMIT).await {
+            let limit = if config.users.is_some() { owed(session, LIMIT) } else { LIMIT };
+            match session.ask_within(&sql, limit).await {
                 Ok(rows) => {
                     counts.orphans = rows.first().map(|row| Orphans {
                         users: what,

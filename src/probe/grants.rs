@@ -35,15 +35,16 @@ pub(crate) async fn grants(target: &Target, config: &Config) -> Result<(String, 
             Outcome::Counted(_) => None,
         }));
         let Some(table) = table else { continue };
-        let mut fields: Vec<String> = Vec::new();
+        let (mut fields, mut joined): (Vec<String>, String) = Default::default();
         for column in &table.counting.columns {
             let field = dialect.field(&table.relation.name, &column.name);
             let text = dialect.stored_text(&field, &column.kind);
             let mut put = |what: String, name: &str| fields.push(format!("{what} AS {}", dialect.quoted(name)));
             put(state(dialect, &field, &text, "ELSE 'value' END"), &column.name);
             put(shape(dialect, &field, &text), &shape_column(&column.name));
-            if let Some(state) = state_of_user(dialect, &table, column) {
+            if let Some((state, join)) = state_of_user(dialect, &table, column, &joined) {
                 put(state, &user_column(&column.name));
+                joined = join;
             }
         }
         for (_, config, _) in &table.columns {
@@ -70,7 +71,7 @@ pub(crate) async fn grants(target: &Target, config: &Config) -> Result<(String, 
             sql.push(format!("DROP VIEW IF EXISTS {view};\n"));
         }
         sql.push(format!(
-            "{create} {view} AS SELECT\n  {}\nFROM {};\nGRANT SELECT ON {view} TO {};\n",
+            "{create} {view} AS SELECT\n  {}\nFROM {}{joined};\nGRANT SELECT ON {view} TO {};\n",
             fields.join(",\n  "),
             table.counting.from,
             role(dialect)
@@ -129,7 +130,7 @@ fn cohort_fields(dialect: Dialect, relation: &Relation, column: &Column, tracked
         let own = relation.column(cohort.by.trim());
         let by = own.map_or(cohort.by.as_str(), |column| &column.name);
         let expression = match own {
-            Some(column) => dialect.field(&relation.name, &column.name),
+            Some(column) => dialect.readable(dialect.field(&relation.name, &column.name), &column.kind),
             None => group(dialect, &relation.name, by, tracked).ok()?,
         };
         let kind = own.map(|column| column.kind.as_str());

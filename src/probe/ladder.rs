@@ -21,6 +21,8 @@ use crate::probe::{CohortCounts, Cost, Counts, Method, Options, Outcome, extras}
 const CHUNK: Duration = Duration::from_secs(2);
 /// How long one may take before it is cut smaller.
 const LONGEST_CHUNK: Duration = Duration::from_secs(10);
+/// A range with more times the rows of an even table than this is a crowd.
+const CROWDED: u64 = 4;
 /// An interval that is no wider than this decides, wherever it lies.
 const NARROW: f64 = 0.02;
 
@@ -45,6 +47,11 @@ pub(crate) async fn count_tables(
         outcomes.extend(table.outcomes(session, options, *prepared).await);
     }
     outcomes
+}
+
+/// How long a question may take that the configuration asks: half of what is left of the budget, where that is more than usual.
+pub(crate) fn owed(session: &Session, usual: Duration) -> Duration {
+    usual.max(session.deadline().left() / 2)
 }
 
 /// What a piece of work is measured from.
@@ -127,7 +134,8 @@ impl Table<'_> {
                 Ok(rows) if rows.is_empty() => clusters = None,
                 Ok(rows) => {
                     let mut tallies = Tallies::of(&rows, &self.counting, false, true);
-                    tallies.hidden = self.hidden(drawn, tallies.rows());
+                    tallies.hidden =
+                        if self.is_crowded(drawn, &tallies) { u64::MAX } else { self.hidden(drawn, tallies.rows()) };
                     let drawn_rows = tallies.rows();
                     let mut counts = counts(self, &Passes::Joint(tallies), Method::Sample);
                     if let (Dialect::Sqlite, Some(rows)) = (session.dialect, drawn.estimate(drawn_rows)) {
@@ -184,10 +192,19 @@ impl Table<'_> {
         }
     }
 
-    /// How many rows less a sample has than it should have.
+    /// How many rows less a sample has than it should have; where many are missing, by a table that is a fifth larger than the server takes it for.
     fn hidden(&self, drawn: &Clusters, rows: u64) -> u64 {
-        let expected = drawn.expected(self.relation.rows.unwrap_or(0));
-        expected.map_or(0, |expected| expected.saturating_sub(rows))
+        let expected = drawn.expected(self.relation.rows.unwrap_or(0)).unwrap_or(0);
+        let hidden = expected.saturating_sub(rows);
+        if hidden > expected / 10 { hidden + expected / 5 } else { hidden }
+    }
+
+    /// Whether many of the rows stand crowded in a few ranges: between the ranges there may be any number of such places.
+    fn is_crowded(&self, drawn: &Clusters, tallies: &Tallies) -> bool {
+        let Some(expected) = drawn.expected(self.relation.rows.unwrap_or(0)) else { return false };
+        let most = expected.div_ceil(drawn.ranges()) * CROWDED;
+        let over: u64 = tallies.clusters().into_iter().map(|rows| rows.saturating_sub(most)).sum();
+        over * 10 > tallies.rows()
     }
 
     /// Tells what values look like, from a tenth of the sample; where there is none, from all rows in as long as a chunk may take.
@@ -196,7 +213,8 @@ impl Table<'_> {
         let part = tenth.as_ref().map_or_else(|| Part::whole(&self.counting), |tenth| tenth.part(&self.counting));
         let method = if tenth.is_some() { Method::Sample } else { Method::Exact };
         let (counting, sql) = self.counting.shapes(&part);
-        match session.ask_within(&sql, LONGEST_CHUNK).await {
+        let limit = if self.asks_form() { owed(session, LONGEST_CHUNK) } else { LONGEST_CHUNK };
+        match session.ask_within(&sql, limit).await {
             Ok(rows) => {
                 let passes = Passes::Joint(Tallies::of(&rows, &counting, true, false));
                 let seen = counts(self, &passes, method);

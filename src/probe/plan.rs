@@ -68,7 +68,7 @@ fn statements(dialect: Dialect, table: &Table<'_>) -> Vec<(String, String)> {
         let blocks = Clusters::blocks(dialect, &table.relation);
         let such = if blocks.is_some() { "" } else { " such as this one" };
         // Which keys there are is asked first when it is run.
-        let keys = key.filter(|_| !matches!(dialect, Dialect::Postgres { .. }));
+        let keys = key.filter(|_| !matches!(dialect, Dialect::Postgres { .. }) && !table.relation.is_shared_key);
         let clusters = blocks.or_else(|| Clusters::keys(keys?, 1, last, rows));
         if let Some(clusters) = &clusters {
             all.push((format!("a sample{such} of {name}"), clusters.sql(&table.counting)));

@@ -35,7 +35,7 @@ impl Clusters {
         if let Some(blocks) = Self::blocks(session.dialect, relation) {
             return Ok(Some(blocks));
         }
-        if matches!(session.dialect, Dialect::Postgres { .. }) {
+        if matches!(session.dialect, Dialect::Postgres { .. }) || relation.is_shared_key {
             return Ok(None);
         }
         let Some((key, low, high)) = bounds(session, relation).await? else { return Ok(None) };
@@ -109,6 +109,11 @@ impl Clusters {
         let keys = u128::from(step.unsigned_abs()) * u128::from(CLUSTERS);
         let drawn = u128::from(width.unsigned_abs()) * starts.len() as u128;
         u64::try_from(u128::from(rows) * drawn / keys.max(1)).ok()
+    }
+
+    pub(crate) fn ranges(&self) -> u64 {
+        let Self::Keys { starts, .. } = self else { return 1 };
+        (starts.len() as u64).max(1)
     }
 
     /// How many rows the table has, by those that were drawn.

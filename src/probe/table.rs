@@ -157,7 +157,7 @@ async fn expression(
             let hint = closest(by, present, "column");
             return Err(format!("table `{}` has no column `{}`{hint}", visible(table), visible(by)));
         };
-        expression = dialect.field(table, &column.name);
+        expression = dialect.readable(dialect.field(table, &column.name), &column.kind);
         kind = Some(column.kind.as_str());
     }
     if cohort.is_monthly && !relation.is_grant {

@@ -91,6 +91,15 @@ impl Tallies {
         self.groups.keys().map(|(labels, _)| labels).collect::<BTreeSet<_>>().len()
     }
 
+    /// The rows of each range of a sample.
+    pub(crate) fn clusters(&self) -> Vec<u64> {
+        let mut clusters: BTreeMap<&str, u64> = BTreeMap::new();
+        for ((_, cluster), tally) in &self.groups {
+            *clusters.entry(cluster).or_default() += tally.rows;
+        }
+        clusters.into_values().collect()
+    }
+
     /// How many values one label has.
     fn values(&self, expression: usize) -> usize {
         self.groups.keys().map(|(labels, _)| labels.get(expression)).collect::<BTreeSet<_>>().len()

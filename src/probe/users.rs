@@ -26,6 +26,8 @@ struct Owner {
     /// The column of the tokens' table that holds the user's key.
     by: String,
     key: String,
+    /// Whether no two users have the same key.
+    is_unique: bool,
 }
 
 /// The alias of the users' table.
@@ -78,12 +80,14 @@ pub(crate) async fn configured(
             ));
         }
     };
+    let is_key = |key: &str| found.key.as_deref() == Some(key) && !found.is_shared_key;
     let key = match (&users.key, reference, &found.key) {
         (Some(key), _, _) => column(&found, key)?,
         (None, Some(reference), _) => reference.key.clone(),
         (None, None, Some(key)) => key.clone(),
         (None, None, None) => column(&found, "id")?,
     };
+    let is_unique = is_key(&key) || reference.is_some_and(|reference| reference.key == key);
     let (from, inactive) = if let Some(active) = &users.active {
         let (key, name) = (dialect.field(&found.name, &key), dialect.quoted(INACTIVE));
         let sql =
@@ -93,7 +97,7 @@ pub(crate) async fn configured(
         let columns = found.columns.iter().filter(|c| c.is_readable).map(|c| (c.name.clone(), c.kind.clone()));
         (found.from(dialect), inactive(dialect, OWNER, &columns.collect::<Vec<_>>()))
     };
-    Ok(Users { owner: Some(Owner { from, by, key }), inactive, name: found.name })
+    Ok(Users { owner: Some(Owner { from, by, key, is_unique }), inactive, name: found.name })
 }
 
 /// Names of columns that say whether a user may still log in, and what they hold for one that may not.
@@ -164,7 +168,9 @@ fn owner(relation: &Relation) -> Option<&Reference> {
 /// The users by foreign keys and names. A table that refers to no users is one of users if it has a column that says so itself.
 fn likely(dialect: Dialect, relation: &Relation) -> Option<Users> {
     if let Some(users) = owner(relation).filter(|_| !holds_users(&relation.name)) {
-        let owner = Owner { from: users.table.clone(), by: users.column.clone(), key: users.key.clone() };
+        // What a foreign key leads to is unique.
+        let owner =
+            Owner { from: users.table.clone(), by: users.column.clone(), key: users.key.clone(), is_unique: true };
         let inactive = inactive(dialect, OWNER, &users.columns);
         return Some(Users { owner: Some(owner), inactive, name: users.table_name.clone() });
     }
@@ -183,15 +189,27 @@ pub(crate) fn user_column(column: &str) -> String {
     format!("{column} user")
 }
 
-/// `active`, `inactive` or `gone`, for that view.
-pub(crate) fn state_of_user(dialect: Dialect, table: &Table<'_>, column: &Measured) -> Option<String> {
+/// `active`, `inactive` or `gone`, for that view, and what is joined for it. A server leaves out a join to a unique key that a question does not
+/// need; `joined` is what the view joins already, and no second table takes its name.
+pub(crate) fn state_of_user(
+    dialect: Dialect,
+    table: &Table<'_>,
+    column: &Measured,
+    joined: &str,
+) -> Option<(String, String)> {
     let users = column.users.clone().or_else(|| likely(dialect, &table.relation))?;
     let inactive = users.inactive.unwrap_or_else(|| "1 = 0".to_owned());
-    let state = format!("CASE WHEN {inactive} THEN 'inactive' ELSE 'active' END");
-    let Some(owner) = users.owner else { return Some(state) };
+    let state = format!("WHEN {inactive} THEN 'inactive' ELSE 'active' END");
+    let Some(owner) = users.owner else { return Some((format!("CASE {state}"), joined.to_owned())) };
     let (own, key) = (dialect.field(&table.counting.table, &owner.by), dialect.field(OWNER, &owner.key));
     let owners = format!("{} {}", owner.from, dialect.quoted(OWNER));
-    Some(format!("coalesce((SELECT {state} FROM {owners} WHERE {key} = {own} LIMIT 1), 'gone')"))
+    let join = format!(" LEFT JOIN {owners} ON {key} = {own}");
+    Some(if owner.is_unique && (joined.is_empty() || joined == join) {
+        (format!("CASE WHEN {key} IS NULL THEN 'gone' {state}"), join)
+    } else {
+        let state = format!("coalesce((SELECT CASE {state} FROM {owners} WHERE {key} = {own} LIMIT 1), 'gone')");
+        (state, joined.to_owned())
+    })
 }
 
 /// Counts the tokens, those whose user is gone, and those whose user is inactive; the table of users with it.

@@ -166,6 +166,9 @@ pub struct Write {
     /// A boolean in a decorator of the row's class that makes an `undefined` value NULL: `treat_none_as_null`.
     #[serde(default)]
     pub nulls_by: Option<String>,
+    /// How many arguments the call has, to tell look-alikes apart: `model.insert(db)` from `map.insert(key, value)`.
+    #[serde(default)]
+    pub arity: Option<usize>,
     /// An argument path that must be there, to tell look-alikes of an untyped receiver apart.
     #[serde(default)]
     pub requires: Option<ArgPath>,

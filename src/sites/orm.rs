@@ -50,6 +50,9 @@ fn written(
     let mut untold: Vec<&Write> = Vec::new();
     let mut told = false;
     for row in graph.rules.writes_named(Some(method)) {
+        if row.arity.is_some_and(|arity| arity != call.args.len()) {
+            continue;
+        }
         let path = path.get_or_insert_with(|| library_path(graph, call));
         if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
             continue;

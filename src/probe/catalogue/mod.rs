@@ -24,6 +24,8 @@ pub(crate) struct Relation {
     pub(crate) blocks: u64,
     /// An integer whose ranges are ranges of rows: the only column of the primary key, its first, or the row's own number.
     pub(crate) key: Option<String>,
+    /// Whether other columns stand behind it in the primary key: one value can have any number of rows.
+    pub(crate) is_shared_key: bool,
     /// The first column of a primary key that is no integer, where the server can cut the table by nothing else.
     pub(crate) order: Option<Order>,
     /// Why its statistics settle nothing, where they do not: the table has changed since, or nobody knows whether it has.

@@ -46,6 +46,7 @@ pub(crate) async fn relation(
         let kind = text(&row, 1).to_ascii_lowercase();
         let name = text(&row, 0);
         match kind.as_str() {
+            _ if count(&row, 5) > 1 => relation.is_shared_key = true,
             _ if count(&row, 5) != 1 => {}
             int if int.ends_with("int") => relation.key = Some(name),
             "char" | "varchar" => {

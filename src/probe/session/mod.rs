@@ -31,7 +31,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const NETWORK: Duration = Duration::from_secs(3);
 /// How long telling the server to stop may take.
 const CANCEL: Duration = Duration::from_secs(2);
-/// How long every listener needs to hear of a signal.
+/// How long every listener needs to hear of a signal: whoever hears it for the whole process ends it, before anything is said of what is interrupted.
 const HEARD: Duration = Duration::from_millis(100);
 /// How long a statement waits for a lock before it gives way to the application.
 const LOCK: Duration = Duration::from_millis(500);
@@ -89,7 +89,6 @@ impl Session {
             Ended::Done(opened) => opened?,
             Ended::Late => return Err(fatal(Trouble::Unreachable)),
             Ended::Interrupted => {
-                // Whoever hears the signal for the whole process ends it, and not what would be said of this database.
                 tokio::time::sleep(HEARD).await;
                 return Err(fatal(Trouble::Interrupted));
             }
@@ -169,6 +168,7 @@ impl Session {
             }
             Ended::Interrupted => {
                 self.cancel().await;
+                tokio::time::sleep(HEARD).await;
                 Trouble::Interrupted
             }
         };
