@@ -176,3 +176,27 @@ fn a_column_that_a_sequelize_migration_renames_goes_by_its_new_name() {
     )];
     assert_eq!(declared(&files, "Users.accessToken"), at("migrations/1-users.js:3", false, None));
 }
+
+#[test]
+fn the_insert_of_a_map_is_no_write_of_a_seaorm_model() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_files(
+        folder.path(),
+        &[
+            (
+                "src/sessions.rs",
+                "use sea_orm::entity::prelude::*;\n#[derive(Clone, Debug, DeriveEntityModel)]\n#[sea_orm(table_name = \"sessions\")]\n\
+                 pub struct Model {\n    #[sea_orm(primary_key)]\n    pub id: i32,\n    pub refresh: Option<String>,\n}\n",
+            ),
+            (
+                "src/main.rs",
+                "mod sessions;\npub fn remember(row: &mut Map, value: String) {\n    row.insert(\"refresh\".to_owned(), Value::String(value));\n}\n\
+                 pub async fn keep(db: &Db, row: impl IntoActiveModel<sessions::ActiveModel>) {\n    row.into_active_model().insert(db).await;\n}\n",
+            ),
+        ],
+    );
+    let report = audit_json(folder.path(), &["--no-config", "--column", "sessions.refresh"]).report();
+    let gaps: Vec<_> = report["gaps"].as_array().into_iter().flatten().map(|gap| gap["line"].clone()).collect();
+    assert!(!gaps.contains(&3.into()), "{report}");
+    assert_eq!(report["columns"][0]["write_sites"][0]["line"], 6, "{report}");
+}
