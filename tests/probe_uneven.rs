@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::probes::{column, counted, failure, probe, replayed, run_sql, shared};
+use crate::command::tokendrift_with;
+use crate::probes::{column, configured, counted, failure, probe, replayed, run_sql, shared};
 
 /// The share without a token, at least and at most.
 fn interval(live: &Value) -> [f64; 2] {
@@ -197,7 +198,9 @@ fn a_question_that_takes_too_long_costs_the_next_table_nothing() {
         "{}[column.user]\ntable = \"slow_users\"\nby = \"user_id\"\nkey = \"id\"\nactive = \"instr(id, 'x') = 0\"\n",
         column("slow_tokens")
     );
-    let run = probe(&format!("{slow}{}", column("quick_tokens")), &url, &["--format", "json", "--quiet"]);
+    let database = "[[database]]\nname = \"slow\"\nurl-env = \"SLOW_URL\"\nbudget = \"8s\"\n";
+    let config = configured(folder.path(), &format!("{slow}{}{database}", column("quick_tokens")));
+    let run = tokendrift_with(["probe", "--config", &config, "--format", "json", "--quiet"], &[("SLOW_URL", &url)]);
     let report = run.report();
     assert_eq!(report["columns"][1]["live"]["rows"], 60_000, "{report}");
 }

@@ -8,7 +8,7 @@ use crate::probe::session::Session;
 use crate::probe::shape::{SHAPES, Shape, is_expired};
 use crate::probe::statements::{EXPIRED, group, shape_column};
 use crate::probe::table::prepare;
-use crate::probe::users::{state_of_user, user_column};
+use crate::probe::users::state_of_user;
 use crate::probe::{Deadline, Outcome, ProbeError, Target, by_table, tracked_names};
 
 /// The role that the statements make.
@@ -42,8 +42,8 @@ pub(crate) async fn grants(target: &Target, config: &Config) -> Result<(String, 
             let mut put = |what: String, name: &str| fields.push(format!("{what} AS {}", dialect.quoted(name)));
             put(state(dialect, &field, &text, "ELSE 'value' END"), &column.name);
             put(shape(dialect, &field, &text), &shape_column(&column.name));
-            if let Some((state, join)) = state_of_user(dialect, &table, column, &joined) {
-                put(state, &user_column(&column.name));
+            if let Some((name, state, join)) = state_of_user(dialect, &table, column, &joined) {
+                put(state, &name);
                 joined = join;
             }
         }

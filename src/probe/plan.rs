@@ -71,7 +71,9 @@ fn statements(dialect: Dialect, table: &Table<'_>) -> Vec<(String, String)> {
         let keys = key.filter(|_| !matches!(dialect, Dialect::Postgres { .. }) && !table.relation.is_shared_key);
         let clusters = blocks.or_else(|| Clusters::keys(keys?, 1, last, rows));
         if let Some(clusters) = &clusters {
-            all.push((format!("a sample{such} of {name}"), clusters.sql(&table.counting)));
+            if dialect != Dialect::Sqlite {
+                all.push((format!("a sample{such} of {name}"), clusters.sql(&table.counting)));
+            }
             let (_, shapes) = table.counting.shapes(&clusters.tenth().part(&table.counting));
             all.push((format!("what values of {name} look like, in a part{such} of the sample"), shapes));
             part = clusters.part(&table.counting);

@@ -184,31 +184,32 @@ pub(crate) fn has_users(dialect: Dialect, table: &Table<'_>, column: &Measured) 
     column.users.is_some() || likely(dialect, &table.relation).is_some()
 }
 
-/// The column of the view of `--grants` that says whether the user of a token is there and may log in.
-pub(crate) fn user_column(column: &str) -> String {
-    format!("{column} user")
+/// How the column of the view of `--grants` begins that says whether the user of a token is there and may log in; the users' table follows.
+fn user_column(column: &str) -> String {
+    format!("{column} user of ")
 }
 
-/// `active`, `inactive` or `gone`, for that view, and what is joined for it. A server leaves out a join to a unique key that a question does not
+/// Name and content of that column, `active`, `inactive` or `gone`, and what the view joins for it. A server leaves out a join to a unique key that a question does not
 /// need; `joined` is what the view joins already, and no second table takes its name.
 pub(crate) fn state_of_user(
     dialect: Dialect,
     table: &Table<'_>,
     column: &Measured,
     joined: &str,
-) -> Option<(String, String)> {
+) -> Option<(String, String, String)> {
     let users = column.users.clone().or_else(|| likely(dialect, &table.relation))?;
     let inactive = users.inactive.unwrap_or_else(|| "1 = 0".to_owned());
+    let name = format!("{}{}", user_column(&column.name), users.name);
     let state = format!("WHEN {inactive} THEN 'inactive' ELSE 'active' END");
-    let Some(owner) = users.owner else { return Some((format!("CASE {state}"), joined.to_owned())) };
+    let Some(owner) = users.owner else { return Some((name, format!("CASE {state}"), joined.to_owned())) };
     let (own, key) = (dialect.field(&table.counting.table, &owner.by), dialect.field(OWNER, &owner.key));
     let owners = format!("{} {}", owner.from, dialect.quoted(OWNER));
     let join = format!(" LEFT JOIN {owners} ON {key} = {own}");
     Some(if owner.is_unique && (joined.is_empty() || joined == join) {
-        (format!("CASE WHEN {key} IS NULL THEN 'gone' {state}"), join)
+        (name, format!("CASE WHEN {key} IS NULL THEN 'gone' {state}"), join)
     } else {
         let state = format!("coalesce((SELECT CASE {state} FROM {owners} WHERE {key} = {own} LIMIT 1), 'gone')");
-        (state, joined.to_owned())
+        (name, state, joined.to_owned())
     })
 }
 
@@ -221,12 +222,17 @@ pub(crate) fn orphans_sql(
 ) -> Option<(String, String)> {
     let counting = &table.counting;
     if counting.is_view {
-        let user = table.relation.column(&user_column(&column.name))?;
+        let prefix = user_column(&column.name);
+        let (user, users) = table
+            .relation
+            .columns
+            .iter()
+            .find_map(|column| Some((column, column.name.strip_prefix(prefix.as_str())?.to_owned())))?;
         let (user, state) = (dialect.field(&counting.table, &user.name), dialect.field(&counting.table, &column.name));
         let is = |word: &str| format!("count(CASE WHEN {user} = '{word}' THEN 1 END)");
         let sql =
             format!("SELECT count(*), {}, {} FROM {} WHERE {state} <> ''", is("gone"), is("inactive"), counting.from);
-        return Some(("users".to_owned(), sql));
+        return Some((users, sql));
     }
     let users = column.users.clone().or_else(|| likely(dialect, &table.relation))?;
     let text = dialect.stored_text(&dialect.field(&counting.table, &column.name), &column.kind);
