@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::graph::expand::{Bindings, bound_by};
 use crate::graph::{Graph, Resolved, Type};
-use crate::ir::{FunctionId, FunctionKind};
+use crate::ir::{FunctionId, FunctionKind, TypeRef};
 use crate::rules::{Adapter, ArgBase, ArgPath, Handed};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared, Slot, Value, ValueKind};
 
 /// A function that a call reaches.
@@ -172,7 +172,18 @@ impl Graph<'_> {
                 _ => Vec::new(),
             };
         }
+        // `super.x()` is the base's, whatever heirs make of it.
+        if let ValueKind::Super(class) = &base.kind {
+            let found = self.lineage(*class).iter().skip(1).find_map(|owner| self.method(*owner, name));
+            return found.map_or_else(Vec::new, |function| vec![Target { function, certain: true, bindings: None }]);
+        }
         let classes: Vec<ClassRef> = match self.type_of(base) {
+            // What a function gives that declares no type: `ReturnType<typeof create>`.
+            Type::Made(function) => {
+                let made = self.summary(function).and_then(|summary| summary.returns.as_ref());
+                return made
+                    .map_or_else(Vec::new, |made| self.callable(&Value::field(made, name, callee.span), false, fuel));
+            }
             Type::Instance(class, _) | Type::Object(class) => vec![class],
             Type::Union(members) => members
                 .iter()
@@ -196,19 +207,26 @@ impl Graph<'_> {
         }
         if !classes.is_empty() {
             let mut found: Vec<FunctionRef> = Vec::new();
-            for class in classes {
-                for function in self.implementations(class, name) {
+            for class in &classes {
+                for function in self.implementations(*class, name) {
                     if !found.contains(&function) {
                         found.push(function);
                     }
                 }
+            }
+            if found.is_empty() {
+                found = self.written_out(&classes, name);
             }
             let certain = found.len() == 1;
             return found.into_iter().map(|function| Target { function, certain, bindings: None }).collect();
         }
         // An object of functions, or of modules.
         let is_held = |inner: &Shared| match &inner.kind {
-            ValueKind::Field(base, _) => self.namespace(base).is_some(),
+            // `const store = create(db)`: what the function of the tree gives.
+            ValueKind::Field(base, _) => match &base.kind {
+                ValueKind::Call(made) => !made.is_new && !self.targets(made).is_empty(),
+                _ => self.namespace(base).is_some(),
+            },
             _ => true,
         };
         if let Some(inner) = self.expand(callee).filter(is_held) {
@@ -265,6 +283,37 @@ impl Graph<'_> {
             }
         }
         found
+    }
+
+    /// The functions of that name in objects that are written out where one of the types is asked for: what a function gives that
+    /// declares it, or a variable of it.
+    fn written_out(&self, classes: &[ClassRef], name: &str) -> Vec<FunctionRef> {
+        let is_asked_for = |file: FileId, ty: &TypeRef| match self.resolve_type(file, ty) {
+            Type::Instance(class, _) => classes.contains(&class),
+            _ => false,
+        };
+        let holds = |value: &Shared, function: FunctionRef| match &value.kind {
+            ValueKind::Object { entries, .. } => entries.iter().any(|entry| {
+                matches!(entry, Slot::Named { key, value, .. }
+                    if key == name && matches!(value.kind, ValueKind::Function(held) if held == function))
+            }),
+            _ => false,
+        };
+        let is_it = |function: &FunctionRef| {
+            let (Some(declared), Some(module)) = (self.function(*function), self.module(function.file)) else {
+                return false;
+            };
+            let around = FunctionRef { file: function.file, id: declared.parent.unwrap_or(FunctionId(0)) };
+            let Some(summary) = self.summary(around).filter(|_| declared.class.is_none()) else { return false };
+            let given = self.function(around).and_then(|around| around.returns.as_ref());
+            let is_given = || summary.returns.as_ref().is_some_and(|value| holds(value, *function));
+            given.is_some_and(|ty| is_asked_for(function.file, ty)) && is_given()
+                || summary.assigned.iter().any(|(local, values)| {
+                    values.iter().any(|value| holds(value, *function))
+                        && module.locals[local.at()].ty.as_ref().is_some_and(|ty| is_asked_for(function.file, ty))
+                })
+        };
+        self.functions_named(name).iter().copied().filter(is_it).collect()
     }
 
     /// A method that a class declares itself, or a field that holds a function.

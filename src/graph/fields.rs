@@ -36,7 +36,7 @@ impl Graph<'_> {
     }
 
     /// What the class itself puts into one of its fields.
-    pub(super) fn own_field(&self, class: ClassRef, name: &str) -> Option<Shared> {
+    pub fn own_field(&self, class: ClassRef, name: &str) -> Option<Shared> {
         let line = self.lineage(class);
         for (at, owner) in line.iter().copied().enumerate() {
             let unit = self.unit(owner.file)?;

@@ -1,8 +1,9 @@
 //! The callable path of a value: the name by which rule rows know it.
 
 use crate::graph::{Graph, Resolved, Type};
+use crate::ir::{FunctionId, FunctionKind};
 use crate::rules::ArgBase;
-use crate::summary::{CallValue, Shared, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, ValueKind};
 
 const DEEPEST: u8 = 40;
 
@@ -26,7 +27,9 @@ impl Graph<'_> {
     /// A called member goes by what it is called on: `typeorm#DataSource.getRepository`, not by what a property of that name holds.
     fn callee_path_of(&self, callee: &Shared, fuel: u8) -> Option<String> {
         match &callee.kind {
-            ValueKind::Field(base, name) => self.member_path(base, name, fuel),
+            ValueKind::Field(base, name) => {
+                self.member_path(base, name, fuel).or_else(|| self.held_path(callee, base, name, fuel))
+            }
             ValueKind::Call(made) => self.handed_through(made, fuel).or_else(|| self.path_of(callee, fuel)),
             // `const randomBytes = promisify(crypto.randomBytes)`
             ValueKind::Captured(..) | ValueKind::Import(..) => match self.expand(callee) {
@@ -63,6 +66,50 @@ impl Graph<'_> {
                 self.inherited_path(base, name).or_else(given)
             }
             None => Some(format!("?.{name}")),
+        }
+    }
+
+    /// A field of an object of the tree that holds what is called: `this.db('users')`.
+    fn held_path(&self, callee: &Shared, base: &Shared, name: &str, fuel: u8) -> Option<String> {
+        if self.is_rust(callee.span.file) || !self.has_field(base, name) {
+            return None;
+        }
+        let behind = || {
+            let inner = self.resolved(callee);
+            let is_other = !matches!(inner.kind, ValueKind::Field(..) | ValueKind::Function(_));
+            is_other.then(|| self.path_of(&inner, fuel)).flatten()
+        };
+        self.typed_path(callee).or_else(behind).or_else(|| Some(format!("?.{name}")))
+    }
+
+    /// Whether an object of the tree has a field of that name, and no method.
+    fn has_field(&self, base: &Shared, name: &str) -> bool {
+        let (Type::Instance(class, _) | Type::Object(class)) = self.type_of(base) else { return false };
+        let line = self.lineage(class);
+        line.iter().all(|owner| self.method(*owner, name).is_none())
+            && line.iter().any(|owner| self.declares_field(*owner, name))
+    }
+
+    /// Whether a class has a field or a getter of that name, declared or assigned in one of its methods.
+    fn declares_field(&self, class: ClassRef, name: &str) -> bool {
+        let Some(declared) = self.class(class) else { return false };
+        let is_assigned = |id: &FunctionId| {
+            let function = FunctionRef { file: class.file, id: *id };
+            let is_getter = |f: &crate::ir::Function| f.kind == FunctionKind::Getter && f.name == name;
+            self.function(function).is_some_and(is_getter)
+                || self
+                    .summary(function)
+                    .is_some_and(|summary| summary.this_fields.iter().any(|(field, _)| field == name))
+        };
+        declared.fields.iter().any(|field| field.name == name) || declared.methods.iter().any(is_assigned)
+    }
+
+    /// Whether what is called is held under a name, rather than a method of that name: told by the class, else taken for it.
+    pub fn holds(&self, callee: &Shared) -> bool {
+        let ValueKind::Field(base, name) = &callee.kind else { return true };
+        match self.type_of(base) {
+            Type::Instance(..) | Type::Object(_) => self.has_field(base, name),
+            _ => true,
         }
     }
 
@@ -138,7 +185,7 @@ impl Graph<'_> {
     }
 
     /// The library class that a class of the tree extends.
-    pub fn base_path(&self, class: crate::summary::ClassRef) -> Option<String> {
+    pub fn base_path(&self, class: ClassRef) -> Option<String> {
         self.lineage(class).iter().copied().find_map(|class| {
             self.class(class)?.extends.iter().find_map(|base| match self.resolve_type(class.file, base) {
                 Type::External(path, _) => Some(path),

@@ -16,6 +16,8 @@ pub enum Type {
     Array(Box<Type>),
     Literal(String),
     Union(Vec<Type>),
+    /// What a function of the tree gives that declares no type.
+    Made(FunctionRef),
     Unknown,
 }
 
@@ -49,6 +51,10 @@ impl Graph<'_> {
             },
             ValueKind::Field(base, name) => match self.type_at(base, fuel) {
                 Type::Instance(class, args) => self.field_type(class, &args, name, fuel),
+                Type::Made(function) => {
+                    let made = self.summary(function).and_then(|summary| summary.returns.as_ref());
+                    made.map_or(Type::Unknown, |made| self.type_at(&Value::field(made, name, value.span), fuel))
+                }
                 Type::Union(members) => members
                     .iter()
                     .find_map(|member| match member {
@@ -320,6 +326,15 @@ impl Graph<'_> {
                     _ => Type::Unknown,
                 };
             }
+            "ReturnType" => {
+                let made = ty.args.first().and_then(|of| self.function_meant(file, of));
+                if let Some(made) = made {
+                    return match self.function(made).and_then(|made| made.returns.as_ref()) {
+                        Some(returns) => self.written(made.file, returns, fuel),
+                        None => Type::Made(made),
+                    };
+                }
+            }
             name if name.starts_with(['\'', '"']) => {
                 return Type::Literal(name.trim_matches(['\'', '"']).to_owned());
             }
@@ -364,6 +379,20 @@ impl Graph<'_> {
                 _ => Type::External(format!("global#{}", ty.name), args()),
             },
             Binding::Local(_) | Binding::Function(_) => Type::Unknown,
+        }
+    }
+
+    /// The function of `typeof create`.
+    fn function_meant(&self, file: FileId, ty: &TypeRef) -> Option<FunctionRef> {
+        let value = match &ty.binding {
+            Binding::Function(id) => return Some(FunctionRef { file, id: *id }),
+            Binding::Local(local) => self.any_value_of(self.owner(file, *local), *local)?,
+            Binding::Import(id) => self.resolve_import(file, *id).value()?,
+            _ => return None,
+        };
+        match self.resolved(&value).kind {
+            ValueKind::Function(function) if ty.name == "typeof" && ty.args.is_empty() => Some(function),
+            _ => None,
         }
     }
 

@@ -19,6 +19,8 @@ pub use dump::dump;
 pub use sql::{Conflict, SqlOutput, SqlPart, SqlStatement, SqlText, SqlValue, SqlValueKind, WHOLE_ROW};
 pub use table::{ColumnDecl, Table, TableChange};
 
+use std::collections::BTreeSet;
+
 use crate::source::{FileId, Gap, Span};
 
 macro_rules! index {
@@ -65,6 +67,9 @@ pub struct Module {
     pub gaps: Vec<Gap>,
     /// A call may change the variable that it is given or called on (`&mut`).
     pub lends: bool,
+    /// Members and elements that are handed to a call so that they may change: `&mut ctx.user`; in TypeScript those of what is there:
+    /// `ctx.user`, but not `ctx?.user`.
+    pub lent: BTreeSet<ExprId>,
     /// What type parameters of the file's functions and classes extend: `T extends User`.
     pub bounds: Vec<(String, TypeRef)>,
 }
@@ -85,6 +90,7 @@ impl Module {
             tables: Vec::new(),
             gaps: Vec::new(),
             lends: false,
+            lent: BTreeSet::new(),
             bounds: Vec::new(),
         }
     }

@@ -132,6 +132,9 @@ impl Evaluator<'_, '_> {
         if let Some(inner) = self.graph.promised(call) {
             return self.eval(&inner, fuel);
         }
+        if let Some((rows, name)) = sites::value_read(self.graph, self.schema, call) {
+            return self.column_of(value, &rows, &name);
+        }
         let path = self.graph.callee_path(call);
         if let Some(chains) = self.passed(value, call, path.as_deref(), fuel) {
             return chains;

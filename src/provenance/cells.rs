@@ -284,6 +284,14 @@ impl Judge<'_, '_> {
                 out.chains.push(vec![handed]);
                 out.absent = true;
             }
+            Cell::Open(value) if self.is_row_of_nobody(value) => {
+                let name = self.graph.sources.text(value.span);
+                let mut handed =
+                    atom(Origin::Supplied, value.span, format!("`{name}`, handed in by a caller that was not found"));
+                handed.form = Some(Form::Plain);
+                handed.doubt();
+                out.chains.push(vec![handed]);
+            }
             Cell::Open(value) => {
                 if let ValueKind::After { call, arg, .. } = &value.kind
                     && let Some(name) = self.graph.may_change(call, *arg)
@@ -325,6 +333,18 @@ impl Judge<'_, '_> {
         };
         let is_wrapped = entries.iter().any(|entry| matches!(entry, Slot::Named { key, .. } if key == wrapper));
         if is_wrapped { Value::field(value, wrapper, value.span) } else { Arc::clone(value) }
+    }
+
+    /// Whether a value is a whole row that nothing in the tree hands in: only who does knows where it comes from. What is inserted was
+    /// never read.
+    fn is_row_of_nobody(&self, value: &Shared) -> bool {
+        let ValueKind::Param(function, _) = &value.kind else { return false };
+        let is_row = match self.graph.type_of(value) {
+            Type::Instance(class, _) => sites::model_of_class(self.graph, self.schema, class).is_some(),
+            _ => false,
+        };
+        let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
+        is_row && (inserts || !self.instance && self.graph.entries(*function).is_empty())
     }
 
     /// Whether an object that comes from outside is declared to hold some of a row's keys: what of them it holds was not read from

@@ -207,7 +207,7 @@ impl Lookup<'_, '_> {
             return base.map_or(Cell::Absent, |base| self.at(base, fuel));
         };
         match last {
-            Slot::Named { key, key_span, value } if key == self.key => {
+            Slot::Named { key, key_span, value } if key == self.key && !is_handed_on(key, value) => {
                 Cell::Value { value: Arc::clone(value), key: *key_span }
             }
             Slot::Named { .. } => self.entries(base, before, fuel),
@@ -487,4 +487,13 @@ impl Cell {
             Self::Absent | Self::Stored | Self::Open(_) | Self::Unknown { .. } => None,
         }
     }
+}
+
+/// Whether a key holds what it held before: it was only handed to a function.
+fn is_handed_on(key: &str, value: &Value) -> bool {
+    let mut at = value;
+    while let ValueKind::After { before, arg: Some(_), .. } = &at.kind {
+        at = before;
+    }
+    !std::ptr::eq(at, value) && matches!(&at.kind, ValueKind::Field(_, name) if name == key)
 }

@@ -63,6 +63,18 @@ impl Rules {
         let index = index::Index::new(&packs);
         Self { packs, index }
     }
+
+    /// Whether a method of that name, on a receiver of which nothing is known, is some library's that writes, reads or makes what
+    /// does.
+    pub fn names_method(&self, name: &str) -> bool {
+        let path = format!("?.{name}");
+        self.writes_matching(&path).next().is_some()
+            || self.reads_matching(&path).next().is_some()
+            || self.receivers_matching(&path).next().is_some()
+            || self.callbacks_matching(&path).next().is_some()
+            || self.passes_matching(&path).next().is_some()
+            || self.write().filter_map(|row| row.after.as_deref()).any(|after| after == name)
+    }
 }
 
 macro_rules! rows {

@@ -123,6 +123,11 @@ pub fn rows_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<Row
     rows::read(graph, schema, call)
 }
 
+/// What a call returns that gives the value of a query's first column, and that column's name.
+pub fn value_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<(RowsRead, String)> {
+    rows::value_read(graph, schema, call)
+}
+
 /// The rows that stand under a key of what a call returns: `result.rows`.
 pub fn rows_under(graph: &Graph, schema: &Schema, base: &Shared, key: &str) -> Option<RowsRead> {
     rows::under_key(graph, base, key).and_then(|call| rows::read(graph, schema, call))

@@ -112,7 +112,7 @@ pub(super) fn model_of_type(graph: &Graph, schema: &Schema, ty: &Type) -> Option
             Type::External(_, args) => args.first()?,
             Type::Array(inner) => inner,
             Type::Union(members) => members.first()?,
-            Type::Literal(_) | Type::Unknown => return None,
+            Type::Literal(_) | Type::Made(_) | Type::Unknown => return None,
         };
     }
     None

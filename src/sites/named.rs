@@ -192,10 +192,10 @@ impl<'r> Named<'r> {
             })
         };
         let after = match self.after {
-            // The call that the chain starts with: `knex('users')`, but not `getRepository(User)`.
+            // The call that the chain starts with: `knex('users')`, `this.knex('users')`, but not `getRepository(User)`.
             Some("()") => {
-                let at = chain.iter().position(|call| call.method().is_none() && !call.is_new)?;
-                return named(&chain[at]).filter(|_| !makes_handle(graph, &chain[at]));
+                let mut starts = chain.iter().rev().filter(|call| !call.is_new && is_of_what_is_held(graph, call));
+                return starts.find_map(|call| named(call).filter(|_| !makes_handle(graph, call)));
             }
             Some(method) => Some(chain.iter().position(|call| is_called(graph, call, method))?),
             None => None,
@@ -220,6 +220,11 @@ impl<'r> Named<'r> {
             })
         })
     }
+}
+
+/// Whether a call calls what a variable or a member holds, and no method: `knex('users')`, `req.knex('users')`.
+fn is_of_what_is_held(graph: &Graph, call: &CallValue) -> bool {
+    call.method().is_none_or(|name| !graph.rules.names_method(name) && graph.holds(&call.callee))
 }
 
 /// The class of a static method that calls something on `this`.

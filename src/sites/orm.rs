@@ -192,6 +192,7 @@ fn written_rows(
     turned: &mut BTreeSet<Span>,
 ) -> Vec<Shared> {
     let mut values = graph.argument(call, &row.row);
+    let properties = model.map_or(&[][..], |model| schema.models[model.0].properties.as_slice());
     // `.update(User).set(row)` beside `.update(row)`
     if row.on == Target::Chain && row.column.is_none() {
         values.retain(|value| !matches!(value.kind, ValueKind::Text(_)) && graph.class_behind(value).is_none());
@@ -204,15 +205,12 @@ fn written_rows(
         values = match (values.as_slice(), inserted) {
             ([], Some(inserted)) => vec![Arc::clone(inserted)],
             ([only], Some(inserted)) => {
-                let properties = model.map_or(&[][..], |model| schema.models[model.0].properties.as_slice());
                 vec![part(graph, properties, only, inserted)]
             }
             _ => values,
         };
     }
-    if !row.below.is_empty() || !row.clears.is_empty() {
-        values = values.iter().map(|value| opened(graph, value, row)).collect();
-    }
+    values = values.iter().map(|value| opened(graph, properties, value, row)).collect();
     if let Some(path) = &row.beneath {
         let beneath = graph.argument(call, path);
         values = values
@@ -246,10 +244,16 @@ fn part(graph: &Graph, properties: &[Property], row: &Shared, inserted: &Shared)
     Value::new(ValueKind::Object { base: None, entries: entries.collect() }, row.span)
 }
 
-/// `{ $set: { a }, $unset: { b: 1 } }` is `{ a, b: null }`.
-fn opened(graph: &Graph, row: &Shared, rule: &Write) -> Shared {
+/// `{ $set: { a }, $unset: { b: 1 } }` is `{ a, b: null }`. What only callers tell is looked up below each of the keys, and each of
+/// the properties where keys are cleared.
+pub(super) fn opened(graph: &Graph, properties: &[Property], row: &Shared, rule: &Write) -> Shared {
+    if rule.below.is_empty() && rule.clears.is_empty() {
+        return Arc::clone(row);
+    }
     let resolved = graph.resolved(row);
-    let ValueKind::Object { base, entries } = &resolved.kind else { return Arc::clone(row) };
+    let ValueKind::Object { base, entries } = &resolved.kind else {
+        return if row.is_open() { opened_later(properties, row, rule) } else { Arc::clone(row) };
+    };
     let mut opened = Vec::new();
     for entry in entries {
         match entry {
@@ -268,6 +272,28 @@ fn opened(graph: &Graph, row: &Shared, rule: &Write) -> Shared {
         }
     }
     Value::new(ValueKind::Object { base: base.clone(), entries: opened }, row.span)
+}
+
+fn opened_later(properties: &[Property], row: &Shared, rule: &Write) -> Shared {
+    let span = row.span;
+    let mut entries = vec![Slot::Spread(Arc::clone(row))];
+    entries.extend(rule.below.iter().map(|key| Slot::Spread(Value::field(row, key, span))));
+    for clears in &rule.clears {
+        let cleared = Value::field(row, clears, span);
+        entries.extend(properties.iter().map(|property| {
+            let key = property.first_key();
+            let left = Value::field(&cleared, key, span);
+            let right = Value::new(ValueKind::Undefined, span);
+            let cond = Value::new(ValueKind::Compare { left, right, equal: false }, span);
+            let value = Value::new(ValueKind::Null, span);
+            let named = vec![Slot::Named { key: key.to_owned(), key_span: span, value }];
+            let then = Value::new(ValueKind::Object { base: None, entries: named }, span);
+            let otherwise = Value::new(ValueKind::Undefined, span);
+            let inner = Value::new(ValueKind::Cond { cond, then, otherwise }, span);
+            Slot::Spread(Value::new(ValueKind::And(Arc::clone(&cleared), inner), span))
+        }));
+    }
+    Value::new(ValueKind::Object { base: None, entries }, span)
 }
 
 fn is_true(graph: &Graph, value: &Shared) -> bool {

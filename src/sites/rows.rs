@@ -22,7 +22,19 @@ pub(super) fn read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<R
     if let Some(model) = orm::model_read(graph, schema, call) {
         return Some(RowsRead { model, text: None });
     }
-    sql::queries(graph, call).into_iter().find_map(|text| {
+    of_texts(graph, schema, sql::queries(graph, call, false))
+}
+
+/// What a call returns that gives the value of a query's first column, and that column's name.
+pub(super) fn value_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<(RowsRead, String)> {
+    let rows = of_texts(graph, schema, sql::queries(graph, call, true))?;
+    let Some(SqlStatement::Select { outputs, .. }) = rows.text.as_ref().and_then(selected) else { return None };
+    let name = outputs.first()?.name.clone();
+    Some((rows, name))
+}
+
+fn of_texts(graph: &Graph, schema: &Schema, texts: Vec<Shared>) -> Option<RowsRead> {
+    texts.into_iter().find_map(|text| {
         let SqlStatement::Select { tables, span, .. } = selected(&text)? else { return None };
         let model = tables.iter().find_map(|table| sql::model_of_table(graph, schema, table, span.file))?;
         Some(RowsRead { model, text: Some(text) })
@@ -109,6 +121,9 @@ impl RowsRead {
         let Some(SqlStatement::Select { tables, outputs, .. }) = self.text.as_ref().and_then(selected) else {
             return by_property;
         };
+        // A tuple has them in their order.
+        let nth = key.parse::<usize>().ok().and_then(|at| outputs.get(at)).filter(|output| output.name != "*");
+        let key = nth.map_or(key, |output| plain(&output.name));
         let is_tracked = |name: &str| name.eq_ignore_ascii_case(&tracked.column);
         let has_it_too = |table: &&String| {
             let other = |model: &crate::schema::Model| {
@@ -122,7 +137,7 @@ impl RowsRead {
             if is_there && tables.iter().any(has_it_too) { None } else { Some(is_there) }
         };
         let all: Vec<&String> = tables.iter().collect();
-        if let Some(output) = outputs.iter().rev().find(|output| output.name.eq_ignore_ascii_case(key)) {
+        if let Some(output) = outputs.iter().rev().find(|output| plain(&output.name).eq_ignore_ascii_case(key)) {
             return match (&output.column, &output.table) {
                 (Some(column), Some(table)) if is_tracked(column) => of(&[table]),
                 (Some(column), None) if is_tracked(column) => of(&all),
@@ -140,4 +155,9 @@ impl RowsRead {
             outputs.iter().filter(|output| every(output)).filter_map(|o| o.table.as_ref()).collect();
         of(&named)
     }
+}
+
+/// The name of an output without what sqlx's macros want to know of its type: `token?`, `token!`, `token: String`.
+fn plain(name: &str) -> &str {
+    name.split(['?', '!', ':']).next().unwrap_or(name)
 }

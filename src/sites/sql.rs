@@ -118,13 +118,14 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     found
 }
 
-/// The SQL texts whose rows a call returns.
-pub(super) fn queries(graph: &Graph, call: &CallValue) -> Vec<Shared> {
+/// The SQL texts whose rows a call returns, or the value of whose first column.
+pub(super) fn queries(graph: &Graph, call: &CallValue, scalar: bool) -> Vec<Shared> {
     let method = call.method();
     // `` sql`..` `` calls what a call made, and has no method.
     let is_tag =
         method.is_none() && !graph.is_rust(call.site.span.file) && call.args.iter().any(|arg| is_sql(&arg.value));
-    let named = |row: &&SqlCall| !row.scalar && (is_tag || row.call.last().is_none_or(|last| method == Some(last)));
+    let named =
+        |row: &&SqlCall| row.scalar == scalar && (is_tag || row.call.last().is_none_or(|last| method == Some(last)));
     let rows: Vec<&SqlCall> = graph.rules.sql().filter(named).collect();
     run(graph, &rows, call).into_iter().map(|(text, _)| text).collect()
 }

@@ -8,9 +8,9 @@ use crate::graph::{Graph, Type};
 use crate::ir::ClassId;
 use crate::rules::{Target, Write};
 use crate::schema::{Model, ModelId, ModelSource, Schema};
-use crate::sites::Candidate;
 use crate::sites::models::{chain_calls, is_called, model_of_type};
 use crate::sites::told::{an_heir_tells, is_bound_to};
+use crate::sites::{Candidate, orm};
 use crate::summary::{CallValue, Event, FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// What is known about the model that a call writes.
@@ -70,10 +70,11 @@ pub(super) fn find(
             };
             let handed_in = matches!(told, Told::Nothing | Told::Handed(_));
             let is_row = generic(graph, row, receiver).is_some();
-            for value in &values {
+            for given in &values {
+                let value = &orm::opened(graph, &known.properties, given, row);
                 let could_have = is_row
                     || holds(value, known.properties[property].first_key(), 6)
-                    || handed_in && is_handed_in(value);
+                    || handed_in && is_handed_in(given);
                 let is_told = certain_name && !matches!(told, Told::Elsewhere(..));
                 if !could_have && !is_told {
                     continue;
@@ -125,11 +126,7 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
             handle(graph, row, receiver).or_else(|| held(graph, row, receiver)).or_else(|| untyped(graph, receiver))
         }
         // `async function issue(model, row) { await model.create(row); }`
-        Target::Static => named(graph, receiver).or_else(|| {
-            let told = untyped(graph, receiver)?;
-            let is_handed = is_rooted_in_parameter(graph, receiver, 20);
-            Some(if is_handed { Told::Handed(receiver.clone()) } else { told })
-        }),
+        Target::Static => class_told(graph, row, receiver),
         // `this.prisma[this.model].update(..)`: whoever extends the class says it.
         // `prisma[name].update(..)`
         Target::Model if let ValueKind::Index(_, name) = &receiver.kind => {
@@ -138,6 +135,8 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
         }
         Target::Model => delegate(graph, receiver).or_else(|| untyped(graph, receiver)),
         Target::Instance if let Some(told) = generic(graph, row, receiver) => Some(told),
+        // `new this.model(row).save()`
+        Target::Instance if let Some(class) = made_of(receiver) => class_told(graph, row, class),
         // `async function issue(user) { user.token = mint(); await user.save(); }`
         Target::Instance if row.entity.is_empty() && is_rooted_in_parameter(graph, receiver, 20) => {
             untyped(graph, receiver).map(|_| Told::Handed(receiver.clone()))
@@ -159,6 +158,43 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
             named(graph, &entity)
         }
         Target::Relation | Target::Assigned => None,
+    }
+}
+
+/// What stands for a model and is handed in by callers or heirs: untyped, or typed as the model of a type parameter.
+fn class_told(graph: &Graph, row: &Write, class: &Shared) -> Option<Told> {
+    if let Type::External(path, args) = graph.type_of(class)
+        && graph
+            .rules
+            .write()
+            .filter(|other| other.pack == row.pack)
+            .flat_map(|other| &other.types)
+            .any(|ty| ty.matches(&path))
+    {
+        let is_open = args.first().is_none_or(|ty| *ty == Type::Unknown || ty.is_any() || ty.is_parameter());
+        return is_open.then(|| Told::Handed(class.clone()));
+    }
+    named(graph, class).or_else(|| {
+        let told = untyped(graph, class)?;
+        let is_handed = is_rooted_in_parameter(graph, class, 20) || is_own(class);
+        Some(if is_handed { Told::Handed(class.clone()) } else { told })
+    })
+}
+
+/// Whether a value is a member of an object of the tree, which its class, an heir or whoever makes it puts there.
+fn is_own(value: &Shared) -> bool {
+    matches!(&value.kind, ValueKind::Field(base, _) if matches!(base.kind, ValueKind::This(_)))
+}
+
+/// The class of an object that is made here.
+fn made_of(value: &Shared) -> Option<&Shared> {
+    let mut at = value;
+    while let ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } = &at.kind {
+        at = base;
+    }
+    match &at.kind {
+        ValueKind::Call(made) if made.is_new => Some(&made.callee),
+        _ => None,
     }
 }
 
@@ -295,10 +331,16 @@ fn is_handed_in(row: &Shared) -> bool {
     match &row.kind {
         ValueKind::Param(..) => true,
         ValueKind::Object { base, entries } => {
-            let spread =
-                |entry: &Slot| matches!(entry, Slot::Spread(inner) if matches!(inner.kind, ValueKind::Param(..)));
+            // `{ $set: row }`
+            let spread = |entry: &Slot| match entry {
+                Slot::Spread(inner) => matches!(inner.kind, ValueKind::Param(..)),
+                Slot::Named { key, value, .. } => key.starts_with('$') && matches!(value.kind, ValueKind::Param(..)),
+                Slot::Computed { .. } => false,
+            };
             base.is_none() && entries.iter().any(spread)
         }
+        // `new this.model(row)`
+        ValueKind::Call(made) if made.is_new => made.args.first().is_some_and(|arg| is_handed_in(&arg.value)),
         _ => false,
     }
 }

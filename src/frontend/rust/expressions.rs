@@ -25,7 +25,13 @@ impl Lowering<'_> {
         match expr {
             Expr::Paren(inner) => self.expr(&inner.expr),
             Expr::Group(inner) => self.expr(&inner.expr),
-            Expr::Reference(inner) => self.expr(&inner.expr),
+            Expr::Reference(inner) => {
+                let value = self.expr(&inner.expr);
+                if inner.mutability.is_some() {
+                    self.module.lent.insert(value);
+                }
+                value
+            }
             Expr::Await(inner) => self.expr(&inner.base),
             Expr::Try(inner) => self.expr(&inner.expr),
             Expr::Cast(inner) => self.expr(&inner.expr),

@@ -52,9 +52,20 @@ impl<'t> Lowering<'t> {
             .filter_map(|node| {
                 let spread = node.kind() == "spread_element";
                 let node = if spread { inner(node)? } else { node };
-                Some(Arg { value: self.expr(node), spread })
+                let value = self.expr(node);
+                if self.is_lent(node) {
+                    self.module.lent.insert(value);
+                }
+                Some(Arg { value, spread })
             })
             .collect()
+    }
+
+    /// Whether an argument is a member or an element of what is there, so that the callee may change it.
+    fn is_lent(&self, node: Node<'t>) -> bool {
+        const LONGEST: usize = 100;
+        let is_member = matches!(node.kind(), "member_expression" | "subscript_expression");
+        is_member && node.byte_range().len() < LONGEST && !self.slice(node).contains("?.")
     }
 
     /// A call without spread arguments.

@@ -112,6 +112,29 @@ impl Execution<'_> {
         }
     }
 
+    /// A member became what a call left of it: no assignment of the code.
+    pub(super) fn hold(&mut self, base: ExprId, slot: Slot, span: Span) {
+        match &self.module.expr(base).kind {
+            ExprKind::Name(Binding::Local(local)) => {
+                let before = self.local(*local, span);
+                let value = with_slot(&before, slot, span);
+                self.change(&before, &value, span);
+                self.env.insert(*local, value);
+            }
+            ExprKind::This => self.own = self.own.as_ref().map(|own| with_slot(own, slot, span)),
+            ExprKind::Field { base: outer, name, name_span } => {
+                let seen = self.out.reads.len();
+                let before = self.eval(base);
+                self.out.reads.truncate(seen);
+                let value = with_slot(&before, slot, span);
+                self.change(&before, &value, span);
+                let slot = Slot::Named { key: name.clone(), key_span: *name_span, value };
+                self.hold(*outer, slot, span);
+            }
+            _ => {}
+        }
+    }
+
     /// A method ran on `this`: what it made of objects that variables hold too is what the fields hold now.
     pub(super) fn reread(&mut self, before: &Shared, after: &Shared, span: Span) {
         let ValueKind::Object { entries, .. } = &before.kind else { return };

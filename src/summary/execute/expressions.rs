@@ -288,6 +288,10 @@ impl Execution<'_> {
                 ExprKind::Name(Binding::Local(local)) => (*local, true),
                 _ => return,
             },
+            ExprKind::Field { .. } if slot.is_some() => return self.touch_member(arg, slot, call, span),
+            ExprKind::Index { .. } if slot.is_some() && !self.module.lends => {
+                return self.touch_member(arg, slot, call, span);
+            }
             _ => return,
         };
         let is_given =
@@ -321,12 +325,54 @@ impl Execution<'_> {
         if !can_change {
             return;
         }
-        let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before };
+        let is_element = !self.module.lends && matches!(before.kind, ValueKind::Element(_) | ValueKind::Index(..));
+        let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(&before) };
         let mut after = Value::new(kind, span);
         if of_list {
             after = Value::new(ValueKind::Array(vec![Member::Each(after)]), span);
+        } else if is_element {
+            // So does the list that it was taken from.
+            self.change(&before, &after, span);
         }
         self.env.insert(local, after);
+    }
+
+    /// The callee may assign fields of a member or an element of a variable that it is given: `fill(dto.session)`, `fill(rows[0])`.
+    fn touch_member(&mut self, arg: ExprId, slot: Option<u32>, call: &Arc<CallValue>, span: Span) {
+        let (ExprKind::Field { base, .. } | ExprKind::Index { base, .. }) = self.module.expr(arg).kind else { return };
+        let is_own = || match (&self.module.expr(base).kind, &self.module.expr(arg).kind) {
+            (ExprKind::This, ExprKind::Field { name, .. }) => self.own.as_ref().is_some_and(|own| assigns(own, name)),
+            _ => false,
+        };
+        if !self.module.lent.contains(&arg) || !self.is_part_of_variable(base) && !is_own() {
+            return;
+        }
+        let seen = self.out.reads.len();
+        let before = self.eval(arg);
+        self.out.reads.truncate(seen);
+        if !may_be_row(&before) {
+            return;
+        }
+        let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(&before) };
+        let after = Value::new(kind, span);
+        self.change(&before, &after, span);
+        if let ExprKind::Field { base, ref name, name_span } = self.module.expr(arg).kind {
+            let slot = Slot::Named { key: name.clone(), key_span: name_span, value: after };
+            self.hold(base, slot, span);
+        }
+    }
+
+    /// Whether an expression is a variable that can hold an object, or a member of one.
+    fn is_part_of_variable(&self, id: ExprId) -> bool {
+        let mut at = id;
+        for _ in 0..DEEPEST_ROW {
+            at = match &self.module.expr(at).kind {
+                ExprKind::Field { base, .. } => *base,
+                ExprKind::Name(Binding::Local(local)) => return self.env.get(local).is_some_and(may_be_row),
+                _ => return false,
+            };
+        }
+        false
     }
 }
 
@@ -344,6 +390,7 @@ fn may_be_row(held: &Shared) -> bool {
             | ValueKind::After { .. }
             | ValueKind::Param(..)
             | ValueKind::Element(_)
+            | ValueKind::Index(..)
             | ValueKind::Field(..)
             | ValueKind::Captured(..)
     )
