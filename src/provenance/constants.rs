@@ -48,7 +48,6 @@ impl Lookup<'_, '_> {
             ValueKind::Null | ValueKind::Undefined => Some(false),
             ValueKind::Text(text) => Some(!text.is_empty()),
             ValueKind::Number(text) => Some(text != "0"),
-            ValueKind::Object { .. } | ValueKind::Array(_) | ValueKind::Function(_) => Some(true),
             ValueKind::Not(inner) => self.constant(inner).map(|value| !value),
             ValueKind::And(left, right) => match (self.constant(left), self.constant(right)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::ir::FunctionId;
+use crate::ir::{FunctionId, Shape};
 use crate::rules::{ArgBase, ArgPath, Operation, Read, Target, Undefined, Write};
 use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::{self, assignments};
@@ -290,7 +290,8 @@ fn opened_later(properties: &[Property], row: &Shared, rule: &Write) -> Shared {
             let then = Value::new(ValueKind::Object { base: None, entries: named }, span);
             let otherwise = Value::new(ValueKind::Undefined, span);
             let inner = Value::new(ValueKind::Cond { cond, then, otherwise }, span);
-            Slot::Spread(Value::new(ValueKind::And(Arc::clone(&cleared), inner), span))
+            let is_there = Value::new(ValueKind::Is(Arc::clone(&cleared), Shape::Object), span);
+            Slot::Spread(Value::new(ValueKind::And(is_there, inner), span))
         }));
     }
     Value::new(ValueKind::Object { base: None, entries }, span)
