@@ -214,7 +214,7 @@ impl Graph<'_> {
                     }
                 }
             }
-            if found.is_empty() {
+            if found.is_empty() && !self.is_rust(callee.span.file) {
                 found = self.written_out(&classes, name);
             }
             let certain = found.len() == 1;
@@ -224,7 +224,9 @@ impl Graph<'_> {
         let is_held = |inner: &Shared| match &inner.kind {
             // `const store = create(db)`: what the function of the tree gives.
             ValueKind::Field(base, _) => match &base.kind {
-                ValueKind::Call(made) => !made.is_new && !self.targets(made).is_empty(),
+                ValueKind::Call(made) if !self.is_rust(callee.span.file) => {
+                    !made.is_new && !self.targets(made).is_empty()
+                }
                 _ => self.namespace(base).is_some(),
             },
             _ => true,
