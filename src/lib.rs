@@ -246,7 +246,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
     let guards = loop {
         let linked = units.count();
         let graph = Graph::new(&sources, rules, &units);
-        let survey = guards::survey(&graph);
+        let survey = guards::survey(&graph, &traces);
         units.lower(&sources, demand::callers(&graph, &survey.reached));
         if units.count() == linked {
             // With the tables that stand in files which only guards led to.

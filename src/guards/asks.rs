@@ -18,6 +18,8 @@ pub(super) struct Question {
     pub model: Option<ModelId>,
     /// Whether the answer says something of the bearer; a tenant, a counter, a log do not.
     pub of_bearer: bool,
+    /// Whether it is a user: who is not there may not come in.
+    pub of_user: bool,
 }
 
 impl Walk<'_, '_> {
@@ -38,7 +40,7 @@ impl Walk<'_, '_> {
                 Asks::Issuer => "another service",
             };
             let of_bearer = !self.is_aside(call);
-            return Some(Question { asks: row.asks, what: what.to_owned(), model: None, of_bearer });
+            return Some(Question { asks: row.asks, what: what.to_owned(), model: None, of_bearer, of_user: false });
         }
         if self.graph.rules.sqls_matching(&path).next().is_some()
             && let Some(tables) = self.selected_in_chain(call)
@@ -70,7 +72,7 @@ impl Walk<'_, '_> {
         };
         let what = "a row of a table".to_owned();
         let of_bearer = is_chain || !self.is_aside(call);
-        rows.iter().any(is_told).then_some(Question { asks: Asks::Row, what, model: None, of_bearer })
+        rows.iter().any(is_told).then_some(Question { asks: Asks::Row, what, model: None, of_bearer, of_user: false })
     }
 
     /// Whether a call looks into what the code itself holds: `new Set(['admin']).has(claims.role)`.
@@ -112,7 +114,12 @@ impl Walk<'_, '_> {
         let of_bearer = tracked
             || self.graph.rules.bearer().any(|row| row.is_table(&model.name) || row.is_table(&model.table))
             || self.graph.rules.bearer().any(|row| row.has_column(properties()));
-        Question { asks: Asks::Row, what: format!("a row of {}", model.table), model: Some(id), of_bearer }
+        let of_user = of_bearer && !self.is_session(&model.name) && !self.is_session(&model.table);
+        Question { asks: Asks::Row, what: format!("a row of {}", model.table), model: Some(id), of_bearer, of_user }
+    }
+
+    fn is_session(&self, table: &str) -> bool {
+        self.graph.rules.bearer().any(|row| row.is_session(table))
     }
 
     /// The table that says the most of those that a query reads.
@@ -120,11 +127,10 @@ impl Walk<'_, '_> {
         let mut all = tables.iter().map(|table| {
             let known = self.schema.models.iter().position(|model| model.table.eq_ignore_ascii_case(table));
             known.map_or_else(
-                || Question {
-                    asks: Asks::Row,
-                    what: format!("a row of {table}"),
-                    model: None,
-                    of_bearer: self.graph.rules.bearer().any(|row| row.is_table(table)),
+                || {
+                    let of_bearer = self.graph.rules.bearer().any(|row| row.is_table(table));
+                    let of_user = of_bearer && !self.is_session(table);
+                    Question { asks: Asks::Row, what: format!("a row of {table}"), model: None, of_bearer, of_user }
                 },
                 |at| self.of_model(ModelId(at)),
             )

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::guards::callers::letting_in;
+use crate::guards::miss::Miss;
 use crate::guards::shapes::Shapes;
+use crate::guards::walk::Walk;
 use crate::ir::FunctionId;
-use crate::provenance::{ColumnTrace, ReadKind};
+use crate::provenance::{ColumnTrace, ReadKind, ReadSite};
 use crate::schema::{ColumnId, Schema};
 use crate::source::Span;
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
@@ -40,6 +43,7 @@ pub(super) fn decisions(
     walked: &BTreeSet<FunctionRef>,
 ) -> Vec<Decision> {
     let mut found = BTreeSet::new();
+    let walk = Walk::new(graph, schema);
     for trace in traces {
         for read in &trace.reads {
             let Some(function) = innermost(graph, read.span) else { continue };
@@ -54,17 +58,25 @@ pub(super) fn decisions(
                 _ => Asked { graph, read: read.span, any: in_guard }.compared(summary),
             };
             let Some(at) = at else { continue };
-            let place = if in_guard { Place::Guard } else { Place::Endpoint };
-            found.insert(Decision {
-                column: trace.column,
-                read: read.span,
-                at,
-                function: read.function.clone(),
-                place,
-            });
+            // Where they differ, nobody is refused: the one is made the other, or written down.
+            if walk.on_a_difference(function, at) == Miss::LetsIn {
+                continue;
+            }
+            let decision = |function, place| Decision { column: trace.column, read: read.span, at, function, place };
+            let guards = if in_guard { BTreeSet::new() } else { letting_in(graph, schema, shapes, function, at) };
+            if guards.is_empty() {
+                let place = if in_guard { Place::Guard } else { Place::Endpoint };
+                found.insert(decision(read.function.clone(), place));
+            }
+            found.extend(guards.into_iter().map(|guard| decision(graph.name(guard), Place::Guard)));
         }
     }
     found.into_iter().collect()
+}
+
+/// Whether a guard may call the function that a read stands in.
+pub(super) fn may_decide(read: &ReadSite) -> bool {
+    matches!(read.kind, ReadKind::Query | ReadKind::Guard)
 }
 
 pub(super) fn innermost(graph: &Graph, span: Span) -> Option<FunctionRef> {

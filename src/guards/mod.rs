@@ -10,7 +10,9 @@
 //! verified claims, hands them on, and asks nobody: [`Verdict::Unchecked`]. With `this.users.findById(payload.sub)`, followed to
 //! `repository.findOneBy({ id })`, it is [`Verdict::Checked`] by that read.
 
+mod absent;
 mod asks;
+mod callers;
 mod claims;
 mod columns;
 mod comments;
@@ -19,6 +21,7 @@ mod cookies;
 mod denylist;
 mod endless;
 mod life;
+mod miss;
 mod order;
 mod risks;
 mod rotation;
@@ -39,6 +42,7 @@ pub use web::{Hit, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{EdgeKind, Graph};
+use crate::guards::callers::above;
 use crate::guards::configs::Configured;
 use crate::guards::life::Lives;
 use crate::guards::order::{Link, Orders};
@@ -164,7 +168,7 @@ pub struct Survey<'g, 'a> {
 }
 
 /// Finds what lets in, from the verifications upward.
-pub fn survey<'g, 'a>(graph: &'g Graph<'a>) -> Survey<'g, 'a> {
+pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g, 'a> {
     let shapes = Shapes::find(graph);
     let mut roots: BTreeMap<FunctionRef, Root> = shapes.handed(graph);
     let mut reached = BTreeSet::new();
@@ -173,6 +177,10 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>) -> Survey<'g, 'a> {
             let root = roots.entry(guard).or_insert_with(|| Root::of(&shape));
             root.verifications.extend(sites.iter().copied());
         }
+    }
+    for read in traces.iter().flat_map(|trace| &trace.reads).filter(|read| columns::may_decide(read)) {
+        let function = columns::innermost(graph, read.span);
+        function.map(|function| above(graph, &shapes, function, &mut reached));
     }
     reached.extend(roots.keys().copied().filter(|function| graph.scope(*function) == Scope::Production));
     Survey { graph, shapes, roots, reached }
@@ -397,33 +405,6 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
         self.known.insert(function, proof.clone());
         proof
     }
-}
-
-/// The nearest functions above that the framework runs before handlers.
-fn above(
-    graph: &Graph,
-    shapes: &Shapes,
-    from: FunctionRef,
-    reached: &mut BTreeSet<FunctionRef>,
-) -> Vec<(FunctionRef, Shape)> {
-    let mut found = Vec::new();
-    let mut open = vec![(from, 0_u8)];
-    let mut seen = BTreeSet::from([from]);
-    while let Some((at, depth)) = open.pop() {
-        reached.insert(at);
-        if let Some(shape) = shapes.of(graph, at) {
-            found.push((at, shape));
-            continue;
-        }
-        if depth > 10 || seen.len() > 300 {
-            continue;
-        }
-        let mut next: Vec<FunctionRef> = graph.callers(at).iter().map(|edge| edge.caller).collect();
-        // A closure runs for the function around it: `new Promise((resolve) => verify(..))`.
-        next.extend(graph.named_parent(at).filter(|parent| parent.id.0 != 0));
-        open.extend(next.into_iter().filter(|caller| seen.insert(*caller)).map(|caller| (caller, depth + 1)));
-    }
-    found
 }
 
 struct Routes {

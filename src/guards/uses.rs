@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::guards::claims::holds_call;
+use crate::guards::miss::Miss;
 use crate::guards::walk::Walk;
 use crate::ir::Missing;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
@@ -17,7 +18,20 @@ pub(super) enum Use {
 }
 
 impl Walk<'_, '_> {
-    pub(super) fn used(&self, function: FunctionRef, site: CallSite) -> Use {
+    /// As [`Self::used`], with what the function does where nobody was found; nobody in a list of what is revoked is as it should be.
+    pub(super) fn told(&self, function: FunctionRef, site: CallSite, of_user: bool) -> Use {
+        let used = self.used(function, site);
+        if used == Use::None {
+            return used;
+        }
+        match self.on_a_miss(function, site, false) {
+            Miss::LetsIn if of_user || !self.refuses_a_hit(function, site) => Use::None,
+            Miss::HandsBack => Use::Returned,
+            _ => used,
+        }
+    }
+
+    fn used(&self, function: FunctionRef, site: CallSite) -> Use {
         self.use_of(function, site, 6)
     }
 
@@ -66,7 +80,7 @@ impl Walk<'_, '_> {
     }
 
     /// Whether a call only writes down what it is handed.
-    fn only_tells(&self, call: &CallValue) -> bool {
+    pub(super) fn only_tells(&self, call: &CallValue) -> bool {
         let Some(path) = self.graph.library_path(call) else { return false };
         self.graph.rules.harmless_matching(&path).any(|row| row.tells)
     }

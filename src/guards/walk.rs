@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::graph::{Bindings, Graph};
 use crate::guards::asks::{Question, is_kept_global};
 use crate::guards::claims::{Seeds, place, verifies};
+use crate::guards::miss::Miss;
 use crate::guards::shapes::Shape;
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
@@ -161,7 +162,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         conditions: &[(Shared, bool)],
         entered: &Entered,
     ) {
-        let used = || match self.used(function, written.site) {
+        let used = |of_user| match self.told(function, written.site, of_user) {
             Use::Decided => true,
             Use::Returned => entered.result_used,
             Use::None => false,
@@ -178,7 +179,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
         let targets = self.graph.targets(call);
         if !targets.is_empty() {
-            let result_used = used();
+            let result_used = used(false);
             for target in targets.iter().take(4) {
                 let bindings = target.bindings.clone().unwrap_or_else(|| self.graph.bind(call, target.function));
                 let depth = entered.depth + 1;
@@ -192,7 +193,11 @@ impl<'g, 'a> Walk<'g, 'a> {
             && through
             && let Some(question) = self.asks(call, hands)
         {
-            let is_used = self.fails(call) || used() || self.refuses(call);
+            let is_used = if self.fails(call) {
+                self.on_a_miss(function, written.site, true) != Miss::LetsIn
+            } else {
+                self.refuses(call) || used(question.of_user)
+            };
             self.lookup(question, call.site.span, function, conditions, is_used);
             self.closures(function, call, conditions, entered, through);
             return;
@@ -222,7 +227,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         conditions: &[(Shared, bool)],
         is_used: bool,
     ) {
-        let Question { asks, what, model, of_bearer } = question;
+        let Question { asks, what, model, of_bearer, .. } = question;
         let why = if !of_bearer {
             ShortBy::Another
         } else if self.at_first(function, conditions) {

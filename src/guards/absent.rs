@@ -1,0 +1,301 @@
+//! What an expression is where a look-up found nobody.
+
+use crate::guards::miss::{Run, is_param};
+use crate::ir::{Binding, Entry, ExprId, ExprKind, Item};
+use crate::summary::{FunctionRef, ValueKind};
+
+/// What an expression is where nobody was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// What was looked for.
+    Absent,
+    /// Something is made of it.
+    Touched,
+    /// A constant that says no: `null`, `false`.
+    No,
+    /// `true`
+    Yes,
+    /// What a call gave since: perhaps a refusal.
+    Answer,
+    /// Anything else: it would be the same had somebody been found.
+    Same,
+    /// It is there, or a comparison found a difference: it holds, and says so.
+    Found,
+}
+
+impl Held {
+    pub(super) fn truth(self) -> Option<bool> {
+        match self {
+            Self::Absent | Self::No => Some(false),
+            Self::Yes | Self::Found => Some(true),
+            Self::Touched | Self::Answer | Self::Same => None,
+        }
+    }
+
+    pub(super) fn tells(self) -> bool {
+        matches!(self, Self::Absent | Self::Touched | Self::Found)
+    }
+}
+
+const DEEPEST: u32 = 150;
+
+impl Run<'_, '_, '_> {
+    /// What a condition is.
+    pub(super) fn asked(&mut self, id: ExprId) -> Option<Held> {
+        let held = self.eval(id)?;
+        self.examined |= held.tells();
+        Some(held)
+    }
+
+    /// What an expression is; `None` where it ends the way.
+    pub(super) fn eval(&mut self, id: ExprId) -> Option<Held> {
+        self.fuel = self.fuel.saturating_sub(1);
+        if self.fuel == 0 || self.depth >= DEEPEST {
+            self.fuel = 0;
+            return None;
+        }
+        self.depth += 1;
+        let held = self.held(id);
+        self.depth -= 1;
+        held
+    }
+
+    fn held(&mut self, id: ExprId) -> Option<Held> {
+        let module = self.module;
+        let expr = module.expr(id);
+        Some(match &expr.kind {
+            ExprKind::Null | ExprKind::Undefined | ExprKind::Bool(false) => Held::No,
+            ExprKind::Bool(true) => Held::Yes,
+            ExprKind::Name(Binding::Local(local)) => {
+                let held = self.way.variables.get(local).copied().unwrap_or(Held::Same);
+                self.looks += u32::from(held.tells());
+                held
+            }
+            // A constant of the program, `O.none`: perhaps what says that nobody was found.
+            ExprKind::Name(_) if self.way.seen => Held::Answer,
+            ExprKind::Field { base, name_span, .. } => {
+                let held = self.eval(*base)?;
+                if held == Held::Absent && !self.goes_on(*base, name_span.start) {
+                    return self.fail();
+                }
+                match held {
+                    Held::Yes => Held::Same,
+                    Held::Found => Held::Touched,
+                    held => held,
+                }
+            }
+            ExprKind::Call(_) | ExprKind::Compare { .. } if id == self.asked => {
+                self.operands(id)?;
+                self.way.seen = true;
+                self.looks += 1;
+                match self.finds {
+                    Some(held) => held,
+                    None => return self.fail(),
+                }
+            }
+            ExprKind::Call(_) => self.call(id)?,
+            ExprKind::Object(entries) => self.object(entries)?,
+            ExprKind::Cond { cond, then, otherwise } => {
+                let held = self.asked(*cond)?;
+                match held.truth() {
+                    Some(true) => self.eval(*then)?,
+                    Some(false) => self.eval(*otherwise)?,
+                    None => {
+                        let (then, otherwise) = (self.eval(*then)?, self.eval(*otherwise)?);
+                        either(then, otherwise)
+                    }
+                }
+            }
+            ExprKind::Fallback { left, right, .. } => {
+                let left = self.asked(*left)?;
+                match left.truth() {
+                    Some(false) => self.eval(*right)?,
+                    Some(true) => left,
+                    None => either(left, self.eval(*right)?),
+                }
+            }
+            ExprKind::And { left, right } => {
+                let left = self.asked(*left)?;
+                match left.truth() {
+                    Some(true) => self.eval(*right)?,
+                    Some(false) => left,
+                    None => match self.eval(*right)? {
+                        Held::No | Held::Yes => left,
+                        right => either(left, right),
+                    },
+                }
+            }
+            ExprKind::Not(inner) => match self.asked(*inner)? {
+                Held::Absent => Held::Found,
+                Held::Found => Held::Absent,
+                Held::Yes => Held::No,
+                Held::No => Held::Yes,
+                held => held,
+            },
+            ExprKind::Compare { left, right, equal } => match (self.asked(*left)?, self.asked(*right)?) {
+                (Held::Absent, Held::No) | (Held::No, Held::Absent) if *equal => Held::Found,
+                (Held::Absent, Held::No) | (Held::No, Held::Absent) => Held::Absent,
+                (left, right) if left.tells() || right.tells() => Held::Touched,
+                _ => Held::Same,
+            },
+            // The first of a list.
+            ExprKind::Element(list) | ExprKind::Index { base: list, .. } => self.eval(*list)?,
+            _ => self.operands(id)?,
+        })
+    }
+
+    /// Whether reading a key of what is absent is no error: `user?.name`, or a chain that goes on: `find(id).lean()`.
+    fn goes_on(&self, base: ExprId, until: u32) -> bool {
+        let base = self.module.expr(base);
+        let between = self.walk.graph.sources.get(base.span.file).text.get(base.span.end as usize..until as usize);
+        matches!(base.kind, ExprKind::Call(_)) || between.is_some_and(|text| text.contains("?."))
+    }
+
+    /// Something is made of what an expression consists of.
+    fn operands(&mut self, id: ExprId) -> Option<Held> {
+        let mut made = Held::Same;
+        for part in parts(&self.module.expr(id).kind) {
+            if self.eval(part)?.tells() {
+                made = Held::Touched;
+            }
+        }
+        Some(made)
+    }
+
+    fn object(&mut self, entries: &[Entry]) -> Option<Held> {
+        let (mut touched, mut varies) = (false, false);
+        for entry in entries {
+            let (spread, value) = match entry {
+                Entry::Named { value, .. } | Entry::Computed { value, .. } => (false, *value),
+                Entry::Spread(value) => (true, *value),
+            };
+            let held = self.eval(value)?;
+            let constant = matches!(self.module.expr(value).kind, ExprKind::Text(_) | ExprKind::Number(_));
+            touched |= held == Held::Touched || held == Held::Absent && !spread;
+            // `{ ...token, error: 'gone' }`
+            touched |= self.in_miss > 0 && !spread && (constant || matches!(held, Held::No | Held::Yes));
+            varies |= matches!(held, Held::Same | Held::Answer) && !constant;
+        }
+        Some(if touched || !varies { Held::Touched } else { Held::Same })
+    }
+
+    fn call(&mut self, id: ExprId) -> Option<Held> {
+        let module = self.module;
+        let ExprKind::Call(call) = &module.expr(id).kind else { return None };
+        let callee = &module.expr(call.callee).kind;
+        let lets_on = match callee {
+            ExprKind::Name(Binding::Local(local)) => is_param(module, *local),
+            ExprKind::Field { base, name, .. } => {
+                name == "next"
+                    && matches!(module.expr(*base).kind, ExprKind::Name(Binding::Local(local)) if is_param(module, local))
+            }
+            _ => false,
+        };
+        // A tuple struct.
+        let makes = call.is_new || matches!(callee, ExprKind::Name(Binding::Class(_)));
+        let on = if lets_on { Held::Same } else { self.eval(call.callee)? };
+        let mut given = Vec::new();
+        for arg in &call.args {
+            given.push(self.eval(arg.value)?);
+        }
+        if lets_on {
+            self.calls_with(&given, call.args.first().map(|arg| &module.expr(arg.value).kind));
+            return Some(Held::Answer);
+        }
+        if !self.way.seen {
+            return Some(Held::Same);
+        }
+        let tells = given.iter().any(|held| held.tells());
+        if self.only_records(id) {
+            return Some(Held::Same);
+        }
+        let closures = call.args.iter().filter_map(|arg| match module.expr(arg.value).kind {
+            ExprKind::Closure(id) => Some(FunctionRef { file: self.function.file, id }),
+            _ => None,
+        });
+        let closures: Vec<FunctionRef> = closures.collect();
+        if makes {
+            return Some(if tells { Held::Touched } else { Held::Same });
+        }
+        // What is handed that nobody was found, or called because of it, may refuse; so may a function that can see it.
+        let sees = !closures.is_empty() && self.way.variables.values().any(|held| held.tells());
+        let is_there = self.finds == Some(Held::Found) && !self.compares();
+        if is_there && (tells || on.tells()) {
+            return Some(Held::Touched);
+        }
+        if tells || sees || self.in_miss > 0 || on == Held::Touched {
+            return self.fail();
+        }
+        // `user.save().then(() => done(null, user))`
+        self.lets_in |= closures.iter().any(|closure| self.lets_on(*closure));
+        Some(if on == Held::Absent { Held::Absent } else { Held::Answer })
+    }
+
+    /// Whether a closure lets the request on that the function around it is handed.
+    fn lets_on(&self, closure: FunctionRef) -> bool {
+        let calls = self.walk.graph.summary(closure).map_or(&[][..], |summary| summary.calls.as_slice());
+        calls.iter().any(|event| {
+            let first = event.call.args.first().map(|arg| &arg.value.kind);
+            matches!(event.call.callee.kind, ValueKind::Captured(_, local) if is_param(self.module, local))
+                && matches!(first, None | Some(ValueKind::Null | ValueKind::Undefined))
+        })
+    }
+
+    /// Whether a call only writes down what it is handed, or makes what is stored what was handed.
+    fn only_records(&self, id: ExprId) -> bool {
+        let calls = self.walk.graph.summary(self.function).map_or(&[][..], |summary| summary.calls.as_slice());
+        calls
+            .iter()
+            .filter(|event| event.call.site.expr == id)
+            .any(|event| self.walk.only_tells(&event.call) || self.compares() && self.walk.only_writes(&event.call))
+    }
+
+    /// `next()`, `done(null, claims)`, `next({ ctx })`; with anything else first it is an error.
+    fn calls_with(&mut self, given: &[Held], first: Option<&ExprKind>) {
+        let handed = match (given, first) {
+            ([], _) => Held::Same,
+            ([held], Some(ExprKind::Object(_))) => *held,
+            ([Held::No, rest @ ..], _) => rest.first().copied().unwrap_or(Held::Same),
+            _ => {
+                self.refused |= self.way.seen && self.in_miss > 0;
+                return;
+            }
+        };
+        if !self.way.seen {
+            self.way.let_on = true;
+        } else if handed.tells() || self.way.marked {
+            self.hands_back = true;
+        } else if handed == Held::No {
+            self.refused = true;
+        } else {
+            self.lets_in = true;
+        }
+    }
+}
+
+/// What an expression consists of, where nothing more is said of it.
+fn parts(kind: &ExprKind) -> Vec<ExprId> {
+    match kind {
+        ExprKind::Rest { base, .. } | ExprKind::Subset(base) | ExprKind::Is { value: base, .. } => vec![*base],
+        ExprKind::Array(items) => items
+            .iter()
+            .map(|item| match item {
+                Item::One(value) | Item::Spread(value) | Item::Each(value) => *value,
+            })
+            .collect(),
+        ExprKind::Call(call) => std::iter::once(call.callee).chain(call.args.iter().map(|arg| arg.value)).collect(),
+        ExprKind::Concat(parts) | ExprKind::Opaque { operands: parts, .. } => parts.clone(),
+        ExprKind::Sql(text) => text.holes.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// What one of two ways gives.
+fn either(left: Held, right: Held) -> Held {
+    match (left, right) {
+        _ if left == right => left,
+        _ if left.tells() || right.tells() => Held::Touched,
+        (Held::Answer, _) | (_, Held::Answer) => Held::Answer,
+        _ => Held::Same,
+    }
+}

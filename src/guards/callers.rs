@@ -1,0 +1,89 @@
+//! From a function upward: the guards that it runs for.
+
+use std::collections::BTreeSet;
+
+use crate::graph::{EdgeKind, Graph};
+use crate::guards::shapes::{Shape, Shapes};
+use crate::guards::uses::Use;
+use crate::guards::walk::Walk;
+use crate::schema::Schema;
+use crate::source::{Scope, Span};
+use crate::summary::FunctionRef;
+
+/// The nearest functions above that the framework runs before handlers.
+pub(super) fn above(
+    graph: &Graph,
+    shapes: &Shapes,
+    from: FunctionRef,
+    reached: &mut BTreeSet<FunctionRef>,
+) -> Vec<(FunctionRef, Shape)> {
+    let mut found = Vec::new();
+    let mut open = vec![(from, 0_u8)];
+    let mut seen = BTreeSet::from([from]);
+    while let Some((at, depth)) = open.pop() {
+        reached.insert(at);
+        if let Some(shape) = shapes.of(graph, at) {
+            found.push((at, shape));
+            continue;
+        }
+        if depth > 10 || seen.len() > 300 {
+            continue;
+        }
+        let mut next: Vec<FunctionRef> = graph.callers(at).iter().map(|edge| edge.caller).collect();
+        // A closure runs for the function around it: `new Promise((resolve) => verify(..))`.
+        next.extend(graph.named_parent(at).filter(|parent| parent.id.0 != 0));
+        open.extend(next.into_iter().filter(|caller| seen.insert(*caller)).map(|caller| (caller, depth + 1)));
+    }
+    found
+}
+
+/// The guards that let in by what a function finds: they call that function, themselves or through others, and each hands on what it
+/// found or refuses where there is nothing.
+pub(super) fn letting_in(
+    graph: &Graph,
+    schema: &Schema,
+    shapes: &Shapes,
+    from: FunctionRef,
+    query: Span,
+) -> BTreeSet<FunctionRef> {
+    let walk = Walk::new(graph, schema);
+    let decides = |within: Span| {
+        let summary = graph.summary(from)?;
+        let around = summary.calls.iter().filter(|event| {
+            let span = event.span();
+            span.file == within.file && span.start <= within.start && within.end <= span.end
+        });
+        let call = &around.max_by_key(|event| event.span().end - event.span().start)?.call;
+        Some(walk.fails(call) || walk.refuses(call) || walk.told(from, call.site, false) == Use::Decided)
+    };
+    let mut guards = BTreeSet::new();
+    let mut open = vec![(from, decides(query).unwrap_or(false), 0_u8)];
+    let mut seen = BTreeSet::from([from]);
+    while let Some((at, decided, depth)) = open.pop() {
+        if graph.sources.get(at.file).scope != Scope::Production || depth > 8 || seen.len() > 200 {
+            continue;
+        }
+        if depth > 0 && shapes.of(graph, at).is_some() {
+            guards.insert(at);
+            continue;
+        }
+        graph.refuel();
+        for edge in graph.callers(at).iter() {
+            let decides = match &edge.kind {
+                EdgeKind::Call(call) => match walk.told(edge.caller, call.site, false) {
+                    Use::Decided => Some(true),
+                    Use::Returned => Some(decided),
+                    Use::None => decided.then_some(true),
+                },
+                EdgeKind::Callback(_) => Some(decided),
+                EdgeKind::Framework => None,
+            };
+            if let Some(decides) = decides.filter(|_| seen.insert(edge.caller)) {
+                open.push((edge.caller, decides, depth + 1));
+            }
+        }
+        let parent = graph.named_parent(at).filter(|parent| parent.id.0 != 0 && seen.insert(*parent));
+        open.extend(parent.map(|parent| (parent, decided, depth + 1)));
+    }
+    guards
+}

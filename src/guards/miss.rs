@@ -1,0 +1,340 @@
+//! What becomes of a request where a look-up finds nobody.
+//!
+//! The function that the look-up stands in is executed once more with its result absent: `if (!user) return token` lets in all the same.
+//! What cannot be told counts for the look-up.
+
+use std::collections::BTreeMap;
+
+use crate::guards::absent::Held;
+use crate::guards::walk::Walk;
+use crate::ir::{Expr, ExprId, ExprKind, LocalId, Module, Place, Stmt};
+use crate::source::Span;
+use crate::summary::{CallSite, FunctionRef, ValueKind};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Miss {
+    /// The request goes on as if somebody had been found.
+    LetsIn,
+    /// Who called is handed what says that nobody was.
+    HandsBack,
+    /// It is refused, or this does not tell.
+    Refuses,
+}
+
+/// One way through the function.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Way {
+    pub(super) variables: BTreeMap<LocalId, Held>,
+    /// Whether the look-up is behind.
+    pub(super) seen: bool,
+    /// Whether the request was let on before the look-up.
+    pub(super) let_on: bool,
+    /// Whether something that outlives the function says that nobody was found.
+    pub(super) marked: bool,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "what was met on the ways, each by itself")]
+pub(super) struct Run<'r, 'g, 'a> {
+    pub(super) walk: &'r Walk<'g, 'a>,
+    pub(super) module: &'r Module,
+    pub(super) function: FunctionRef,
+    /// The look-up, or the comparison.
+    pub(super) asked: ExprId,
+    /// What it is then; `None`: it fails by itself.
+    pub(super) finds: Option<Held>,
+    pub(super) way: Way,
+    /// How many branches around this run because nobody was found.
+    pub(super) in_miss: u32,
+    /// How often what is absent was read.
+    pub(super) looks: u32,
+    /// Whether it was asked whether it is there.
+    pub(super) examined: bool,
+    /// What each `try` around this catches.
+    pub(super) thrown: Vec<Option<Way>>,
+    /// Whether something runs only where somebody was found.
+    pub(super) gated: bool,
+    pub(super) refused: bool,
+    pub(super) lets_in: bool,
+    pub(super) hands_back: bool,
+    /// Whether the function lets on by calling what it is handed.
+    pub(super) calls_on: bool,
+    pub(super) returns_values: bool,
+    pub(super) is_rust: bool,
+    pub(super) fuel: u32,
+    pub(super) depth: u32,
+}
+
+const MOST_STEPS: u32 = 20_000;
+
+impl Walk<'_, '_> {
+    /// What the function of a look-up (or of a call that hands its result on) does where there is nothing to be found.
+    pub(super) fn on_a_miss(&self, function: FunctionRef, site: CallSite, fails: bool) -> Miss {
+        if site.function != function {
+            return Miss::Refuses;
+        }
+        self.where_it_is(function, site.expr, (!fails).then_some(Held::Absent))
+    }
+
+    /// Whether the function of a look-up refuses where there is something to be found: it asks a list of what is revoked.
+    pub(super) fn refuses_a_hit(&self, function: FunctionRef, site: CallSite) -> bool {
+        site.function != function || self.where_it_is(function, site.expr, Some(Held::Found)) == Miss::Refuses
+    }
+
+    /// What a function does where a comparison in it finds a difference.
+    pub(super) fn on_a_difference(&self, function: FunctionRef, at: Span) -> Miss {
+        let Some(module) = self.graph.module(function.file) else { return Miss::Refuses };
+        let compares = |expr: &Expr| match expr.kind {
+            ExprKind::Compare { equal, .. } if expr.span == at => Some(if equal { Held::Absent } else { Held::Found }),
+            _ => None,
+        };
+        let mut found =
+            module.exprs.iter().enumerate().filter_map(|(id, expr)| Some((ExprId::of(id), compares(expr)?)));
+        match (found.next(), found.next()) {
+            (Some((id, held)), None) => self.where_it_is(function, id, Some(held)),
+            _ => Miss::Refuses,
+        }
+    }
+
+    fn where_it_is(&self, function: FunctionRef, asked: ExprId, finds: Option<Held>) -> Miss {
+        let (Some(module), Some(summary)) = (self.graph.module(function.file), self.graph.summary(function)) else {
+            return Miss::Refuses;
+        };
+        let declared = module.function(function.id);
+        let calls_on = summary.calls.iter().any(|event| match &event.call.callee.kind {
+            ValueKind::Param(..) => true,
+            ValueKind::Captured(_, local) => is_param(module, *local),
+            _ => false,
+        });
+        let mut run = Run {
+            walk: self,
+            module,
+            function,
+            asked,
+            finds,
+            way: Way::default(),
+            in_miss: 0,
+            looks: 0,
+            examined: false,
+            thrown: Vec::new(),
+            gated: false,
+            refused: false,
+            lets_in: false,
+            hands_back: false,
+            calls_on,
+            returns_values: returns_value(&declared.body),
+            is_rust: self.graph.is_rust(function.file),
+            fuel: MOST_STEPS,
+            depth: 0,
+        };
+        let ended = run.block(&declared.body);
+        if !ended && run.way.seen {
+            run.reaches_end();
+        }
+        // In Rust `?` and `.ok_or(..)` vanish at lowering: only of what is asked whether it is there is known that it may not be.
+        let told = !run.refused && run.fuel > 0 && (!run.is_rust || run.examined);
+        match (told, run.lets_in, run.hands_back) {
+            (true, true, false) => Miss::LetsIn,
+            (true, false, true) => Miss::HandsBack,
+            _ => Miss::Refuses,
+        }
+    }
+}
+
+/// Whether a variable is a parameter of a function.
+pub(super) fn is_param(module: &Module, local: LocalId) -> bool {
+    let Some(declared) = module.locals.get(local.at()) else { return false };
+    module.function(declared.function).params.iter().any(|param| param.local == local)
+}
+
+fn returns_value(statements: &[Stmt]) -> bool {
+    statements.iter().any(|statement| match statement {
+        Stmt::Return(value) => value.is_some(),
+        Stmt::If { then, otherwise, .. } => returns_value(then) || returns_value(otherwise),
+        Stmt::Loop { body } => returns_value(body),
+        Stmt::Try { body, catch, finally } => returns_value(body) || returns_value(catch) || returns_value(finally),
+        _ => false,
+    })
+}
+
+impl Run<'_, '_, '_> {
+    /// Executes statements; true where the end is never reached.
+    fn block(&mut self, statements: &[Stmt]) -> bool {
+        statements.iter().any(|statement| self.statement(statement))
+    }
+
+    fn statement(&mut self, statement: &Stmt) -> bool {
+        match statement {
+            Stmt::Assign { target, value, .. } => match self.eval(*value) {
+                Some(value) => {
+                    self.assign(target, value);
+                    false
+                }
+                None => true,
+            },
+            Stmt::Expr(value) => self.eval(*value).is_none(),
+            Stmt::If { cond, then, otherwise } => self.branch(*cond, then, otherwise),
+            Stmt::Loop { body } => {
+                let before = self.way.clone();
+                self.block(body);
+                self.join(before);
+                false
+            }
+            Stmt::Return(value) => {
+                let value = match value {
+                    Some(value) => self.eval(*value),
+                    None => Some(Held::No),
+                };
+                if let (Some(value), true) = (value, self.way.seen) {
+                    self.returns(value);
+                }
+                true
+            }
+            Stmt::Throw(value) => {
+                value.and_then(|value| self.eval(value));
+                self.throw();
+                true
+            }
+            Stmt::Try { body, catch, finally } => {
+                self.thrown.push(None);
+                let mut ended = self.block(body);
+                let thrown = self.thrown.pop().flatten();
+                let swallows = !catch.is_empty() || finally.is_empty();
+                if let (Some(thrown), true) = (thrown.clone(), swallows) {
+                    let rest = std::mem::replace(&mut self.way, thrown);
+                    self.in_miss += 1;
+                    let catch_ended = self.block(catch);
+                    self.in_miss -= 1;
+                    match (ended, catch_ended) {
+                        (_, true) => self.way = rest,
+                        (true, false) => {}
+                        (false, false) => self.join(rest),
+                    }
+                    ended = ended && catch_ended;
+                } else if thrown.is_some() {
+                    self.refused = true;
+                }
+                self.block(finally) || ended
+            }
+        }
+    }
+
+    fn branch(&mut self, cond: ExprId, then: &[Stmt], otherwise: &[Stmt]) -> bool {
+        let looks = self.looks;
+        let Some(held) = self.asked(cond) else { return true };
+        let looked = self.looks > looks || held.tells();
+        self.in_miss += u32::from(looked);
+        let ended = if let Some(truth) = held.truth() {
+            let (taken, passed_over) = if truth { (then, otherwise) } else { (otherwise, then) };
+            self.gated |= looked && self.does_something(passed_over);
+            self.block(taken)
+        } else {
+            let before = self.way.clone();
+            let then_ended = self.block(then);
+            let after_then = std::mem::replace(&mut self.way, before);
+            let otherwise_ended = self.block(otherwise);
+            match (then_ended, otherwise_ended) {
+                (false, false) => self.join(after_then),
+                (false, true) => self.way = after_then,
+                _ => {}
+            }
+            then_ended && otherwise_ended
+        };
+        self.in_miss -= u32::from(looked);
+        ended
+    }
+
+    /// Whether statements do more than assign.
+    fn does_something(&self, statements: &[Stmt]) -> bool {
+        statements.iter().any(|statement| match statement {
+            Stmt::Expr(value) => matches!(self.module.expr(*value).kind, ExprKind::Call(_)),
+            Stmt::If { then, otherwise, .. } => self.does_something(then) || self.does_something(otherwise),
+            Stmt::Loop { body } | Stmt::Try { body, .. } => self.does_something(body),
+            Stmt::Assign { .. } => false,
+            Stmt::Return(_) | Stmt::Throw(_) => true,
+        })
+    }
+
+    fn join(&mut self, other: Way) {
+        for (local, held) in other.variables {
+            let mine = self.way.variables.entry(local).or_insert(Held::Same);
+            if *mine != held {
+                *mine = if mine.tells() || held.tells() { Held::Touched } else { Held::Same };
+            }
+        }
+        // Only ways behind the look-up matter.
+        self.way.marked = match (self.way.seen, other.seen) {
+            (true, false) => self.way.marked,
+            (false, true) => other.marked,
+            _ => self.way.marked && other.marked,
+        };
+        self.way.seen |= other.seen;
+        self.way.let_on |= other.let_on;
+    }
+
+    fn assign(&mut self, target: &Place, value: Held) {
+        match target {
+            Place::Local(local) if self.module.locals[local.at()].function == self.function.id => {
+                self.way.variables.insert(*local, value);
+            }
+            // Where stored and handed differ, the one is made the other.
+            _ => self.way.marked |= self.way.seen && (value.tells() || self.in_miss > 0 && !self.compares()),
+        }
+    }
+
+    pub(super) fn compares(&self) -> bool {
+        matches!(self.module.expr(self.asked).kind, ExprKind::Compare { .. })
+    }
+
+    fn throw(&mut self) {
+        let way = self.way.clone();
+        match self.thrown.last_mut() {
+            Some(caught) => {
+                if way.seen && (self.in_miss > 0 || caught.is_none()) {
+                    *caught = Some(way);
+                }
+            }
+            None => self.refused |= way.seen && self.in_miss > 0,
+        }
+    }
+
+    /// Ends a way by an error that comes of what is absent.
+    pub(super) fn fail(&mut self) -> Option<Held> {
+        self.in_miss += 1;
+        self.throw();
+        self.in_miss -= 1;
+        None
+    }
+
+    fn returns(&mut self, value: Held) {
+        if self.way.let_on {
+            self.lets_in = true;
+        } else if self.calls_on {
+            self.refused |= self.in_miss > 0;
+        } else if value.tells() || self.way.marked {
+            self.hands_back = true;
+        } else {
+            match value {
+                Held::Same | Held::Yes => self.lets_in = true,
+                Held::No if self.in_miss > 0 || self.returns_values => self.hands_back = true,
+                Held::No => self.reaches_end(),
+                _ => self.refused = true,
+            }
+        }
+    }
+
+    /// The end of the function, without a value.
+    fn reaches_end(&mut self) {
+        if self.way.let_on {
+            self.lets_in = true;
+        } else if self.calls_on {
+            // Nothing was called on: the request hangs, or was answered, unless a closure goes on.
+            self.refused |= !(self.lets_in || self.hands_back);
+        } else if self.returns_values || self.way.marked {
+            self.hands_back = true;
+        } else if self.gated {
+            self.refused = true;
+        } else {
+            self.lets_in = true;
+        }
+    }
+}
