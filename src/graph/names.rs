@@ -104,6 +104,12 @@ impl Graph<'_> {
         declared.fields.iter().any(|field| field.name == name) || declared.methods.iter().any(is_assigned)
     }
 
+    /// Whether a value is all that a module outside the tree exports: `import * as bytes from 'bytes'`.
+    pub fn is_module_elsewhere(&self, value: &Shared) -> bool {
+        let ValueKind::Import(file, id) = &value.kind else { return false };
+        matches!(self.resolve_import(*file, *id), Resolved::External { name, .. } if name.is_empty())
+    }
+
     /// Whether what is called is held under a name, rather than a method of that name: told by the class, else taken for it.
     pub fn holds(&self, callee: &Shared) -> bool {
         let ValueKind::Field(base, name) = &callee.kind else { return true };

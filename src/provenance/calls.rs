@@ -6,7 +6,7 @@ use crate::graph::{Graph, Type};
 use crate::provenance::chain::{Chain, one, unknown};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{Hop, Origin};
-use crate::rules::{Form, Mint};
+use crate::rules::{ArgBase, Form, Mint};
 use crate::schema::words;
 use crate::sites;
 use crate::summary::{CallValue, Shared, ValueKind};
@@ -148,6 +148,16 @@ impl Evaluator<'_, '_> {
     fn passed(&self, value: &Shared, call: &CallValue, path: Option<&str>, fuel: u8) -> Option<Vec<Chain>> {
         let path = path?;
         let row = self.graph.rules.passes_matching(path).next()?;
+        // `uint8arrays.toString(bytes)`: what a whole module is asked for is a function of it, no method of what it is called on.
+        if row.from.iter().any(|from| from.base == ArgBase::Receiver)
+            && let Some(first) = call.args.first()
+            && call.receiver().is_some_and(|receiver| self.graph.is_module_elsewhere(receiver))
+        {
+            let mut chains = self.eval(&first.value, fuel);
+            let hop = Hop::inferred(call.site.span, format!("through {path}, by its name"));
+            chains.iter_mut().flatten().for_each(|atom| atom.passes(hop.clone()));
+            return Some(chains);
+        }
         let given = row.from.iter().flat_map(|path| self.graph.argument(call, path));
         // `text.replace(/x/g, () => part)`: of a function what it returns.
         let parts: Vec<Shared> = given
