@@ -138,6 +138,8 @@ pub(crate) fn read(full: &Path, path: &str, kind: Kind) -> Outcome {
     let mut scope = scope::by_path(path, language);
     if is_script && scope != crate::source::Scope::Test && scope::imports_a_test_runner(&text) {
         scope = crate::source::Scope::Test;
+    } else if is_script && scope == crate::source::Scope::Production && scope::exports_a_migration(&text) {
+        scope = crate::source::Scope::Migration;
     }
     let mut file = SourceFile::new(path.to_owned(), text, language, scope);
     file.encoding = encoding;

@@ -12,6 +12,9 @@ const SEED_FOLDERS: [&str; 6] = ["seed", "seeds", "seeder", "seeders", "fixtures
 const SEED_PARTS: [&str; 3] = ["seed", "seeder", "fixture"];
 const SEED_FILES: [&str; 8] =
     ["seed", "seeds", "seeder", "seeders", "seed-database", "seed-db", "seed-data", "database-seeder"];
+/// Outside the application's own sources a `seed-users.ts` fills the database; among them these do, and `seed-phrase.ts` is a feature.
+const SEED_PURPOSES: [&str; 10] =
+    ["demo", "dev", "development", "local", "test", "example", "examples", "users", "user", "script"];
 const MIGRATION_FOLDERS: [&str; 2] = ["migrations", "migration"];
 const SCRIPT_FOLDERS: [&str; 2] = ["scripts", "script"];
 /// Scripts only outside the application's own sources, where `tools` may be a feature.
@@ -32,7 +35,7 @@ pub(crate) fn by_path(path: &str, language: Language) -> Scope {
     let test_folder = |folder: &&str| TEST_FOLDER_ENDS.iter().any(|end| folder.ends_with(end));
     if marked(&TEST_PARTS) || below(&TEST_FOLDERS) || folders.iter().any(test_folder) {
         Scope::Test
-    } else if marked(&SEED_PARTS) || below(&SEED_FOLDERS) || SEED_FILES.contains(&stem) {
+    } else if marked(&SEED_PARTS) || below(&SEED_FOLDERS) || is_seed(&folders, stem, inner.is_empty()) {
         Scope::Seed
     } else if marked(&["migration"]) || below(&MIGRATION_FOLDERS) || (language == Language::Sql && is_numbered(stem)) {
         Scope::Migration
@@ -41,6 +44,16 @@ pub(crate) fn by_path(path: &str, language: Language) -> Scope {
     } else {
         Scope::Production
     }
+}
+
+fn is_seed(folders: &[&str], stem: &str, is_plain: bool) -> bool {
+    if SEED_FILES.contains(&stem) {
+        return true;
+    }
+    let is_outside = !folders.iter().any(|folder| APPLICATION_FOLDERS.contains(folder));
+    let purpose = stem.strip_prefix("seed").and_then(|rest| rest.strip_prefix(['-', '_', ' ']));
+    let fills = purpose.is_some_and(|purpose| is_outside || SEED_PURPOSES.contains(&purpose));
+    is_plain && (fills || is_outside && stem.starts_with("populat"))
 }
 
 fn in_outer_script_folder(folders: &[&str]) -> bool {
@@ -59,6 +72,20 @@ fn is_numbered(stem: &str) -> bool {
     }
     let count = digits(stem);
     count >= 3 && matches!(stem.as_bytes().get(count), Some(b'_' | b'-'))
+}
+
+/// Whether a script exports both ways of a migration, whatever tool runs it.
+pub(crate) fn exports_a_migration(text: &str) -> bool {
+    let exports = |name: &str| {
+        let forms = ["export const ", "export function ", "export async function ", "exports.", "export let "];
+        forms.iter().any(|form| {
+            memchr::memmem::find_iter(text.as_bytes(), form).any(|at| {
+                let rest = text.get(at + form.len()..).and_then(|rest| rest.strip_prefix(name));
+                rest.is_some_and(|rest| rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_' && c != '$'))
+            })
+        })
+    };
+    exports("down") && exports("up")
 }
 
 /// Whether a script imports a test runner's own module.
@@ -103,6 +130,12 @@ mod tests {
             ("src/users.seed.ts", Seed),
             ("test/fixtures/x.ts", Test),
             ("src/seed-phrase.service.ts", Production),
+            ("src/seed-phrase.ts", Production),
+            ("src/seed-demo.ts", Seed),
+            ("seed-spans.mts", Seed),
+            ("prisma/seed copy.ts", Seed),
+            ("prisma/populate.ts", Seed),
+            ("src/populate.ts", Production),
             ("src/migrations/1-a.ts", Migration),
             ("db/migration/x.sql", Migration),
             ("src/a.migration.ts", Migration),
@@ -124,6 +157,20 @@ mod tests {
             let is_sql = path.split('.').next_back() == Some("sql");
             let language = if is_sql { Language::Sql } else { Language::TypeScript };
             assert_eq!(by_path(path, language), scope, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_migration_goes_both_ways() {
+        for text in [
+            "export const up = async (db) => {};\nexport const down = async (db) => {};",
+            "exports.up = k => k.schema; exports.down = function (k) {}",
+            "export async function up(db: Kysely<any>) {}\nexport async function down() {}",
+        ] {
+            assert!(exports_a_migration(text), "{text}");
+        }
+        for text in ["export const up = 1;", "export const upload = 1; export const download = 2;", "up(); down();"] {
+            assert!(!exports_a_migration(text), "{text}");
         }
     }
 
