@@ -281,22 +281,25 @@ fn repeated(
 ) -> Option<()> {
     let mut used = BTreeSet::new();
     used_names(inner, &mut used);
-    let lists = || {
-        used.iter().filter_map(|name| match bound.get(name)? {
-            Bound::Each(each) => Some((name, each)),
-            Bound::One(_) => None,
-        })
-    };
-    let count = lists().map(|(_, each)| each.len()).max()?;
+    let lists = used.iter().filter_map(|name| match bound.get(name)? {
+        Bound::Each(each) => Some(each.len()),
+        Bound::One(_) => None,
+    });
+    let count = lists.max()?;
     for round in 0..count {
-        let mut bound = bound.clone();
-        for (name, each) in lists() {
-            bound.insert(name.clone(), each.get(round)?.clone());
+        // What the round does not name is not copied: a list of a thousand entries has a thousand rounds.
+        let mut of_round = Bindings::new();
+        for name in &used {
+            match bound.get(name) {
+                Some(Bound::Each(each)) => drop(of_round.insert(name.clone(), each.get(round)?.clone())),
+                Some(one @ Bound::One(_)) => drop(of_round.insert(name.clone(), one.clone())),
+                None => {}
+            }
         }
         if round > 0 {
             out.extend(separator.iter().cloned().map(|token| placed(token, at)));
         }
-        out.extend(transcribed(inner, &bound, at, budget)?);
+        out.extend(transcribed(inner, &of_round, at, budget)?);
     }
     Some(())
 }
