@@ -65,7 +65,9 @@ fn the_view_tells_whose_user_is_gone_or_inactive() {
          INSERT INTO view_users VALUES (1, true), (2, false);
          CREATE TABLE view_tokens (id integer PRIMARY KEY, user_id integer, access_token varchar(99));
          INSERT INTO view_tokens VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 2, 'c'), (4, 99, 'd'), (5, 2, NULL);";
-    let with = format!("{}[column.user]\ntable = \"view_users\"\nby = \"user_id\"\n", column("view_tokens"));
+    // Both tables have an `id`.
+    let cohort = "[[column.cohort]]\nname = \"odd\"\nby = \"mod(id, 2)\"\n";
+    let with = format!("{}[column.user]\ntable = \"view_users\"\nby = \"user_id\"\n{cohort}", column("view_tokens"));
     for server in ["PG_PRIMARY", "MARIADB"] {
         run_sql(servers.get(server), tables);
         let role = granted(servers, &with, server);

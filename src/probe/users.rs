@@ -37,6 +37,9 @@ const LOCKED_OUT: &str = "'inactive', 'deactivated', 'disabled', 'deleted', 'ban
 /// A column of the sub-query, for a condition that the configuration gives.
 const INACTIVE: &str = "tokendrift_inactive";
 
+/// The user's key, in a view.
+const USER: &str = "tokendrift_user";
+
 /// Finds the table and columns that the configuration names.
 ///
 /// # Errors
@@ -204,9 +207,17 @@ pub(crate) fn state_of_user(
     let Some(owner) = users.owner else { return Some((name, format!("CASE {state}"), joined.to_owned())) };
     let (own, key) = (dialect.field(&table.counting.table, &owner.by), dialect.field(OWNER, &owner.key));
     let owners = format!("{} {}", owner.from, dialect.quoted(OWNER));
-    let join = format!(" LEFT JOIN {owners} ON {key} = {own}");
+    // Names of its own: a cohort's expression may name a column that both tables have.
+    let (user, is_inactive) = (dialect.quoted(USER), dialect.quoted(INACTIVE));
+    let join = format!(
+        " LEFT JOIN (SELECT {key} AS {user}, CASE WHEN {inactive} THEN 1 ELSE 0 END AS {is_inactive} FROM {owners}) users ON {user} = {own}"
+    );
     Some(if owner.is_unique && (joined.is_empty() || joined == join) {
-        (name, format!("CASE WHEN {key} IS NULL THEN 'gone' {state}"), join)
+        (
+            name,
+            format!("CASE WHEN {user} IS NULL THEN 'gone' WHEN {is_inactive} = 1 THEN 'inactive' ELSE 'active' END"),
+            join,
+        )
     } else {
         let state = format!("coalesce((SELECT CASE {state} FROM {owners} WHERE {key} = {own} LIMIT 1), 'gone')");
         (name, state, joined.to_owned())

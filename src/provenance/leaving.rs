@@ -114,7 +114,8 @@ impl Search<'_, '_, '_> {
                     || call.is_new
                     || self.token.answers(call)
                     || graph.callee_path(call).as_ref().is_some_and(hands_on);
-                keeps && call.args.iter().any(|arg| self.finds(&arg.value))
+                // `randomBytes(32).toString('hex')`
+                keeps && call.args.iter().map(|arg| &arg.value).chain(call.receiver()).any(|part| self.finds(part))
             }
             ValueKind::Cond { then, otherwise, .. } => self.finds(then) || self.finds(otherwise),
             ValueKind::And(_, value) => self.finds(value),

@@ -64,7 +64,9 @@ pub(crate) async fn relation(
     let sql = format!(
         "SELECT k.column_name, k.referenced_table_schema, k.referenced_table_name, k.referenced_column_name \
          FROM information_schema.key_column_usage k WHERE k.table_schema = {place} AND k.table_name = {own} \
-         AND k.referenced_table_name IS NOT NULL ORDER BY k.ordinal_position"
+         AND k.referenced_table_name IS NOT NULL AND NOT EXISTS (SELECT 1 FROM information_schema.key_column_usage more \
+         WHERE more.table_schema = k.table_schema AND more.table_name = k.table_name AND more.constraint_name = k.constraint_name \
+         AND more.ordinal_position > 1) ORDER BY k.column_name"
     );
     relation.references = references(session, &sql, |row| {
         let (place, table) = (dialect.literal(&text(row, 1)), dialect.literal(&text(row, 2)));

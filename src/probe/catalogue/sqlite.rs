@@ -43,7 +43,9 @@ pub(crate) async fn relation(session: &mut Session, table: &str) -> Result<Optio
             });
         relation.key = Some(key);
     }
-    let keys = format!("SELECT \"from\", '', \"table\", \"to\" FROM pragma_foreign_key_list({own}) ORDER BY id, seq");
+    let keys = format!(
+        "SELECT \"from\", '', \"table\", \"to\" FROM pragma_foreign_key_list({own}) GROUP BY id HAVING count(*) = 1 ORDER BY id"
+    );
     relation.references = references(session, &keys, |row| {
         format!("SELECT name, type, pk FROM pragma_table_xinfo({}) ORDER BY cid", dialect.literal(&text(row, 2)))
     })
