@@ -377,3 +377,22 @@ fn a_repaired_tree_has_nothing_to_fix() {
     assert_eq!(audit(&nest_auth("drifted"), &["--diff"]).code, 2, "--diff alone is a usage error");
     assert_eq!(audit_json(&nest_auth("drifted"), &[]).code, 1);
 }
+
+#[test]
+fn a_column_that_rows_cannot_do_without_stays_in_what_makes_them() {
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    let config = "[[column]]\ntable = \"users\"\ncolumn = \"token\"\ncontract = \"drop-writes\"\n";
+    let model = "model User {\n  id Int @id\n  token String\n  @@map(\"users\")\n}\n";
+    let code = "import { PrismaClient } from '@prisma/client';\nconst prisma = new PrismaClient();\n\
+        export async function add(id: number, token: string) {\n  await prisma.user.create({ data: { id, token: token } });\n}\n\
+        export async function change(id: number, token: string) {\n  await prisma.user.update({ where: { id }, data: { id, token: token } });\n}\n";
+    crate::command::write_files(
+        tree.path(),
+        &[("tokendrift.toml", config), ("schema.prisma", model), ("src/users.ts", code)],
+    );
+    let run = audit(tree.path(), &["--fix", "--unsafe-fixes", "--quiet"]);
+    let code = std::fs::read_to_string(tree.path().join("src/users.ts")).expect("the code");
+    assert!(code.contains("create({ data: { id, token: token } })"), "{code}\n{}", run.stdout);
+    assert!(!code.contains("where: { id }, data: { id, token"), "{code}\n{}", run.stdout);
+    assert!(run.stdout.contains("make it nullable first"), "{}", run.stdout);
+}

@@ -118,9 +118,9 @@ fn cohorts_of_bits_and_bytes_are_told_apart() {
     run_sql(
         maria,
         "CREATE TABLE bits (id int PRIMARY KEY, access_token varchar(9), is_mobile bit(1), device varbinary(4));
-         INSERT INTO bits SELECT seq, CASE WHEN seq <= 40 THEN 'x' END, seq > 40, CASE WHEN seq <= 40 THEN x'ff01' ELSE x'ff02' END FROM seq_1_to_100;",
+         INSERT INTO bits SELECT seq, CASE WHEN seq <= 40 THEN 'x' END, seq > 40, CASE WHEN seq <= 40 THEN x'ff01' WHEN seq <= 70 THEN 'web' ELSE x'ff02' END FROM seq_1_to_100;",
     );
-    for (by, wanted) in [("is_mobile", ["0", "1"]), ("device", ["FF01", "FF02"])] {
+    for (by, wanted) in [("is_mobile", &["0", "1"][..]), ("device", &["FF01", "FF02", "web"])] {
         let live = counted(&format!("{}[[column.cohort]]\nname = \"c\"\nby = \"{by}\"\n", column("bits")), maria, &[]);
         let values: Vec<&str> =
             live["cohorts"].as_array().into_iter().flatten().filter_map(|part| part["value"].as_str()).collect();

@@ -9,7 +9,8 @@ use crate::contract::wording::{clause, entry_point, list};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::fix::{Fix, Held, Way, drop_column};
 use crate::provenance::{Origin, Path};
-use crate::schema::ModelSource;
+use crate::rules::Operation;
+use crate::schema::{ModelSource, Property};
 
 pub(crate) const CHECK: Check = Check {
     id: "contract-broken",
@@ -115,6 +116,13 @@ fn still_written(case: &Case<'_>, findings: &mut Vec<Finding>) {
 
 /// Takes the column out of the write, whoever gets there.
 fn dropped(case: &Case<'_>, write: Write<'_>) -> Result<Fix, Held> {
+    let is_needed = |property: &&Property| property.nullable == Some(false) && property.default.is_none();
+    let makes_rows = !matches!(write.site.operation, Operation::Update | Operation::UpsertUpdate);
+    if makes_rows && let Some(property) = case.declarations().find(is_needed) {
+        let why =
+            "no row can be made without the column, which is not nullable and has no default: make it nullable first";
+        return Err(Held { at: property.span, why: why.to_owned() });
+    }
     let sites = case.trace.sites.iter().filter(|site| site.value == write.site.value);
     let way = |path: &Path| Way { entry: path.entry.span, calls: path.steps.iter().map(|step| step.span).collect() };
     let ways: Vec<Way> = sites.flat_map(|site| &site.paths).map(way).collect();

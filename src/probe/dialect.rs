@@ -53,11 +53,15 @@ impl Dialect {
         format!("CAST({expression} AS {kind})")
     }
 
-    /// A column that rows are grouped by, where its values are no text: MySQL's bits as a number, its bytes in hexadecimal digits.
+    /// A column that rows are grouped by, where its values are no text: MySQL's bits as a number, its bytes in hexadecimal
+    /// digits where they are no text.
     pub(crate) fn readable(self, field: String, kind: &str) -> String {
         match (self, kind.to_ascii_lowercase().as_str()) {
             (Self::Mysql { .. }, "bit") => format!("({field} + 0)"),
-            (Self::Mysql { .. }, kind) if kind.ends_with("binary") || kind.ends_with("blob") => format!("HEX({field})"),
+            (Self::Mysql { .. }, kind) if kind.ends_with("binary") || kind.ends_with("blob") => {
+                let text = format!("CONVERT({field} USING utf8mb4)");
+                format!("IF(CAST({text} AS BINARY) = {field}, {text}, HEX({field}))")
+            }
             _ => field,
         }
     }

@@ -37,6 +37,8 @@ const LOCKED_OUT: &str = "'inactive', 'deactivated', 'disabled', 'deleted', 'ban
 /// A column of the sub-query, for a condition that the configuration gives.
 const INACTIVE: &str = "tokendrift_inactive";
 
+/// Characters that every server takes for a name.
+const LONGEST_NAME: usize = 63;
 /// The user's key, in a view.
 const USER: &str = "tokendrift_user";
 
@@ -202,7 +204,7 @@ pub(crate) fn state_of_user(
 ) -> Option<(String, String, String)> {
     let users = column.users.clone().or_else(|| likely(dialect, &table.relation))?;
     let inactive = users.inactive.unwrap_or_else(|| "1 = 0".to_owned());
-    let name = format!("{}{}", user_column(&column.name), users.name);
+    let name: String = user_column(&column.name).chars().chain(users.name.chars()).take(LONGEST_NAME).collect();
     let state = format!("WHEN {inactive} THEN 'inactive' ELSE 'active' END");
     let Some(owner) = users.owner else { return Some((name, format!("CASE {state}"), joined.to_owned())) };
     let (own, key) = (dialect.field(&table.counting.table, &owner.by), dialect.field(OWNER, &owner.key));
