@@ -164,13 +164,25 @@ fn of_one(tokens: &[Token], names: &Names) -> Option<bool> {
     }
 }
 
+/// Whether a text that a column equals is of one row, as that of a key, and not of a kind of rows, as `role = 'user'`.
+fn is_of_one(column: &Token) -> bool {
+    const OWN: [&str; 8] = ["id", "email", "login", "name", "phone", "slug", "key", "handle"];
+    matches!(column, Token::Word(word) if OWN.iter().any(|own| word.to_lowercase().ends_with(own)))
+}
+
 /// Whether a condition picks out what a test names: `id = -1`.
 fn picks(tokens: &[Token]) -> bool {
     let Some(at) = tokens.iter().position(|token| *token == Token::Mark('=')) else { return false };
     let is_bound = at > 0 && matches!(tokens[at - 1], Token::Mark('<' | '>' | '!'));
     let rest = tokens.get(at + 1..).unwrap_or_default();
     let first = rest.iter().find(|token| **token != Token::Mark('-'));
-    !is_bound && matches!(first, Some(Token::Number(_) | Token::Text(_)))
+    let column = at.checked_sub(1).and_then(|before| tokens.get(before));
+    !is_bound
+        && match first {
+            Some(Token::Number(_)) => true,
+            Some(Token::Text(_)) => column.is_none_or(is_of_one),
+            _ => false,
+        }
 }
 
 fn tokens(text: &str) -> Vec<Token> {

@@ -259,6 +259,7 @@ fn sql_tests_hold_what_their_assertions_say() {
             "SELECT col_not_null('users', 'access_token');",
         ],
     );
+    each(of_sql, WRITE, &["SELECT is_empty($$SELECT id FROM users WHERE role = 'user' AND access_token IS NULL$$);"]);
     each(
         of_sql,
         DROP,
@@ -273,6 +274,7 @@ fn sql_tests_hold_what_their_assertions_say() {
         NOTHING,
         &[
             "SELECT is_empty($$SELECT id FROM users WHERE access_token IS NULL AND id = -1$$);",
+            "SELECT is_empty($$SELECT id FROM users WHERE email = 'a@b.c' AND access_token IS NULL$$);",
             "/* users\nSELECT is_empty($$SELECT id FROM users WHERE access_token IS NULL$$);\n*/",
             "-- SELECT is_empty($$SELECT id FROM users WHERE access_token IS NULL$$);",
             "SELECT todo('later', 1);\nSELECT is_empty($$SELECT id FROM users WHERE access_token IS NULL$$);",
