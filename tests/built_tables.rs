@@ -200,3 +200,21 @@ fn the_insert_of_a_map_is_no_write_of_a_seaorm_model() {
     assert!(!gaps.contains(&3.into()), "{report}");
     assert_eq!(report["columns"][0]["write_sites"][0]["line"], 6, "{report}");
 }
+
+#[test]
+fn random_bytes_as_text_that_a_path_answers_with_are_a_token_that_it_discards() {
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    let model = "model User {\n  id Int @id\n  accessToken String? @map(\"access_token\")\n  @@map(\"users\")\n}\n";
+    let code = "import { Controller, Post, Body } from '@nestjs/common';\nimport { PrismaClient } from '@prisma/client';\n\
+        import { randomBytes } from 'crypto';\nconst prisma = new PrismaClient();\nconst issue = () => randomBytes(32).toString('hex');\n\
+        @Controller('auth')\nexport class AuthController {\n  @Post('mobile')\n  async mobile(@Body() dto: { id: number }) {\n    const token = issue();\n    \
+        await prisma.user.update({ where: { id: dto.id }, data: { accessToken: token } });\n    return { token };\n  }\n  @Post('web')\n  \
+        async web(@Body() dto: { id: number }) {\n    const token = issue();\n    \
+        const user = await prisma.user.findUnique({ where: { id: dto.id } });\n    \
+        await prisma.user.update({ where: { id: dto.id }, data: { accessToken: user.accessToken } });\n    return { token };\n  }\n}\n";
+    write_files(tree.path(), &[("schema.prisma", model), ("src/auth.controller.ts", code)]);
+    let report = audit_json(tree.path(), &["--no-config", "--column", "users.access_token"]).report();
+    let found: Vec<&str> =
+        report["findings"].as_array().into_iter().flatten().filter_map(|finding| finding["check"].as_str()).collect();
+    assert!(found.contains(&"discarded-token"), "{report}");
+}
