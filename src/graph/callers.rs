@@ -3,9 +3,11 @@
 //! Linking is lazy. A call can only reach a function whose name it mentions, so calls are indexed by that name once, and resolved
 //! when the callers of a function of that name are asked for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::graph::calls::{Edge, EdgeKind, handed_bindings};
 use crate::graph::{Graph, Unit, entries};
@@ -19,17 +21,17 @@ pub(super) type At = (FunctionRef, usize);
 /// Calls by what they mention.
 #[derive(Debug, Default)]
 pub(super) struct CallIndex<'a> {
-    by_name: HashMap<&'a str, Vec<At>>,
+    by_name: FxHashMap<&'a str, Vec<At>>,
     /// The called function stands there itself.
-    direct: HashMap<FunctionRef, Vec<At>>,
+    direct: FxHashMap<FunctionRef, Vec<At>>,
     /// Functions handed over as arguments, with the argument's place.
-    handed: HashMap<FunctionRef, Vec<(At, usize)>>,
+    handed: FxHashMap<FunctionRef, Vec<(At, usize)>>,
     /// Callees without a name of their own: variables, results of calls, elements.
     nameless: Vec<At>,
     /// Functions that stand in an object beside a constant that names it: `{ id: 'mail.send', handler }`.
-    labelled: HashMap<FunctionRef, Vec<&'a str>>,
+    labelled: FxHashMap<FunctionRef, Vec<&'a str>>,
     /// Calls that mention such a constant.
-    by_label: HashMap<&'a str, Vec<At>>,
+    by_label: FxHashMap<&'a str, Vec<At>>,
 }
 
 impl<'a> CallIndex<'a> {

@@ -1,8 +1,9 @@
 //! Entry points and the calls that frameworks make by name, as rule rows describe them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use rustc_hash::FxHashMap;
 
 use crate::graph::chain::{Ahead, Covers, runs_before};
 use crate::graph::configured::configured;
@@ -47,7 +48,7 @@ pub(super) struct Entries {
 pub(super) fn find(graph: &Graph) -> Entries {
     let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let rows: Vec<&EntryRow> = graph.rules.entry().collect();
-    let mut registrations: HashMap<Option<&str>, Vec<&EntryRow>> = HashMap::new();
+    let mut registrations: FxHashMap<Option<&str>, Vec<&EntryRow>> = FxHashMap::default();
     for row in rows.iter().filter(|row| row.kind == EntryKind::Call) {
         registrations.entry(row.path.as_ref().and_then(CallPattern::last)).or_default().push(*row);
     }
@@ -200,7 +201,7 @@ pub(super) fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option
 /// `app.post('/login', limiter, handler)`; the functions that are registered below a path.
 fn registered(
     graph: &Graph,
-    rows: &HashMap<Option<&str>, Vec<&EntryRow>>,
+    rows: &FxHashMap<Option<&str>, Vec<&EntryRow>>,
     (covers, mounts): (&Covers, &Mounts),
     call: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,

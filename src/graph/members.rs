@@ -1,7 +1,9 @@
 //! Methods that no class declares: by their names alone, or because they stand beside what makes the receiver. A Mongoose schema gives
 //! them to its documents and its model: `schema.methods.sign = function () {}`, `schema.static('issue', function () {})`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 
 use crate::graph::{Graph, Target, Unit};
 use crate::ir::FunctionKind;
@@ -20,9 +22,9 @@ const COMMON: [&str; 34] = [
 const FURTHEST: usize = 12;
 
 /// The functions that a call gives a name under which they are called as methods.
-pub(super) fn named_by_calls<'a>(rules: &Rules, units: &[(FileId, &'a Unit)]) -> HashMap<FunctionRef, &'a str> {
+pub(super) fn named_by_calls<'a>(rules: &Rules, units: &[(FileId, &'a Unit)]) -> FxHashMap<FunctionRef, &'a str> {
     let rows: Vec<_> = rules.method().collect();
-    let mut found = HashMap::new();
+    let mut found = FxHashMap::default();
     if rows.is_empty() {
         return found;
     }

@@ -43,9 +43,11 @@ pub use types::Type;
 pub use units::{Readers, Unit, Units};
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module, SqlPart, SqlText};
 use crate::rules::Rules;
@@ -60,7 +62,7 @@ const FUEL: u32 = 4_000;
 ///
 /// While an answer is being worked out its place holds the default, which ends recursion through cycles.
 #[derive(Debug)]
-struct Memo<T>(RefCell<HashMap<*const Value, Known<T>>>);
+struct Memo<T>(RefCell<FxHashMap<*const Value, Known<T>>>);
 
 /// The value keeps its address from being used for another one.
 #[derive(Debug)]
@@ -163,9 +165,9 @@ pub struct Graph<'a> {
     paths: Memo<Option<String>>,
     lineages: RefCell<BTreeMap<ClassRef, Rc<Vec<ClassRef>>>>,
     /// Methods and functions by name.
-    by_name: HashMap<&'a str, Vec<FunctionRef>>,
-    named_by_calls: HashMap<FunctionRef, &'a str>,
-    classes: HashMap<&'a str, Vec<ClassRef>>,
+    by_name: FxHashMap<&'a str, Vec<FunctionRef>>,
+    named_by_calls: FxHashMap<FunctionRef, &'a str>,
+    classes: FxHashMap<&'a str, Vec<ClassRef>>,
     /// Class -> classes that extend or implement it.
     heirs: BTreeMap<ClassRef, Vec<ClassRef>>,
     index: callers::CallIndex<'a>,
@@ -198,9 +200,9 @@ impl<'a> Graph<'a> {
             results: Memo::default(),
             paths: Memo::default(),
             lineages: RefCell::default(),
-            by_name: HashMap::new(),
+            by_name: FxHashMap::default(),
             named_by_calls: members::named_by_calls(rules, &linked),
-            classes: HashMap::new(),
+            classes: FxHashMap::default(),
             heirs: BTreeMap::new(),
             index: callers::CallIndex::new(&linked),
             linked,

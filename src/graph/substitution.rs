@@ -1,7 +1,8 @@
 //! Replaces the parameters in a value by what one call hands in.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::graph::{Bindings, Graph};
 use crate::ir::ClassId;
@@ -14,14 +15,14 @@ pub(super) struct Substitution<'g, 'a> {
     graph: &'g Graph<'a>,
     bindings: &'g Bindings,
     /// By address: values are shared, and each is kept alive by the value under substitution.
-    done: HashMap<*const Value, (Shared, Shared)>,
+    done: FxHashMap<*const Value, (Shared, Shared)>,
     spent: usize,
     depth: u16,
 }
 
 impl<'g, 'a> Substitution<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>, bindings: &'g Bindings) -> Self {
-        Self { graph, bindings, done: HashMap::new(), spent: 0, depth: 0 }
+        Self { graph, bindings, done: FxHashMap::default(), spent: 0, depth: 0 }
     }
 
     pub(super) fn apply(&mut self, value: &Shared) -> Shared {

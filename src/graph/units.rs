@@ -1,9 +1,10 @@
 //! The lowered files, each at most once, whether it was asked for before a round or in the middle of one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::ir::{Module, SqlPart, SqlText};
 use crate::source::{FileId, Macros, SourceFile, SourceSet};
@@ -32,7 +33,7 @@ pub struct Units {
     /// By file.
     slots: Vec<OnceLock<Box<Unit>>>,
     /// What module specifiers name, by the file that they are written in: paths tell, so it holds for all rounds.
-    specifiers: Mutex<BTreeMap<FileId, HashMap<String, Option<FileId>>>>,
+    specifiers: Mutex<BTreeMap<FileId, FxHashMap<String, Option<FileId>>>>,
 }
 
 impl Units {

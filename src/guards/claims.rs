@@ -1,9 +1,11 @@
 //! Which values hold what a token says, or the token itself.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::graph::Graph;
 use crate::ir::FunctionId;
@@ -67,7 +69,7 @@ pub(super) struct Seeds {
     pub values: Vec<Shared>,
     /// Places that the token was read from, which a second read names in the same words: `req.cookies.token`.
     pub places: BTreeSet<String>,
-    known: RefCell<HashMap<*const Value, (Shared, bool)>>,
+    known: RefCell<FxHashMap<*const Value, (Shared, bool)>>,
 }
 
 const DEEPEST: u8 = 40;

@@ -1,7 +1,8 @@
 //! Where a minted token goes from a function: to whoever asked, or elsewhere (a mail, another store).
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::graph::Graph;
 use crate::rules::Keeps;
@@ -83,12 +84,12 @@ impl Token<'_, '_> {
     }
 
     fn is_in(&self, value: &Shared) -> bool {
-        Search { token: self, in_texts: false, seen: HashMap::new() }.finds(value)
+        Search { token: self, in_texts: false, seen: FxHashMap::default() }.finds(value)
     }
 
     /// Also where only a text is made of it.
     fn is_made_in(&self, value: &Shared) -> bool {
-        Search { token: self, in_texts: true, seen: HashMap::new() }.finds(value)
+        Search { token: self, in_texts: true, seen: FxHashMap::default() }.finds(value)
     }
 }
 
@@ -96,7 +97,7 @@ struct Search<'t, 'g, 'a> {
     token: &'t Token<'g, 'a>,
     in_texts: bool,
     /// What was looked at, by its address and kept, so that no other takes it.
-    seen: HashMap<usize, Shared>,
+    seen: FxHashMap<usize, Shared>,
 }
 
 impl Search<'_, '_, '_> {

@@ -1,9 +1,10 @@
 //! A value -> its origins: the chains of what it can be, each with form, reason and the hops back to its sources.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::graph::Graph;
 use crate::provenance::chain::{
@@ -36,9 +37,9 @@ pub(super) struct Evaluator<'g, 'a> {
 /// What values came to, by their address (kept alive), their key, and the conditions under which they were taken apart.
 #[derive(Default)]
 pub(super) struct Known {
-    values: RefCell<HashMap<KnownAs, (Shared, Vec<Chain>)>>,
+    values: RefCell<FxHashMap<KnownAs, (Shared, Vec<Chain>)>>,
     /// What values are made of; see [`Known::about`].
-    about: RefCell<HashMap<usize, (Shared, u128)>>,
+    about: RefCell<FxHashMap<usize, (Shared, u128)>>,
 }
 
 impl Known {

@@ -1,6 +1,6 @@
 //! Rows by the last name of the callable that they are about: most calls of a program are no row's business, and their name tells.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::rules::{
     CallPattern, Callback, Consult, Demand, Foreign, Harmless, Leave, Life, Mint, Pack, Pass, Read, Receiver, SqlCall,
@@ -19,7 +19,7 @@ type Place = (usize, usize);
 #[derive(Clone, Debug, Default)]
 struct ByName {
     /// Last name -> rows that end in it, and those that end in a wildcard; in pack order.
-    named: HashMap<String, Vec<Place>>,
+    named: FxHashMap<String, Vec<Place>>,
     /// Rows that end in a wildcard.
     any: Vec<Place>,
     all: Vec<Place>,
@@ -33,7 +33,7 @@ impl ByName {
             })
         };
         let any = places().filter(|(_, last)| last.is_none()).map(|(place, _)| place).collect();
-        let mut by_name = Self { any, all: places().map(|(place, _)| place).collect(), named: HashMap::new() };
+        let mut by_name = Self { any, all: places().map(|(place, _)| place).collect(), named: FxHashMap::default() };
         for name in places().filter_map(|(_, last)| last) {
             if !by_name.named.contains_key(name) {
                 let fits = places().filter(|(_, last)| last.is_none_or(|last| last == name));

@@ -34,8 +34,10 @@ mod tests;
 mod text;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use crate::frontend::rust::expand::Arms;
 use crate::frontend::rust::paths::Scope;
@@ -108,18 +110,18 @@ struct Lowering<'t> {
     /// How many items for tests are around.
     tests: usize,
     /// What hoisting made of an item, by its address.
-    functions: HashMap<usize, FunctionId>,
-    classes: HashMap<usize, ClassId>,
+    functions: FxHashMap<usize, FunctionId>,
+    classes: FxHashMap<usize, ClassId>,
     /// Classes that stand for types of other files which this file implements something for.
     extensions: BTreeMap<String, ClassId>,
     /// Whether names that nothing in the file declares may come from `use x::*`.
     has_globs: bool,
     imported: BTreeMap<(String, String), ImportId>,
     /// What stands in the braces of macros among the items, by the macro's address.
-    expanded: HashMap<usize, Rc<syn::File>>,
+    expanded: FxHashMap<usize, Rc<syn::File>>,
     /// The macros of the tree, and those that this file called.
     macros: &'t Macros,
-    arms: HashMap<String, Option<Rc<Arms>>>,
+    arms: FxHashMap<String, Option<Rc<Arms>>>,
     /// How many more tokens macros may make.
     budget: usize,
 }
@@ -141,14 +143,14 @@ impl<'t> Lowering<'t> {
             lists: BTreeSet::new(),
             texts: BTreeSet::new(),
             tests: 0,
-            functions: HashMap::new(),
-            classes: HashMap::new(),
+            functions: FxHashMap::default(),
+            classes: FxHashMap::default(),
             extensions: BTreeMap::new(),
             has_globs: false,
             imported: BTreeMap::new(),
-            expanded: HashMap::new(),
+            expanded: FxHashMap::default(),
             macros,
-            arms: HashMap::new(),
+            arms: FxHashMap::default(),
             budget: expand::MOST_TOKENS,
         }
     }

@@ -1,6 +1,6 @@
 //! Which declaration a path stands for.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::frontend::rust::Lowering;
 use crate::ir::{Binding, ClassId, ExprId, ExprKind, ImportId, Imported, LocalId, TypeRef};
@@ -17,8 +17,8 @@ pub(super) enum TypeName {
 /// The names that a block or module declares. Values and types are separate name spaces; imports are in both.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
-    pub values: HashMap<String, Binding>,
-    pub types: HashMap<String, TypeName>,
+    pub values: FxHashMap<String, Binding>,
+    pub types: FxHashMap<String, TypeName>,
 }
 
 /// A step of a path.

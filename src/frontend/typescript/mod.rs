@@ -34,8 +34,9 @@ mod text;
 mod types;
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use rustc_hash::FxHashMap;
 use tree_sitter::{Node, Parser, Tree};
 
 use crate::ir::{ClassId, ExprId, ExprKind, FunctionId, LocalId, Module, Stmt};
@@ -120,8 +121,8 @@ struct Lowering<'t> {
     /// How many locals without a name the current function has.
     temporaries: u32,
     /// What hoisting made of a declaration, by the node's id.
-    functions: HashMap<usize, FunctionId>,
-    classes: HashMap<usize, ClassId>,
+    functions: FxHashMap<usize, FunctionId>,
+    classes: FxHashMap<usize, ClassId>,
     /// Locals that hold an array literal or are declared as arrays.
     lists: BTreeSet<LocalId>,
     /// The object literal whose method is being lowered: `this` in it.
@@ -143,8 +144,8 @@ impl<'t> Lowering<'t> {
             out: Vec::new(),
             depth: 0,
             temporaries: 0,
-            functions: HashMap::new(),
-            classes: HashMap::new(),
+            functions: FxHashMap::default(),
+            classes: FxHashMap::default(),
             lists: BTreeSet::new(),
             own_object: None,
             handed_object: None,

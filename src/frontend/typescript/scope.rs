@@ -1,7 +1,6 @@
 //! Which declaration a name stands for.
 
-use std::collections::HashMap;
-
+use rustc_hash::FxHashMap;
 use tree_sitter::Node;
 
 use crate::frontend::typescript::{Lowering, children, field, has_token, inner, statements_in};
@@ -14,8 +13,8 @@ use crate::source::Span;
 /// The names that a block declares. Values and types are separate name spaces; classes, enums and imports are in both.
 #[derive(Default)]
 pub(super) struct Scope<'t> {
-    values: HashMap<&'t str, Binding>,
-    types: HashMap<&'t str, Binding>,
+    values: FxHashMap<&'t str, Binding>,
+    types: FxHashMap<&'t str, Binding>,
 }
 
 impl<'t> Lowering<'t> {
