@@ -3,7 +3,7 @@
 //! Linking is lazy. A call can only reach a function whose name it mentions, so calls are indexed by that name once, and resolved
 //! when the callers of a function of that name are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ impl<'a> CallIndex<'a> {
             }
             unit.summary.exported.values().for_each(|value| index.label(value, 3));
         }
-        let labels: std::collections::BTreeSet<&str> = index.labelled.values().flatten().copied().collect();
+        let labels: BTreeSet<&str> = index.labelled.values().flatten().copied().collect();
         index.by_label.retain(|label, _| labels.contains(label));
         index
     }
@@ -168,6 +168,19 @@ impl Graph<'_> {
         }
         let found = Rc::new(self.find_callers(of));
         self.callers.borrow_mut().insert(of, Rc::clone(&found));
+        found
+    }
+
+    /// The calls that may reach one of some functions: those that say its name, and those without a name to go by.
+    pub(super) fn calls_towards(&self, functions: &BTreeSet<FunctionRef>) -> BTreeSet<At> {
+        let mut found: BTreeSet<At> = self.index.nameless.iter().copied().collect();
+        for of in functions {
+            let class = self.function(*of).filter(|declared| declared.kind == FunctionKind::Constructor);
+            let class = class.and_then(|declared| self.class(ClassRef { file: of.file, id: declared.class? }));
+            let name = class.map_or_else(|| self.called_as(*of), |class| &class.name);
+            found.extend(self.index.direct.get(of).into_iter().flatten());
+            found.extend(self.calls_named(Some(name)));
+        }
         found
     }
 

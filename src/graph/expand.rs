@@ -319,6 +319,10 @@ impl Graph<'_> {
 
     /// The callable path of a call that leaves the tree.
     pub fn library_path(&self, call: &CallValue) -> Option<String> {
+        // Most calls: what stands in the same file needs no search.
+        if matches!(call.callee.kind, ValueKind::Function(_)) {
+            return None;
+        }
         if self.targets(call).is_empty() { self.callee_path(call) } else { None }
     }
 

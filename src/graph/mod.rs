@@ -28,6 +28,7 @@ mod handlers;
 mod makers;
 mod maps;
 mod members;
+mod memo;
 mod modules;
 mod mounts;
 mod names;
@@ -39,109 +40,25 @@ pub use calls::{Edge, EdgeKind, Target};
 pub use entries::{Entry, names_towards_routes};
 pub use expand::Bindings;
 pub use exports::Resolved;
+pub use memo::Limit;
 pub use types::Type;
 pub use units::{Readers, Unit, Units};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, Module, SqlPart, SqlText};
+use crate::graph::memo::{Horizon, Memo};
+use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, ImportId, Module, SqlPart, SqlText};
 use crate::rules::Rules;
 use crate::source::{FileId, Scope, SourceSet, Span};
-use crate::summary::{ClassRef, FunctionRef, Shared, Summary, Value};
+use crate::summary::{ClassRef, FunctionRef, Shared, Summary};
 
 /// Steps that one question may take: looking behind a name or a call, working out a type. Code that needs more is generated, or
 /// refers to itself in circles.
 const FUEL: u32 = 4_000;
-
-/// Answers by value. Values are shared, so their address stands for them; the kept value keeps the address taken.
-///
-/// While an answer is being worked out its place holds the default, which ends recursion through cycles.
-#[derive(Debug)]
-struct Memo<T>(RefCell<FxHashMap<*const Value, Known<T>>>);
-
-/// The value keeps its address from being used for another one.
-#[derive(Debug)]
-struct Known<T> {
-    #[expect(dead_code, reason = "held, not read")]
-    value: Shared,
-    answer: T,
-    /// The limit that it was found under, where that mattered.
-    under: Option<u32>,
-}
-
-impl<T> Default for Memo<T> {
-    fn default() -> Self {
-        Self(RefCell::default())
-    }
-}
-
-impl<T: Clone> Memo<T> {
-    /// An answer that a limit kept a file out of holds as long as that limit does, so that the same question without it asks
-    /// for the file, and a long chain of calls is not worked out anew from each of its links.
-    fn get(&self, value: &Shared, cut: T, horizon: &Horizon, work: impl FnOnce() -> T) -> T {
-        let key = Arc::as_ptr(value);
-        let now = horizon.limit.get();
-        let known = self.0.borrow().get(&key).map(|known| (known.answer.clone(), known.under));
-        match known {
-            Some((answer, None)) => return answer,
-            Some((answer, Some(limit))) if limit == now => {
-                horizon.hide();
-                return answer;
-            }
-            _ => {}
-        }
-        let keep = |answer, under| {
-            self.0.borrow_mut().insert(key, Known { value: Arc::clone(value), answer, under });
-        };
-        let before = horizon.hidden.get();
-        keep(cut, None);
-        let found = work();
-        keep(found.clone(), (horizon.hidden.get() != before).then_some(now));
-        found
-    }
-}
-
-/// How far the question under way sees.
-#[derive(Debug, Default)]
-struct Horizon {
-    /// Counts the files that a limit kept from being asked for.
-    hidden: Cell<u32>,
-    /// The number of the limit that holds, and how many there were.
-    limit: Cell<u32>,
-    limits: Cell<u32>,
-}
-
-impl Horizon {
-    fn hide(&self) {
-        self.hidden.set(self.hidden.get().wrapping_add(1));
-    }
-
-    /// Another limit; the number of that before it.
-    fn moved(&self) -> u32 {
-        self.limits.set(self.limits.get().wrapping_add(1));
-        self.limit.replace(self.limits.get())
-    }
-}
-
-/// See [`Graph::limit`].
-#[derive(Debug)]
-pub struct Limit<'g> {
-    horizon: &'g Horizon,
-    limits: &'g RefCell<Option<Rc<BTreeSet<FileId>>>>,
-    before: (u32, Option<Rc<BTreeSet<FileId>>>),
-}
-
-impl Drop for Limit<'_> {
-    fn drop(&mut self) {
-        self.horizon.limit.set(self.before.0);
-        self.limits.replace(self.before.1.take());
-    }
-}
 
 /// The lowered files as one program.
 #[derive(Debug)]
@@ -163,6 +80,7 @@ pub struct Graph<'a> {
     reached: Memo<Vec<Target>>,
     results: Memo<Option<Shared>>,
     paths: Memo<Option<String>>,
+    imports: Memo<Resolved, (FileId, ImportId)>,
     lineages: RefCell<BTreeMap<ClassRef, Rc<Vec<ClassRef>>>>,
     /// Methods and functions by name.
     by_name: FxHashMap<&'a str, Vec<FunctionRef>>,
@@ -199,6 +117,7 @@ impl<'a> Graph<'a> {
             reached: Memo::default(),
             results: Memo::default(),
             paths: Memo::default(),
+            imports: Memo::default(),
             lineages: RefCell::default(),
             by_name: FxHashMap::default(),
             named_by_calls: members::named_by_calls(rules, &linked),
@@ -281,6 +200,7 @@ impl<'a> Graph<'a> {
         self.reached = Memo::default();
         self.results = Memo::default();
         self.paths = Memo::default();
+        self.imports = Memo::default();
         self.lineages = RefCell::default();
     }
 

@@ -122,20 +122,16 @@ impl Mounts {
         if takes.is_empty() {
             return;
         }
-        for (_, unit) in graph.units() {
-            for event in unit.summary.functions.iter().flat_map(|summary| &summary.calls) {
-                graph.refuel();
-                for target in graph.targets(&event.call) {
-                    for (function, at) in takes.iter().filter(|(function, _)| *function == target.function) {
-                        let given = event.call.args.get(*at as usize);
-                        if let Some(router) = given.and_then(|arg| router_behind(graph, &arg.value)) {
-                            let param = Router::Param(*function, *at);
-                            self.below.entry(param).or_default().insert((
-                                Vec::new(),
-                                Some(router),
-                                event.call.site.span,
-                            ));
-                        }
+        let functions: BTreeSet<FunctionRef> = takes.iter().map(|(function, _)| *function).collect();
+        for at in graph.calls_towards(&functions) {
+            let Some(call) = graph.call_at(at) else { continue };
+            graph.refuel();
+            for target in graph.targets(call) {
+                for (function, at) in takes.iter().filter(|(function, _)| *function == target.function) {
+                    let given = call.args.get(*at as usize);
+                    if let Some(router) = given.and_then(|arg| router_behind(graph, &arg.value)) {
+                        let param = Router::Param(*function, *at);
+                        self.below.entry(param).or_default().insert((Vec::new(), Some(router), call.site.span));
                     }
                 }
             }

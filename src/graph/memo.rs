@@ -1,0 +1,117 @@
+//! Answers that are kept, and how far the question under which they were found could see.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::source::FileId;
+use crate::summary::Shared;
+
+/// Answers by what was asked.
+///
+/// While an answer is being worked out its place holds the default, which ends recursion through cycles.
+#[derive(Debug)]
+pub(super) struct Memo<T, K = Address>(RefCell<FxHashMap<K, Known<T>>>);
+
+#[derive(Debug)]
+struct Known<T> {
+    answer: T,
+    /// The limit that it was found under, where that mattered.
+    under: Option<u32>,
+}
+
+/// A value as a key. Values are shared, so their address stands for them; the value that is held keeps the address taken.
+#[derive(Clone, Debug)]
+pub(super) struct Address(Shared);
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Address {}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
+impl<T, K> Default for Memo<T, K> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T: Clone> Memo<T> {
+    pub(super) fn get(&self, value: &Shared, cut: T, horizon: &Horizon, work: impl FnOnce() -> T) -> T {
+        self.of(&Address(Arc::clone(value)), cut, horizon, work)
+    }
+}
+
+impl<T: Clone, K: Clone + Eq + Hash> Memo<T, K> {
+    /// An answer that a limit kept a file out of holds as long as that limit does, so that the same question without it asks
+    /// for the file, and a long chain of calls is not worked out anew from each of its links.
+    pub(super) fn of(&self, key: &K, cut: T, horizon: &Horizon, work: impl FnOnce() -> T) -> T {
+        let now = horizon.limit.get();
+        let known = self.0.borrow().get(key).map(|known| (known.answer.clone(), known.under));
+        match known {
+            Some((answer, None)) => return answer,
+            Some((answer, Some(limit))) if limit == now => {
+                horizon.hide();
+                return answer;
+            }
+            _ => {}
+        }
+        let keep = |answer, under| {
+            self.0.borrow_mut().insert(key.clone(), Known { answer, under });
+        };
+        let before = horizon.hidden.get();
+        keep(cut, None);
+        let found = work();
+        keep(found.clone(), (horizon.hidden.get() != before).then_some(now));
+        found
+    }
+}
+
+/// How far the question under way sees.
+#[derive(Debug, Default)]
+pub(super) struct Horizon {
+    /// Counts the files that a limit kept from being asked for.
+    pub(super) hidden: Cell<u32>,
+    /// The number of the limit that holds, and how many there were.
+    pub(super) limit: Cell<u32>,
+    pub(super) limits: Cell<u32>,
+}
+
+impl Horizon {
+    pub(super) fn hide(&self) {
+        self.hidden.set(self.hidden.get().wrapping_add(1));
+    }
+
+    /// Another limit; the number of that before it.
+    pub(super) fn moved(&self) -> u32 {
+        self.limits.set(self.limits.get().wrapping_add(1));
+        self.limit.replace(self.limits.get())
+    }
+}
+
+/// See [`Graph::limit`].
+#[derive(Debug)]
+pub struct Limit<'g> {
+    pub(super) horizon: &'g Horizon,
+    pub(super) limits: &'g RefCell<Option<Rc<BTreeSet<FileId>>>>,
+    pub(super) before: (u32, Option<Rc<BTreeSet<FileId>>>),
+}
+
+impl Drop for Limit<'_> {
+    fn drop(&mut self) {
+        self.horizon.limit.set(self.before.0);
+        self.limits.replace(self.before.1.take());
+    }
+}
