@@ -51,7 +51,7 @@ pub(crate) fn migrated(modules: &[&Module], sources: &SourceSet, rules: &Rules) 
 }
 
 /// Whether a place stands in what undoes a migration.
-fn undoes(module: &Module, at: Span) -> bool {
+pub(super) fn undoes(module: &Module, at: Span) -> bool {
     let around = |span: Span| span.start <= at.start && at.end <= span.end;
     module.functions.iter().any(|function| function.name == "down" && around(function.span))
 }

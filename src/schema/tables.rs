@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::{ColumnDecl, Module, Table, TableChange};
-use crate::schema::{Model, ModelSource, Property};
-use crate::source::{SourceSet, Span};
+use crate::schema::{Model, ModelSource, Property, migrations};
+use crate::source::{Language, Scope, SourceSet, Span};
 
 /// The models of all Prisma schemas, in the order of the files.
 pub(crate) fn prisma(modules: &[&Module]) -> Vec<Model> {
@@ -58,11 +58,25 @@ pub(crate) fn sql(modules: &[&Module], sources: &SourceSet) -> Vec<Model> {
     modules.sort_by_cached_key(|module| turn(path(module)));
     for module in modules {
         let path = path(module);
-        for table in module.tables.iter().filter(|table| table.model.is_none()) {
+        let counts = |table: &&Table| table.model.is_none() && stays(table, module, sources);
+        for table in module.tables.iter().filter(counts) {
             apply(table, family(path), &mut databases);
         }
     }
     databases.into_values().collect()
+}
+
+/// Whether what a program says of a table is so afterwards: not what undoes a migration, nor what a test makes for itself, and only a
+/// migration changes a table for good.
+fn stays(table: &Table, module: &Module, sources: &SourceSet) -> bool {
+    let file = sources.get(module.file);
+    let is_made = table.change == TableChange::Create;
+    match (file.language, file.scope) {
+        (Language::Sql | Language::Prisma, _) => true,
+        (_, Scope::Test) => false,
+        (_, Scope::Migration) => !migrations::undoes(module, table.span),
+        _ => is_made && !migrations::undoes(module, table.span),
+    }
 }
 
 /// When a migration runs: numbers as numbers, so that `V2` comes before `V10`, and dates whether they are written with dashes or without

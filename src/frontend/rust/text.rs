@@ -33,10 +33,15 @@ impl Lowering<'_> {
         self.add(ExprKind::Text(text.value()), span)
     }
 
-    fn sql(&self, pieces: &[(String, u32)]) -> Option<crate::ir::SqlText> {
+    fn sql(&mut self, pieces: &[(String, u32)]) -> Option<crate::ir::SqlText> {
         let is_long = pieces.iter().any(|(text, _)| text.trim().contains(char::is_whitespace));
         let borrowed: Vec<(&str, u32)> = pieces.iter().map(|(text, at)| (text.as_str(), *at)).collect();
-        if is_long { sql::parse(&borrowed, self.module.file) } else { None }
+        let read = if is_long { sql::parse(&borrowed, self.module.file) } else { None };
+        if read.is_some() {
+            let tables = sql::tables(&borrowed, self.module.file);
+            self.module.tables.extend(tables);
+        }
+        read
     }
 
     /// The text between the quotes of a literal as the source writes it, escapes blanked so that offsets stay, and where

@@ -33,7 +33,7 @@ use crate::frontend::sql::ast::Piece;
 use crate::frontend::sql::likely::{Likelihood, judge, starts_like_sql};
 use crate::frontend::sql::statement::Reducer;
 use crate::frontend::sql::text::Text;
-use crate::ir::{Module, SqlPart, SqlStatement, SqlText};
+use crate::ir::{Module, SqlPart, SqlStatement, SqlText, Table};
 use crate::source::FileId;
 
 /// The SQL in a string or template of a program; `None` where it is prose.
@@ -97,6 +97,28 @@ pub(crate) fn parse_part(parts: &[(&str, u32)], file: FileId) -> SqlText {
         },
         _ => part,
     }
+}
+
+/// The tables that a text of a program creates, changes or drops, if it starts with that; not those whose names are put in at run
+/// time.
+pub(crate) fn tables(parts: &[(&str, u32)], file: FileId) -> Vec<Table> {
+    const CHANGES: [&str; 3] = ["CREATE", "ALTER", "DROP"];
+    let word = parts.iter().find_map(|(part, _)| part.split_whitespace().next()).unwrap_or_default();
+    if !CHANGES.iter().any(|change| change.eq_ignore_ascii_case(word)) {
+        return Vec::new();
+    }
+    let own = text::parts(parts, file);
+    let text = Text::of_parts(&own, file);
+    let mut found = Vec::new();
+    for range in split::statements(&text.sql) {
+        let piece = Piece::new(&text, range.clone());
+        match piece.parse() {
+            Ok(parsed) => found.extend(parsed.iter().flat_map(|statement| ddl::tables(statement, &piece))),
+            Err(_) => found.extend(ddl::light(&text, range.clone())),
+        }
+    }
+    found.retain(|table| !table.name.contains('$'));
+    found
 }
 
 /// A `.sql` file. A statement that is not understood is a gap with its line; the others still count.

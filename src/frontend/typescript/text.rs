@@ -139,6 +139,10 @@ impl<'t> Lowering<'t> {
         let is_long = pieces.iter().any(|(text, _)| text.trim().contains(char::is_whitespace));
         let borrowed: Vec<(&str, u32)> = pieces.iter().map(|(text, at)| (text.as_str(), *at)).collect();
         let read = if is_long { sql::parse(&borrowed, self.module.file) } else { None };
+        if read.is_some() {
+            let tables = sql::tables(&borrowed, self.module.file);
+            self.module.tables.extend(tables);
+        }
         match wanted {
             Wanted::IfItReads => read,
             Wanted::Always => Some(read.unwrap_or_else(|| sql::parse_part(&borrowed, self.module.file))),
