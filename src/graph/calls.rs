@@ -276,9 +276,15 @@ impl Graph<'_> {
                 break;
             }
         }
+        // Who implements a port may inherit the method from a base that knows nothing of it.
+        let is_port = found.is_empty();
+        let body = |owner: ClassRef| {
+            let function = self.method(owner, name)?;
+            self.function(function).is_some_and(|f| f.kind != FunctionKind::Signature).then_some(function)
+        };
+        let inherited = |heir| self.lineage(heir).iter().copied().skip(1).find_map(body);
         for heir in self.heirs(class) {
-            if let Some(function) = self.method(heir, name)
-                && self.function(function).is_some_and(|f| f.kind != FunctionKind::Signature)
+            if let Some(function) = body(heir).or_else(|| if is_port { inherited(heir) } else { None })
                 && !found.contains(&function)
             {
                 found.push(function);

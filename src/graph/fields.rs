@@ -37,6 +37,15 @@ impl Graph<'_> {
 
     /// What the class itself puts into one of its fields.
     pub fn own_field(&self, class: ClassRef, name: &str) -> Option<Shared> {
+        self.stored(class, name, false)
+    }
+
+    /// As [`Self::own_field`]; a parameter too that an heir's constructor hands up, which may be typed better than the base's.
+    pub fn handed_field(&self, class: ClassRef, name: &str) -> Option<Shared> {
+        self.stored(class, name, true)
+    }
+
+    fn stored(&self, class: ClassRef, name: &str, with_parameters: bool) -> Option<Shared> {
         let line = self.lineage(class);
         for (at, owner) in line.iter().copied().enumerate() {
             let unit = self.unit(owner.file)?;
@@ -58,7 +67,8 @@ impl Graph<'_> {
                     .iter()
                     .rev()
                     .try_fold(values.swap_remove(0), |value, heir| self.through_super(*heir, value));
-                match handed.filter(|value| at > 0 && !matches!(value.kind, ValueKind::Param(..))) {
+                let says_more = |value: &Shared| with_parameters || !matches!(value.kind, ValueKind::Param(..));
+                match handed.filter(|value| at > 0 && says_more(value)) {
                     Some(handed) => return Some(handed),
                     None => continue,
                 }

@@ -44,16 +44,15 @@ impl Graph<'_> {
             if !specifier.contains('/') || specifier.starts_with('@') {
                 return None;
             }
-            let mut above = folder;
-            loop {
-                if let Some(file) = join(above, specifier).and_then(|path| self.file_at(&path)) {
-                    return Some(file);
-                }
-                if above.is_empty() {
-                    return None;
-                }
-                above = above.rsplit_once('/').map_or("", |(up, _)| up);
+            let nearest = std::iter::successors(Some(folder), |at| {
+                (!at.is_empty()).then(|| at.rsplit_once('/').map_or("", |(up, _)| up))
+            });
+            let mut above: Vec<&str> = nearest.collect();
+            // `/models/users`: from the root of the application.
+            if specifier.starts_with('/') {
+                above.reverse();
             }
+            above.into_iter().find_map(|folder| self.file_at(&join(folder, specifier)?))
         })
     }
 

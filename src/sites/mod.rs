@@ -204,7 +204,8 @@ fn model_of_accessor(schema: &Schema, accessor: &str) -> Option<ModelId> {
         })
     };
     let fits = |model: &crate::schema::Model| match model.source {
-        ModelSource::Prisma => fits(&model.name),
+        // `context.db.User`
+        ModelSource::Prisma => fits(&model.name) || model.name == accessor,
         // `db.query.users`
         ModelSource::Call => model.name == accessor,
         ModelSource::Entity | ModelSource::Sql => false,

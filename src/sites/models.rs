@@ -229,12 +229,42 @@ pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> 
             let Some(handed) = graph.handed_value(*function, *nth) else { break };
             at = graph.resolved(&handed);
         }
+        at = root(graph, at, 12);
         let ValueKind::Call(call) = &at.kind else { break };
         calls.push(Arc::clone(call));
         let Some(next) = call.receiver() else { break };
         at = graph.resolved(next);
     }
     calls
+}
+
+/// What a value is apart from the tree's own members (`Links` after `Links.kinds = ['a']`), and from properties that are only another
+/// way to it (`Links.direct`).
+fn root(graph: &Graph, value: Shared, fuel: u8) -> Shared {
+    let Some(fuel) = fuel.checked_sub(1) else { return value };
+    match &value.kind {
+        ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } => {
+            root(graph, graph.resolved(base), fuel)
+        }
+        // What a variable holds at any time, where that is one thing.
+        ValueKind::Either(values) => {
+            let mut roots = values.iter().map(|value| root(graph, Arc::clone(value), fuel));
+            match roots.next() {
+                Some(first) if roots.all(|other| other.span == first.span) => first,
+                _ => Arc::clone(&value),
+            }
+        }
+        ValueKind::Field(base, name) => {
+            let mut rows = graph.rules.receivers_named(Some(name)).filter(|row| row.gives == "$receiver").peekable();
+            if rows.peek().is_none() {
+                return Arc::clone(&value);
+            }
+            let base = root(graph, graph.resolved(base), fuel);
+            let path = graph.path(&Value::field(&base, name, value.span));
+            if path.is_some_and(|path| rows.any(|row| row.call.matches(&path))) { base } else { Arc::clone(&value) }
+        }
+        _ => value,
+    }
 }
 
 /// Whether a call makes a library's handle on the rows of an entity: `getRepository(User)`.

@@ -22,7 +22,7 @@ pub(super) fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: 
     // What the class of an object (or one that it inherits) puts into it: `super(User)`.
     if let ValueKind::Field(base, name) = &value.kind
         && let Type::Instance(class, _) = graph.type_of(base)
-        && let Some(held) = graph.own_field(class, name).filter(|held| !matches!(held.kind, ValueKind::Field(..)))
+        && let Some(held) = graph.handed_field(class, name).filter(|held| !matches!(held.kind, ValueKind::Field(..)))
         && let Some(found) = stands_for(graph, schema, &held, model)
     {
         return Some(found);

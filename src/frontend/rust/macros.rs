@@ -225,7 +225,12 @@ impl Lowering<'_> {
                     return Some(written);
                 }
             }
-            "json" => return Some(self.json(mac.tokens.clone(), span)),
+            "json" | "bson" => return Some(self.json(mac.tokens.clone(), span)),
+            // `doc! { "key": value }`: the braces around are those of the macro.
+            "doc" if is_keyed(&mac.tokens) => {
+                let object = proc_macro2::Group::new(Delimiter::Brace, mac.tokens.clone());
+                return Some(self.json(TokenTree::Group(object).into(), span));
+            }
             // `{ ":name": value }`, `{ "name" => value }`
             "named_params" | "params" if mac.delimiter_is_brace() => {
                 return Some(self.named_values(mac.tokens.clone(), span));
@@ -465,5 +470,15 @@ trait Delimited {
 impl Delimited for Macro {
     fn delimiter_is_brace(&self) -> bool {
         matches!(self.delimiter, syn::MacroDelimiter::Brace(_))
+    }
+}
+
+/// Whether tokens are `"key": ..`, or nothing.
+fn is_keyed(tokens: &TokenStream) -> bool {
+    let mut tokens = tokens.clone().into_iter();
+    match (tokens.next(), tokens.next()) {
+        (None, _) => true,
+        (Some(TokenTree::Literal(_)), Some(TokenTree::Punct(colon))) => colon.as_char() == ':',
+        _ => false,
     }
 }
