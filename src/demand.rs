@@ -286,7 +286,13 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
         ["enylist", "lacklist", "locklist", "evoked"].iter().any(|word| text.contains(word))
     };
     let listing = sources.mentions(&stores).into_iter().flatten().filter(of_lists);
-    let keeping = keeping.chain(listing);
+    // Where a guard is run by its name.
+    let asked = rules.guard().filter_map(|row| row.asked.as_ref()).flat_map(|call| {
+        let of_library = |file: &FileId| call.module().is_none_or(|module| sources.get(*file).text.contains(module));
+        let files = sources.mentions(&[call.last().unwrap_or(call.first())]).into_iter().flatten();
+        files.filter(of_library).collect::<Vec<_>>()
+    });
+    let keeping = keeping.chain(listing).chain(asked);
     let all = sources.mentions(&names).into_iter().flatten().chain(keeping);
     all.filter(|file| sources.get(*file).scope == Scope::Production).collect()
 }
@@ -354,6 +360,11 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
     keepers.retain(|file| graph.sources.get(*file).language != Language::Sql);
     wanted.extend(importers(graph, keepers));
     wanted
+}
+
+/// The files that may mount the routers which handlers are registered on.
+pub fn mounting(graph: &Graph, handlers: &BTreeSet<FunctionRef>) -> BTreeSet<FileId> {
+    importers(graph, handlers.iter().flat_map(|handler| graph.routers(*handler)).collect())
 }
 
 /// The files that import one of these, directly or through files that export it on.

@@ -17,7 +17,8 @@
 //!   where no expectation fits better, whose call starts here). The column may be left out where the page tracks one. Without `via` it
 //!   is about the whole site; with it, about the path from that entry point (its name or its route).
 //! - `finding <check>`: a finding of that check at this line.
-//! - `guard <verdict>`, `read <kind>`: a guard, a read of the column at this line, and what the report says of it.
+//! - `guard <verdict> [via <routes>]`, `read <kind>`: a guard, a read of the column at this line, and what the report says of it; with
+//!   `via` the guard's routes are these, in order, with commas between.
 //!
 //! # Pages
 //!
@@ -66,6 +67,7 @@ enum Expected {
         list: &'static str,
         key: &'static str,
         says: String,
+        routes: Option<String>,
     },
 }
 
@@ -109,7 +111,8 @@ fn expected(item: &str) -> Option<Expected> {
     }
     if let [word @ ("guard" | "read"), says] = words[..] {
         let (list, key) = if word == "guard" { ("guards", "verdict") } else { ("read_sites", "kind") };
-        return via.is_none().then(|| Expected::Listed { list, key, says: says.to_owned() });
+        let fits = via.is_none() || word == "guard";
+        return fits.then(|| Expected::Listed { list, key, says: says.to_owned(), routes: via });
     }
     let form = match words[..] {
         [.., "as", form] => Some(form.to_owned()),
@@ -190,12 +193,22 @@ pub(crate) fn differences(expectations: &[Expectation], report: &Value, closed: 
                     None => wrong.push(format!("{shown}: no finding {check}")),
                 }
             }
-            Expected::Listed { list, key, says } => {
+            Expected::Listed { list, key, says, routes } => {
                 let here = std::iter::once(report).chain(items(report, "columns")).flat_map(|at| items(at, list));
                 let here = here.filter(|it| it["file"] == expectation.file.as_str() && it["line"] == expectation.line);
-                let found: Vec<&str> = here.map(|it| text(&it[*key])).collect();
+                let here: Vec<&Value> = here.collect();
+                let found: Vec<&str> = here.iter().map(|it| text(&it[*key])).collect();
                 if !found.contains(&says.as_str()) {
                     wrong.push(format!("{shown}: no {says} of {list} here, but {found:?}"));
+                }
+                let listed = |it: &&Value| {
+                    it["routes"].as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ")
+                };
+                let protected: Vec<String> = here.iter().map(listed).collect();
+                if let Some(routes) = routes
+                    && !protected.contains(routes)
+                {
+                    wrong.push(format!("{shown}: {routes} not protected here, but {protected:?}"));
                 }
             }
             Expected::Write { column, operation, semantics, form, via } => {

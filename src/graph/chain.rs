@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::entries::text_at;
-use crate::graph::handlers::handlers;
+use crate::graph::handlers::{handlers, made};
 use crate::graph::mounts::{Mounts, Router, own, router_behind, slashed};
 use crate::graph::{Bindings, Graph};
 use crate::ir::ExprId;
@@ -23,6 +23,7 @@ struct Cover {
     /// Only below this path; empty: everywhere.
     below: String,
     runs: Vec<FunctionRef>,
+    made: Vec<CallSite>,
     unseen: Vec<FileId>,
 }
 
@@ -52,8 +53,9 @@ impl Covers {
                     not_lowered(graph, value, 4, &mut unseen);
                 }
                 unseen.retain(|file| minting.contains(file));
-                if !runs.is_empty() || !unseen.is_empty() {
-                    found.entry(on).or_default().push(Cover { at: call.site.span, below, runs, unseen });
+                let made: Vec<CallSite> = values.iter().flat_map(|value| made(graph, value, 6)).collect();
+                if !runs.is_empty() || !made.is_empty() || !unseen.is_empty() {
+                    found.entry(on).or_default().push(Cover { at: call.site.span, below, runs, made, unseen });
                 }
             }
         }
@@ -61,6 +63,19 @@ impl Covers {
             covers.sort_by_key(|cover| cover.at);
         }
         Self(found)
+    }
+
+    /// The routers that run one of these before what is registered on them, with the paths below which they do.
+    pub(super) fn with<'c>(
+        &'c self,
+        runs: &'c BTreeSet<FunctionRef>,
+        made: &'c BTreeSet<CallSite>,
+    ) -> impl Iterator<Item = (Router, &'c str)> {
+        let runs_it = |cover: &&Cover| {
+            cover.runs.iter().any(|run| runs.contains(run)) || cover.made.iter().any(|site| made.contains(site))
+        };
+        let all = self.0.iter().flat_map(|(router, covers)| covers.iter().map(move |cover| (*router, cover)));
+        all.filter(move |(_, cover)| runs_it(cover)).map(|(router, cover)| (router, cover.below.as_str()))
     }
 
     /// What runs before a route that is registered on a router at a place: before `at`, or in the same call where that mounts.
@@ -86,6 +101,7 @@ impl Covers {
             let mut here = Vec::new();
             for cover in self.on(router, at, &path, is_mount) {
                 here.extend(&cover.runs);
+                ahead.made.extend(&cover.made);
                 ahead.unseen.extend(&cover.unseen);
             }
             here.append(&mut ahead.runs);
@@ -103,6 +119,8 @@ impl Covers {
 #[derive(Default)]
 pub(super) struct Ahead {
     pub runs: Vec<FunctionRef>,
+    /// The calls whose results run.
+    pub made: BTreeSet<CallSite>,
     /// The files of those that are not lowered yet.
     pub unseen: BTreeSet<FileId>,
 }

@@ -12,7 +12,7 @@ use crate::graph::handlers::{handlers, may_run, verbs};
 use crate::graph::mounts::{Mounts, slashed};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
-use crate::rules::{ArgBase, ArgPath, CallPattern, Entry as EntryRow, EntryKind};
+use crate::rules::{ArgBase, ArgPath, CallPattern, Entry as EntryRow, EntryKind, GuardKind};
 use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
@@ -43,6 +43,8 @@ pub(super) struct Entries {
     pub routers: Files,
     /// The files of what runs before it, where they are not lowered.
     pub unseen: Files,
+    pub mounts: Mounts,
+    pub covers: Covers,
 }
 
 pub(super) fn find(graph: &Graph) -> Entries {
@@ -108,7 +110,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
         entries.sort();
         entries.dedup();
     }
-    Entries { by_function: found, routers, unseen }
+    Entries { by_function: found, routers, unseen, mounts, covers }
 }
 
 pub(super) fn add(
@@ -340,10 +342,14 @@ fn route_of_file(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Route -> method that runs before it by name.
-pub(super) fn framework_edges(graph: &Graph) -> Vec<(FunctionRef, FunctionRef, Span)> {
-    let mut edges = Vec::new();
-    for row in graph.rules.edge() {
+/// What the rows of an edge are about: the methods that run by their names, and the names that provider classes give.
+struct Named {
+    runs: Vec<(String, FunctionRef)>,
+    providers: BTreeMap<ClassRef, Vec<String>>,
+}
+
+impl Named {
+    fn find(graph: &Graph, row: &crate::rules::Edge) -> Self {
         let mut runs: Vec<(String, FunctionRef)> = Vec::new();
         let mut providers: BTreeMap<ClassRef, Vec<String>> = BTreeMap::new();
         for (file, unit) in graph.units() {
@@ -367,6 +373,31 @@ pub(super) fn framework_edges(graph: &Graph) -> Vec<(FunctionRef, FunctionRef, S
                 }
             }
         }
+        Self { runs, providers }
+    }
+
+    fn called<'n>(&'n self, name: &'n str) -> impl Iterator<Item = FunctionRef> + 'n {
+        self.runs.iter().filter(move |(known, _)| known == name).map(|(_, method)| *method)
+    }
+}
+
+/// What runs where a class that provides it by its name does: the strategies of `class JwtGuard extends AuthGuard('jwt')`.
+pub(super) fn run_by_classes(graph: &Graph) -> BTreeMap<ClassRef, BTreeSet<FunctionRef>> {
+    let mut found: BTreeMap<ClassRef, BTreeSet<FunctionRef>> = BTreeMap::new();
+    for row in graph.rules.edge() {
+        let named = Named::find(graph, row);
+        for (class, names) in &named.providers {
+            found.entry(*class).or_default().extend(names.iter().flat_map(|name| named.called(name)));
+        }
+    }
+    found
+}
+
+/// Route -> method that runs before it by name.
+pub(super) fn framework_edges(graph: &Graph) -> Vec<(FunctionRef, FunctionRef, Span)> {
+    let mut edges = Vec::new();
+    for row in graph.rules.edge() {
+        let named = Named::find(graph, row);
         for (file, unit) in graph.units() {
             for (at, function) in unit.module.functions.iter().enumerate() {
                 if function.kind != FunctionKind::Method {
@@ -379,14 +410,15 @@ pub(super) fn framework_edges(graph: &Graph) -> Vec<(FunctionRef, FunctionRef, S
                 let own = unit.summary.functions.get(at).map_or(&[][..], |s| s.decorators.as_slice());
                 let class = function.class.and_then(|id| unit.summary.class_decorators.get(id.at()));
                 graph.refuel();
-                for decorator in own.iter().chain(class.map_or(&[][..], Vec::as_slice)) {
-                    if !graph.callee_path(decorator).is_some_and(|path| row.decorator.matches(&path)) {
-                        continue;
-                    }
-                    for arg in &decorator.args {
-                        for name in provided(graph, row, &providers, &arg.value) {
-                            let matching = runs.iter().filter(|(known, _)| *known == name);
-                            edges.extend(matching.map(|(_, method)| (route, *method, decorator.site.span)));
+                for written in own.iter().chain(class.map_or(&[][..], Vec::as_slice)) {
+                    for decorator in graph.composed(written) {
+                        if !graph.callee_path(&decorator).is_some_and(|path| row.decorator.matches(&path)) {
+                            continue;
+                        }
+                        for name in
+                            decorator.args.iter().flat_map(|arg| provided(graph, row, &named.providers, &arg.value))
+                        {
+                            edges.extend(named.called(&name).map(|method| (route, method, written.site.span)));
                         }
                     }
                 }
@@ -439,6 +471,13 @@ pub fn names_towards_routes(graph: &Graph, method: FunctionRef) -> Vec<String> {
         |row: &&EntryRow| row.path.as_ref().is_some_and(|wanted| paths.iter().any(|path| wanted.matches(path)));
     let wanted = graph.rules.entry().filter(is_route).find_map(|row| row.class.as_ref());
     if wanted.is_some_and(|wanted| class_decorator(graph, class, wanted).is_none()) {
+        names.extend(graph.class(class).map(|class| class.name.clone()));
+    }
+    // Who lets requests in by a class of it hands that class over by its name.
+    let is_guard = |row: &crate::rules::Guard| {
+        row.kind == GuardKind::Method && graph.function(method).is_some_and(|of| row.method.contains(&of.name))
+    };
+    if !graph.is_rust(method.file) && graph.rules.guard().any(is_guard) {
         names.extend(graph.class(class).map(|class| class.name.clone()));
     }
     let Some(path) = extends_call(graph, class).and_then(|call| graph.callee_path(call)) else { return names };

@@ -128,3 +128,34 @@ pub(super) fn handlers(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionR
         _ => Vec::new(),
     }
 }
+
+/// The calls of the tree whose results a registration names, or that wrap what it names: `requireRole('admin')`, `withAuth(handler)`.
+pub(super) fn made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<CallSite> {
+    let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
+    match &value.kind {
+        ValueKind::Call(call) => {
+            let inner = call.args.iter().flat_map(|arg| made(graph, &arg.value, fuel));
+            std::iter::once(call.site).chain(inner).collect()
+        }
+        ValueKind::Array(members) => members
+            .iter()
+            .flat_map(|member| {
+                let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;
+                made(graph, inner, fuel)
+            })
+            .collect(),
+        ValueKind::Object { entries, .. } => {
+            let named = entries.iter().filter_map(|entry| match entry {
+                Slot::Named { value, .. } => Some(made(graph, value, fuel)),
+                _ => None,
+            });
+            named.flatten().collect()
+        }
+        ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
+            let behind = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
+            let is_made = behind.filter(|inner| matches!(inner.kind, ValueKind::Call(_) | ValueKind::Array(_)));
+            is_made.map_or_else(Vec::new, |inner| made(graph, &inner, fuel))
+        }
+        _ => Vec::new(),
+    }
+}

@@ -25,6 +25,7 @@ mod miss;
 mod order;
 mod risks;
 mod rotation;
+mod routes;
 mod shapes;
 mod status;
 mod storage;
@@ -41,12 +42,13 @@ pub use web::{Hit, Problem};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::{EdgeKind, Graph};
+use crate::graph::Graph;
 use crate::guards::callers::above;
 use crate::guards::configs::Configured;
 use crate::guards::life::Lives;
 use crate::guards::order::{Link, Orders};
-use crate::guards::shapes::{Shape, Shapes};
+use crate::guards::routes::{Protected, Routes, extractors};
+use crate::guards::shapes::Shapes;
 use crate::guards::walk::{Root, Walk};
 use crate::provenance::ColumnTrace;
 use crate::rules::Asks;
@@ -163,8 +165,11 @@ pub struct Survey<'g, 'a> {
     graph: &'g Graph<'a>,
     shapes: Shapes<'g>,
     roots: BTreeMap<FunctionRef, Root>,
+    protected: Protected<'g, 'a>,
     /// Functions whose callers must be known for this to be complete.
     pub reached: BTreeSet<FunctionRef>,
+    /// Handlers behind guards: where their routers are mounted must be known.
+    pub handlers: BTreeSet<FunctionRef>,
 }
 
 /// Finds what lets in, from the verifications upward.
@@ -182,8 +187,14 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
         let function = columns::innermost(graph, read.span);
         function.map(|function| above(graph, &shapes, function, &mut reached));
     }
-    reached.extend(roots.keys().copied().filter(|function| graph.scope(*function) == Scope::Production));
-    Survey { graph, shapes, roots, reached }
+    let guards: BTreeSet<FunctionRef> =
+        roots.keys().copied().filter(|function| graph.scope(*function) == Scope::Production).collect();
+    routes::open_behind(graph, &guards);
+    reached.extend(routes::naming(graph, &shapes, &guards));
+    let protected = Protected::find(graph, &shapes);
+    let handlers = protected.behind(&guards);
+    reached.extend(guards);
+    Survey { graph, shapes, roots, protected, reached, handlers }
 }
 
 impl Survey<'_, '_> {
@@ -194,7 +205,7 @@ impl Survey<'_, '_> {
 }
 
 fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
-    let Survey { graph, shapes, roots, .. } = survey;
+    let Survey { graph, shapes, roots, protected, .. } = survey;
     let graph = *graph;
     let mut found = Guards::default();
     let lives = Lives::find(graph);
@@ -203,11 +214,11 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
     // What each guard goes through.
     let mut ways: Vec<BTreeSet<FunctionRef>> = Vec::new();
-    let everywhere = order::everywhere(graph, shapes);
     let mut behind = Behind::new(graph, schema, shapes, roots, &configured);
     for config in &configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
-        if let Some((guard, functions)) = config_guard(graph, schema, config, &lives, &mut behind) {
+        if let Some((mut guard, functions)) = config_guard(graph, schema, config, &lives, &mut behind) {
+            guard.routes = config.call.map(|site| protected.by_call(site).names).unwrap_or_default();
             found.guards.push(guard);
             walked.extend(functions.iter().copied());
             ways.push(functions);
@@ -220,10 +231,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         let mut walk = Walk::new(graph, schema);
         walk.run(*function, root);
         walked.extend(walk.functions.iter().copied());
-        let mut routes = routes(graph, *function, root.shape.as_ref());
-        if routes.names.is_empty() && everywhere.contains(&Link::Function(*function)) {
-            routes.names.push("every route".to_owned());
-        }
+        let mut routes = protected.by(*function, root.shape.as_ref());
         if walk.proofs.is_empty() {
             let above = extractors(graph, *function);
             let asking: BTreeMap<&str, Proof> = above
@@ -405,77 +413,4 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
         self.known.insert(function, proof.clone());
         proof
     }
-}
-
-struct Routes {
-    names: Vec<String>,
-    handlers: Vec<FunctionRef>,
-    /// Whether these are all.
-    known: bool,
-}
-
-const MOST_ROUTES: usize = 40;
-
-/// What a guard protects: the handlers that the framework runs it before, its own registrations, the handlers that take its class.
-fn routes(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> Routes {
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    let mut handlers = BTreeSet::new();
-    let callers = graph.callers(guard);
-    for edge in callers.iter().filter(|edge| matches!(edge.kind, EdgeKind::Framework)) {
-        let before = names.len();
-        names.extend(graph.entries(edge.caller).iter().map(|entry| entry.route.clone()).filter(|r| !r.is_empty()));
-        if names.len() > before {
-            handlers.insert(edge.caller);
-        }
-    }
-    let by_edge = !handlers.is_empty();
-    if shape.is_some_and(|shape| shape.registered) || !by_edge {
-        names.extend(
-            graph
-                .entries(guard)
-                .iter()
-                .filter(|entry| !entry.indirect)
-                .map(|entry| entry.route.clone())
-                .filter(|r| !r.is_empty()),
-        );
-    }
-    for handler in extractors(graph, guard).keys().flat_map(|class| shapes::taking(graph, class)) {
-        names.extend(graph.entries(handler).iter().map(|entry| entry.route.clone()));
-        handlers.insert(handler);
-    }
-    Routes::of(names, handlers)
-}
-
-impl Routes {
-    fn of(names: BTreeSet<String>, handlers: BTreeSet<FunctionRef>) -> Self {
-        let names: Vec<String> = names.into_iter().take(MOST_ROUTES).collect();
-        Self { names, known: !handlers.is_empty() && handlers.len() <= 5, handlers: handlers.into_iter().collect() }
-    }
-
-    /// The handlers that take none of these extractors, which ask by themselves.
-    fn without(graph: &Graph, guard: FunctionRef, asking: &BTreeMap<&str, Proof>) -> Self {
-        let classes = extractors(graph, guard);
-        let rest = classes.keys().filter(|class| !asking.contains_key(*class));
-        let handlers: BTreeSet<FunctionRef> = rest.flat_map(|class| shapes::taking(graph, class)).collect();
-        let names = handlers.iter().flat_map(|handler| graph.entries(*handler)).map(|entry| entry.route.clone());
-        Self::of(names.collect(), handlers)
-    }
-}
-
-/// The class of an extractor, and those whose own extraction begins with it: `Admin` that takes a `Caller` and looks at the role.
-fn extractors<'a>(graph: &'a Graph<'_>, guard: FunctionRef) -> BTreeMap<&'a str, FunctionRef> {
-    let mut classes = BTreeMap::new();
-    if !graph.is_rust(guard.file) {
-        return classes;
-    }
-    let mut open = vec![guard];
-    while let Some(at) = open.pop() {
-        let Some(function) = graph.function(at) else { continue };
-        let class = function.class.and_then(|id| graph.module(at.file)?.classes.get(id.at()));
-        if class.is_some_and(|class| classes.insert(class.name.as_str(), at).is_none()) {
-            let same = |caller: &FunctionRef| graph.function(*caller).is_some_and(|f| f.name == function.name);
-            open.extend(graph.callers(at).iter().map(|edge| edge.caller).filter(same));
-        }
-    }
-    classes
 }

@@ -242,7 +242,28 @@ pub(super) fn everywhere(graph: &Graph, shapes: &Shapes) -> Vec<Link> {
             }
         }
     }
-    classes.into_iter().flat_map(|class| guards_of(graph, shapes, class)).collect()
+    classes.extend(global(graph));
+    let named = if classes.is_empty() { BTreeMap::new() } else { graph.run_by_classes() };
+    let run_by = |class: ClassRef| named.get(&class).into_iter().flatten().copied().map(Link::Function);
+    classes.into_iter().flat_map(|class| run_by(class).chain(guards_of(graph, shapes, class))).collect()
+}
+
+/// The classes that calls are given for every handler: `app.useGlobalGuards(new Check())`.
+fn global(graph: &Graph) -> Vec<ClassRef> {
+    let rows = || graph.rules.guard().filter(|row| row.kind == GuardKind::Global);
+    let named = |call: &CallValue| {
+        let named = |row: &&Guard| row.path.as_ref().is_some_and(|path| path.last() == call.method());
+        rows().find(named).filter(|_| call.method().is_some())
+    };
+    let production = graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production);
+    let calls = production.flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
+    let given = calls.filter_map(|event| Some((&event.call, named(&event.call)?))).flat_map(|(call, row)| {
+        graph.refuel();
+        let fits = graph.library_path(call).is_some_and(|path| row.path.as_ref().is_some_and(|p| p.matches(&path)));
+        let values = row.handler.iter().filter(move |_| fits).flat_map(|at| graph.argument(call, at));
+        values.filter_map(|value| graph.class_of_provider(&value))
+    });
+    given.collect()
 }
 
 /// What the decorators of handlers run before them: those of the class first.
@@ -267,9 +288,10 @@ fn decorated(graph: &Graph, shapes: &Shapes, file: FileId, wanted: &BTreeSet<Lin
         for decorator in class.map_or(&[][..], Vec::as_slice).iter().chain(own) {
             let strategies = strategies.get(&(route, decorator.site.span));
             links.extend(strategies.into_iter().flatten().map(|of| Link::Function(*of)));
-            graph.refuel();
-            let classes = decorator.args.iter().filter_map(|arg| graph.class_behind(&arg.value));
-            links.extend(classes.flat_map(|class| guards_of(graph, shapes, class)));
+            for inner in graph.composed(decorator) {
+                let classes = inner.args.iter().filter_map(|arg| graph.class_of_provider(&arg.value));
+                links.extend(classes.flat_map(|class| guards_of(graph, shapes, class)));
+            }
         }
         if links.iter().any(|link| wanted.contains(link)) {
             let handler = links.len();

@@ -9,8 +9,8 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::graph::{Graph, Resolved, Type};
 use crate::guards::walk::Root;
-use crate::ir::{ClassId, Export, FunctionId};
-use crate::rules::{ArgBase, ArgPath, Guard as Row, GuardKind};
+use crate::ir::{Class, ClassId, ClassKind, Export, FunctionId};
+use crate::rules::{ArgBase, ArgPath, CallPattern, Guard as Row, GuardKind};
 use crate::source::FileId;
 use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
@@ -24,6 +24,10 @@ pub(super) struct Shape {
     pub registered: bool,
     /// The guards that run behind it, by what they are called.
     pub before: Vec<String>,
+    /// The export that says which routes it runs before.
+    pub routes: Option<String>,
+    /// The call whose result runs it by its name, and what it is called where its registration does not say.
+    pub asked: Option<(CallPattern, String)>,
     claims: Vec<ArgPath>,
     first: Vec<ArgPath>,
 }
@@ -107,6 +111,8 @@ impl Shape {
             key,
             registered,
             before: row.before.clone(),
+            routes: row.routes.clone(),
+            asked: row.asked.clone().zip(row.named.clone()),
             claims: row.claims.clone(),
             first: row.first.clone(),
         }
@@ -344,11 +350,15 @@ fn by_place(graph: &Graph, rows: &[(&Row, GlobSet)], file: FileId, known: &mut B
 /// The handlers that take a value of a class: an extractor protects these.
 pub(super) fn taking(graph: &Graph, class: &str) -> BTreeSet<FunctionRef> {
     let mut found = BTreeSet::new();
+    // `pub type AuthGuard = Claims;`
+    let classes = graph.units().flat_map(|(_, unit)| &unit.module.classes);
+    let is_alias = |of: &&Class| of.kind == ClassKind::Alias && of.extends.iter().any(|ty| last(&ty.name) == class);
+    let names: BTreeSet<&str> = classes.filter(is_alias).map(|of| of.name.as_str()).chain([class]).collect();
     for (file, unit) in graph.units() {
         for (at, function) in unit.module.functions.iter().enumerate() {
             let takes = function.params.iter().filter_map(|param| param.ty.as_ref());
             let mut takes = takes.flat_map(|ty| std::iter::once(ty).chain(&ty.args));
-            if takes.any(|ty| ty.name.rsplit('.').next() == Some(class)) {
+            if takes.any(|ty| names.contains(last(&ty.name))) {
                 let handler = FunctionRef { file, id: FunctionId::of(at) };
                 if graph.entries(handler).iter().any(|entry| !entry.route.is_empty()) {
                     found.insert(handler);
@@ -357,4 +367,8 @@ pub(super) fn taking(graph: &Graph, class: &str) -> BTreeSet<FunctionRef> {
         }
     }
     found
+}
+
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }

@@ -135,3 +135,26 @@ pub enum EntryKind {
     File,
     Config,
 }
+
+/// A call that lays something around the routes that its receiver has so far: `Router::new().route("/x", get(f)).layer(from_fn(check))`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Layer {
+    pub call: CallPattern,
+    /// Whether also around those that it is given later.
+    #[serde(default)]
+    pub whole: bool,
+}
+
+/// A call that says which routes run a class: `consumer.apply(Check).forRoutes(CatsController, 'dogs')`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Applied {
+    pub call: CallPattern,
+    /// The method further left that is given the classes.
+    pub given: String,
+    /// Where the routes stand: controllers, paths, or objects with these keys.
+    pub to: ArgPath,
+    pub path: String,
+    pub method: String,
+}

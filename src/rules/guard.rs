@@ -54,9 +54,18 @@ pub struct Guard {
     /// the function around may be called. `token`: the keys that hold the class.
     #[serde(default)]
     pub method: Vec<String>,
-    /// `call`: which arguments are functions that decide. `config`: where the configuration stands in the arguments.
+    /// `call`: which arguments are functions that decide. `global`: which are classes that do. `config`: where the configuration stands in the arguments.
     #[serde(default)]
     pub handler: Vec<ArgPath>,
+    /// The call whose result runs it by its name, which stands first: `passport.authenticate('jwt')`.
+    #[serde(default)]
+    pub asked: Option<CallPattern>,
+    /// With `asked`: the name where its registration, `passport.use(name, strategy)`, says none.
+    #[serde(default)]
+    pub named: Option<String>,
+    /// `file`: the export that says which routes they run before, with the keys below: `config.matcher`.
+    #[serde(default)]
+    pub routes: Option<String>,
     /// `file`: globs of paths.
     #[serde(default, deserialize_with = "path::file_globs")]
     pub file: Vec<String>,
@@ -114,6 +123,8 @@ pub enum GuardKind {
     Wrap,
     /// Classes that a module provides under a token of `path`, below one of the keys `method`: they run before every handler.
     Token,
+    /// Classes, or instances of them, that a call is given: they run before every handler.
+    Global,
 }
 
 /// A call that asks about what it is handed, beside the reads of rows.

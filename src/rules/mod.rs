@@ -36,7 +36,7 @@ pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Entity, Hook, Interceptor, Method, Migration,
     Naming, Nothing, Subscriber, Transform, TypedTables,
 };
-pub use entry::{Entry, EntryKind, Nesting, Prefix, Versioning};
+pub use entry::{Applied, Entry, EntryKind, Layer, Nesting, Prefix, Versioning};
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
     Asks, Attribute, Bearer, Claim, Consult, Demand, Foreign, Guard, GuardKind, Harmless, Keeps, Life, Says, Status,
@@ -87,7 +87,7 @@ macro_rules! rows {
 
 rows! {
     entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, condition: Condition, mint: Mint, pass: Pass,
-    receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, kept: Kept, hook: Hook, transform: Transform,
+    receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, layer: Layer, applied: Applied, kept: Kept, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,

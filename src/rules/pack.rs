@@ -8,7 +8,7 @@ use crate::rules::{
     Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, TestWords,
     Transform, TypedTables, Verify, Versioning, Web, Write,
 };
-use crate::rules::{Condition, Kept};
+use crate::rules::{Applied, Condition, Kept, Layer};
 
 /// One file of rules.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,6 +52,10 @@ pub struct Pack {
     pub callback: Vec<Callback>,
     #[serde(default)]
     pub mount: Vec<Mount>,
+    #[serde(default)]
+    pub layer: Vec<Layer>,
+    #[serde(default)]
+    pub applied: Vec<Applied>,
     #[serde(default)]
     pub kept: Vec<Kept>,
     #[serde(default)]

@@ -1,0 +1,296 @@
+//! What stands in front of the handlers of routes: what their registrations name before them, what their routers run, what is laid
+//! around the routes of a router, what decorators name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::graph::chain::Ahead;
+use crate::graph::entries::{run_by_classes, text_at};
+use crate::graph::handlers::{handlers, made, may_run};
+use crate::graph::mounts::{Router, router_behind};
+use crate::ir::{FunctionId, FunctionKind};
+use crate::rules::{Entry as EntryRow, EntryKind};
+use crate::source::Scope;
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
+
+/// What stands in front of one handler.
+#[derive(Clone, Debug, Default)]
+pub struct Front {
+    pub runs: BTreeSet<FunctionRef>,
+    /// The calls whose results run: `requireRole('admin')`.
+    pub made: BTreeSet<CallSite>,
+    /// The classes that decorators are handed.
+    pub classes: BTreeSet<ClassRef>,
+}
+
+impl Graph<'_> {
+    /// What stands in front of each handler that has a route.
+    pub fn fronts(&self) -> BTreeMap<FunctionRef, Front> {
+        let mut found: BTreeMap<FunctionRef, Front> = BTreeMap::new();
+        let rows: Vec<&EntryRow> = self.rules.entry().filter(|row| row.kind == EntryKind::Call).collect();
+        for (file, unit) in self.units().filter(|(file, _)| self.sources.get(*file).scope == Scope::Production) {
+            // `export default withUser((req, res) => ..)`
+            for value in unit.summary.exported.values().filter(|value| matches!(value.kind, ValueKind::Call(_))) {
+                self.refuel();
+                let routed = handlers(self, value, 6).into_iter().filter(|function| self.is_routed(*function));
+                for function in routed.collect::<Vec<_>>() {
+                    found.entry(function).or_default().made.extend(made(self, value, 6));
+                }
+            }
+            for (at, summary) in unit.summary.functions.iter().enumerate() {
+                let function = FunctionRef { file, id: FunctionId::of(at) };
+                let routed = self.entries(function).iter().filter(|entry| !entry.covers && !entry.route.is_empty());
+                for entry in routed {
+                    found.entry(function).or_default().runs.extend(&entry.ahead);
+                }
+                if self.is_routed(function) && unit.module.functions[at].kind == FunctionKind::Method {
+                    found.entry(function).or_default().classes.extend(self.decorating(function));
+                }
+                for event in &summary.calls {
+                    self.registered_behind(&rows, &event.call, &mut found);
+                    self.laid_around(
+                        &event.call,
+                        &summary.calls.iter().map(|e| &*e.call).collect::<Vec<_>>(),
+                        &mut found,
+                    );
+                }
+            }
+        }
+        found
+    }
+
+    fn is_routed(&self, function: FunctionRef) -> bool {
+        self.entries(function).iter().any(|entry| !entry.covers && !entry.indirect && !entry.route.is_empty())
+    }
+
+    /// `app.get('/x', check, handler)`, `procedure.use(check).query(handler)`.
+    fn registered_behind(&self, rows: &[&EntryRow], call: &CallValue, found: &mut BTreeMap<FunctionRef, Front>) {
+        let fits = |row: &&&EntryRow| row.path.as_ref().is_some_and(|path| path.last() == call.method());
+        let mut fitting = rows.iter().filter(fits).peekable();
+        if call.method().is_none() || fitting.peek().is_none() || !call.args.iter().any(|arg| may_run(&arg.value, 3)) {
+            return;
+        }
+        self.refuel();
+        let given: Vec<FunctionRef> = call.args.iter().flat_map(|arg| handlers(self, &arg.value, 6)).collect();
+        let behind: BTreeSet<FunctionRef> = given.iter().copied().filter(|of| self.is_routed(*of)).collect();
+        if behind.is_empty() {
+            return;
+        }
+        let Some(path) = self.library_path(call) else { return };
+        let is_it = |row: &&&EntryRow| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path));
+        let Some(row) = fitting.find(is_it).filter(|row| !row.covers) else { return };
+        let mut front = Front::default();
+        let own = row.route.iter().find_map(|at| text_at(self, call, at));
+        let ahead = Ahead::of(self, row, (&self.entries.covers, &self.entries.mounts), call, own.as_deref());
+        front.runs.extend(ahead.runs);
+        front.made.extend(ahead.made);
+        front.runs.extend(&given);
+        front.made.extend(call.args.iter().flat_map(|arg| made(self, &arg.value, 6)));
+        if let Some(receiver) = call.receiver() {
+            self.chained(receiver, &mut front);
+        }
+        for function in behind {
+            let own = found.entry(function).or_default();
+            own.runs.extend(front.runs.iter().filter(|run| **run != function));
+            own.made.extend(&front.made);
+        }
+    }
+
+    /// What the calls to the left of a registration hand over, except where these are laid around what stands further left.
+    fn chained(&self, receiver: &Shared, front: &mut Front) {
+        let mut at = self.resolved(receiver);
+        for _ in 0..24 {
+            let ValueKind::Call(call) = &at.kind else { return };
+            let around = self.rules.layer().any(|row| row.call.last() == call.method() && !row.whole);
+            if !around && call.method().is_some() {
+                front.runs.extend(call.args.iter().flat_map(|arg| handlers(self, &arg.value, 6)));
+                front.made.extend(call.args.iter().flat_map(|arg| made(self, &arg.value, 6)));
+            }
+            let Some(next) = call.receiver().map(|next| self.resolved(next)) else { return };
+            at = next;
+        }
+    }
+
+    /// `Router::new().route("/x", get(handler)).layer(from_fn(check))`
+    fn laid_around(&self, call: &CallValue, beside: &[&CallValue], found: &mut BTreeMap<FunctionRef, Front>) {
+        let mut rows = self.rules.layer().filter(|row| row.call.last() == call.method()).peekable();
+        let Some(receiver) = call.receiver().filter(|_| rows.peek().is_some()) else { return };
+        self.refuel();
+        let Some(path) = self.library_path(call) else { return };
+        let Some(row) = rows.find(|row| row.call.matches(&path)) else { return };
+        let mut front = Front::default();
+        for arg in &call.args {
+            self.inside(&arg.value, 8, &mut |inner| match &inner.kind {
+                ValueKind::Function(function) => {
+                    front.runs.insert(*function);
+                }
+                ValueKind::Call(call) => {
+                    front.made.insert(call.site);
+                }
+                ValueKind::Class(class) => {
+                    front.classes.insert(*class);
+                }
+                _ => {}
+            });
+        }
+        let mut behind = BTreeSet::new();
+        let mut note = |inner: &Shared| {
+            if let ValueKind::Function(function) = &inner.kind
+                && self.is_routed(*function)
+            {
+                behind.insert(*function);
+            }
+        };
+        self.inside(receiver, 24, &mut note);
+        if row.whole {
+            let holds = |other: &&&CallValue| {
+                let mut at = other.receiver();
+                std::iter::from_fn(|| {
+                    let ValueKind::Call(inner) = &at?.kind else { return None };
+                    at = inner.receiver();
+                    Some(inner.site)
+                })
+                .take(60)
+                .any(|site| site == call.site)
+            };
+            for other in beside.iter().filter(holds) {
+                other.args.iter().for_each(|arg| self.inside(&arg.value, 24, &mut note));
+            }
+        }
+        for function in behind {
+            let own = found.entry(function).or_default();
+            own.runs.extend(&front.runs);
+            own.made.extend(&front.made);
+            own.classes.extend(&front.classes);
+        }
+    }
+
+    /// All that a value is made of: of a chain of calls each, of a call of the tree what it comes to.
+    fn inside(&self, value: &Shared, fuel: u8, found: &mut dyn FnMut(&Shared)) {
+        let Some(fuel) = fuel.checked_sub(1).filter(|_| self.step()) else { return };
+        found(value);
+        match &value.kind {
+            ValueKind::Call(call) => {
+                // A chain is no depth.
+                if let Some(receiver) = call.receiver() {
+                    self.inside(receiver, fuel + u8::from(fuel < u8::MAX), found);
+                }
+                call.args.iter().for_each(|arg| self.inside(&arg.value, fuel, found));
+                if !self.targets(call).is_empty()
+                    && let Some(inner) = self.expand(value).filter(|inner| !Arc::ptr_eq(inner, value))
+                {
+                    self.inside(&inner, fuel, found);
+                }
+            }
+            ValueKind::Array(members) => members.iter().for_each(|member| {
+                let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;
+                self.inside(inner, fuel, found);
+            }),
+            ValueKind::After { before, call, .. } => {
+                self.inside(before, fuel, found);
+                call.args.iter().for_each(|arg| self.inside(&arg.value, fuel, found));
+            }
+            ValueKind::Object { entries, .. } => entries.iter().for_each(|slot| {
+                if let Slot::Named { value, .. } = slot {
+                    self.inside(value, fuel, found);
+                }
+            }),
+            ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
+                if let Some(inner) = self.expand(value).filter(|inner| !Arc::ptr_eq(inner, value)) {
+                    self.inside(&inner, fuel, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The classes that the decorators of a method, or of its class, are handed, through those that put others together.
+    fn decorating(&self, method: FunctionRef) -> BTreeSet<ClassRef> {
+        let Some(unit) = self.unit(method.file) else { return BTreeSet::new() };
+        let class = unit.module.function(method.id).class.and_then(|id| unit.summary.class_decorators.get(id.at()));
+        let own = unit.summary.functions.get(method.id.at()).map_or(&[][..], |summary| summary.decorators.as_slice());
+        let decorators = class.map_or(&[][..], Vec::as_slice).iter().chain(own);
+        let args =
+            decorators.flat_map(|decorator| self.composed(decorator)).flat_map(|decorator| decorator.args.clone());
+        let classes = args.filter_map(|arg| {
+            self.refuel();
+            self.class_of_provider(&arg.value)
+        });
+        classes.collect()
+    }
+
+    /// A class, or what `new` makes of it.
+    pub fn class_of_provider(&self, value: &Shared) -> Option<ClassRef> {
+        match &self.resolved(value).kind {
+            ValueKind::Call(made) if made.is_new => self.class_behind(&made.callee),
+            _ => self.class_behind(value),
+        }
+    }
+
+    /// A decorator and those that a function of the tree puts together in its place: `Auth()` for `applyDecorators(UseGuards(G))`.
+    pub fn composed(&self, decorator: &Arc<CallValue>) -> Vec<Arc<CallValue>> {
+        fn visit(graph: &Graph, call: &Arc<CallValue>, fuel: u8, found: &mut Vec<Arc<CallValue>>) {
+            found.push(Arc::clone(call));
+            let Some(fuel) = fuel.checked_sub(1) else { return };
+            let mut inner: Vec<Shared> = call.args.iter().map(|arg| Arc::clone(&arg.value)).collect();
+            for target in graph.targets(call).iter().take(2) {
+                inner.extend(graph.summary(target.function).and_then(|summary| summary.returns.clone()));
+            }
+            for value in inner {
+                if let ValueKind::Call(call) = &graph.resolved(&value).kind {
+                    visit(graph, call, fuel, found);
+                } else if let ValueKind::Call(call) = &value.kind {
+                    visit(graph, call, fuel, found);
+                }
+            }
+        }
+        self.refuel();
+        let mut found = Vec::new();
+        visit(self, decorator, 4, &mut found);
+        found
+    }
+
+    /// Asks for the files of the routers that stand behind some functions, or behind what some calls make.
+    pub fn open_behind(&self, runs: &BTreeSet<FunctionRef>, made: &BTreeSet<CallSite>) {
+        let mut behind: BTreeSet<Router> = self.entries.covers.with(runs, made).map(|(router, _)| router).collect();
+        let mounting: Vec<(&crate::rules::Mount, &CallValue)> = self
+            .rules
+            .mount()
+            .filter(|row| row.router.is_some())
+            .flat_map(|row| self.calls_named(row.call.last()).iter().map(move |at| (row, at)))
+            .filter_map(|(row, at)| Some((row, &**self.call_at(*at)?)))
+            .collect();
+        for _ in 0..12 {
+            let before = behind.len();
+            for (row, call) in &mounting {
+                self.refuel();
+                let on = call.receiver().and_then(|receiver| router_behind(self, receiver));
+                if !on.is_some_and(|on| behind.contains(&on)) {
+                    continue;
+                }
+                let routers = row.router.iter().flat_map(|path| self.argument(call, path));
+                behind.extend(routers.filter_map(|router| router_behind(self, &router)));
+            }
+            if behind.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// The paths below which routers run one of these before what is registered on them; empty: everywhere.
+    pub fn covered(&self, runs: &BTreeSet<FunctionRef>, made: &BTreeSet<CallSite>) -> BTreeSet<String> {
+        self.entries.covers.with(runs, made).map(|(_, below)| below.to_owned()).collect()
+    }
+
+    /// A call by its place.
+    pub fn call_of(&self, site: CallSite) -> Option<&Arc<CallValue>> {
+        let calls = &self.summary(site.function)?.calls;
+        calls.iter().map(|event| &event.call).find(|call| call.site == site)
+    }
+
+    /// What runs where a class that provides it by its name does.
+    pub fn run_by_classes(&self) -> BTreeMap<ClassRef, BTreeSet<FunctionRef>> {
+        run_by_classes(self)
+    }
+}

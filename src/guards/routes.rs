@@ -1,0 +1,374 @@
+//! What a guard protects, where that can be told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::{EdgeKind, Front, Graph};
+use crate::guards::Proof;
+use crate::guards::order::{Link, everywhere};
+use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
+use crate::ir::Export;
+use crate::source::Scope;
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
+
+/// What one guard protects.
+pub(super) struct Routes {
+    pub names: Vec<String>,
+    pub handlers: Vec<FunctionRef>,
+    /// Whether these are all.
+    pub known: bool,
+}
+
+const MOST_ROUTES: usize = 40;
+
+const EVERYWHERE: &str = "every route";
+
+/// What runs before which handlers, the other way round.
+#[derive(Debug)]
+pub(super) struct Protected<'g, 'a> {
+    graph: &'g Graph<'a>,
+    by_function: BTreeMap<FunctionRef, BTreeSet<FunctionRef>>,
+    by_call: BTreeMap<CallSite, BTreeSet<FunctionRef>>,
+    by_class: BTreeMap<ClassRef, BTreeSet<FunctionRef>>,
+    /// What calls say in words.
+    said: BTreeMap<FunctionRef, BTreeSet<String>>,
+    said_of_classes: BTreeMap<ClassRef, BTreeSet<String>>,
+    everywhere: Vec<Link>,
+}
+
+impl<'g, 'a> Protected<'g, 'a> {
+    pub(super) fn find(graph: &'g Graph<'a>, shapes: &Shapes) -> Self {
+        let mut found = Self {
+            graph,
+            by_function: BTreeMap::new(),
+            by_call: BTreeMap::new(),
+            by_class: BTreeMap::new(),
+            said: BTreeMap::new(),
+            said_of_classes: BTreeMap::new(),
+            everywhere: everywhere(graph, shapes),
+        };
+        for (handler, Front { runs, made, classes }) in graph.fronts() {
+            for run in runs {
+                found.by_function.entry(run).or_default().insert(handler);
+            }
+            for site in made {
+                found.by_call.entry(site).or_default().insert(handler);
+            }
+            for class in classes {
+                found.by_class.entry(class).or_default().insert(handler);
+            }
+        }
+        for (_, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
+            for event in unit.summary.functions.iter().flat_map(|summary| &summary.calls) {
+                found.applied(&event.call);
+            }
+        }
+        found
+    }
+
+    /// The handlers that the framework runs a guard before, its own registrations, the handlers that take its class.
+    pub(super) fn by(&self, guard: FunctionRef, shape: Option<&Shape>) -> Routes {
+        let graph = self.graph;
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let mut handlers: BTreeSet<FunctionRef> = BTreeSet::new();
+        let framework = graph.callers(guard);
+        let framework = framework.iter().filter(|edge| matches!(edge.kind, EdgeKind::Framework));
+        handlers.extend(framework.map(|edge| edge.caller).filter(|handler| has_route(graph, *handler)));
+        handlers.extend(self.by_function.get(&guard).into_iter().flatten());
+        let sites = makers(graph, guard);
+        handlers.extend(sites.iter().filter_map(|site| self.by_call.get(site)).flatten());
+        handlers.extend(self.asked(guard, shape));
+        for class in classes(graph, guard) {
+            handlers.extend(self.by_class.get(&class).into_iter().flatten());
+            names.extend(self.said_of_classes.get(&class).into_iter().flatten().cloned());
+        }
+        names.extend(self.said.get(&guard).into_iter().flatten().cloned());
+        for handler in extractors(graph, guard).keys().flat_map(|class| shapes::taking(graph, class)) {
+            handlers.insert(handler);
+        }
+        handlers.remove(&guard);
+        names.extend(handlers.iter().flat_map(|handler| route_names(graph, *handler)));
+        if self.everywhere.contains(&Link::Function(guard)) {
+            names = BTreeSet::from([EVERYWHERE.to_owned()]);
+        }
+        if names.is_empty() {
+            names = matched(graph, guard, shape).unwrap_or_default();
+        }
+        // What is only run by its name is handed to no router.
+        if names.is_empty() && shape.is_none_or(|shape| shape.asked.is_none()) {
+            names.extend(graph.covered(&BTreeSet::from([guard]), &sites).iter().map(|path| below(path)));
+        }
+        if names.is_empty() && (shape.is_some_and(|shape| shape.registered) || handlers.is_empty()) {
+            let own = graph.entries(guard).iter().filter(|entry| !entry.indirect && !entry.covers);
+            // The word for what it is alone is no route: `strategy`.
+            names.extend(own.map(|entry| entry.route.clone()).filter(|route| route.contains([' ', '/'])));
+        }
+        Routes::of(names, handlers)
+    }
+
+    /// What the result of a call protects: `app.use(expressjwt({ .. }))`.
+    pub(super) fn by_call(&self, site: CallSite) -> Routes {
+        let handlers: BTreeSet<FunctionRef> = self.by_call.get(&site).cloned().unwrap_or_default();
+        let mut names: BTreeSet<String> =
+            handlers.iter().flat_map(|handler| route_names(self.graph, *handler)).collect();
+        if names.is_empty() {
+            let covered = self.graph.covered(&BTreeSet::new(), &BTreeSet::from([site]));
+            names.extend(covered.iter().map(|path| below(path)));
+        }
+        Routes::of(names, handlers)
+    }
+
+    /// The handlers behind calls that run a guard by its name.
+    fn asked(&self, guard: FunctionRef, shape: Option<&Shape>) -> BTreeSet<FunctionRef> {
+        let mut found = BTreeSet::new();
+        for site in asking(self.graph, guard, shape) {
+            found.extend(self.by_call.get(&site).into_iter().flatten());
+            // `(req, res, next) => passport.authenticate('jwt', callback)(req, res, next)`, perhaps made by another function.
+            found.extend(self.behind(&around(self.graph, site)));
+        }
+        found
+    }
+
+    /// The handlers that one of these is known to run before.
+    pub(super) fn behind(&self, guards: &BTreeSet<FunctionRef>) -> BTreeSet<FunctionRef> {
+        let one = |guard: &FunctionRef| {
+            let mut found: BTreeSet<FunctionRef> = self.by_function.get(guard).cloned().unwrap_or_default();
+            found.extend(makers(self.graph, *guard).iter().filter_map(|site| self.by_call.get(site)).flatten());
+            found
+        };
+        guards.iter().flat_map(one).collect()
+    }
+
+    /// `consumer.apply(Check).forRoutes(Cats, 'dogs', { path: 'birds', method: RequestMethod.GET })`
+    fn applied(&mut self, call: &CallValue) {
+        let graph = self.graph;
+        let mut rows = graph.rules.applied().filter(|row| row.call.last() == call.method()).peekable();
+        if call.method().is_none() || rows.peek().is_none() {
+            return;
+        }
+        graph.refuel();
+        let Some(path) = graph.library_path(call) else { return };
+        let Some(row) = rows.find(|row| row.call.matches(&path)) else { return };
+        let (mut given, mut functions) = (BTreeSet::new(), BTreeSet::new());
+        let mut at = call.receiver();
+        while let Some(ValueKind::Call(inner)) = at.map(|value| &value.kind) {
+            if inner.method() == Some(&row.given) {
+                given.extend(inner.args.iter().filter_map(|arg| graph.class_of_provider(&arg.value)));
+                functions.extend(inner.args.iter().flat_map(|arg| functions_behind(graph, &arg.value, 4)));
+            }
+            at = inner.receiver();
+        }
+        if given.is_empty() && functions.is_empty() {
+            return;
+        }
+        let mut said = BTreeSet::new();
+        for value in graph.argument(call, &row.to) {
+            let value = graph.resolved(&value);
+            let text = |value: &Shared| match &graph.resolved(value).kind {
+                ValueKind::Text(text) => Some(text.clone()),
+                _ => None,
+            };
+            match &value.kind {
+                ValueKind::Text(path) => _ = said.insert(below(path)),
+                ValueKind::Object { .. } => {
+                    let key = |name: &str| Value::field(&value, name, value.span);
+                    let Some(path) = text(&key(&row.path)) else { continue };
+                    let verb = graph.path(&key(&row.method)).and_then(|path| Some(path.rsplit_once('.')?.1.to_owned()));
+                    said.insert(match verb.filter(|verb| verb != "ALL") {
+                        Some(verb) => format!("{verb} /{}", path.trim_matches('/')),
+                        None => below(&path),
+                    });
+                }
+                _ => {
+                    let Some(class) = graph.class_behind(&value) else { continue };
+                    let methods = graph.class(class).map_or(&[][..], |class| class.methods.as_slice());
+                    let methods = methods.iter().map(|id| FunctionRef { file: class.file, id: *id });
+                    said.extend(methods.flat_map(|method| route_names(graph, method)));
+                }
+            }
+        }
+        for class in given {
+            self.said_of_classes.entry(class).or_default().extend(said.iter().cloned());
+        }
+        for function in functions {
+            self.said.entry(function).or_default().extend(said.iter().cloned());
+        }
+    }
+}
+
+/// What a registration in front of a path says: `/api`, `cats`, `*`.
+fn below(path: &str) -> String {
+    let fixed = path.split(['*', '{', '(']).next().unwrap_or_default().trim_matches('/');
+    if fixed.is_empty() { EVERYWHERE.to_owned() } else { format!("{EVERYWHERE} below /{fixed}") }
+}
+
+fn has_route(graph: &Graph, handler: FunctionRef) -> bool {
+    graph.entries(handler).iter().any(|entry| !entry.route.is_empty())
+}
+
+/// The routes of a handler; a procedure's goes by the key that holds it.
+fn route_names(graph: &Graph, handler: FunctionRef) -> Vec<String> {
+    let routes = graph.entries(handler).iter().filter(|entry| !entry.covers).map(|entry| entry.route.clone());
+    let named = |route: String| match graph.registered_name(handler).filter(|_| !route.contains(' ')) {
+        Some(name) => format!("{route} {name}"),
+        None => route,
+    };
+    routes.filter(|route| !route.is_empty()).map(named).collect()
+}
+
+/// The calls that a guard is the result of: `requireRole('admin')`.
+fn makers(graph: &Graph, guard: FunctionRef) -> BTreeSet<CallSite> {
+    let Some(factory) = graph.named_parent(guard).filter(|factory| factory.id.0 != 0) else { return BTreeSet::new() };
+    let returned = graph.summary(factory).and_then(|summary| summary.returns.as_ref());
+    if !returned.is_some_and(|value| functions_behind(graph, value, 4).contains(&guard)) {
+        return BTreeSet::new();
+    }
+    let callers = graph.callers(factory);
+    let sites = callers.iter().filter_map(|edge| match &edge.kind {
+        EdgeKind::Call(call) => Some(call.site),
+        _ => None,
+    });
+    sites.collect()
+}
+
+/// The class of a guard, and those that inherit it.
+fn classes(graph: &Graph, guard: FunctionRef) -> BTreeSet<ClassRef> {
+    let Some(class) = graph.function(guard).and_then(|function| function.class) else { return BTreeSet::new() };
+    let class = ClassRef { file: guard.file, id: class };
+    graph.heirs(class).into_iter().chain([class]).collect()
+}
+
+/// What the export beside a guard says that it runs for: `export const config = { matcher: ['/app/:path*'] }`.
+fn matched(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> Option<BTreeSet<String>> {
+    let said = shape?.routes.as_ref()?;
+    let (name, keys) = said.split_once('.').unwrap_or((said, ""));
+    let exports = &graph.module(guard.file)?.exports;
+    let is_it = |export: &&Export| matches!(export, Export::Named { name: own, .. } if own == name);
+    if !exports.iter().any(|export| is_it(&export)) {
+        return Some(BTreeSet::from([EVERYWHERE.to_owned()]));
+    }
+    let crate::graph::Resolved::Value(value) = graph.resolve_export(guard.file, name) else { return None };
+    let at = keys.split('.').filter(|key| !key.is_empty()).fold(value, |at, key| {
+        let at = graph.resolved(&at);
+        Value::field(&at, key, at.span)
+    });
+    let texts = texts(graph, &at);
+    Some(if texts.is_empty() { BTreeSet::from([EVERYWHERE.to_owned()]) } else { texts })
+}
+
+/// The texts of a list, or of the objects in it that say a `source`.
+fn texts(graph: &Graph, value: &Shared) -> BTreeSet<String> {
+    let value = graph.resolved(value);
+    match &value.kind {
+        ValueKind::Text(text) => BTreeSet::from([text.clone()]),
+        ValueKind::Array(members) => members
+            .iter()
+            .flat_map(|member| {
+                let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;
+                texts(graph, inner)
+            })
+            .collect(),
+        ValueKind::Object { entries, .. } => entries
+            .iter()
+            .filter_map(|slot| match slot {
+                Slot::Named { key, value, .. } if key == "source" => Some(texts(graph, value)),
+                _ => None,
+            })
+            .flatten()
+            .collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+impl Routes {
+    fn of(names: BTreeSet<String>, handlers: BTreeSet<FunctionRef>) -> Self {
+        let names: Vec<String> = names.into_iter().take(MOST_ROUTES).collect();
+        Self { names, known: !handlers.is_empty() && handlers.len() <= 5, handlers: handlers.into_iter().collect() }
+    }
+
+    /// The handlers that take none of these extractors, which ask by themselves.
+    pub(super) fn without(graph: &Graph, guard: FunctionRef, asking: &BTreeMap<&str, Proof>) -> Self {
+        let classes = extractors(graph, guard);
+        let rest = classes.keys().filter(|class| !asking.contains_key(*class));
+        let handlers: BTreeSet<FunctionRef> = rest.flat_map(|class| shapes::taking(graph, class)).collect();
+        let names = handlers.iter().flat_map(|handler| graph.entries(*handler)).map(|entry| entry.route.clone());
+        Self::of(names.collect(), handlers)
+    }
+}
+
+/// The class of an extractor, and those whose own extraction begins with it: `Admin` that takes a `Caller` and looks at the role.
+pub(super) fn extractors<'a>(graph: &'a Graph<'_>, guard: FunctionRef) -> BTreeMap<&'a str, FunctionRef> {
+    let mut classes = BTreeMap::new();
+    if !graph.is_rust(guard.file) {
+        return classes;
+    }
+    let mut open = vec![guard];
+    while let Some(at) = open.pop() {
+        let Some(function) = graph.function(at) else { continue };
+        let class = function.class.and_then(|id| graph.module(at.file)?.classes.get(id.at()));
+        if class.is_some_and(|class| classes.insert(class.name.as_str(), at).is_none()) {
+            let same = |caller: &FunctionRef| graph.function(*caller).is_some_and(|f| f.name == function.name);
+            open.extend(graph.callers(at).iter().map(|edge| edge.caller).filter(same));
+        }
+    }
+    classes
+}
+
+/// The calls that run a guard by its name.
+fn asking(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> BTreeSet<CallSite> {
+    let Some((pattern, name)) = shape.and_then(|shape| shape.asked.as_ref()) else { return BTreeSet::new() };
+    let calls = || graph.units().flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
+    // `passport.use('other', strategy)`
+    let names: BTreeSet<String> = calls()
+        .filter(|event| event.call.method() == Some("use") && event.call.args.len() == 2)
+        .filter(|event| functions_behind(graph, &event.call.args[1].value, 6).contains(&guard))
+        .flat_map(|event| texts(graph, &event.call.args[0].value))
+        .collect();
+    let names = if names.is_empty() { BTreeSet::from([name.clone()]) } else { names };
+    let runs_it = |call: &CallValue| {
+        graph.refuel();
+        graph.library_path(call).is_some_and(|path| pattern.matches(&path))
+            && call.args.first().is_some_and(|arg| !texts(graph, &arg.value).is_disjoint(&names))
+    };
+    let all = calls().map(|event| &event.call).filter(|call| call.method() == pattern.last());
+    all.filter(|call| runs_it(call)).map(|call| call.site).collect()
+}
+
+/// The functions that a call stands in.
+fn around(graph: &Graph, site: CallSite) -> BTreeSet<FunctionRef> {
+    std::iter::successors(Some(site.function), |at| graph.named_parent(*at)).filter(|at| at.id.0 != 0).collect()
+}
+
+/// The functions above guards by which routes name them: what makes a guard, and what puts decorators with its class together.
+pub(super) fn naming(graph: &Graph, shapes: &Shapes, guards: &BTreeSet<FunctionRef>) -> BTreeSet<FunctionRef> {
+    let mut found: BTreeSet<FunctionRef> = guards
+        .iter()
+        .filter(|guard| !makers(graph, **guard).is_empty() || !graph.is_rust(guard.file))
+        .filter_map(|guard| graph.named_parent(*guard).filter(|factory| factory.id.0 != 0))
+        .collect();
+    for guard in guards {
+        let sites = asking(graph, *guard, shapes.of(graph, *guard).as_ref());
+        found.extend(sites.into_iter().flat_map(|site| around(graph, site)));
+    }
+    let classes: BTreeSet<ClassRef> =
+        guards.iter().filter(|guard| !graph.is_rust(guard.file)).flat_map(|guard| classes(graph, *guard)).collect();
+    let names: Vec<&str> = classes.iter().filter_map(|class| Some(graph.class(*class)?.name.as_str())).collect();
+    let files: BTreeSet<_> = graph.sources.mentions(&names).into_iter().flatten().collect();
+    for file in files {
+        let Some(unit) = graph.unit(file) else { continue };
+        for (at, summary) in unit.summary.functions.iter().enumerate().skip(1) {
+            let Some(ValueKind::Call(call)) = summary.returns.as_ref().map(|returned| &returned.kind) else { continue };
+            let args = graph.composed(call).into_iter().flat_map(|call| call.args.clone());
+            let mut given = args.filter_map(|arg| graph.class_of_provider(&arg.value));
+            if given.any(|class| classes.contains(&class)) {
+                found.insert(FunctionRef { file, id: crate::ir::FunctionId::of(at) });
+            }
+        }
+    }
+    found
+}
+
+/// Asks for the files of the routers that guards stand in front of.
+pub(super) fn open_behind(graph: &Graph, guards: &BTreeSet<FunctionRef>) {
+    let made = guards.iter().flat_map(|guard| makers(graph, *guard)).collect();
+    graph.open_behind(guards, &made);
+}
