@@ -17,8 +17,7 @@
 //!   where no expectation fits better, whose call starts here). The column may be left out where the page tracks one. Without `via` it
 //!   is about the whole site; with it, about the path from that entry point (its name or its route).
 //! - `finding <check>`: a finding of that check at this line.
-//! - `guard <verdict> [via <routes>]`, `read <kind>`: a guard, a read of the column at this line, and what the report says of it; with
-//!   `via` the guard's routes are these, in order, with commas between.
+//! - `guard <verdict> [via <its routes, in order>]`, `read <kind>`: a guard, a read of the column at this line, what is said of it.
 //!
 //! # Pages
 //!
@@ -196,19 +195,10 @@ pub(crate) fn differences(expectations: &[Expectation], report: &Value, closed: 
             Expected::Listed { list, key, says, routes } => {
                 let here = std::iter::once(report).chain(items(report, "columns")).flat_map(|at| items(at, list));
                 let here = here.filter(|it| it["file"] == expectation.file.as_str() && it["line"] == expectation.line);
-                let here: Vec<&Value> = here.collect();
-                let found: Vec<&str> = here.iter().map(|it| text(&it[*key])).collect();
-                if !found.contains(&says.as_str()) {
-                    wrong.push(format!("{shown}: no {says} of {list} here, but {found:?}"));
-                }
-                let listed = |it: &&Value| {
-                    it["routes"].as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ")
-                };
-                let protected: Vec<String> = here.iter().map(listed).collect();
-                if let Some(routes) = routes
-                    && !protected.contains(routes)
-                {
-                    wrong.push(format!("{shown}: {routes} not protected here, but {protected:?}"));
+                let joined = |it: &Value| items(it, "routes").iter().map(text).collect::<Vec<_>>().join(", ");
+                let found: Vec<(&str, String)> = here.map(|it| (text(&it[*key]), joined(it))).collect();
+                if !found.iter().any(|(word, of)| word == says && routes.as_ref().is_none_or(|routes| routes == of)) {
+                    wrong.push(format!("{shown}: no {says} {routes:?} of {list} here, but {found:?}"));
                 }
             }
             Expected::Write { column, operation, semantics, form, via } => {
