@@ -10,6 +10,7 @@ use crate::graph::configured::configured;
 use crate::graph::controllers::{Applications, Below, class_decorator, controllers, version};
 use crate::graph::handlers::{handlers, may_run, verbs};
 use crate::graph::mounts::{Mounts, slashed};
+use crate::graph::places::{route_of_file, route_of_name};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Entry as EntryRow, EntryKind, GuardKind};
@@ -218,7 +219,11 @@ fn registered(
     let Some(path) = graph.library_path(call) else { return routed };
     let last = path.rsplit(['.', '#']).next();
     let named = rows.get(&last).into_iter().chain(rows.get(&None)).flatten();
-    for row in named.filter(|row| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path))) {
+    let module = path.split_once('#').map_or("", |(module, _)| module);
+    let fits = |row: &&&EntryRow| {
+        row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)) && (row.from.is_empty() || row.is_from(module))
+    };
+    for row in named.filter(fits) {
         let own = row.route.iter().find_map(|at| text_at(graph, call, at));
         if row.verb.as_deref() == Some("$handler") {
             let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));
@@ -321,25 +326,12 @@ fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &
             }
             let Resolved::Value(value) = graph.resolve_export(file, name) else { continue };
             let verb = row.verb.clone().unwrap_or_else(|| known.to_owned());
+            let route = if row.flat { route_of_name(path) } else { route_of_file(path) };
             for function in handlers(graph, &value, 6) {
-                add(graph, row, function, format!("{verb} /{}", route_of_file(path)), Vec::new(), found);
+                add(graph, row, function, format!("{verb} /{route}"), Vec::new(), found);
             }
         }
     }
-}
-
-/// `apps/web/app/api/login/route.ts` -> `api/login`.
-fn route_of_file(path: &str) -> String {
-    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
-    let below = ["app/", "pages/", "routes/"]
-        .iter()
-        .filter_map(|root| {
-            stem.rfind(root).filter(|at| *at == 0 || stem.as_bytes()[at - 1] == b'/').map(|at| at + root.len())
-        })
-        .min()
-        .map_or(stem, |at| &stem[at..]);
-    let parts = below.split('/').filter(|part| !part.starts_with('(') && *part != "route" && *part != "index");
-    parts.collect::<Vec<_>>().join("/")
 }
 
 /// What the rows of an edge are about: the methods that run by their names, and the names that provider classes give.

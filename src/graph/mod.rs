@@ -33,6 +33,7 @@ mod memo;
 mod modules;
 mod mounts;
 mod names;
+mod places;
 mod substitution;
 mod types;
 mod units;

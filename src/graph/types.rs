@@ -282,6 +282,9 @@ impl Graph<'_> {
         if let Some(index) = head.strip_prefix('$') {
             return match index.parse::<usize>() {
                 Ok(at) => argument(at),
+                Err(_) if let Some(Ok(nth)) = index.strip_prefix("type").map(str::parse::<usize>) => {
+                    receiver_args.get(nth).cloned().unwrap_or(Type::Unknown)
+                }
                 Err(_) => receiver_args.first().cloned().unwrap_or(Type::Unknown),
             };
         }

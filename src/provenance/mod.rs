@@ -31,6 +31,7 @@ mod models;
 mod path;
 mod reads;
 mod row;
+mod shapes;
 mod walk;
 
 pub use path::{

@@ -13,7 +13,7 @@ use crate::rules::ArgBase;
 use crate::schema::{ColumnId, Schema};
 use crate::sites;
 use crate::source::{Language, Scope, Span};
-use crate::summary::{FunctionRef, Member, Shared, Slot, ValueKind};
+use crate::summary::{FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// Read sites in production code, sorted by place.
 pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<ReadSite> {
@@ -41,6 +41,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
             for read in &summary.reads {
                 let ValueKind::Field(base, name) = &read.kind else { continue };
                 graph.refuel();
+                let read_at = read.span;
                 let bound = tracked.bindings.iter().any(|(model, property)| {
                     let property = &schema.models[model.0].properties[*property];
                     // `user.tokens.access`, where the class of `tokens` is embedded.
@@ -52,7 +53,17 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                     };
                     let read = |row: &Shared| evaluator.row_of(row);
                     let found = read(row).or_else(|| handed_in(graph, row).iter().find_map(read));
-                    found.is_some_and(|row| row.model == *model && row.holds(schema, column, key) == Some(true))
+                    let is_it = |row: sites::RowsRead, key: &str| {
+                        row.model == *model && row.holds(schema, column, key) == Some(true)
+                    };
+                    found.map_or_else(
+                        // An object of the tree's own that was made of a row: `toDomain(await this.users.findOne(id)).token`.
+                        || {
+                            let behind = fields_behind(graph, &Value::field(row, key, read_at), 8);
+                            behind.iter().any(|(row, key)| read(row).is_some_and(|row| is_it(row, key)))
+                        },
+                        |found| is_it(found, key),
+                    )
                 });
                 if bound {
                     add(read.span, kind(graph, function));
@@ -147,6 +158,24 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
         }
     }
     found.into_values().collect()
+}
+
+/// The fields of other objects that a value is, one in each branch.
+fn fields_behind(graph: &Graph, value: &Shared, fuel: u8) -> Vec<(Shared, String)> {
+    let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
+    let resolved = graph.resolved(value);
+    let both = |left: &Shared, right: &Shared| {
+        let mut found = fields_behind(graph, left, fuel);
+        found.extend(fields_behind(graph, right, fuel));
+        found
+    };
+    match &resolved.kind {
+        ValueKind::Field(base, name) if !Arc::ptr_eq(&resolved, value) => vec![(Arc::clone(base), name.clone())],
+        ValueKind::Cond { then, otherwise, .. } => both(then, otherwise),
+        ValueKind::Fallback { left, right, .. } => both(left, right),
+        ValueKind::Either(values) => values.iter().flat_map(|value| fields_behind(graph, value, fuel)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// `CREATE OR REPLACE MATERIALIZED VIEW ..`

@@ -73,7 +73,7 @@ impl Lookup<'_, '_> {
         matches!(&value.kind, ValueKind::Field(row, name) if name == self.key && matches!(self.of(row), Cell::Stored))
     }
 
-    fn at(&self, row: &Shared, fuel: u8) -> Cell {
+    pub(super) fn at(&self, row: &Shared, fuel: u8) -> Cell {
         let unknown = |why: &str| Cell::Unknown { why: why.to_owned(), at: row.span };
         let Some(fuel) = fuel.checked_sub(1).filter(|_| self.graph.step()) else {
             return unknown("the row is built in too many steps to follow");
@@ -114,6 +114,7 @@ impl Lookup<'_, '_> {
             ValueKind::Undefined | ValueKind::Null | ValueKind::Bool(_) | ValueKind::Number(_) | ValueKind::Text(_) => {
                 Cell::Absent
             }
+            ValueKind::Call(_) | ValueKind::Field(..) if let Some(cell) = self.checked(row, fuel) => cell,
             ValueKind::Call(call) => self.call(row, call, fuel),
             ValueKind::Opaque(why, _) => unknown(why),
             ValueKind::After { call, arg, before } => {
@@ -296,26 +297,6 @@ impl Lookup<'_, '_> {
         })
     }
 
-    /// The names that arguments say, one by one or as lists; `None` where there are none or one cannot be told.
-    fn names(&self, call: &crate::summary::CallValue, path: &crate::rules::ArgPath) -> Option<Vec<String>> {
-        let mut found = Vec::new();
-        for value in self.graph.argument(call, path) {
-            let value = self.graph.resolved(&value);
-            match &value.kind {
-                ValueKind::Text(name) => found.push(name.clone()),
-                ValueKind::Array(members) => {
-                    for member in members {
-                        let Member::One(name) = member else { return None };
-                        let ValueKind::Text(name) = &self.graph.resolved(name).kind else { return None };
-                        found.push(name.clone());
-                    }
-                }
-                _ => return None,
-            }
-        }
-        (!found.is_empty()).then_some(found)
-    }
-
     /// `new User()`, `new User({ .. })`: initial values, then what the constructor assigns.
     fn made(&self, row: &Shared, call: &crate::summary::CallValue, fuel: u8) -> Cell {
         // A library's class whose constructor takes the row, or a class of the tree that inherits it.
@@ -429,7 +410,7 @@ impl Cell {
         }
     }
 
-    fn is_definite(&self) -> bool {
+    pub(super) fn is_definite(&self) -> bool {
         match self {
             Self::Value { .. } | Self::Stored => true,
             Self::Either(cells) => cells.iter().all(Self::is_definite),

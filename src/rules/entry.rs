@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::rules::{ArgPath, CallPattern, path};
 
 /// What makes a function an entry point.
+#[expect(clippy::struct_excessive_bools, reason = "facts of a registration that have nothing to do with each other")]
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Entry {
@@ -52,13 +53,17 @@ pub struct Entry {
     /// `file`: globs of paths whose exports named in `method` (empty: all) are entry points.
     #[serde(default, deserialize_with = "path::file_globs")]
     pub file: Vec<String>,
+    /// `file`: whether dots in the file's name are slashes: `api.v1.tokens.ts`.
+    #[serde(default)]
+    pub flat: bool,
     /// Parameters, by a glob on their name in lower case, that an issuer hands in; others are supplied.
     #[serde(default)]
     pub fresh: Vec<String>,
     /// Keys of parameters that an issuer hands in: `0.account.access_token`.
     #[serde(default)]
     pub fresh_keys: Vec<ArgPath>,
-    /// `extends`: only where an argument of the call comes from one of these modules (globs); `!` before a glob excludes.
+    /// `extends`: only where an argument of the call comes from one of these modules (globs), `call`: only where what is called does;
+    /// `!` before a glob excludes.
     #[serde(default)]
     pub from: Vec<String>,
 }

@@ -3,8 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use crate::rules::{
-    CallPattern, Callback, Consult, Demand, Foreign, Harmless, Leave, Life, Mint, Pack, Pass, Read, Receiver, SqlCall,
-    Verify, Web, Write,
+    CallPattern, Callback, Consult, Demand, Foreign, Harmless, Leave, Life, Mint, Pack, Pass, Read, Receiver,
+    SchemaShape, SqlCall, Verify, Web, Write,
 };
 
 /// A row that is about callables.
@@ -89,6 +89,7 @@ named_rows! {
     read, reads_named, reads_matching: Read;
     mint, mints_named, mints_matching: Mint;
     pass, passes_named, passes_matching: Pass;
+    shape, shapes_named, shapes_matching: SchemaShape;
     receiver, receivers_named, receivers_matching: Receiver;
     callback, callbacks_named, callbacks_matching: Callback;
     leave, leaves_named, leaves_matching: Leave;

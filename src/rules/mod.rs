@@ -28,6 +28,7 @@ mod index;
 mod live;
 mod load;
 mod pack;
+mod pass;
 mod path;
 mod sql;
 mod test;
@@ -45,6 +46,7 @@ pub use guard::{
 pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
 pub use pack::Pack;
+pub use pass::{Leave, Pass, SchemaShape};
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 pub use sql::{Collector, SqlCall};
 pub use test::{TestSays, TestWords};
@@ -91,7 +93,7 @@ rows! {
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, bearer: Bearer, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
-    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, tables: TypedTables,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, tables: TypedTables, shape: SchemaShape,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -348,56 +350,13 @@ pub enum Gives {
     Result,
 }
 
-/// A call through which a value flows.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Pass {
-    pub call: CallPattern,
-    /// Argument paths that flow into the result; empty: nothing does, it is made of constants.
-    pub from: Vec<ArgPath>,
-    /// What it makes where nothing flows in, in words for reasons: `the time`, `the password of the request`.
-    #[serde(default)]
-    pub makes: Option<String>,
-    /// The result's form; absent: that of what flows in.
-    #[serde(default)]
-    pub form: Option<Form>,
-    /// Key under which the value stands in the result: fp-ts `E.right(x)` is `{ right: x }`.
-    #[serde(default)]
-    pub key: Option<String>,
-    /// The result has the keys of all of `from`, a later one wins: `Object.assign`. Else it is one of them.
-    #[serde(default)]
-    pub merge: bool,
-    /// Arguments that name the keys which the result has; where there are none, it has all: `sql(row, 'email', 'token')`.
-    #[serde(default)]
-    pub only: Option<ArgPath>,
-    /// Whether the result is a new instance of its class, with the initial values of the properties that nothing flows into.
-    #[serde(default)]
-    pub constructs: bool,
-    /// What becomes the result in place: argument 0 of `Object.assign`.
-    #[serde(default)]
-    pub into: Option<ArgPath>,
-    /// With `into`: where a key can stand whose value is argument 1: `set('key', value)` beside `set({ key: value })`.
-    #[serde(default)]
-    pub name: Option<ArgPath>,
-    /// ... or, where it is not argument 1, this: `Reflect.set(object, 'key', value)`.
-    #[serde(default)]
-    pub value: Option<ArgPath>,
-}
-
-/// A call that leaves the objects it is handed as they are: `console.log(user)`. So do all calls that other rows describe.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Leave {
-    pub call: CallPattern,
-}
-
 /// A call, or a property (`typeorm#DataSource.manager`), that has a known type.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Receiver {
     pub call: CallPattern,
     /// The result's type: a callable path of a class; `$0` inside `<>` is the class in argument 0, `$receiver` the receiver's
-    /// own type: `typeorm#Repository<$0>`.
+    /// own type, `$type1` its second type argument: `typeorm#Repository<$0>`.
     #[serde(deserialize_with = "path::type_text")]
     pub gives: String,
 }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
     Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Keep, Leave, Life, Listen, Maker, Method, Migration,
-    Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SqlCall, Status, Subscriber, TestWords,
-    Transform, TypedTables, Verify, Versioning, Web, Write,
+    Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SchemaShape, SqlCall, Status, Subscriber,
+    TestWords, Transform, TypedTables, Verify, Versioning, Web, Write,
 };
 use crate::rules::{Applied, Condition, Kept, Layer};
 
@@ -40,6 +40,8 @@ pub struct Pack {
     pub mint: Vec<Mint>,
     #[serde(default)]
     pub pass: Vec<Pass>,
+    #[serde(default)]
+    pub shape: Vec<SchemaShape>,
     #[serde(default)]
     pub receiver: Vec<Receiver>,
     #[serde(default)]

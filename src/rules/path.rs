@@ -81,13 +81,17 @@ impl CallPattern {
         self.last.as_deref()
     }
 
-    /// The module or package that the callable comes from, as far as it is written out; `None` for a method of anything and for
-    /// globals.
+    /// The module or package that the callable comes from, as far as it is written out in whole words; `None` for a method of anything
+    /// and for globals.
     pub fn module(&self) -> Option<&str> {
         match &self.root {
             Root::Module(module) if module != "global" => {
-                let plain = module.split('*').next().unwrap_or(module).trim_end_matches('/');
-                (plain.len() > 2).then_some(plain)
+                let plain = module.split('*').next().unwrap_or(module);
+                // `passport-github*` is `passport-github2` too, which mentions no `github`.
+                let is_torn = plain.len() < module.len() && plain.ends_with(char::is_alphanumeric);
+                let whole = plain.rfind(['-', '/']).filter(|_| is_torn).map_or(plain, |at| &plain[..at]);
+                let whole = whole.trim_end_matches('/');
+                (whole.len() > 2).then_some(whole)
             }
             _ => None,
         }
@@ -342,12 +346,14 @@ const LONGEST_TYPE: usize = 300;
 /// Checks a type such as `typeorm#Repository<$0>`.
 ///
 /// # Errors
-/// Where it is neither `$receiver` nor a class of a module.
+/// Where it is neither `$receiver`, nor one of its type arguments (`$type1`), nor a class of a module.
 pub(crate) fn type_path(text: &str) -> Result<(), PathError> {
     if text.len() > LONGEST_TYPE {
         return Err(PathError(format!("a type of {} bytes: no more than {LONGEST_TYPE} are read", text.len())));
     }
-    if text == "$receiver" || text == "$entity" || is_index(text) {
+    let is_argument =
+        text.strip_prefix("$type").is_some_and(|nth| nth.len() == 1 && nth.bytes().all(|b| b.is_ascii_digit()));
+    if text == "$receiver" || text == "$entity" || is_argument || is_index(text) {
         return Ok(());
     }
     let (class, args) = match text.split_once('<') {
