@@ -133,7 +133,29 @@ impl Graph<'_> {
             return Resolved::Missing;
         }
         inner.push(name);
-        Resolved::External { module: above.to_owned(), name: inner.join(".") }
+        self.through_globbed(from, above, &inner, depth)
+            .unwrap_or_else(|| Resolved::External { module: above.to_owned(), name: inner.join(".") })
+    }
+
+    /// What a path stands for whose first step is no crate of the tree, where a `use x::*` of the file brings a module, a table or a
+    /// type of that name: such a name goes before a crate's.
+    fn through_globbed(&self, from: FileId, first: &str, rest: &[&str], depth: u8) -> Option<Resolved> {
+        if depth >= DEEPEST || ["std", "core", "alloc"].contains(&first) {
+            return None;
+        }
+        match self.globbed(from, first, depth + 1) {
+            Resolved::Namespace(file) => {
+                let (last, around) = rest.split_last()?;
+                let module = ["self"].into_iter().chain(around.iter().copied()).collect::<Vec<_>>().join("::");
+                Some(self.used(file, &module, &Imported::Named((*last).to_owned()), depth + 1))
+            }
+            Resolved::Value(value) => {
+                let span = value.span;
+                let value = rest.iter().fold(self.resolved(&value), |at, step| Value::field(&at, step, span));
+                (!matches!(value.kind, ValueKind::Undefined)).then_some(Resolved::Value(value))
+            }
+            Resolved::External { .. } | Resolved::Missing => None,
+        }
     }
 
     /// A name that only a `use x::*` of the file can explain; one that no module of the tree has is of the only library.

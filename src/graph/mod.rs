@@ -56,7 +56,7 @@ use rustc_hash::FxHashMap;
 use crate::graph::memo::{Horizon, Memo};
 use crate::ir::{ClassKind, Function, FunctionId, FunctionKind, ImportId, Module, SqlPart, SqlText};
 use crate::rules::Rules;
-use crate::source::{FileId, Scope, SourceSet, Span};
+use crate::source::{FileId, Language, Scope, SourceSet, Span};
 use crate::summary::{ClassRef, FunctionRef, Shared, Summary};
 
 /// Steps that one question may take: looking behind a name or a call, working out a type. Code that needs more is generated, or
@@ -256,8 +256,12 @@ impl<'a> Graph<'a> {
             return known;
         }
         let barrel = || {
-            let path = &self.sources.get(file).path;
-            path.rsplit('/').next().is_some_and(|name| name.starts_with("index."))
+            let source = self.sources.get(file);
+            match source.language {
+                // `pub use postgres::*;`
+                Language::Rust => source.text.contains("pub use ") && source.text.contains('*'),
+                _ => source.path.rsplit('/').next().is_some_and(|name| name.starts_with("index.")),
+            }
         };
         if self.limits.borrow().as_ref().is_some_and(|only| !only.contains(&file) && !barrel()) {
             self.horizon.hide();

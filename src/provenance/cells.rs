@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::ir::Missing;
+use crate::ir::{ClassKind, Missing};
 use crate::provenance::chain::{Atom, Chain};
 use crate::provenance::hooks::{self, Hook};
 use crate::provenance::meaning::Evaluator;
@@ -30,6 +30,13 @@ pub(super) fn is_optional(graph: &Graph, value: &Shared) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the struct that a row is of has no such field: writing all of it does not touch the column.
+pub(super) fn leaves_out(graph: &Graph, row: &Shared, key: &str) -> bool {
+    let Type::Instance(class, _) = graph.type_of(row) else { return false };
+    let declared = graph.class(class).filter(|declared| declared.kind == ClassKind::Class && graph.is_rust(class.file));
+    declared.is_some_and(|declared| declared.fields.iter().all(|field| field.name != key))
 }
 
 /// Whether a value is nothing but what a caller hands in.

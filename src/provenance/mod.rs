@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::ir::FunctionId;
-use crate::provenance::cells::{Judge, Written, is_optional};
+use crate::provenance::cells::{Judge, Written, is_optional, leaves_out};
 use crate::provenance::chain::Chain;
 use crate::provenance::inserts::saved;
 use crate::provenance::interceptors::Intercepting;
@@ -257,6 +257,9 @@ impl ColumnTracer<'_, '_> {
         };
         let property = &self.schema.models[candidate.model.0].properties[*property];
         let key = if candidate.by_column { property.column.as_str() } else { property.name.as_str() };
+        if candidate.operation == Operation::Update && candidate.whole && leaves_out(self.graph, &candidate.row, key) {
+            return Vec::new();
+        }
         let evaluator = |top| self.evaluator(top);
         let lookup = || Lookup { graph: self.graph, schema: self.schema, key };
         let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup() };

@@ -31,6 +31,9 @@ pub struct Entity {
     /// Whether properties without any of the decorators below are columns too.
     #[serde(default)]
     pub every_field: bool,
+    /// Whether a class may hold a part of its table's columns: what the others of the table have, a row of it leaves out.
+    #[serde(default)]
+    pub partial: bool,
     /// Decorators that make a property a column; with `base` and none of them, every field of the class is one.
     #[serde(default)]
     pub column: Vec<CallPattern>,

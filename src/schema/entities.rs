@@ -1,6 +1,6 @@
 //! Classes that decorators make tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::{Class, ClassId, ClassKind, Decorator, ExprKind, FieldDecl, FunctionKind, Module, Stmt};
 use crate::rules::{CallPattern, Entity, Rules};
@@ -35,6 +35,30 @@ pub(crate) fn bases_elsewhere(modules: &[&Module], sources: &SourceSet, rules: &
         }
     }
     names
+}
+
+/// Gives each of several classes that hold parts of one table the columns that the others have, or that `migrated` knows of it: whichever
+/// of them a statement's table stands for, it has every column.
+pub(crate) fn complete(models: &mut [Model], migrated: &[Model], rules: &Rules) {
+    let packs: BTreeSet<&str> = rules.entity().filter(|row| row.partial).map(|row| row.pack.as_str()).collect();
+    let is_part = |model: &Model| model.source == ModelSource::Entity && packs.contains(model.pack.as_str());
+    let mut columns: BTreeMap<String, Vec<Property>> = BTreeMap::new();
+    let parts = models.iter().filter(|model| is_part(model));
+    for table in parts.chain(migrated) {
+        let known = columns.entry(table.table.to_lowercase()).or_default();
+        for property in table.properties.iter().filter(|property| property.relation.is_none()) {
+            if !known.iter().any(|other| other.column.eq_ignore_ascii_case(&property.column)) {
+                known.push(Property { name: property.column.clone(), ..property.clone() });
+            }
+        }
+    }
+    for model in models.iter_mut().filter(|model| is_part(model)) {
+        for property in columns.get(&model.table.to_lowercase()).into_iter().flatten() {
+            if !model.properties.iter().any(|own| own.column.eq_ignore_ascii_case(&property.column)) {
+                model.properties.push(property.clone());
+            }
+        }
+    }
 }
 
 /// Whether a class has a decorator of one of these names, whatever path leads to it.

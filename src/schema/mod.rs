@@ -186,7 +186,8 @@ pub fn bind(
             models.push(table.clone());
         }
     }
-    let migrated = migrated.into_iter().chain(by_code).chain(typed).collect();
+    let migrated: Vec<Model> = migrated.into_iter().chain(by_code).chain(typed).collect();
+    entities::complete(&mut models, &migrated, rules);
     let mut binder = Binder { models, migrated, modules: &modules, rules };
     let (mut columns, mut unknown) = (Vec::new(), Vec::new());
     for (at, column) in config.columns.iter().enumerate() {

@@ -54,9 +54,9 @@ pub(super) fn assignments(graph: &Graph, row: &Shared, method: &str, fuel: u8) -
 }
 
 /// `excluded(token)` is what the insert further left would have stored in the column.
-pub(super) fn excluded(
+pub(super) fn excluded<'s>(
     graph: &Graph,
-    properties: &[Property],
+    properties: impl Fn(&Shared) -> &'s [Property],
     call: &CallValue,
     row: &Write,
     value: &Shared,
@@ -70,7 +70,7 @@ pub(super) fn excluded(
         if let Some(row) = &by_column {
             return Value::field(row, column, row.span);
         }
-        let property = properties.iter().find(|property| property.column == column);
+        let property = properties(&inserted).iter().find(|property| property.column == column);
         let name = property.map_or(column, |property| property.name.as_str());
         Value::field(&graph.resolved(&inserted), name, inserted.span)
     };

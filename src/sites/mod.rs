@@ -103,13 +103,13 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     found.extend(sql::find(graph, schema));
     found.extend(adapters::find(graph, schema));
     // An insert whose chain goes on with what happens to a row that is there already is the first half of an upsert.
-    let upserts: BTreeSet<(ModelId, FileId, u32)> = found
-        .iter()
-        .filter(|candidate| candidate.operation == Operation::UpsertUpdate)
-        .map(|candidate| (candidate.model, candidate.span.file, candidate.span.start))
-        .collect();
+    let start = |candidate: &Candidate| {
+        (schema.models[candidate.model.0].table.as_str(), candidate.span.file, candidate.span.start)
+    };
+    let upserts: BTreeSet<(&str, FileId, u32)> =
+        found.iter().filter(|candidate| candidate.operation == Operation::UpsertUpdate).map(start).collect();
     for candidate in &mut found {
-        let start = (candidate.model, candidate.span.file, candidate.span.start);
+        let start = start(candidate);
         if candidate.operation == Operation::Insert && upserts.contains(&start) {
             candidate.operation = Operation::UpsertCreate;
         }

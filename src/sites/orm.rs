@@ -9,7 +9,7 @@ use crate::rules::{ArgBase, ArgPath, Operation, Read, Target, Undefined, Write};
 use crate::schema::{ModelId, ModelSource, Property, Schema};
 use crate::sites::assignments::{self, assignments};
 use crate::sites::inherited::class_of_this;
-use crate::sites::models::{chain_calls, entity_of};
+use crate::sites::models::{chain_calls, entity_of, model_of_type};
 use crate::sites::named::Named;
 use crate::sites::{Called, Candidate, inherited, is_tracked, model_of_class, nested, unresolved};
 use crate::source::Span;
@@ -93,11 +93,15 @@ fn written(
         told |= !rows.is_empty();
         for (model, certain, value) in rows {
             let assigned = row.assign.as_deref().and_then(|method| assignments(graph, &value, method, 6));
-            let properties = &schema.models[model.0].properties;
+            let properties = |inserted: &Shared| {
+                let model = model_of_row(graph, schema, model, inserted);
+                schema.models[model.0].properties.as_slice()
+            };
             let assigned = assigned.map(|value| assignments::excluded(graph, properties, call, row, &value));
             let listed = assignments::listed(graph, call, row, &value);
             let by_column = assigned.is_some() || listed.is_some();
             let value = assigned.or(listed).unwrap_or(value);
+            let model = if by_column { model } else { model_of_row(graph, schema, model, &value) };
             let candidate = Candidate {
                 model,
                 function,
@@ -127,6 +131,16 @@ fn written(
     if !told && !untold.is_empty() && graph.targets(call).is_empty() {
         unresolved::find(graph, schema, &untold, function, event, found);
     }
+}
+
+/// Of several classes that stand for one table the one that a row is of.
+fn model_of_row(graph: &Graph, schema: &Schema, model: ModelId, row: &Shared) -> ModelId {
+    let table = &schema.models[model.0].table;
+    let is_same = |id: &ModelId| schema.models[id.0].table == *table && schema.models[id.0].pack == schema.models[model.0].pack;
+    if (0..schema.models.len()).map(ModelId).filter(is_same).nth(1).is_none() {
+        return model;
+    }
+    model_of_type(graph, schema, &graph.type_of(row)).filter(is_same).unwrap_or(model)
 }
 
 /// How interceptors see a call on a model's delegate.
