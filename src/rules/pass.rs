@@ -35,6 +35,12 @@ pub struct Pass {
     /// What becomes the result in place: argument 0 of `Object.assign`.
     #[serde(default)]
     pub into: Option<ArgPath>,
+    /// With `into`, and where the call has no other argument: what it leaves there in place of what was: `Option::replace(x)`.
+    #[serde(default)]
+    pub leaves: Option<ArgPath>,
+    /// With `into`: nothing is left of what was there: `String::clear()`.
+    #[serde(default)]
+    pub empties: bool,
     /// With `into`: where a key can stand whose value is argument 1: `set('key', value)` beside `set({ key: value })`.
     #[serde(default)]
     pub name: Option<ArgPath>,

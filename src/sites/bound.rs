@@ -28,7 +28,12 @@ pub(super) fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) ->
     let values: Vec<Shared> = graph
         .argument(call, path)
         .into_iter()
-        .filter(|value| !matches!(value.kind, ValueKind::Undefined | ValueKind::Function(_)))
+        // In Rust nothing is a value too: `query!(text, None::<String>, id)`.
+        .filter(|value| match value.kind {
+            ValueKind::Undefined => graph.is_rust(call.site.span.file),
+            ValueKind::Function(_) => false,
+            _ => true,
+        })
         .collect();
     if let ArgBase::From(_) = path.base {
         return match values.as_slice() {

@@ -1,16 +1,18 @@
 //! SQL text that a builder collects call by call: `qb.push("token = ").push_bind(token)` of sqlx's `QueryBuilder`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph};
 use crate::rules::Collector;
 use crate::sites::texts::{self, Part};
 use crate::source::Span;
-use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Guard, Guards, Shared, Value, ValueKind};
 
 /// Functions that are handed the builder further down than this are not followed.
 const DEEPEST: u8 = 4;
+/// Of more conditions than these not each combination is a way of its own.
+const MOST_CONDITIONS: usize = 4;
 
 /// What the calls of interest are made on.
 enum Root {
@@ -31,28 +33,59 @@ struct Led {
 struct Collected<'g, 'a> {
     graph: &'g Graph<'a>,
     row: &'g Collector,
-    parts: Vec<Part>,
+    /// With the conditions under which they are pushed.
+    parts: Vec<(Guards, Part)>,
+    /// Those of the call that is looked at.
+    guards: Guards,
     pieces: Vec<Span>,
     /// The separated lists that have a part already.
     begun: BTreeSet<CallSite>,
 }
 
-/// The SQL that a call runs which a builder collected before it, and the texts that it is put together of.
-pub(super) fn run(graph: &Graph, call: &CallValue) -> Option<(Shared, Vec<Span>)> {
+/// The SQL that a call runs which a builder collected before it, one a way to collect it, and the texts that it is put together of.
+pub(super) fn run(graph: &Graph, call: &CallValue) -> Option<(Vec<Shared>, Vec<Span>)> {
     let method = call.method()?;
     let mut rows = graph.rules.collector().filter(|row| row.run.iter().any(|run| run == method)).peekable();
     rows.peek()?;
     rows.find_map(|row| {
         let start = started(graph, row, call.receiver()?)?;
-        let parts = Vec::new();
-        let mut all = Collected { graph, row, parts, pieces: Vec::new(), begun: BTreeSet::new() };
+        let (parts, guards) = (Vec::new(), None);
+        let mut all = Collected { graph, row, parts, guards, pieces: Vec::new(), begun: BTreeSet::new() };
         for text in graph.argument(&start, &row.text) {
             all.put(&text);
         }
         all.collect(call.site.function, &Root::Started(start.site), None, Some(call.site), DEEPEST);
-        let pieces = all.pieces;
-        Some((texts::parsed(graph, call.site.span, all.parts)?, pieces))
+        let texts: Vec<Shared> =
+            ways(all.parts).into_iter().filter_map(|parts| texts::parsed(graph, call.site.span, parts)).collect();
+        (!texts.is_empty()).then_some((texts, all.pieces))
     })
+}
+
+/// The parts of each way through the conditions whose both sides push something: `if let Some(x) = y { .. } else { .. }`. What is pushed
+/// under a condition alone is taken as pushed.
+fn ways(parts: Vec<(Guards, Part)>) -> Vec<Vec<Part>> {
+    let mut sides: BTreeMap<usize, (bool, bool)> = BTreeMap::new();
+    for (guards, _) in &parts {
+        for guard in each(guards) {
+            let (holds, fails) = sides.entry(Arc::as_ptr(&guard.cond).addr()).or_default();
+            *(if guard.holds { holds } else { fails }) = true;
+        }
+    }
+    let both = sides.into_iter().filter(|(_, (holds, fails))| *holds && *fails).map(|(cond, _)| cond);
+    let both: Vec<usize> = both.take(MOST_CONDITIONS).collect();
+    (0..1_usize << both.len())
+        .map(|way| {
+            let is_taken = |guard: &Guard| {
+                let nth = both.iter().position(|cond| *cond == Arc::as_ptr(&guard.cond).addr());
+                nth.is_none_or(|nth| (way >> nth & 1 == 0) == guard.holds)
+            };
+            parts.iter().filter(|(guards, _)| each(guards).all(is_taken)).map(|(_, part)| part.clone()).collect()
+        })
+        .collect()
+}
+
+fn each(guards: &Guards) -> impl Iterator<Item = &Guard> {
+    std::iter::successors(guards.as_deref(), |guard| guard.outer.as_deref())
 }
 
 /// The call that started the builder which a value is, or gives back.
@@ -61,6 +94,9 @@ fn started(graph: &Graph, row: &Collector, value: &Shared) -> Option<Arc<CallVal
     for _ in 0..200 {
         at = match &at.kind {
             ValueKind::After { before, .. } => Arc::clone(before),
+            // Pushed to on some ways; it is the same builder on all of them.
+            ValueKind::Cond { then, .. } => Arc::clone(then),
+            ValueKind::Either(values) => Arc::clone(values.first()?),
             ValueKind::Call(call) => {
                 if graph.callee_path(call).is_some_and(|path| row.call.matches(&path)) {
                     return Some(Arc::clone(call));
@@ -88,6 +124,9 @@ impl Collected<'_, '_> {
         let Some(summary) = graph.summary(function) else { return };
         for event in summary.calls.iter().take_while(|event| until != Some(event.call.site)) {
             let call = &event.call;
+            if bindings.is_none() {
+                self.guards.clone_from(&event.guards);
+            }
             if let Some(led) = call.receiver().and_then(|receiver| self.leads(receiver, root)) {
                 self.pushed(call, led.between, bindings, fuel);
                 continue;
@@ -114,6 +153,8 @@ impl Collected<'_, '_> {
         for _ in 0..200 {
             at = match (&at.kind, root) {
                 (ValueKind::After { before, .. }, _) => before,
+                (ValueKind::Cond { then, .. }, _) => then,
+                (ValueKind::Either(values), _) => values.first()?,
                 (ValueKind::Param(function, nth), Root::Param(of, at, held)) if function == of && nth == at => {
                     return Some(Led { between: between.or_else(|| held.clone()) });
                 }
@@ -144,10 +185,10 @@ impl Collected<'_, '_> {
                 && !is(&row.unseparated)
                 && !self.begun.insert(list)
             {
-                self.parts.push(Part::Put(text, call.site.span));
+                self.part(Part::Put(text, call.site.span));
             }
             if binds {
-                self.parts.push(Part::Hole(first));
+                self.part(Part::Hole(first));
             } else {
                 self.put(&first);
             }
@@ -161,23 +202,27 @@ impl Collected<'_, '_> {
             return;
         };
         let span = call.site.span;
-        self.parts.push(Part::Put("VALUES (".to_owned(), span));
+        self.part(Part::Put("VALUES (".to_owned(), span));
         let library = Value::new(ValueKind::Opaque("what the builder hands in", Vec::new()), span);
         let inner = Bindings { function: each, params: vec![library, Value::element(&first, span)], this: None };
         let list = Some((", ".to_owned(), call.site));
         self.collect(each, &Root::Param(each, 0, list), Some(&inner), None, fuel);
-        self.parts.push(Part::Put(")".to_owned(), span));
+        self.part(Part::Put(")".to_owned(), span));
+    }
+
+    fn part(&mut self, part: Part) {
+        self.parts.push((self.guards.clone(), part));
     }
 
     fn put(&mut self, text: &Shared) {
         let resolved = self.graph.resolved(text);
         match &resolved.kind {
-            ValueKind::Text(text) => self.parts.push(Part::Put(text.clone(), resolved.span)),
+            ValueKind::Text(text) => self.part(Part::Put(text.clone(), resolved.span)),
             ValueKind::Sql(sql, holes) => {
                 self.pieces.push(resolved.span);
-                self.parts.extend(texts::written(sql, holes, resolved.span));
+                texts::written(sql, holes, resolved.span).into_iter().for_each(|part| self.part(part));
             }
-            _ => self.parts.push(Part::Hole(Arc::clone(text))),
+            _ => self.part(Part::Hole(Arc::clone(text))),
         }
     }
 }

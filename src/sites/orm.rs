@@ -136,7 +136,8 @@ fn written(
 /// Of several classes that stand for one table the one that a row is of.
 fn model_of_row(graph: &Graph, schema: &Schema, model: ModelId, row: &Shared) -> ModelId {
     let table = &schema.models[model.0].table;
-    let is_same = |id: &ModelId| schema.models[id.0].table == *table && schema.models[id.0].pack == schema.models[model.0].pack;
+    let is_same =
+        |id: &ModelId| schema.models[id.0].table == *table && schema.models[id.0].pack == schema.models[model.0].pack;
     if (0..schema.models.len()).map(ModelId).filter(is_same).nth(1).is_none() {
         return model;
     }

@@ -55,10 +55,10 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
                     run = wrapped::run(graph, &rows, &event.call);
                 }
                 if run.is_empty()
-                    && let Some((text, pieces)) = collected::run(graph, &event.call)
+                    && let Some((texts, pieces)) = collected::run(graph, &event.call)
                 {
                     bound.extend(pieces);
-                    run = vec![(text, Params::List(Vec::new()))];
+                    run = texts.into_iter().map(|text| (text, Params::List(Vec::new()))).collect();
                 }
                 // What a call is handed that no rule names is a write too.
                 if run.is_empty() {

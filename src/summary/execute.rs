@@ -113,7 +113,7 @@ impl<'a> Execution<'a> {
         let ended = self.block(&function.body);
         for (at, param) in function.params.iter().enumerate() {
             if let Some(value) = self.env.get(&param.local)
-                && is_changed(value)
+                && (is_changed(value) || self.module.lends && is_grown(value))
             {
                 self.out.exits.insert(u32::try_from(at).unwrap_or(u32::MAX), Arc::clone(value));
             }
@@ -330,6 +330,17 @@ fn is_changed(value: &Value) -> bool {
         ValueKind::Object { base: Some(_), .. } | ValueKind::After { .. } => true,
         ValueKind::Cond { then, otherwise, .. } => is_changed(then) || is_changed(otherwise),
         ValueKind::Either(values) => values.iter().any(|value| is_changed(value)),
+        _ => false,
+    }
+}
+
+/// Whether a value is a parameter with more text behind it: `buffer.push_str(&token)`.
+fn is_grown(value: &Value) -> bool {
+    match &value.kind {
+        ValueKind::Concat(parts) => {
+            parts.first().is_some_and(|first| matches!(first.kind, ValueKind::Param(..)) || is_grown(first))
+        }
+        ValueKind::Cond { then, otherwise, .. } => is_grown(then) || is_grown(otherwise),
         _ => false,
     }
 }

@@ -51,6 +51,12 @@ impl Lowering<'_> {
         }
         let steps = self.steps(&path.path);
         let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
+        let given: Vec<&Expr> = call.args.iter().collect();
+        if let [.., "mem", name] = names.as_slice()
+            && let Some(old) = self.changed_by_function(name, &given, span)
+        {
+            return old;
+        }
         match (names.as_slice(), call.args.first()) {
             // What is there and holds nothing: NULL, where a bare `None` leaves a column out.
             (["Some"], Some(Expr::Path(inner))) if inner.path.is_ident("None") => {
@@ -77,7 +83,8 @@ impl Lowering<'_> {
                 self.out.push(Stmt::Expr(value));
                 return self.add(ExprKind::Undefined, span);
             }
-            (["String", "new"], None) | (["String", "with_capacity"], Some(_)) => {
+            ([.., "Option", "default"], None) => return self.add(ExprKind::Undefined, span),
+            (["String", "new" | "default"], None) | (["String", "with_capacity"], Some(_)) => {
                 return self.add(ExprKind::Text(String::new()), span);
             }
             (["Vec", "new"], None) | (["Vec", "with_capacity"], Some(_)) => {

@@ -5,7 +5,7 @@ use syn::{BinOp, Expr, ExprAssign, ExprBinary, Lit, Member, UnOp};
 use crate::frontend::rust::Lowering;
 use crate::frontend::rust::branches::Sink;
 use crate::frontend::rust::paths::plain;
-use crate::ir::{Binding, Call, Entry, ExprId, ExprKind, Item, Missing, Place, Stmt};
+use crate::ir::{Call, Entry, ExprId, ExprKind, Item, Missing, Place, Stmt};
 use crate::source::Span;
 
 impl Lowering<'_> {
@@ -44,6 +44,10 @@ impl Lowering<'_> {
                     // `<T as Trait>::f`: by the trait where there is one, which leads to all that implement it.
                     steps.drain(..qself.position.saturating_sub(1).min(steps.len()));
                     if qself.position == 0 {
+                        // `<Option<String>>::None`
+                        if steps.iter().any(|(name, _)| name == "None") {
+                            return self.add(ExprKind::Undefined, span);
+                        }
                         let mut at = self.add(ExprKind::Name(ty.binding), span);
                         for (name, span) in steps {
                             at = self.field(at, name, span);
@@ -264,18 +268,10 @@ impl Lowering<'_> {
             _ => {}
         }
         let place = self.expr(target);
-        let target = match self.kind(place) {
-            ExprKind::Name(Binding::Local(local)) => Place::Local(*local),
-            ExprKind::Field { base, name, name_span } => {
-                Place::Field { base: *base, name: name.clone(), name_span: *name_span }
-            }
-            ExprKind::Index { base, index } => Place::Index { base: *base, index: *index },
-            _ => {
-                self.out.push(Stmt::Expr(value));
-                return;
-            }
-        };
-        self.out.push(Stmt::Assign { target, value, span });
+        self.out.push(match self.place(place) {
+            Some(target) => Stmt::Assign { target, value, span },
+            None => Stmt::Expr(value),
+        });
     }
 
     /// `S { a, ..base }`: a new object (or the base) whose fields are assigned one by one.

@@ -104,6 +104,9 @@ impl Lowering<'_> {
         let name_span = self.at_span(call.method.span());
         let callee_span = Span { start: span.start, ..name_span };
         let name = name.strip_prefix("r#").unwrap_or(&name).to_owned();
+        if matches!((name.as_str(), call.args.len()), ("insert" | "replace", 1) | ("clear", 0)) {
+            self.module.lent.insert(receiver);
+        }
         let callee = self.add(ExprKind::Field { base: receiver, name, name_span }, callee_span);
         let type_args = call.turbofish.as_ref().map_or_else(Vec::new, |types| self.types_of(types));
         let args = self.all(&call.args);
@@ -113,6 +116,11 @@ impl Lowering<'_> {
     fn known_method(&mut self, call: &ExprMethodCall, name: &str, receiver: ExprId, span: Span) -> Option<ExprId> {
         let args: Vec<&Expr> = call.args.iter().collect();
         match (name, args.as_slice()) {
+            ("take" | "get_or_insert" | "get_or_insert_with" | "push_str", _)
+                if let Some(value) = self.changed_by_method(call, name, receiver, span) =>
+            {
+                Some(value)
+            }
             (name, []) if SAME.contains(&name) => Some(receiver),
             ("push" | "push_str" | "extend" | "extend_from_slice" | "append" | "push_back", [item]) => {
                 self.grow(receiver, item, name == "push" || name == "push_back", span)

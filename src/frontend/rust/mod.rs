@@ -25,6 +25,7 @@ mod macros;
 mod methods;
 mod paths;
 mod patterns;
+mod places;
 mod scan;
 mod spans;
 mod statements;

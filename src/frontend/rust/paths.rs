@@ -70,8 +70,7 @@ impl Lowering<'_> {
             return self.add(kind, *span);
         }
         if let [.., (holder, _), (last, _)] = steps
-            && holder == "ActiveValue"
-            && last == "NotSet"
+            && matches!((holder.as_str(), last.as_str()), ("ActiveValue", "NotSet") | ("Option", "None"))
         {
             return self.add(ExprKind::Undefined, *span);
         }

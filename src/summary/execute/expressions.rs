@@ -224,9 +224,9 @@ impl Execution<'_> {
     /// The method may assign fields of what it is called on.
     fn call_on(&mut self, receiver: ExprId, call: &Arc<CallValue>, span: Span) {
         // `user.tokens.push(token)`: the user has another list.
-        if call.method().is_some_and(|name| GROW.contains(&name))
-            && let ExprKind::Field { base, ref name, name_span } = self.module.expr(receiver).kind
-            && self.is_of_row(base)
+        if let ExprKind::Field { base, ref name, name_span } = self.module.expr(receiver).kind
+            && (call.method().is_some_and(|name| GROW.contains(&name)) && self.is_of_row(base)
+                || self.module.lends && self.module.lent.contains(&receiver))
         {
             let before = self.eval(receiver);
             let kind = ValueKind::After { call: Arc::clone(call), arg: None, before };
