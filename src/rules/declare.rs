@@ -4,6 +4,13 @@ use serde::Deserialize;
 
 use crate::rules::{ArgPath, CallPattern, Operation};
 
+/// A library's type of what reads and writes the rows of one model, `*` in its last step being the model's name: `**#Prisma.*Delegate`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Delegate {
+    pub class: CallPattern,
+}
+
 /// How a class of the tree declares that it is a table. `decorator` and the like are callable paths.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -34,8 +34,8 @@ mod sql;
 mod test;
 
 pub use declare::{
-    Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Entity, Hook, Interceptor, Method, Migration,
-    Naming, Nothing, Subscriber, Transform, TypedTables,
+    Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Interceptor, Method,
+    Migration, Naming, Nothing, Subscriber, Transform, TypedTables,
 };
 pub use entry::{Applied, Entry, EntryKind, Layer, Nesting, Prefix, Versioning};
 pub use event::{Emit, Keep, Listen};
@@ -359,13 +359,6 @@ pub struct Receiver {
     /// own type, `$type1` its second type argument: `typeorm#Repository<$0>`.
     #[serde(deserialize_with = "path::type_text")]
     pub gives: String,
-}
-
-/// A library's type of what reads and writes the rows of one model, `*` in its last step being the model's name: `**#Prisma.*Delegate`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Delegate {
-    pub class: CallPattern,
 }
 
 /// Calls that a framework makes by name: a Nest route under `@UseGuards(G)`, `G extends AuthGuard('google')`, runs `validate` of the class that
