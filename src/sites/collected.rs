@@ -56,16 +56,16 @@ pub(super) fn run(graph: &Graph, call: &CallValue) -> Option<(Vec<Shared>, Vec<S
         }
         all.collect(call.site.function, &Root::Started(start.site), None, Some(call.site), DEEPEST);
         let texts: Vec<Shared> =
-            ways(all.parts).into_iter().filter_map(|parts| texts::parsed(graph, call.site.span, parts)).collect();
+            ways(&all.parts).into_iter().filter_map(|parts| texts::parsed(graph, call.site.span, parts)).collect();
         (!texts.is_empty()).then_some((texts, all.pieces))
     })
 }
 
 /// The parts of each way through the conditions whose both sides push something: `if let Some(x) = y { .. } else { .. }`. What is pushed
 /// under a condition alone is taken as pushed.
-fn ways(parts: Vec<(Guards, Part)>) -> Vec<Vec<Part>> {
+fn ways(parts: &[(Guards, Part)]) -> Vec<Vec<Part>> {
     let mut sides: BTreeMap<usize, (bool, bool)> = BTreeMap::new();
-    for (guards, _) in &parts {
+    for (guards, _) in parts {
         for guard in each(guards) {
             let (holds, fails) = sides.entry(Arc::as_ptr(&guard.cond).addr()).or_default();
             *(if guard.holds { holds } else { fails }) = true;
@@ -220,7 +220,9 @@ impl Collected<'_, '_> {
             ValueKind::Text(text) => self.part(Part::Put(text.clone(), resolved.span)),
             ValueKind::Sql(sql, holes) => {
                 self.pieces.push(resolved.span);
-                texts::written(sql, holes, resolved.span).into_iter().for_each(|part| self.part(part));
+                for part in texts::written(sql, holes, resolved.span) {
+                    self.part(part);
+                }
             }
             _ => self.part(Part::Hole(Arc::clone(text))),
         }
