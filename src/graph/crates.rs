@@ -119,6 +119,12 @@ impl Graph<'_> {
                         ["self"].into_iter().chain(inner.iter().skip(taken).copied()).collect::<Vec<_>>().join("::");
                     return self.used(inside, &module, what, depth + 1);
                 }
+                // `extern crate diesel;` in the root.
+                Some((taken, Resolved::External { module, name: first })) => {
+                    let rest = inner.iter().skip(taken).copied().chain([name.as_str()]);
+                    let name = Some(first.as_str()).filter(|first| !first.is_empty()).into_iter().chain(rest);
+                    return Resolved::External { module, name: name.collect::<Vec<_>>().join(".") };
+                }
                 _ => return Resolved::Missing,
             };
             let span = value.span;

@@ -30,6 +30,8 @@ pub(super) struct Hook {
     pub instance: bool,
     /// The key of the row that says whether it is new.
     pub new: Option<String>,
+    /// The parameter that says it.
+    pub new_at: Option<u32>,
     pub exit: Shared,
 }
 
@@ -70,6 +72,18 @@ fn of_model(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<Hook> {
             }
         }
     }
+    // What a trait is implemented with may stand in a file of its own.
+    let own = graph.rules.hook().filter(|row| row.pack == model.pack && row.method.is_some());
+    for row in own {
+        for class in graph.lineage(class).iter().rev().copied().chain(graph.heirs(class)) {
+            let methods = graph.class(class).map_or(&[][..], |declared| declared.methods.as_slice());
+            let functions = methods.iter().map(|id| FunctionRef { file: class.file, id: *id });
+            let is_it = |function: &FunctionRef| {
+                graph.function(*function).is_some_and(|declared| Some(&declared.name) == row.method.as_ref())
+            };
+            found.extend(functions.filter(is_it).filter_map(|function| run_on(graph, row, function)));
+        }
+    }
     found
 }
 
@@ -81,6 +95,7 @@ fn run_on(graph: &Graph, row: &rules::Hook, function: FunctionRef) -> Option<Hoo
         _ => None,
     };
     let exit = match param {
+        _ if row.returns => summary.returns.as_ref(),
         Some(at) => summary.exits.get(&at),
         None => summary.this_exit.as_ref(),
     };
@@ -93,6 +108,7 @@ fn run_on(graph: &Graph, row: &rules::Hook, function: FunctionRef) -> Option<Hoo
         before: Some(row.before.clone()),
         instance: row.instance,
         new: row.new.clone(),
+        new_at: row.new_at,
         exit: Arc::clone(exit?),
     })
 }
@@ -177,6 +193,7 @@ fn subscribed(graph: &Graph, pack: &str, class: ClassRef) -> Vec<Hook> {
                         before: Some(row.before.clone()),
                         instance: false,
                         new: None,
+                        new_at: None,
                         exit: Arc::clone(exit),
                     }));
                 }
@@ -226,6 +243,9 @@ pub(super) fn applied(
             || Value::new(ValueKind::Opaque("a parameter that the called library hands in", Vec::new()), span);
         let mut params: Vec<Shared> = (0..count).map(|_| library()).collect();
         let mut this = None;
+        if let Some(slot) = hook.new_at.and_then(|at| params.get_mut(at as usize)) {
+            *slot = Value::new(ValueKind::Bool(inserts), span);
+        }
         match hook.param {
             Some(nth) => {
                 if let Some(slot) = params.get_mut(nth as usize) {

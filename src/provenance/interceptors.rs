@@ -187,6 +187,7 @@ fn hook(graph: &Graph, schema: &Schema, intercepting: &Intercepting, model: Mode
         before: None,
         instance: false,
         new: None,
+        new_at: None,
         exit,
     })
 }

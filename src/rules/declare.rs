@@ -226,6 +226,9 @@ pub struct Hook {
     /// The method's decorator,
     #[serde(default)]
     pub decorator: Option<CallPattern>,
+    /// ... or its name,
+    #[serde(default)]
+    pub method: Option<String>,
     /// ... or the name that the function is handed over by: a key of an object that stands at `below` in the call that declares the
     /// model, a method of the model, or the first argument of the method `through`.
     #[serde(default)]
@@ -244,9 +247,15 @@ pub struct Hook {
     /// Whether a plain object is written without it: only an instance of the class has hooks.
     #[serde(default)]
     pub instance: bool,
-    /// The key of the row that says whether it is new: `isNew`.
+    /// The key of the row that says whether it is new: `isNew`,
     #[serde(default)]
     pub new: Option<String>,
+    /// ... or the parameter that says it, from 0.
+    #[serde(default)]
+    pub new_at: Option<u32>,
+    /// Whether it gives the row back, which is stored then.
+    #[serde(default)]
+    pub returns: bool,
     #[serde(skip)]
     pub pack: String,
 }

@@ -223,8 +223,18 @@ fn of_handle(graph: &Graph, schema: &Schema, handle: &Shared) -> Option<ModelId>
 /// The calls of a chain, the last first.
 pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> {
     let mut calls = Vec::new();
-    let mut at = graph.resolved(value);
+    let mut at = Arc::clone(value);
     for _ in 0..60 {
+        // `let mut query = Query::update(); query.table(Users::Table); query.value(..);`
+        if let ValueKind::After { call, arg: None, before } = &at.kind
+            && graph.is_rust(at.span.file)
+            && graph.targets(call).is_empty()
+        {
+            calls.push(Arc::clone(call));
+            at = Arc::clone(before);
+            continue;
+        }
+        at = graph.resolved(&at);
         if let ValueKind::Param(function, nth) = &at.kind {
             let Some(handed) = graph.handed_value(*function, *nth) else { break };
             at = graph.resolved(&handed);
@@ -233,7 +243,7 @@ pub(super) fn chain_calls(graph: &Graph, value: &Shared) -> Vec<Arc<CallValue>> 
         let ValueKind::Call(call) = &at.kind else { break };
         calls.push(Arc::clone(call));
         let Some(next) = call.receiver() else { break };
-        at = graph.resolved(next);
+        at = Arc::clone(next);
     }
     calls
 }

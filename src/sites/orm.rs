@@ -170,7 +170,12 @@ fn undefined(graph: &Graph, row: &Write, by_column: bool, value: &Shared) -> Und
         let args = decorators.iter().flat_map(|decorator| &decorator.args);
         args.map(|arg| &arg.value).find_map(|arg| match &arg.kind {
             ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
-                Slot::Named { key, value, .. } if key == flag => Some(matches!(value.kind, ValueKind::Bool(true))),
+                Slot::Named { key, value, .. } if key == flag => Some(match &value.kind {
+                    ValueKind::Bool(says) => *says,
+                    // Diesel 1 has it in quotes.
+                    ValueKind::Text(text) => text == "true",
+                    _ => false,
+                }),
                 _ => None,
             }),
             _ => None,

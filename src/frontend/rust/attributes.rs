@@ -125,7 +125,15 @@ impl Lowering<'_> {
 
     fn arguments(&mut self, attr: &Attribute) -> (Vec<ExprId>, Vec<Entry>) {
         let (mut args, mut named) = (Vec::new(), Vec::new());
-        let Meta::List(list) = &attr.meta else { return (args, named) };
+        let list = match &attr.meta {
+            Meta::List(list) => list,
+            // `#[table_name = "users"]`
+            Meta::NameValue(pair) => {
+                args.push(self.attribute_value(&pair.value));
+                return (args, named);
+            }
+            Meta::Path(_) => return (args, named),
+        };
         for argument in pieces(list.tokens.clone()) {
             let span = self.expr_span(&argument);
             let name_of = |expr: &Expr| match expr {

@@ -1,14 +1,15 @@
 //! What derives write beside a type: names of tables and columns as an enum's variants, the types of an entity.
 //!
 //! `#[derive(Iden)] enum Users { Table, AccessToken }` makes `Users::Table` the text `users` and `Users::AccessToken` the text
-//! `access_token`. `#[derive(DeriveEntityModel)] struct Model { .. }` writes `Entity`, `ActiveModel` and an enum `Column`. Like
+//! `access_token`. `#[derive(DeriveEntityModel)] struct Model { .. }` writes `Entity`, `ActiveModel` and an enum `Column`; the expanded
+//! format of the same spells all of them out but `ActiveModel`. Like
 //! `table!`, they are read here because nothing but the macro declares the names that they write.
 
-use syn::{Attribute, Fields, Meta, Token};
+use syn::{Attribute, Expr, Fields, ImplItem, Item, Meta, Token};
 
 use crate::frontend::rust::Lowering;
 use crate::frontend::rust::paths::plain;
-use crate::ir::{Binding, ClassId, ClassKind, ExprKind, FieldDecl};
+use crate::ir::{Binding, ClassId, ClassKind, Decorator, Entry, ExprKind, FieldDecl};
 
 /// Derives that make an enum's variants names of the database.
 const NAMES: [&str; 4] = ["Iden", "IdenStatic", "DeriveIden", "DeriveColumn"];
@@ -73,7 +74,59 @@ fn camel(name: &str) -> String {
         .collect()
 }
 
+/// An entity that is written out in parts: its model, the type that stands for the table, and what that names the table.
+struct Expanded<'s> {
+    model: &'s syn::ItemStruct,
+    entity: String,
+    table: &'s Expr,
+}
+
+/// `struct Entity; impl EntityName for Entity { fn table_name(&self) -> &str { "users" } }` beside a struct that derives its model.
+fn expanded(items: &[Item]) -> Option<Expanded<'_>> {
+    let model = items.iter().find_map(|item| match item {
+        Item::Struct(item) if derives(&item.attrs, &["DeriveModel", "DeriveActiveModel"]) => Some(item),
+        _ => None,
+    })?;
+    items.iter().find_map(|item| {
+        let Item::Impl(item) = item else { return None };
+        let (_, path, _) = item.trait_.as_ref()?;
+        let syn::Type::Path(of) = &*item.self_ty else { return None };
+        let entity =
+            plain(of.path.get_ident().filter(|_| path.segments.last().is_some_and(|s| s.ident == "EntityName"))?);
+        let table = item.items.iter().find_map(|member| match member {
+            ImplItem::Fn(function) if function.sig.ident == "table_name" => match function.block.stmts.as_slice() {
+                [syn::Stmt::Expr(table, None)] => Some(table),
+                _ => None,
+            },
+            _ => None,
+        })?;
+        Some(Expanded { model, entity, table })
+    })
+}
+
 impl Lowering<'_> {
+    /// An entity in the expanded format is its model, with the name of its table.
+    pub(super) fn hoist_expanded(&mut self, items: &[Item]) {
+        let Some(Expanded { model, entity, .. }) = expanded(items) else { return };
+        let Some(id) = self.class_at(model) else { return };
+        for name in [entity.as_str(), "ActiveModel"] {
+            self.bind_type(name, Binding::Class(id));
+            self.export_in_place(name, Binding::Class(id));
+        }
+    }
+
+    /// The decorator that the compact format would have.
+    pub(super) fn decorate_expanded(&mut self, items: &[Item]) {
+        let Some(Expanded { model, table, .. }) = expanded(items) else { return };
+        let Some(id) = self.class_at(model) else { return };
+        let span = self.at_span(model.ident.span());
+        let value = self.expr(table);
+        let named = Entry::Named { key: "table_name".to_owned(), key_span: span, value };
+        let args = vec![self.add(ExprKind::Object(vec![named]), span)];
+        let (name, binding) = ("sea_orm".to_owned(), Binding::Global("sea_orm".to_owned()));
+        self.module.classes[id.at()].decorators.push(Decorator { name, binding, args, span });
+    }
+
     /// The types that a struct's derives write beside it; it is declared already.
     pub(super) fn hoist_derived(&mut self, item: &syn::ItemStruct, id: ClassId) {
         if !derives(&item.attrs, &[ENTITY]) {

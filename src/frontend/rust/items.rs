@@ -33,6 +33,7 @@ impl Lowering<'_> {
         for item in items {
             self.hoist_one(item);
         }
+        self.hoist_expanded(items);
         // A module that is used here may have the name of a function here: who asks from outside means the function.
         self.module.exports.sort_by_key(|export| matches!(export, Export::Named { binding: Binding::Import(_), .. }));
     }
@@ -80,6 +81,16 @@ impl Lowering<'_> {
             Item::Use(item) => {
                 let is_public = !matches!(item.vis, Visibility::Inherited);
                 self.hoist_use(&item.tree, &mut Vec::new(), is_public);
+            }
+            // `use crate::diesel::update` elsewhere in the crate.
+            Item::ExternCrate(item) => {
+                let (name, span) = (plain(&item.ident), self.at_span(item.ident.span()));
+                let local = item.rename.as_ref().map_or_else(|| name.clone(), |(_, local)| plain(local));
+                let id = self.import(name.clone(), Imported::Namespace, span);
+                self.export(&local, Binding::Import(id));
+                if local != name {
+                    self.bind_type(&local, Binding::Import(id));
+                }
             }
             Item::Mod(module) => {
                 let Some((_, items)) = &module.content else { return };
@@ -231,6 +242,18 @@ impl Lowering<'_> {
         for item in items {
             self.item(item);
         }
+        self.decorate_expanded(items);
+    }
+
+    pub(super) fn class_at(&self, item: &syn::ItemStruct) -> Option<ClassId> {
+        self.classes.get(&address(item)).copied()
+    }
+
+    /// In place of what was exported under the name.
+    pub(super) fn export_in_place(&mut self, name: &str, binding: Binding) {
+        let full = self.exported(name);
+        self.module.exports.retain(|export| !matches!(export, Export::Named { name, .. } if *name == full));
+        self.export(name, binding);
     }
 
     pub(super) fn item(&mut self, item: &Item) {

@@ -3,15 +3,34 @@
 
 /// Deeper than this no person writes.
 const DEEPEST: usize = 400;
+/// So many of what takes the rest of an expression or a type behind it stand in no statement of a person: `return return ..`, `a = a = ..`,
+/// `fn() -> fn() -> ..`, `*const *const ..`.
+const LONGEST: usize = 1_000;
+/// Bars are also what patterns and flags are joined by, which nests nothing.
+const MOST_BARS: usize = 4_000;
+const TAKING: [&[u8]; 8] = [b"return", b"break", b"const", b"mut", b"impl", b"dyn", b"move", b"yield"];
 
 /// Where a text nests too deeply to be parsed, if it does. Strings, characters and comments do not count.
 pub(super) fn too_deep(text: &str) -> Option<u32> {
     let bytes = text.as_bytes();
     let (mut at, mut brackets, mut angles, mut prefixes) = (0, 0_usize, 0_usize, 0_usize);
+    // Since the statement, the part of a list or the block began.
+    let (mut taking, mut bars) = (0_usize, 0_usize);
     while let Some(byte) = bytes.get(at).copied() {
         let start = at;
         at += 1;
         let mut is_prefix = false;
+        match byte {
+            b';' | b',' | b'{' | b'}' => (taking, bars) = (0, 0),
+            b'|' => bars += 1,
+            b'=' if !bytes.get(at).is_some_and(|next| b"=>".contains(next)) && !is_joined(bytes, start) => taking += 1,
+            b'-' if bytes.get(at) == Some(&b'>') => taking += 1,
+            b'a'..=b'z' if !follows_name(bytes, start) => {
+                let end = bytes[start..].iter().position(|byte| !is_name(*byte)).map_or(bytes.len(), |end| start + end);
+                taking += usize::from(TAKING.contains(&&bytes[start..end]));
+            }
+            _ => {}
+        }
         match byte {
             b'(' | b'[' | b'{' => {
                 brackets += 1;
@@ -44,11 +63,24 @@ pub(super) fn too_deep(text: &str) -> Option<u32> {
         if !is_prefix {
             prefixes = 0;
         }
-        if brackets.max(angles).max(prefixes) > DEEPEST {
+        if brackets.max(angles).max(prefixes) > DEEPEST || taking > LONGEST || bars > MOST_BARS {
             return u32::try_from(start).ok();
         }
     }
     None
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn follows_name(bytes: &[u8], at: usize) -> bool {
+    at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|before| is_name(*before))
+}
+
+/// Whether a `=` is the end of another sign: `==`, `<=`, `!=`, `..=`.
+fn is_joined(bytes: &[u8], at: usize) -> bool {
+    at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|before| b"=<>!.".contains(before))
 }
 
 /// The macros by example that a text defines: name, and what stands in the braces.
@@ -172,5 +204,16 @@ mod tests {
         for text in ["(".repeat(500), "!".repeat(500), "Box<".repeat(500), "& ".repeat(500)] {
             assert!(too_deep(&format!("fn a() {{ {text}")).is_some(), "{}", &text[..8]);
         }
+        let taking = ["return ", "break ", "a = ", "fn() -> ", "*const ", "|x| "];
+        for text in taking {
+            assert!(too_deep(&format!("fn a() {{ {}", text.repeat(5_000))).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn long_tables_do_not_nest() {
+        let (arms, tests) = ("'a'..='z' | ".repeat(1_500), "x == 1 || ".repeat(800));
+        let (list, block) = ("(|x| return x), ".repeat(5_000), "a = return x; ".repeat(5_000));
+        assert_eq!(too_deep(&format!("fn a() {{ matches!(x, {arms} 'b') {tests} {list} {block} }}")), None);
     }
 }

@@ -48,6 +48,21 @@ fn table(name: String, span: Span) -> Table {
     }
 }
 
+/// What a trigger makes of a column where a row is inserted without it, which is what a default does.
+pub(crate) fn filled(name: &str, column: String, span: Span) -> Table {
+    let column = ColumnDecl {
+        name: column.clone(),
+        property: column,
+        ty: String::new(),
+        nullable: None,
+        default: Some("(a trigger)".to_owned()),
+        relation: None,
+        list: false,
+        span,
+    };
+    Table { change: TableChange::Alter, columns: vec![column], ..table(name.to_owned(), span) }
+}
+
 fn created(create: &CreateTable, piece: &Piece<'_>) -> Table {
     let mut found = table(last_name(&create.name), piece.whole());
     found.columns = create.columns.iter().map(|column| declared(column, piece)).collect();

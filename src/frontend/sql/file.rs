@@ -246,6 +246,9 @@ impl File<'_> {
     /// Triggers and the functions they run are joined when the whole file is read.
     fn finish(mut self) -> Module {
         let routines = std::mem::take(&mut self.routines);
+        for (table, column) in routines.filled() {
+            self.module.tables.push(ddl::filled(&table, column, self.text.span(0..0)));
+        }
         for (range, table, sets) in routines.assignments() {
             if let Some(table) = table {
                 let span = self.text.span(range.clone());

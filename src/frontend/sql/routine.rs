@@ -22,39 +22,67 @@ pub(crate) struct Found {
 
 /// One `NEW.column := value`.
 struct Assigned {
-    /// The function's name, or the trigger's table where the body is the trigger's own.
+    /// The function, or the trigger whose own the body is.
     by: By,
     range: Range<usize>,
     column: String,
     value: SqlValue,
 }
 
+#[derive(Clone)]
 enum By {
     Function(String),
-    Table(String),
+    Trigger(Trigger),
+}
+
+#[derive(Clone)]
+struct Trigger {
+    table: String,
+    /// Whether it runs when a row is inserted.
+    inserts: bool,
 }
 
 /// What a file says of triggers and what their functions assign.
 #[derive(Default)]
 pub(crate) struct Routines {
-    /// Trigger: its table and the function it runs.
-    triggers: Vec<(String, String)>,
+    /// Triggers and the functions that they run.
+    triggers: Vec<(Trigger, String)>,
     assigned: Vec<Assigned>,
+    /// Columns of tables that a body updates.
+    updated: Vec<(By, String, Vec<String>)>,
 }
 
 /// Where an assignment stands, of which table (`None`: no trigger of the file runs it), what it sets.
 type Assignment = (Range<usize>, Option<String>, Vec<(String, SqlValue)>);
 
 impl Routines {
+    /// The columns, with their tables, that a trigger fills when a row is inserted.
+    pub(crate) fn filled(&self) -> BTreeSet<(String, String)> {
+        let of = |by: &By| match by {
+            By::Trigger(trigger) => vec![trigger.clone()],
+            By::Function(name) => {
+                let runs = self.triggers.iter().filter(|(_, function)| function.eq_ignore_ascii_case(name));
+                runs.map(|(trigger, _)| trigger.clone()).collect()
+            }
+        };
+        let inserts = |by: &By| of(by).into_iter().filter(|trigger| trigger.inserts).map(|trigger| trigger.table);
+        let assigned = self.assigned.iter().flat_map(|one| inserts(&one.by).map(|table| (table, one.column.clone())));
+        let updated = self.updated.iter().flat_map(|(by, table, columns)| {
+            let is_own = inserts(by).any(|of| of.eq_ignore_ascii_case(table));
+            columns.iter().filter(move |_| is_own).map(|column| (table.clone(), column.clone()))
+        });
+        assigned.chain(updated).collect()
+    }
+
     /// Every assignment with each table it is made for.
     pub(crate) fn assignments(self) -> Vec<Assignment> {
         let mut found = Vec::new();
         for Assigned { by, range, column, value } in self.assigned {
             let tables: BTreeSet<String> = match by {
-                By::Table(table) => BTreeSet::from([table]),
+                By::Trigger(trigger) => BTreeSet::from([trigger.table]),
                 By::Function(name) => {
                     let runs = self.triggers.iter().filter(|(_, function)| function.eq_ignore_ascii_case(&name));
-                    runs.map(|(table, _)| table.clone()).collect()
+                    runs.map(|(trigger, _)| trigger.table.clone()).collect()
                 }
             };
             if tables.is_empty() {
@@ -89,12 +117,13 @@ pub(crate) fn read(text: &Text, range: Range<usize>, routines: &mut Routines) ->
         let on = tokens.find_at_top(from, end, &["ON"]);
         let Some(after_table) = tokens.name(on + 1) else { return Vec::new() };
         let table = unquote(tokens.text(after_table - 1));
+        let inserts = (from..on).any(|at| tokens.is(at, "INSERT"));
         let run = tokens.find_at_top(after_table, end, &["EXECUTE"]);
         if let Some(after) = tokens.name(run + 2).filter(|_| tokens.is_any(run + 1, &["FUNCTION", "PROCEDURE"])) {
-            routines.triggers.push((table, unquote(tokens.text(after - 1))));
+            routines.triggers.push((Trigger { table, inserts }, unquote(tokens.text(after - 1))));
             return Vec::new();
         }
-        by = By::Table(table);
+        by = By::Trigger(Trigger { table, inserts });
     }
     let mut variables = after_name.map(|at| names_in_parentheses(&tokens, at)).unwrap_or_default();
     let is_body = |at: &usize| match tokens.kind(*at) {
@@ -176,7 +205,14 @@ impl Body<'_> {
         while at < tokens.list.len() {
             if self.starts_statement(at) && is_write(tokens, at) {
                 let end = self.end(at);
-                found.push(self.statement(at..end));
+                let statement = self.statement(at..end);
+                for statement in statement.statements.iter().flatten() {
+                    if let SqlStatement::Update { table, sets, .. } = statement {
+                        let columns = sets.iter().map(|(column, _)| column.clone()).collect();
+                        routines.updated.push((self.by.clone(), table.clone(), columns));
+                    }
+                }
+                found.push(statement);
                 at = end;
             } else if tokens.is(at, "NEW") && tokens.punct(at + 1, b'.') && self.assigns(at + 3).is_some() {
                 let value = self.assigns(at + 3).unwrap_or(at + 4);
@@ -260,11 +296,7 @@ impl Body<'_> {
             },
         };
         self.name_variables(&mut read);
-        let by = match &self.by {
-            By::Function(name) => By::Function(name.clone()),
-            By::Table(name) => By::Table(name.clone()),
-        };
-        routines.assigned.push(Assigned { by, range, column, value: read });
+        routines.assigned.push(Assigned { by: self.by.clone(), range, column, value: read });
     }
 
     fn tell_variables(&self, statement: &mut SqlStatement) {
