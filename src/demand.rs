@@ -292,7 +292,14 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
         let files = sources.mentions(&[call.last().unwrap_or(call.first())]).into_iter().flatten();
         files.filter(of_library).collect::<Vec<_>>()
     });
-    let keeping = keeping.chain(listing).chain(asked);
+    // Where a configuration gets its values.
+    let settings = rules.setting().flat_map(|row| {
+        let of_library =
+            |file: &FileId| row.call.module().is_none_or(|module| sources.get(*file).text.contains(module));
+        let files = sources.mentions(&[row.call.last().unwrap_or(row.call.first())]).into_iter().flatten();
+        files.filter(of_library).collect::<Vec<_>>()
+    });
+    let keeping = keeping.chain(listing).chain(asked).chain(settings);
     let all = sources.mentions(&names).into_iter().flatten().chain(keeping);
     all.filter(|file| sources.get(*file).scope == Scope::Production).collect()
 }

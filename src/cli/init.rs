@@ -39,7 +39,7 @@ pub(crate) fn run(args: &InitArgs, streams: &Streams) -> Result<Ran, String> {
     let Some(proposed) = proposed else {
         return Err(format!(
             "no table that {} declares has a column that looks like a token. Name one yourself: audit --column \
-             users.access_token",
+             users.access_token; for the guards alone any column of the users' table, as in audit --column users.password",
             args.path.display()
         ));
     };

@@ -97,7 +97,8 @@ fn no_column(file: Option<&Path>) -> String {
     };
     format!(
         "no column to audit: {place}. Give --column TABLE.COLUMN with the names of the database, as in --column \
-         users.access_token, or write {}:\n\n[[column]]\ntable = \"users\"\ncolumn = \"access_token\"",
+         users.access_token, or write {}:\n\n[[column]]\ntable = \"users\"\ncolumn = \"access_token\"\n\n\
+         Guards are audited beside any column: where no token is stored, name one of the users' table, as in --column users.password",
         config::FILE_NAME
     )
 }

@@ -22,7 +22,10 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     }
     if let Some(limit) = facts.config.max_token_life {
         for guard in &facts.guards.guards {
-            let Some(exposure) = guard.exposure.as_ref().filter(|e| e.exact && e.seconds > limit) else { continue };
+            let Some(exposure) = guard.exposure.as_ref().filter(|e| e.exact && e.at.is_some() && e.seconds > limit)
+            else {
+                continue;
+            };
             let at = Anchor::Code(exposure.at.unwrap_or(guard.span));
             let message = format!(
                 "the tokens that {} lets in live {}, longer than `max-token-life`",

@@ -3,7 +3,7 @@
 use crate::contract::check::{Check, Run};
 use crate::contract::identity::place;
 use crate::contract::{Anchor, Facts, Finding, Level, Precision, Related, Way};
-use crate::guards::{Guard, ShortBy, Verdict};
+use crate::guards::{Exposure, Guard, Open, ShortBy, Verdict};
 
 pub(crate) const CHECK: Check = Check {
     id: "unchecked-user",
@@ -29,8 +29,16 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     let limit = facts.config.max_token_life;
     let within = |seconds: u64| limit.is_some_and(|limit| seconds <= limit);
-    let short_lived = guard.exposure.as_ref().is_some_and(|exposure| within(exposure.seconds));
+    let is_short = |exposure: &Exposure| exposure.open.is_none() && within(exposure.seconds);
+    let short_lived = guard.exposure.as_ref().is_some_and(is_short);
+    let open = guard.exposure.as_ref().and_then(|exposure| exposure.open);
     let exposure = match &guard.exposure {
+        Some(Exposure { open: Some(Open { endless: true, .. }), .. }) => {
+            "until the key changes: tokens without `exp` are signed too".to_owned()
+        }
+        Some(exposure) if exposure.open.is_some() => {
+            format!("for {} at the least: how long others of the tokens live the code does not tell", exposure.words())
+        }
         Some(exposure) if exposure.exact => format!("for up to {}", exposure.words()),
         Some(exposure) => format!("for up to {} (the longest life that this tree signs)", exposure.words()),
         None => "for as long as the token lives, which the code does not tell".to_owned(),
@@ -63,6 +71,10 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     }));
     let life = guard.exposure.as_ref().and_then(|exposure| exposure.at);
     related.extend(life.map(|span| Related { at: Anchor::Code(span), message: "the life of the tokens".into() }));
+    related.extend(open.filter(|open| life != Some(open.at)).map(|open| {
+        let message = if open.endless { "a token without an end" } else { "a token whose life is not told" };
+        Related { at: Anchor::Code(open.at), message: message.into() }
+    }));
     let level = if short_lived || guard.foreign { Level::Note } else { Level::Warning };
     let signature = place(facts, guard.span, &guard.name);
     CHECK.tree_finding(Anchor::Code(guard.span), level, &signature, message, related).resting_on(vec![way(guard)])

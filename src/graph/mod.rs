@@ -233,7 +233,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Until the guard is dropped, any file is asked for.
-    fn without_limit(&self) -> Limit<'_> {
+    pub fn without_limit(&self) -> Limit<'_> {
         self.limited(None)
     }
 

@@ -399,6 +399,32 @@ impl Graph<'_> {
         }
     }
 
+    /// What a parameter, a field or a variable is declared as, as written, with the file that it is written in.
+    pub fn declared_type(&self, value: &Shared) -> Option<(FileId, &TypeRef)> {
+        match &value.kind {
+            ValueKind::Param(function, at) => {
+                Some((function.file, self.function(*function)?.params.get(*at as usize)?.ty.as_ref()?))
+            }
+            ValueKind::Field(base, name) => match &base.kind {
+                ValueKind::This(class) => {
+                    let field = self.class(*class)?.fields.iter().find(|field| field.name == *name)?;
+                    Some((class.file, field.ty.as_ref()?))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What `typeof x` is about.
+    pub fn value_meant(&self, file: FileId, ty: &TypeRef) -> Option<Shared> {
+        match &ty.binding {
+            Binding::Local(local) => self.any_value_of(self.owner(file, *local), *local),
+            Binding::Import(id) => self.resolve_import(file, *id).value(),
+            _ => None,
+        }
+    }
+
     fn owner(&self, file: FileId, local: crate::ir::LocalId) -> FunctionRef {
         let id =
             self.module(file).and_then(|m| m.locals.get(local.at())).map_or(crate::ir::FunctionId(0), |l| l.function);

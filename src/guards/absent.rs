@@ -66,6 +66,7 @@ impl Run<'_, '_, '_> {
         Some(match &expr.kind {
             ExprKind::Null | ExprKind::Undefined | ExprKind::Bool(false) => Held::No,
             ExprKind::Bool(true) => Held::Yes,
+            ExprKind::Name(_) if self.is_first(id, None) => Held::No,
             ExprKind::Name(Binding::Local(local)) => {
                 let held = self.way.variables.get(local).copied().unwrap_or(Held::Same);
                 self.looks += u32::from(held.tells());
@@ -73,6 +74,8 @@ impl Run<'_, '_, '_> {
             }
             // A constant of the program, `O.none`: perhaps what says that nobody was found.
             ExprKind::Name(_) if self.way.seen => Held::Answer,
+            // What only a sign-in has is not there later.
+            ExprKind::Field { base, name, .. } if self.is_first(*base, Some(name)) => Held::No,
             ExprKind::Field { base, name_span, .. } => {
                 let held = self.eval(*base)?;
                 if held == Held::Absent && !self.goes_on(*base, name_span.start) {
@@ -149,6 +152,16 @@ impl Run<'_, '_, '_> {
         let base = self.module.expr(base);
         let between = self.walk.graph.sources.get(base.span.file).text.get(base.span.end as usize..until as usize);
         matches!(base.kind, ExprKind::Call(_)) || between.is_some_and(|text| text.contains("?."))
+    }
+
+    /// Whether an expression is a parameter, or a key of one, that is there at a sign-in only.
+    fn is_first(&self, id: ExprId, key: Option<&str>) -> bool {
+        let ExprKind::Name(Binding::Local(local)) = self.module.expr(id).kind else { return false };
+        let params = &self.module.function(self.function.id).params;
+        let at = params.iter().position(|param| param.local == local).and_then(|at| u32::try_from(at).ok());
+        self.walk.first.iter().any(|(function, index, keys)| {
+            *function == self.function && Some(*index) == at && keys.iter().map(String::as_str).eq(key)
+        })
     }
 
     /// Something is made of what an expression consists of.

@@ -116,6 +116,9 @@ fn configured(
         _ => None,
     };
     let is_there = |path: &str| !matches!(at(path).kind, ValueKind::Undefined);
+    if !row.has.is_empty() && !row.has.iter().any(|key| is_there(key)) {
+        return None;
+    }
     let parts = parts(graph, &config);
     let mut roots = Vec::new();
     for path in &row.callbacks {
@@ -149,7 +152,7 @@ fn configured(
     let life = row.lives.iter().map(|path| at(path)).find(|value| !matches!(value.kind, ValueKind::Undefined));
     let exposure = match life {
         Some(life) => exposure_of(graph, &life, 1_000),
-        None => row.life.map(|seconds| Exposure { seconds, at: None, exact: true }),
+        None => row.life.map(|seconds| Exposure { seconds, at: None, exact: true, open: None }),
     };
     Some(Configured {
         name,

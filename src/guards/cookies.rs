@@ -3,6 +3,7 @@
 use crate::graph::Graph;
 use crate::guards::claims::holds_call;
 use crate::guards::web::{Problem, words};
+use crate::ir::Missing;
 use crate::rules::{ArgPath, Attribute, Web};
 use crate::summary::{CallValue, Event, Shared, Summary, Value, ValueKind};
 
@@ -18,9 +19,25 @@ enum Flag {
 
 /// What a cookie lacks that a call sets.
 pub(super) fn problem(graph: &Graph, row: &Web, summary: &Summary, call: &CallValue, name: &str) -> Option<Problem> {
+    if row.options.as_ref().is_some_and(|at| clears(graph, call, at)) {
+        return None;
+    }
     let (flags, sets, path) =
         row.options.as_ref().map_or_else(|| chained(graph, row, summary, call), |at| optional(graph, row, call, at));
     lacking(name, with(flags, sets), path)
+}
+
+/// Whether the options say that the cookie is over at once: `maxAge: 0`, `expires: new Date(0)`.
+fn clears(graph: &Graph, call: &CallValue, at: &ArgPath) -> bool {
+    let Some(options) = graph.argument(call, at).into_iter().next().map(|options| graph.resolved(&options)) else {
+        return false;
+    };
+    let said = |key: &str| graph.resolved(&Value::field(&options, key, options.span));
+    let is_zero = |value: &Shared| matches!(&value.kind, ValueKind::Number(text) if text == "0" || text == "1");
+    let expires = said("expires");
+    let is_past = matches!(&expires.kind, ValueKind::Call(made) if made.is_new
+        && made.args.first().is_some_and(|arg| is_zero(&graph.resolved(&arg.value))));
+    matches!(&said("maxAge").kind, ValueKind::Number(text) if text == "0") || is_past
 }
 
 /// The attributes, those that the library sets besides, and the path.
@@ -143,6 +160,11 @@ fn stated(graph: &Graph, value: &Shared, fuel: u8) -> Flag {
     match &value.kind {
         ValueKind::Undefined | ValueKind::Bool(false) | ValueKind::Null => Flag::Off,
         // `{ ...options, secure }`: what the spread holds, else what stood before it.
+        ValueKind::Fallback { left, when: Missing::Undefined, .. }
+            if matches!(graph.resolved(left).kind, ValueKind::Bool(false) | ValueKind::Null) =>
+        {
+            Flag::Off
+        }
         ValueKind::Fallback { left, right, .. } => match stated(graph, left, fuel) {
             Flag::Off => stated(graph, right, fuel),
             known => known,

@@ -18,6 +18,11 @@ fn names_a_list(text: &str) -> bool {
     LISTS.iter().any(|list| text.contains(list))
 }
 
+/// Whether the fixed part of a key does: also `bl:`.
+fn prefixes_a_list(text: &str) -> bool {
+    names_a_list(text) || words(text).iter().any(|word| word == "bl")
+}
+
 /// A denylist that is asked by the token, or by a hash of it.
 pub(super) fn by_token(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
     let stores = graph.rules.consults_named(call.method()).filter(|row| row.asks == Asks::Store);
@@ -27,7 +32,7 @@ pub(super) fn by_token(graph: &Graph, schema: &Schema, call: &CallValue) -> bool
     let receiver = call.receiver().map_or("", |receiver| graph.sources.text(receiver.span));
     let mut parts: Vec<Shared> = Vec::new();
     call.args.iter().for_each(|arg| parts_of(graph, &arg.value, &mut parts, 6));
-    let texts = |part: &Shared| matches!(&part.kind, ValueKind::Text(text) if names_a_list(text));
+    let texts = |part: &Shared| matches!(&part.kind, ValueKind::Text(text) if prefixes_a_list(text));
     (parts.iter().any(texts) || names_a_list(receiver)) && parts.iter().any(|part| is_the_token(graph, part))
 }
 
@@ -36,7 +41,12 @@ fn parts_of(graph: &Graph, value: &Shared, parts: &mut Vec<Shared>, fuel: u8) {
     let Some(fuel) = fuel.checked_sub(1) else { return };
     let value = expanded(graph, value);
     match &value.kind {
-        ValueKind::Concat(inner) => inner.iter().for_each(|part| parts_of(graph, part, parts, fuel)),
+        // `PREFIX + token`, where neither says that it is text.
+        ValueKind::Concat(inner) | ValueKind::Opaque("arithmetic", inner) => {
+            for part in inner {
+                parts_of(graph, part, parts, fuel);
+            }
+        }
         _ => parts.push(value),
     }
 }

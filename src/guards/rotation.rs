@@ -50,14 +50,6 @@ struct Ends<'g, 'a> {
     safe: bool,
 }
 
-/// Words of what takes rows, or tells that something else does.
-const TAKES: [&str; 15] = [
-    "delet", "remov", "destroy", "revok", "invalid", "expire", "consum", "rotat", "burn", "purge", "clear", "used",
-    "logout", "save", "pop",
-];
-
-const LOCKS: [&str; 4] = ["for update", "pessimistic_write", "serializable", "forupdate"];
-
 impl<'g, 'a> Ends<'g, 'a> {
     fn find(graph: &'g Graph<'a>, schema: &'g Schema, column: ColumnId, function: FunctionRef) -> Self {
         let mut ends = Self { graph, schema, column, seen: BTreeSet::new(), apart: None, safe: false };
@@ -82,7 +74,7 @@ impl<'g, 'a> Ends<'g, 'a> {
         }
         let Some(declared) = self.graph.function(function) else { return };
         let text = self.graph.sources.text(declared.span).to_lowercase();
-        self.safe |= LOCKS.iter().any(|word| text.contains(word));
+        self.safe |= self.graph.rules.ending().flat_map(|row| &row.locks).any(|word| text.contains(word));
         for call in self.graph.calls_inside(function) {
             let holder = FunctionRef { file: function.file, id: call.site.function.id };
             if self.ends_row(call) {
@@ -96,7 +88,7 @@ impl<'g, 'a> Ends<'g, 'a> {
             let targets = self.graph.targets(call);
             let name = call.method().unwrap_or_default().to_lowercase();
             if targets.is_empty() {
-                self.safe |= TAKES.iter().any(|word| name.contains(word));
+                self.safe |= self.graph.rules.ending().flat_map(|row| &row.takes).any(|word| name.contains(word));
             }
             for target in targets {
                 self.visit(target.function, fuel);
@@ -121,8 +113,7 @@ impl<'g, 'a> Ends<'g, 'a> {
             return true;
         }
         let name = call.method().unwrap_or_default().to_lowercase();
-        let changes = ["delete", "update", "remove", "destroy", "softdelete", "upsert"];
-        changes.iter().any(|word| name.contains(word)) && {
+        self.graph.rules.ending().flat_map(|row| &row.changes).any(|word| name.contains(word)) && {
             let is_own = |model| tracked.bindings.iter().any(|(own, _)| *own == model);
             let compared =
                 || sites::compared(self.graph, self.schema, call).into_iter().any(|(model, _)| is_own(model));

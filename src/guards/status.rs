@@ -54,7 +54,7 @@ fn note(graph: &Graph, summary: &Summary, rows: &[&Status], names: &mut BTreeSet
             add(method);
         }
         if is_query(graph, call) {
-            call.args.iter().for_each(|arg| keys(&arg.value, &mut add, 8));
+            call.args.iter().for_each(|arg| keys(graph, &arg.value, &mut add, 8));
         }
     }
     for (text, _) in &summary.sql {
@@ -98,22 +98,30 @@ fn is_query(graph: &Graph, call: &CallValue) -> bool {
 }
 
 /// The keys of conditions: `{ where: { id, isActive: true } }`. What a query only selects is no question.
-fn keys(value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
+fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
     let Some(fuel) = fuel.checked_sub(1) else { return };
     match &value.kind {
         ValueKind::Object { entries, .. } => {
             for slot in entries {
-                let Slot::Named { key, value, .. } = slot else { continue };
+                let (key, value) = match slot {
+                    Slot::Named { key, value, .. } => (key, value),
+                    // `{ id, ...ACTIVE }`
+                    Slot::Spread(inner) => {
+                        keys(graph, &graph.resolved(inner), add, fuel);
+                        continue;
+                    }
+                    Slot::Computed { .. } => continue,
+                };
                 if key == "select" || key == "data" {
                     continue;
                 }
                 add(key);
-                keys(value, add, fuel);
+                keys(graph, value, add, fuel);
             }
         }
         ValueKind::Field(_, name) => add(name),
         ValueKind::Function(_) => {}
-        kind => kind.each(&mut |inner| keys(inner, add, fuel)),
+        kind => kind.each(&mut |inner| keys(graph, inner, add, fuel)),
     }
 }
 

@@ -122,6 +122,11 @@ impl Walk<'_, '_> {
                 // `trigger === 'signIn'`, `user !== undefined`.
                 first && (*equal == holds) != absent(other)
             }
+            // `['signIn', 'signUp'].includes(trigger)`
+            ValueKind::Call(call) if holds && call.method() == Some("includes") => {
+                let is_list = |value: &Shared| matches!(self.graph.resolved(value).kind, ValueKind::Array(_));
+                call.receiver().is_some_and(is_list) && call.args.first().is_some_and(|arg| self.is_first(&arg.value))
+            }
             _ if holds => self.is_first(cond),
             _ => self.is_kept_claim(function, cond),
         }

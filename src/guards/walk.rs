@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::graph::{Bindings, Graph};
+use crate::graph::{Bindings, Graph, Target};
 use crate::guards::asks::{Question, is_kept_global};
 use crate::guards::claims::{Seeds, place, verifies};
 use crate::guards::miss::Miss;
-use crate::guards::shapes::Shape;
+use crate::guards::shapes::{Shape, functions_behind};
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
 use crate::rules::Verify;
@@ -169,6 +169,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         };
         if let Some(row) = verifies(self.graph, call) {
             self.verification(row, call);
+            self.run_with(row, conditions, entered);
             if let (Some(asks), false) = (row.asks, self.collecting)
                 && row.when.as_ref().is_none_or(|path| self.is_true(call, path))
             {
@@ -178,12 +179,33 @@ impl<'g, 'a> Walk<'g, 'a> {
             return;
         }
         let targets = self.graph.targets(call);
-        if !targets.is_empty() {
+        if !targets.is_empty() && !self.stands_around(call, &targets) {
             let result_used = used(false);
+            let (before, mut silent) = (self.proofs.len(), false);
             for target in targets.iter().take(4) {
+                let so_far = self.proofs.len();
                 let bindings = target.bindings.clone().unwrap_or_else(|| self.graph.bind(call, target.function));
                 let depth = entered.depth + 1;
                 self.visit(target.function, &Entered { bindings: Some(&bindings), conditions, result_used, depth });
+                silent |= self.proofs.len() == so_far;
+            }
+            // What one class fills in for the guard that it inherits says nothing of the others.
+            let is_own = call.receiver().is_some_and(|receiver| matches!(receiver.kind, ValueKind::This(_)));
+            if is_own && silent && targets.len() > 1 && self.proofs.len() > before {
+                self.proofs.truncate(before);
+                self.unclear.push(call.site.span);
+            }
+            return;
+        }
+        let heard: Vec<FunctionRef> = self.graph.heard(call).collect();
+        if !heard.is_empty() {
+            let result_used = used(false);
+            for listener in heard {
+                if self.collecting && call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value)) {
+                    self.seeds.params.insert((listener, 0, Vec::new()));
+                }
+                let depth = entered.depth + 1;
+                self.visit(listener, &Entered { bindings: None, conditions, result_used, depth });
             }
             return;
         }
@@ -269,6 +291,39 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
     }
 
+    /// Whether the functions of the tree that a call leads to only stand around the library's own query:
+    /// `$extends({ query: { user: { findUnique: ({ args, query }) => query(args) } } })`.
+    fn stands_around(&self, call: &CallValue, targets: &[Target]) -> bool {
+        let is_held = |target: &Target| {
+            self.graph.function(target.function).is_some_and(|f| f.class.is_none() && f.parent.is_some())
+        };
+        targets.iter().all(is_held) && crate::sites::model_read(self.graph, self.schema, call).is_some()
+    }
+
+    /// The functions that a verification runs because the call which sets its library up was given them.
+    fn run_with(&mut self, row: &Verify, conditions: &[(Shared, bool)], entered: &Entered) {
+        let Some(set_up) = &row.set_up else { return };
+        let graph = self.graph;
+        let calls = graph.units().flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
+        for call in calls.map(|event| &event.call).filter(|call| call.method() == set_up.last()) {
+            graph.refuel();
+            let module = call.args.first().and_then(|arg| graph.path(&arg.value));
+            if !row.is_set_up_with(module.as_deref().and_then(|path| path.split('#').next())) {
+                continue;
+            }
+            let given = row.runs.iter().flat_map(|path| graph.argument(call, path));
+            for function in given.flat_map(|value| functions_behind(graph, &value, 4)) {
+                let params = graph.function(function).map_or(0, |f| f.params.len());
+                if self.collecting {
+                    let params = (0..params).filter_map(|at| u32::try_from(at).ok());
+                    self.seeds.params.extend(params.map(|at| (function, at, Vec::new())));
+                }
+                let depth = entered.depth + 1;
+                self.visit(function, &Entered { bindings: None, conditions, result_used: true, depth });
+            }
+        }
+    }
+
     /// Closures that are handed to a call run too; of a call with claims they may be handed these.
     fn closures(
         &mut self,
@@ -308,6 +363,10 @@ impl<'g, 'a> Walk<'g, 'a> {
             return true;
         }
         let Some(path) = self.graph.library_path(call) else { return call.is_new };
+        // Who answers lies elsewhere.
+        if self.graph.rules.emit().any(|row| row.returns && row.call.matches(&path)) {
+            return false;
+        }
         self.only_writes(call)
             || self.graph.rules.harmless_matching(&path).any(|row| row.tells || !is_kept_global(&path))
             || self.graph.rules.passes_matching(&path).next().is_some()

@@ -48,9 +48,17 @@ struct ShortOut<'a> {
 
 #[derive(Serialize)]
 struct ExposureOut<'a> {
-    seconds: u64,
+    seconds: Option<u64>,
     exact: bool,
     stated: Option<PlaceOut<'a>>,
+    open: Option<OpenOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct OpenOut<'a> {
+    endless: bool,
+    file: &'a str,
+    line: u32,
 }
 
 #[derive(Serialize)]
@@ -92,9 +100,13 @@ fn out<'a>(report: &Report<'a>, guard: &'a Guard) -> GuardOut<'a> {
         ShortOut { why, what: &short.what, file, line }
     };
     let exposure = |exposure: &Exposure| ExposureOut {
-        seconds: exposure.seconds,
+        seconds: (exposure.seconds > 0 || exposure.open.is_none()).then_some(exposure.seconds),
         exact: exposure.exact,
         stated: exposure.at.map(place),
+        open: exposure.open.map(|open| {
+            let PlaceOut { file, line } = place(open.at);
+            OpenOut { endless: open.endless, file, line }
+        }),
     };
     GuardOut {
         name: &guard.name,

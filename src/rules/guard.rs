@@ -26,6 +26,21 @@ pub struct Verify {
     /// With `asks`: a boolean that must be true for that (`checkRevoked`).
     #[serde(default)]
     pub when: Option<ArgPath>,
+    /// The call that sets the library up, whose first argument comes from `plugin` (a glob); it may be given functions, at `runs`, that
+    /// each verification runs with the claims.
+    #[serde(default)]
+    pub set_up: Option<CallPattern>,
+    #[serde(default)]
+    pub plugin: Option<String>,
+    #[serde(default)]
+    pub runs: Vec<ArgPath>,
+}
+
+impl Verify {
+    /// Whether a call that sets up what it is handed is about this library, by the module that comes from.
+    pub fn is_set_up_with(&self, module: Option<&str>) -> bool {
+        self.plugin.as_ref().is_none_or(|glob| module.is_some_and(|module| path::glob(glob, module)))
+    }
 }
 
 /// What is asked about the bearer of a token.
@@ -84,6 +99,9 @@ pub struct Guard {
     /// `config`: paths below the configuration to the functions that decide.
     #[serde(default)]
     pub callbacks: Vec<String>,
+    /// `config`: keys of which an object has one that is a configuration; empty: any is.
+    #[serde(default)]
+    pub has: Vec<String>,
     /// `config`: the key that says by a word whether sessions are rows (`database`) or not.
     #[serde(default)]
     pub strategy: Option<String>,
@@ -194,6 +212,35 @@ impl Life {
     }
 }
 
+/// A call that gives a configuration its values: `registerAs('jwt', () => ({ life: '15m' }))`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Setting {
+    pub call: CallPattern,
+    /// Under which name; absent: under the keys of what the functions give.
+    #[serde(default)]
+    pub name: Option<ArgPath>,
+    /// The functions that give it, or lists of them.
+    pub values: ArgPath,
+    /// The calls that read it by its name, with the keys below: `config.get('jwt.life')`.
+    #[serde(default)]
+    pub read: Vec<CallPattern>,
+    /// The type of what is handed in with the values: `ConfigType<typeof jwtConfig>`.
+    #[serde(default)]
+    pub of: Option<CallPattern>,
+}
+
+/// A call that reads values by a description that may hold a default: `z.object({ LIFE: z.string().default('15m') }).parse(process.env)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Described {
+    pub call: CallPattern,
+    /// The method further left whose first argument has the keys.
+    pub object: String,
+    /// The method in the chain of a key whose first argument is the default.
+    pub default: String,
+}
+
 /// Which rows say that a bearer is still there, and which words say that something else is asked about.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -237,6 +284,18 @@ impl Bearer {
 
 fn plain(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+}
+
+/// Words of what becomes of a row that was found by its token.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Ending {
+    /// Of methods that change or delete rows.
+    pub changes: Vec<String>,
+    /// Of methods that take a row, or tell that something else does.
+    pub takes: Vec<String>,
+    /// Of code, in lower case, that keeps others from the row meanwhile.
+    pub locks: Vec<String>,
 }
 
 /// A name that says that a user may not come in any more.

@@ -8,7 +8,7 @@ use crate::rules::{
     Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SchemaShape, SqlCall, Status, Subscriber,
     TestWords, Transform, TypedTables, Verify, Versioning, Web, Write,
 };
-use crate::rules::{Applied, Condition, Kept, Layer};
+use crate::rules::{Applied, Condition, Described, Ending, Kept, Layer, Setting};
 
 /// One file of rules.
 #[derive(Clone, Debug, Deserialize)]
@@ -85,7 +85,13 @@ pub struct Pack {
     #[serde(default)]
     pub life: Vec<Life>,
     #[serde(default)]
+    pub setting: Vec<Setting>,
+    #[serde(default)]
+    pub described: Vec<Described>,
+    #[serde(default)]
     pub bearer: Vec<Bearer>,
+    #[serde(default)]
+    pub ending: Vec<Ending>,
     #[serde(default)]
     pub status: Vec<Status>,
     #[serde(default)]

@@ -1,0 +1,434 @@
+//! How long code says that something lasts: constants, arithmetic, configuration and its defaults.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::graph::{Graph, Type};
+use crate::guards::settings::Settings;
+use crate::source::{Scope, Span};
+use crate::summary::{CallValue, ClassRef, Member, Shared, Slot, ValueKind};
+
+/// What code tells of a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub seconds: u64,
+    pub at: Span,
+    /// Whether it may be more: on some way it is not told.
+    pub least: bool,
+}
+
+/// What a text of digits alone stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Digits {
+    /// As the package `ms` reads it: `expiresIn: '3600000'` is an hour (<https://github.com/auth0/node-jsonwebtoken#usage>).
+    Milliseconds,
+    /// Where something makes a number of it: `Number('3600')`.
+    Number,
+}
+
+/// What a value may be instead of itself.
+struct Ways {
+    values: Vec<Shared>,
+    /// Whether each of them comes about; else the first that is told counts with the others.
+    all: bool,
+}
+
+/// Answers about durations in one tree.
+pub(super) struct Durations<'g, 'a> {
+    graph: &'g Graph<'a>,
+    /// What objects of a class are made with.
+    made: OnceCell<BTreeMap<(ClassRef, String), Vec<Shared>>>,
+    settings: Settings<'g, 'a>,
+}
+
+const FUEL: u8 = 24;
+
+/// What one is, in seconds, of calls that make a duration.
+const UNITS: [(&str, u64); 12] = [
+    ("weeks", 604_800),
+    ("days", 86_400),
+    ("hours", 3_600),
+    ("minutes", 60),
+    ("seconds", 1),
+    ("from_weeks", 604_800),
+    ("from_days", 86_400),
+    ("from_hours", 3_600),
+    ("from_mins", 60),
+    ("from_secs", 1),
+    ("from_secs_f64", 1),
+    ("from_secs_f32", 1),
+];
+
+impl<'g, 'a> Durations<'g, 'a> {
+    pub(super) fn new(graph: &'g Graph<'a>) -> Self {
+        Self { graph, made: OnceCell::new(), settings: Settings::new(graph) }
+    }
+
+    /// A duration as code states it; `unit`: what one stands for in milliseconds where it is a number.
+    pub(super) fn lasting(&self, value: &Shared, unit: u64) -> Option<Told> {
+        self.graph.refuel();
+        self.lasts(value, unit, Digits::Milliseconds, FUEL)
+    }
+
+    /// A time that code computes from now: what it adds.
+    pub(super) fn until(&self, value: &Shared) -> Option<Told> {
+        self.graph.refuel();
+        self.ends(value, FUEL)
+    }
+
+    fn lasts(&self, value: &Shared, unit: u64, digits: Digits, fuel: u8) -> Option<Told> {
+        let fuel = fuel.checked_sub(1)?;
+        let told = |count: u64| Some(Told { seconds: count.checked_mul(unit)? / 1_000, at: value.span, least: false });
+        match &value.kind {
+            ValueKind::Number(text) => return told(plain_number(text)?),
+            ValueKind::Text(text) => {
+                let plain = || match digits {
+                    Digits::Milliseconds => Some(text.parse::<u64>().ok()? / 1_000),
+                    Digits::Number => Some(plain_number(text)?.checked_mul(unit)? / 1_000),
+                };
+                return Some(Told { seconds: in_words(text).or_else(plain)?, at: value.span, least: false });
+            }
+            ValueKind::Opaque("arithmetic", _) => {
+                let (count, least) = self.number(value, fuel)?;
+                return Some(Told { least, ..told(count)? });
+            }
+            // `${days}d`
+            ValueKind::Concat(parts) => {
+                let [count, unit] = parts.as_slice() else { return None };
+                let ValueKind::Text(unit) = &self.graph.resolved(unit).kind else { return None };
+                let (count, least) = self.number(count, fuel)?;
+                return Some(Told { seconds: in_words(&format!("{count}{unit}"))?, at: value.span, least });
+            }
+            ValueKind::Call(call) => {
+                if let Some(size) = self.unit_of(call) {
+                    let (count, least) = self.number(&call.args.first()?.value, fuel)?;
+                    return Some(Told { seconds: count.checked_mul(size)?, at: value.span, least });
+                }
+                // A time that lies in the future: `new Date(Date.now() + life)`.
+                if call.is_new && self.graph.path(&call.callee).is_some_and(|path| path.ends_with("#Date")) {
+                    return self.milliseconds_from_now(&call.args.first()?.value, fuel);
+                }
+            }
+            _ => {}
+        }
+        let behind = |inner: &Shared| self.lasts(inner, unit, digits, fuel);
+        if let Some(told) = self.over(value, &behind) {
+            return Some(told);
+        }
+        let ValueKind::Call(call) = &value.kind else { return None };
+        // `config.get('JWT_EXPIRES', '15m')`, `Number(env ?? 900)`, `ms('15m')`: the last argument that tells it.
+        let given = call.args.iter().rev().find_map(|arg| match &arg.value.kind {
+            ValueKind::Text(text) => Some(Told { seconds: in_words(text)?, at: arg.value.span, least: false }),
+            _ => self.lasts(&arg.value, unit, Digits::Number, fuel),
+        });
+        // `Duration::days(30).num_seconds()`
+        given.or_else(|| self.lasts(call.receiver()?, unit, Digits::Number, fuel))
+    }
+
+    fn ends(&self, value: &Shared, fuel: u8) -> Option<Told> {
+        let fuel = fuel.checked_sub(1)?;
+        let life = |value: &Shared| self.lasts(value, 1_000, Digits::Number, fuel);
+        match &value.kind {
+            ValueKind::Opaque("arithmetic", operands) | ValueKind::Concat(operands)
+                if outside_brackets(self.graph.sources.text(value.span)).contains('+') || !self.is_written(value) =>
+            {
+                let found = operands.iter().find_map(|operand| self.ends(operand, fuel));
+                return found.or_else(|| operands.iter().rev().find_map(life));
+            }
+            ValueKind::Call(call) => {
+                let adds = call.method().is_some_and(|name| {
+                    ["add", "plus"].contains(&name) || name.ends_with("_add") || name.starts_with("checked_add")
+                });
+                if adds && let Some(told) = call.args.iter().find_map(|arg| life(&arg.value)) {
+                    return Some(told);
+                }
+                if let Some(told) = self.over(value, &|inner| self.ends(inner, fuel)) {
+                    return Some(told);
+                }
+                // `(now + life).timestamp()`, `Math.floor(end / 1000)`, `session_end.min(now + life)`
+                let receiver = call.receiver().and_then(|receiver| self.ends(receiver, fuel));
+                return receiver.or_else(|| call.args.iter().find_map(|arg| self.ends(&arg.value, fuel)));
+            }
+            _ => {}
+        }
+        self.over(value, &|inner| self.ends(inner, fuel))
+    }
+
+    /// Whether an operation stands in the text as it is.
+    fn is_written(&self, value: &Shared) -> bool {
+        self.graph.sources.text(value.span).contains(['+', '*', '-', '/'])
+    }
+
+    /// `Date.now() + 12 * 3600 * 1000`
+    fn milliseconds_from_now(&self, value: &Shared, fuel: u8) -> Option<Told> {
+        let fuel = fuel.checked_sub(1)?;
+        if let ValueKind::Opaque("arithmetic", operands) | ValueKind::Concat(operands) = &value.kind {
+            return operands.iter().rev().find_map(|operand| self.lasts(operand, 1, Digits::Number, fuel));
+        }
+        self.over(value, &|inner| self.milliseconds_from_now(inner, fuel))
+    }
+
+    /// A whole number, and whether it may be more.
+    fn number(&self, value: &Shared, fuel: u8) -> Option<(u64, bool)> {
+        let fuel = fuel.checked_sub(1)?;
+        match &value.kind {
+            ValueKind::Number(text) | ValueKind::Text(text) => return Some((plain_number(text)?, false)),
+            ValueKind::Opaque("arithmetic", operands) => {
+                let text = outside_brackets(self.graph.sources.text(value.span));
+                let all: Option<Vec<(u64, bool)>> = operands.iter().map(|of| self.number(of, fuel)).collect();
+                let (all, sum) = (all.filter(|all| !all.is_empty())?, text.contains('+'));
+                if text.contains(['-', '/', '%', '<', '>', '&', '|', '^']) || !sum && !text.contains('*') {
+                    return None;
+                }
+                let least = all.iter().any(|(_, least)| *least);
+                let join =
+                    |total: u64, count: u64| if sum { total.checked_add(count) } else { total.checked_mul(count) };
+                let total = all.iter().try_fold(u64::from(!sum), |total, (count, _)| join(total, *count))?;
+                return Some((total, least));
+            }
+            _ => {}
+        }
+        let as_told = |inner: &Shared| {
+            let (seconds, least) = self.number(inner, fuel)?;
+            Some(Told { seconds, at: inner.span, least })
+        };
+        if let Some(told) = self.over(value, &as_told) {
+            return Some((told.seconds, told.least));
+        }
+        let ValueKind::Call(call) = &value.kind else { return None };
+        call.args.iter().rev().find_map(|arg| self.number(&arg.value, fuel))
+    }
+
+    /// The longest of what a value may be.
+    fn over(&self, value: &Shared, told: &dyn Fn(&Shared) -> Option<Told>) -> Option<Told> {
+        let ways = self.ways(value)?;
+        let all: Vec<Option<Told>> = ways.values.iter().map(told).collect();
+        let open = ways.all && all.iter().any(Option::is_none);
+        let longest = all.iter().flatten().max_by_key(|told| told.seconds).copied()?;
+        let least = open || all.iter().flatten().any(|told| told.least);
+        Some(Told { least, ..longest })
+    }
+
+    fn ways(&self, value: &Shared) -> Option<Ways> {
+        let graph = self.graph;
+        let each = |values: Vec<Shared>, all: bool| (!values.is_empty()).then_some(Ways { values, all });
+        match &value.kind {
+            ValueKind::Fallback { left, right, .. } => each(vec![Arc::clone(left), Arc::clone(right)], false),
+            ValueKind::Cond { then, otherwise, .. } => each(vec![Arc::clone(then), Arc::clone(otherwise)], true),
+            ValueKind::Either(values) => each(values.clone(), true),
+            ValueKind::Index(base, _) | ValueKind::Element(base) => {
+                let inner = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
+                if let Some(inner) = inner {
+                    return each(vec![inner], true);
+                }
+                match &graph.resolved(base).kind {
+                    ValueKind::Object { entries, .. } => {
+                        let named = entries.iter().filter_map(|slot| match slot {
+                            Slot::Named { value, .. } => Some(Arc::clone(value)),
+                            _ => None,
+                        });
+                        each(named.collect(), true)
+                    }
+                    ValueKind::Array(members) => {
+                        let members = members.iter().map(|member| {
+                            let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;
+                            Arc::clone(inner)
+                        });
+                        each(members.collect(), true)
+                    }
+                    _ => None,
+                }
+            }
+            ValueKind::Field(base, name) => {
+                let inner = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
+                inner
+                    .and_then(|inner| each(vec![inner], true))
+                    .or_else(|| each(self.settings.handed_in(base, name), true))
+                    .or_else(|| each(self.settings.parsed(base, name).into_iter().collect(), true))
+                    .or_else(|| each(self.made_with(base, name), true))
+            }
+            ValueKind::Call(call) => {
+                let looked_up = self.settings.looked_up(call);
+                if !looked_up.is_empty() {
+                    return each(looked_up, true);
+                }
+                let inner = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value))?;
+                each(vec![inner], true)
+            }
+            ValueKind::Captured(..) | ValueKind::Import(..) | ValueKind::Leaves(..) | ValueKind::After { .. } => {
+                let inner = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value))?;
+                each(vec![inner], true)
+            }
+            _ => None,
+        }
+    }
+
+    /// What one of a call's argument lasts, of calls that make durations: `Duration::days`, `TimeDelta::try_hours`.
+    fn unit_of(&self, call: &CallValue) -> Option<u64> {
+        if call.args.len() != 1 {
+            return None;
+        }
+        let path = || self.graph.callee_path(call).unwrap_or_default();
+        let name = call.method().map_or_else(path, str::to_owned);
+        let name = name.rsplit(['.', '#', ':']).next().unwrap_or_default().trim_start_matches("try_");
+        UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, size)| *size)
+    }
+
+    /// What the objects of a class hold in a field, by what the tree makes them with.
+    fn made_with(&self, base: &Shared, name: &str) -> Vec<Shared> {
+        let Type::Instance(class, _) = self.graph.type_of(base) else { return Vec::new() };
+        let made = self.made.get_or_init(|| {
+            let mut made: BTreeMap<(ClassRef, String), Vec<Shared>> = BTreeMap::new();
+            let graph = self.graph;
+            let units = graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production);
+            for summary in units.flat_map(|(_, unit)| &unit.summary.functions) {
+                let calls = summary.calls.iter().map(|event| &event.call).filter(|call| call.is_new);
+                for call in calls {
+                    let Some(ValueKind::Object { entries, .. }) = call.args.first().map(|arg| &arg.value.kind) else {
+                        continue;
+                    };
+                    let Some(class) = graph.class_behind(&call.callee).filter(|of| graph.is_rust(of.file)) else {
+                        continue;
+                    };
+                    for slot in entries {
+                        if let Slot::Named { key, value, .. } = slot {
+                            made.entry((class, key.clone())).or_default().push(Arc::clone(value));
+                        }
+                    }
+                }
+            }
+            made
+        });
+        made.get(&(class, name.to_owned())).cloned().unwrap_or_default()
+    }
+}
+
+fn plain_number(text: &str) -> Option<u64> {
+    let digits: String = text.trim().chars().filter(|c| *c != '_').collect();
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    // `30i64`
+    ["", "n", "i64", "u64", "i32", "u32", "usize", "isize", "i128", "u128"].contains(&&digits[end..]).then_some(())?;
+    digits[..end].parse().ok()
+}
+
+/// A text without what stands in brackets.
+fn outside_brackets(text: &str) -> String {
+    let mut depth = 0_u32;
+    let mut kept = String::new();
+    for c in text.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => kept.push(c),
+            _ => {}
+        }
+    }
+    kept
+}
+
+/// `15m`, `7 days`, `1h`: as the package `ms` reads it, seconds at the least.
+pub(super) fn in_words(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let count: u64 = text.get(..digits)?.parse().ok()?;
+    let size = match text.get(digits..)?.trim().to_ascii_lowercase().as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600,
+        "d" | "day" | "days" => 86_400,
+        "w" | "week" | "weeks" => 604_800,
+        "y" | "yr" | "yrs" | "year" | "years" => 31_557_600,
+        _ => return None,
+    };
+    count.checked_mul(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::bench::Tree;
+    use crate::guards::life::Lives;
+
+    fn lives(text: &str) -> Vec<u64> {
+        let tree = Tree::of(&[("src/a.ts", text)]);
+        Lives::find(&tree.graph()).all.iter().map(|life| life.seconds).collect()
+    }
+
+    #[test]
+    fn durations_are_read_as_libraries_read_them() {
+        let read = ["15m", "7 days", "1h", "30d", "soon", "", "99999999999999999999d"].map(in_words);
+        assert_eq!(read, [Some(900), Some(604_800), Some(3_600), Some(2_592_000), None, None, None]);
+        assert_eq!(["30", "1_000", "30i64", "x"].map(plain_number), [Some(30), Some(1_000), Some(30), None]);
+    }
+
+    #[test]
+    fn constants_branches_defaults_and_reassigned_variables_tell_a_life() {
+        let signs = |before: &str, life: &str| {
+            lives(&format!(
+                "import jwt from 'jsonwebtoken'; {before} export const f = (id, long) => jwt.sign({{ id }}, key, {{ expiresIn: {life} }});"
+            ))
+        };
+        assert_eq!(signs("", "long ? '30d' : '1h'"), [2_592_000]);
+        assert_eq!(signs("const DAYS = 14;", "`${DAYS}d`"), [1_209_600]);
+        assert_eq!(signs("const LIVES = { a: '20m', b: '2h' };", "LIVES.a"), [1_200]);
+        let env = "import { z } from 'zod'; const env = z.object({ LIFE: z.coerce.number().default(1800) }).parse(process.env);";
+        assert_eq!(signs(env, "env.LIFE"), [1_800]);
+        let reassigned = "import jwt from 'jsonwebtoken';
+            export function f(id, long) { let life = '10m'; if (long) life = '90d'; return jwt.sign({ id }, key, { expiresIn: life }); }";
+        assert_eq!(lives(reassigned), [7_776_000]);
+        let date = "import { SignJWT } from 'jose';
+            export const f = (id) => new SignJWT({ id }).setExpirationTime(new Date(Date.now() + 12 * 3600 * 1000)).sign(key);";
+        assert_eq!(lives(date), [43_200]);
+    }
+
+    #[test]
+    fn a_configuration_tells_a_life_by_its_name_and_by_its_type() {
+        let tree = Tree::of(&[
+            ("src/jwt.config.ts", "import { registerAs } from '@nestjs/config'; export default registerAs('jwt', () => ({ life: process.env.LIFE || '8h', other: '2h' }));"),
+            ("src/app.config.ts", "export default () => ({ security: { expiresIn: '2m' } });"),
+            (
+                "src/app.module.ts",
+                "import { Module } from '@nestjs/common'; import { ConfigModule } from '@nestjs/config'; import config from './app.config';
+                 @Module({ imports: [ConfigModule.forRoot({ load: [config] })] }) export class AppModule {}",
+            ),
+            (
+                "src/auth.ts",
+                "import jwt from 'jsonwebtoken'; import { ConfigService, ConfigType } from '@nestjs/config'; import jwtConfig from './jwt.config';
+                 export class A {
+                     constructor(private config: ConfigService, private jwt: ConfigType<typeof jwtConfig>) {}
+                     a(id) { return jwt.sign({ id }, key, { expiresIn: this.jwt.life }); }
+                     b(id) { return jwt.sign({ id }, key, { expiresIn: this.config.get('security').expiresIn }); }
+                     c(id) { return jwt.sign({ id }, key, { expiresIn: this.config.get('jwt.other') }); }
+                 }",
+            ),
+        ]);
+        let mut found: Vec<u64> = Lives::find(&tree.graph()).all.iter().map(|life| life.seconds).collect();
+        found.sort_unstable();
+        assert_eq!(found, [120, 7_200, 28_800]);
+    }
+
+    #[test]
+    fn a_call_of_the_same_key_without_a_life_or_with_an_unknown_one_is_not_forgotten() {
+        let open = |other: &str| {
+            let text = format!(
+                "import jwt from 'jsonwebtoken';
+                 export const f = (id) => jwt.sign({{ id }}, process.env.KEY, {{ expiresIn: '5m' }});
+                 export const g = (id, options) => {other};
+                 export const h = (token) => jwt.verify(token, process.env.KEY);"
+            );
+            let tree = Tree::of(&[("src/a.ts", &text)]);
+            let graph = tree.graph();
+            let calls = &graph.summary(tree.function(&graph, "h")).unwrap().calls;
+            let keys: Vec<Shared> =
+                calls.iter().filter_map(|event| Some(event.call.args.get(1)?.value.clone())).collect();
+            let found = Lives::find(&graph).of(&graph, keys.iter()).unwrap();
+            (found.seconds, found.open.map(|open| open.endless))
+        };
+        assert_eq!(open("jwt.sign({ id }, process.env.KEY)"), (300, Some(true)));
+        assert_eq!(open("jwt.sign({ id }, process.env.KEY, options)"), (300, Some(false)));
+        assert_eq!(open("jwt.sign({ id }, process.env.KEY, { expiresIn: process.env.LIFE })"), (300, Some(false)));
+        assert_eq!(open("jwt.sign({ id }, process.env.KEY, { expiresIn: '10m' })"), (600, None));
+        assert_eq!(open("jwt.sign({ id }, process.env.OTHER)"), (300, None));
+    }
+}
