@@ -10,6 +10,9 @@ use crate::schema::{self, ModelId};
 use crate::sites;
 use crate::summary::{CallValue, Shared, ValueKind};
 
+/// What is asked where the table is not told.
+pub(super) const UNNAMED: &str = "a row of a table";
+
 /// A question that a call puts to something that is kept.
 pub(super) struct Question {
     pub asks: Asks,
@@ -34,7 +37,7 @@ impl Walk<'_, '_> {
                 return None;
             }
             let what = match row.asks {
-                Asks::Row => "a row of a table",
+                Asks::Row => UNNAMED,
                 Asks::Session => "a session that is kept",
                 Asks::Store => "a store of revoked or live tokens",
                 Asks::Issuer => "another service",
@@ -70,7 +73,7 @@ impl Walk<'_, '_> {
             };
             fits && may_be_of(row, &path) && !self.is_told_by_claims(call, row)
         };
-        let what = "a row of a table".to_owned();
+        let what = UNNAMED.to_owned();
         let of_bearer = is_chain || !self.is_aside(call);
         rows.iter().any(is_told).then_some(Question { asks: Asks::Row, what, model: None, of_bearer, of_user: false })
     }

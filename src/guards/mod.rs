@@ -252,7 +252,9 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         }
         if walk.proofs.is_empty() && routes.known {
             // A guard in front of a few handlers that ask themselves: the refresh strategy and its one endpoint.
-            let each: Option<Vec<Proof>> = routes.handlers.iter().map(|handler| behind.asks(*handler)).collect();
+            // A row of a table that is not told may be any that the handler is about.
+            let asks = |handler: &FunctionRef| behind.asks(*handler).filter(|proof| proof.what != asks::UNNAMED);
+            let each: Option<Vec<Proof>> = routes.handlers.iter().map(asks).collect();
             walk.proofs.extend(each.unwrap_or_default());
         }
         if walk.proofs.is_empty() {
