@@ -203,7 +203,7 @@ fn run(request: Request) -> Result<Audit, Error> {
     let rules = rules::load(&request.config.rules)?;
     let sources = read(&request)?;
     clock.lap("discover");
-    let rules = rules.of_tree(|module| sources.is_mentioned(module));
+    let rules = rules.of_tree(|module| sources.is_imported(module));
     run_on(request, &rules, sources, clock)
 }
 

@@ -43,7 +43,7 @@ impl Tree {
         let sources = SourceSet::new(files.iter().map(file).collect(), modules, Vec::new(), Tally::default());
         let units = Units::new(&sources, crate::READERS);
         units.lower(&sources, sources.iter().map(|(id, _)| id));
-        let rules = rules::load(&[]).unwrap().of_tree(|module| sources.is_mentioned(module));
+        let rules = rules::load(&[]).unwrap().of_tree(|module| sources.is_imported(module));
         let column = Column {
             schema: None,
             table: "users".to_owned(),

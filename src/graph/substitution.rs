@@ -11,6 +11,9 @@ use crate::summary::{Argument, CallValue, Member, Shared, Slot, Value, ValueKind
 /// Larger values than this are cut off as opaque.
 const BUDGET: usize = 30_000;
 
+/// So many parts of a value cost a step of the question: a question that makes large values anew again and again ends.
+const STEP: usize = 64;
+
 pub(super) struct Substitution<'g, 'a> {
     graph: &'g Graph<'a>,
     bindings: &'g Bindings,
@@ -34,7 +37,8 @@ impl<'g, 'a> Substitution<'g, 'a> {
             return Arc::clone(done);
         }
         self.spent += 1;
-        if self.spent > BUDGET || self.depth > 300 {
+        let is_paid = !self.spent.is_multiple_of(STEP) || self.graph.step();
+        if !is_paid || self.spent > BUDGET || self.depth > 300 {
             return Value::new(ValueKind::Opaque("too much to follow", Vec::new()), value.span);
         }
         self.depth += 1;

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use crate::rules::{CallPattern, Handed, Pack, Rules};
 
 impl Rules {
-    /// Without the rows about modules that are neither mentioned nor named by what another row gives: no path of the tree can
-    /// fit them. `is_mentioned` is asked for the part of a module's name that the row writes out.
+    /// Without the rows about modules that are neither imported nor named by what another row gives: no path of the tree can
+    /// fit them. `is_imported` is asked for the part of a module's name that the row writes out.
     #[must_use]
-    pub fn of_tree(mut self, is_mentioned: impl Fn(&str) -> bool) -> Self {
+    pub fn of_tree(mut self, is_imported: impl Fn(&str) -> bool) -> Self {
         let mut given: BTreeSet<String> = BTreeSet::new();
         loop {
             let is_live = |pattern: &CallPattern| {
-                let known = |module: &str| given.iter().any(|given| given.starts_with(module)) || is_mentioned(module);
+                let known = |module: &str| given.iter().any(|given| given.starts_with(module)) || is_imported(module);
                 pattern.module().is_none_or(known)
             };
             let more: BTreeSet<String> = self.packs.iter().flat_map(|pack| modules_given(pack, &is_live)).collect();

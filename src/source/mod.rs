@@ -278,9 +278,26 @@ impl SourceSet {
         self.index.look_up(&self.files, names)
     }
 
-    /// Whether any file mentions `name`.
-    pub fn is_mentioned(&self, name: &str) -> bool {
-        self.mentions(&[name]).iter().any(|files| !files.is_empty())
+    /// Whether any file imports a module, or something below it, as far as its text tells: in quotes (`from 'next-auth/jwt'`), as the
+    /// start of a path (`sqlx::query`), or by `use` and `extern crate`. In a schema any mention counts.
+    pub fn is_imported(&self, module: &str) -> bool {
+        let files = self.mentions(&[module]).into_iter().flatten();
+        files.map(|file| self.get(file)).any(|file| {
+            memchr::memmem::find_iter(file.text.as_bytes(), module).any(|at| {
+                let (before, after) =
+                    (file.text.get(..at).unwrap_or(""), file.text.get(at + module.len()..).unwrap_or(""));
+                match file.language {
+                    Language::TypeScript | Language::Tsx => before.ends_with(['"', '\'', '`', '/', ':']),
+                    Language::Rust => {
+                        after.trim_start().starts_with("::")
+                            || ["use", "crate"]
+                                .iter()
+                                .any(|word| before.trim_end().trim_end_matches("::").ends_with(word))
+                    }
+                    Language::Prisma | Language::Sql => true,
+                }
+            })
+        })
     }
 }
 
