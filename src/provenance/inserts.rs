@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::provenance::calls::mint_of;
+use crate::provenance::declared::{Key, declared};
 use crate::rules::Operation;
 use crate::schema::{ModelId, Schema};
 use crate::sites;
@@ -106,9 +107,19 @@ impl Saved<'_, '_> {
             },
             _ => match self.graph.expand(row) {
                 Some(inner) if !Arc::ptr_eq(&inner, row) => self.told(&inner, always, fuel),
-                _ => Row::Untold,
+                _ => self.declared(row),
             },
         }
+    }
+
+    /// What is handed in: a DTO whose class has no key is no row that was read.
+    fn declared(&self, row: &Shared) -> Row {
+        let is_row = match self.graph.type_of(row) {
+            Type::Instance(class, _) => sites::model_of_class(self.graph, self.schema, class).is_some(),
+            _ => true,
+        };
+        let lacks_key = !is_row && declared(self.graph, row, KEY) == Some(Key::Absent);
+        if lacks_key { Row::Keyless } else { Row::Untold }
     }
 
     /// The row where it is made here, and where it was read, if it can be both.

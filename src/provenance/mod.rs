@@ -19,6 +19,7 @@ mod cells;
 mod chain;
 mod conditions;
 mod constants;
+mod declared;
 mod hooks;
 mod inserts;
 mod interceptors;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::ir::ClassKind;
+use crate::provenance::declared::{Key, declared};
 use crate::schema::Schema;
 use crate::sites;
 use crate::source::Span;
@@ -358,29 +358,14 @@ impl Lookup<'_, '_> {
 
     /// What the declared type of a row says of the key.
     pub(super) fn shaped(&self, row: &Shared) -> Option<Cell> {
-        let Type::Instance(class, _) = self.graph.type_of(row) else { return None };
-        let line = self.graph.lineage(class);
-        for owner in line.iter() {
-            let declared = self.graph.class(*owner)?;
-            if declared.open || declared.kind == ClassKind::Alias {
-                return None;
-            }
-            if let Some(field) = declared.fields.iter().find(|field| field.name == self.key) {
-                let value = Value::new(ValueKind::Field(Arc::clone(row), self.key.to_owned()), row.span);
-                let found = Cell::Value { value, key: row.span };
-                return Some(if field.optional { Cell::Either(vec![found, Cell::Absent]) } else { found });
-            }
-        }
-        let outside = line.iter().any(|owner| {
-            self.graph.class(*owner).is_some_and(|class| {
-                class.extends_call.is_some()
-                    || class
-                        .extends
-                        .iter()
-                        .any(|base| !matches!(self.graph.resolve_type(owner.file, base), Type::Instance(..)))
-            })
-        });
-        (!outside).then_some(Cell::Absent)
+        let optional = match declared(self.graph, row, self.key)? {
+            Key::Absent => return Some(Cell::Absent),
+            Key::Optional => true,
+            Key::Required => false,
+        };
+        let value = Value::new(ValueKind::Field(Arc::clone(row), self.key.to_owned()), row.span);
+        let found = Cell::Value { value, key: row.span };
+        Some(if optional { Cell::Either(vec![found, Cell::Absent]) } else { found })
     }
 }
 

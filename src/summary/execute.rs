@@ -62,6 +62,14 @@ struct Held {
     own: Option<Shared>,
 }
 
+/// What a function returns at one place.
+struct Returned {
+    guards: Guards,
+    value: Shared,
+    /// In a `try` whose `catch` goes on: where the returns of the `try` end, behind which those stand that may be reached instead.
+    caught: Option<usize>,
+}
+
 struct Execution<'a> {
     module: &'a Module,
     function: FunctionRef,
@@ -70,7 +78,7 @@ struct Execution<'a> {
     /// `this` with the fields assigned so far; `None`: none was.
     own: Option<Shared>,
     guards: Guards,
-    returns: Vec<(Guards, Shared)>,
+    returns: Vec<Returned>,
     spent: u32,
     out: Summary,
 }
@@ -134,13 +142,19 @@ impl<'a> Execution<'a> {
     fn joined_returns(&mut self, ended: bool, span: Span) -> Option<Shared> {
         let returns = std::mem::take(&mut self.returns);
         let mut result = if ended || returns.is_empty() { None } else { Some(Value::new(ValueKind::Undefined, span)) };
-        for (guards, value) in returns.into_iter().rev() {
-            result = Some(match (result, conjunction(&guards)) {
-                (Some(otherwise), Some(cond)) => {
-                    Value::new(ValueKind::Cond { cond, then: value.clone(), otherwise }, value.span)
-                }
+        // What is returned from each place on.
+        let mut from = vec![None; returns.len()];
+        for (at, Returned { guards, value, caught }) in returns.into_iter().enumerate().rev() {
+            let span = value.span;
+            let mut joined = match (result, conjunction(&guards)) {
+                (Some(otherwise), Some(cond)) => Value::new(ValueKind::Cond { cond, then: value, otherwise }, span),
                 _ => value,
-            });
+            };
+            if let Some(instead) = caught.and_then(|behind| from.get(behind)).cloned().flatten() {
+                joined = Value::new(ValueKind::Either(vec![joined, instead]), span);
+            }
+            from[at] = Some(Arc::clone(&joined));
+            result = Some(joined);
         }
         result
     }
@@ -193,7 +207,7 @@ impl<'a> Execution<'a> {
                 if let Some(value) = value {
                     // `return this`: with what was assigned to it.
                     let value = self.whole(*value);
-                    self.returns.push((self.guards.clone(), value));
+                    self.returns.push(Returned { guards: self.guards.clone(), value, caught: None });
                 }
                 true
             }
@@ -206,12 +220,18 @@ impl<'a> Execution<'a> {
             Stmt::Try { body, catch, finally } => {
                 let before = self.held();
                 let guards = self.guards.clone();
+                let first = self.returns.len();
                 let body_ended = self.block(body);
+                let behind = self.returns.len();
                 let after_body = self.replace(before);
                 self.guards = guards.clone();
                 self.join(None, &after_body);
                 let catch_ended = self.block(catch);
                 self.guards = guards;
+                let goes_on = !catch.is_empty() && (!catch_ended || self.returns.len() > behind);
+                for within in self.returns[first..behind].iter_mut().filter(|_| goes_on) {
+                    within.caught.get_or_insert(behind);
+                }
                 if catch_ended || (catch.is_empty() && !body_ended) {
                     self.replace(after_body);
                 } else if !body_ended {

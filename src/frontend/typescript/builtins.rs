@@ -49,14 +49,13 @@ impl<'t> Lowering<'t> {
             ("then", [f, g]) if self.is_callable(*f) && self.is_callable(*g) => {
                 let value = self.expr(object);
                 let value = self.stable(value);
-                self.rejected(*g, node);
-                Some(self.apply(*f, value, node))
+                let value = self.apply(*f, value, node);
+                Some(self.rejected(*g, value, node))
             }
             ("catch", [f]) if self.is_callable(*f) => {
                 let value = self.expr(object);
                 let value = self.stable(value);
-                self.rejected(*f, node);
-                Some(value)
+                Some(self.rejected(*f, value, node))
             }
             ("finally", [f]) if self.is_callable(*f) => {
                 let value = self.expr(object);
@@ -246,11 +245,26 @@ impl<'t> Lowering<'t> {
         self.call_of(callee, &[arg], node)
     }
 
-    /// A handler that runs where a promise is rejected.
-    fn rejected(&mut self, f: Node<'t>, node: Node<'t>) {
+    /// What a promise comes to where a handler runs if it is rejected: where the handler says what it gives back, that takes the
+    /// value's place.
+    fn rejected(&mut self, f: Node<'t>, value: ExprId, node: Node<'t>) -> ExprId {
         let cond = self.opaque("whether a promise is rejected", Vec::new(), node);
-        let then = self.capture(|s| s.handler(f, node));
+        if !gives_back(f) {
+            let then = self.capture(|s| s.handler(f, node));
+            self.out.push(Stmt::If { cond, then, otherwise: Vec::new() });
+            return value;
+        }
+        let span = self.span(node);
+        let local = self.temporary(span);
+        let target = || Place::Local(local);
+        self.out.push(Stmt::Assign { target: target(), value, span });
+        let then = self.capture(|s| {
+            let unknown = s.opaque("an argument of a handler", Vec::new(), f);
+            let value = s.apply(f, unknown, node);
+            s.out.push(Stmt::Assign { target: target(), value, span });
+        });
         self.out.push(Stmt::If { cond, then, otherwise: Vec::new() });
+        self.add(ExprKind::Name(Binding::Local(local)), node)
     }
 
     /// A statement that calls a handler with something unknown.
@@ -326,4 +340,24 @@ fn is_function(node: Node<'_>) -> bool {
         }
     }
     matches!(node.kind(), "arrow_function" | "function_expression")
+}
+
+/// Whether a function that is written in place returns something: an expression other than a call for its effect, or by `return`.
+fn gives_back(f: Node<'_>) -> bool {
+    let Some(body) = field(f, "body").filter(|_| matches!(f.kind(), "arrow_function" | "function_expression")) else {
+        return false;
+    };
+    if body.kind() != "statement_block" {
+        // `.catch((error) => log(error))`
+        return body.kind() != "call_expression" && body.kind() != "await_expression";
+    }
+    let mut open = children(body);
+    while let Some(at) = open.pop() {
+        match at.kind() {
+            "return_statement" if inner(at).is_some() => return true,
+            "function_declaration" | "function_expression" | "arrow_function" | "class_body" | "method_definition" => {}
+            _ => open.extend(children(at)),
+        }
+    }
+    false
 }

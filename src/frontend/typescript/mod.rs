@@ -22,6 +22,7 @@ mod classes;
 mod expressions;
 mod functions;
 mod literals;
+mod loops;
 mod modules;
 mod patterns;
 mod repair;

@@ -33,7 +33,7 @@ impl<'t> Lowering<'t> {
         self.sequence(nodes);
     }
 
-    fn sequence(&mut self, nodes: &[Node<'t>]) {
+    pub(super) fn sequence(&mut self, nodes: &[Node<'t>]) {
         for (at, node) in nodes.iter().enumerate() {
             let rest = nodes.get(at + 1..).unwrap_or_default();
             if !rest.is_empty() && skips_the_rest(*node) && self.guarded(*node, rest) {
@@ -239,70 +239,12 @@ impl<'t> Lowering<'t> {
     }
 
     /// The body of a compound statement, a block or a single statement.
-    fn each_scoped(&mut self, body: Option<Node<'t>>) {
+    pub(super) fn each_scoped(&mut self, body: Option<Node<'t>>) {
         match body {
             Some(body) if body.kind() == "statement_block" => self.statement(body),
             Some(body) => self.scoped(&[body]),
             None => {}
         }
-    }
-
-    fn for_statement(&mut self, node: Node<'t>) {
-        self.push_scope();
-        if let Some(initializer) = field(node, "initializer") {
-            self.statements(&[initializer]);
-        }
-        let body = self.capture(|s| {
-            if let Some(cond) = field(node, "condition").filter(Node::is_named) {
-                s.statement(cond);
-            }
-            s.each_scoped(field(node, "body"));
-            if let Some(increment) = field(node, "increment") {
-                s.effect(increment);
-            }
-        });
-        self.out.push(Stmt::Loop { body });
-        self.pop_scope();
-    }
-
-    fn for_in_statement(&mut self, node: Node<'t>) {
-        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else { return };
-        let iterable = self.expr(right);
-        let keys = has_token(node, "in");
-        if keys {
-            self.keep(iterable);
-        }
-        let iterable = if keys { iterable } else { self.stable(iterable) };
-        self.push_scope();
-        if has_token(node, "const") || has_token(node, "let") {
-            self.declare_pattern(left);
-        }
-        let body = self.capture(|s| {
-            let value = if keys {
-                s.opaque("a key of an object", Vec::new(), left)
-            } else {
-                s.add(ExprKind::Element(iterable), left)
-            };
-            s.destructure(left, value, true);
-            s.each_scoped(field(node, "body"));
-        });
-        self.pop_scope();
-        self.out.push(Stmt::Loop { body });
-    }
-
-    fn while_statement(&mut self, node: Node<'t>) {
-        let tested_first = node.kind() == "while_statement";
-        let cond = field(node, "condition");
-        let body = self.capture(|s| {
-            if let Some(cond) = cond.filter(|_| tested_first) {
-                s.effect(cond);
-            }
-            s.each_scoped(field(node, "body"));
-            if let Some(cond) = cond.filter(|_| !tested_first) {
-                s.effect(cond);
-            }
-        });
-        self.out.push(Stmt::Loop { body });
     }
 
     fn try_statement(&mut self, node: Node<'t>) {

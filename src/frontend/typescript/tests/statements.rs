@@ -38,9 +38,8 @@ label: for (;;) { break label }
       loop
         (call global:next)
         (call global:h)
-      loop
-        (call global:h)
-        (call global:next)
+      (call global:h)
+      (call global:next)
       loop
     "#);
 }
