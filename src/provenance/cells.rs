@@ -83,6 +83,9 @@ pub(super) struct Judge<'g, 'a> {
 
 impl Judge<'_, '_> {
     pub(super) fn written(&self, lookup: &Lookup, evaluator: &Evaluator, row: &Shared) -> Written {
+        if matches!(&row.kind, ValueKind::Array(members) if members.is_empty()) {
+            return Written::Nothing;
+        }
         let cell = lookup.of(row);
         let value = cell.key_span();
         let mut state = Alternatives::default();
@@ -109,6 +112,10 @@ impl Judge<'_, '_> {
             }
             for (why, at) in state.unknown {
                 state.chains.push(vec![atom(Origin::Unknown, at, why)]);
+            }
+            if state.chains.is_empty() {
+                let why = "a list that was not seen to be filled".to_owned();
+                state.chains.push(vec![atom(Origin::Unknown, row.span, why)]);
             }
         } else {
             self.supplied_to_update(lookup, evaluator, row, &mut state);

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::rules::Pass;
 use crate::schema::{ModelId, Schema};
 use crate::sites::{Candidate, is_tracked};
-use crate::summary::{Member, Shared, Slot, Value, ValueKind};
+use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 
 /// Relations of relations of relations are followed this far.
 const DEEPEST: u8 = 6;
@@ -126,10 +127,26 @@ fn members(graph: &Graph, row: &Shared) -> Vec<Shared> {
             ValueKind::Either(values) => open.extend(values.iter().rev().cloned()),
             ValueKind::And(_, right) => open.push(right.clone()),
             ValueKind::Undefined | ValueKind::Null => {}
+            ValueKind::Call(call) => match copied(graph, call) {
+                given if given.is_empty() => found.push(at),
+                given => open.extend(given),
+            },
             _ => found.push(at),
         }
     }
     found
+}
+
+/// What a call of a library makes an object from: `users.create({ session: { secret } })`.
+fn copied(graph: &Graph, call: &CallValue) -> Vec<Shared> {
+    let copies = |row: &&Pass| row.key.is_none() && row.into.is_none() && row.form.is_none();
+    let mut rows = graph.rules.passes_named(call.method()).filter(copies).peekable();
+    if call.method().is_none() || rows.peek().is_none() {
+        return Vec::new();
+    }
+    let Some(path) = graph.library_path(call) else { return Vec::new() };
+    let Some(row) = rows.find(|row| row.call.matches(&path)) else { return Vec::new() };
+    row.from.iter().flat_map(|from| graph.argument(call, from)).collect()
 }
 
 fn key_of(graph: &Graph, row: &Shared, key: &str) -> Option<Shared> {

@@ -53,9 +53,20 @@ pub(super) fn stands_for(graph: &Graph, schema: &Schema, value: &Shared, model: 
     };
     match about {
         ty if ty.is_parameter() => None,
-        Type::Instance(..) | Type::Object(_) => model_of_type(graph, schema, &about).map(|found| found == model),
+        Type::Instance(class, _) | Type::Object(class) => match model_of_type(graph, schema, &about) {
+            Some(found) => Some(found == model),
+            None => is_entity(graph, class).then_some(false),
+        },
         _ => None,
     }
+}
+
+/// Whether a class is declared as an entity: one that is no model of the schema has none of the tracked columns.
+fn is_entity(graph: &Graph, class: ClassRef) -> bool {
+    let Some(unit) = graph.unit(class.file) else { return false };
+    let decorators = unit.summary.class_decorators.get(class.id.at()).into_iter().flatten();
+    let mut paths = decorators.filter_map(|decorator| graph.callee_path(decorator));
+    paths.any(|path| graph.rules.entity().filter_map(|row| row.decorator.as_ref()).any(|known| known.matches(&path)))
 }
 
 /// Whether an heir of the class that a value's `this` is makes the value stand for the model.

@@ -141,6 +141,7 @@ fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Opti
         Target::Instance if row.entity.is_empty() && is_rooted_in_parameter(graph, receiver, 20) => {
             untyped(graph, receiver).map(|_| Told::Handed(receiver.clone()))
         }
+        Target::Instance if let Some(told) = row_told(graph, row, call) => Some(told),
         Target::Instance => untyped(graph, receiver),
         Target::Argument => {
             let entity = row.entity.iter().flat_map(|path| graph.argument(call, path)).next()?;
@@ -209,9 +210,36 @@ fn delegate(graph: &Graph, receiver: &Shared) -> Option<Told> {
     (is_handed && (ty == Type::Unknown || ty.is_any() || ty.is_parameter())).then(|| Told::Handed(receiver.clone()))
 }
 
-/// `Repository<User>`, where `User` comes from a module that is not in the tree.
+/// `manager.save(row)` with a row that is handed in, typed by a parameter or not at all.
+fn row_told(graph: &Graph, row: &Write, call: &CallValue) -> Option<Told> {
+    let entity = row.entity.iter().flat_map(|path| graph.argument(call, path)).next()?;
+    row.call.module()?;
+    let is_it = is_rooted_in_parameter(graph, &entity, 20) && row.call.matches(&graph.library_path(call)?);
+    (is_it && says_nothing(&graph.type_of(&entity))).then(|| Told::Handed(entity))
+}
+
+/// Whether a row of that type may be of any model.
+fn says_nothing(ty: &Type) -> bool {
+    match ty {
+        Type::Array(inner) => says_nothing(inner),
+        Type::External(path, _) => path == "global#object" || ty.is_any() || ty.is_parameter(),
+        ty => *ty == Type::Unknown || ty.is_any() || ty.is_parameter(),
+    }
+}
+
+/// `Repository<User>`, where `User` comes from a module that is not in the tree, or `this` of a class that extends `Repository<T>`.
 fn handle(graph: &Graph, row: &Write, receiver: &Shared) -> Option<Told> {
-    let Type::External(path, args) = graph.type_of(receiver) else { return None };
+    let (path, args) = match graph.type_of(receiver) {
+        Type::External(path, args) => (path, args),
+        Type::Instance(class, args) => {
+            let is_handle =
+                |ty: &Type| matches!(ty, Type::External(path, _) if row.types.iter().any(|types| types.matches(path)));
+            let base = graph.library_bases(class, &args).into_iter().find(is_handle)?;
+            let is_open = matches!(&base, Type::External(_, args) if args.first().is_some_and(Type::is_parameter));
+            return is_open.then(|| Told::Handed(receiver.clone()));
+        }
+        _ => return None,
+    };
     if !row.types.iter().any(|types| types.matches(&path)) {
         return None;
     }

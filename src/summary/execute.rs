@@ -350,6 +350,11 @@ fn is_changed(value: &Value) -> bool {
         ValueKind::Object { base: Some(_), .. } | ValueKind::After { .. } => true,
         ValueKind::Cond { then, otherwise, .. } => is_changed(then) || is_changed(otherwise),
         ValueKind::Either(values) => values.iter().any(|value| is_changed(value)),
+        // A list that was handed in, with more in it.
+        ValueKind::Array(members) => members.iter().any(|member| match member {
+            Member::Spread(list) => matches!(list.kind, ValueKind::Param(..)) || is_changed(list),
+            Member::One(_) | Member::Each(_) => false,
+        }),
         _ => false,
     }
 }

@@ -64,7 +64,7 @@ impl<'t> Lowering<'t> {
                 Some(value)
             }
             ("bind", [this]) if this.kind() == "this" || self.is_member_of(object, *this) => Some(self.expr(object)),
-            ("push", items) if !items.is_empty() => self.push(object, items, node),
+            ("push" | "unshift", items) if !items.is_empty() => self.push(object, items, node),
             _ if self.is_namespace(object) => None,
             _ => self.array_method(method, object, &args, node),
         }
@@ -274,7 +274,7 @@ impl<'t> Lowering<'t> {
         self.out.push(Stmt::Expr(call));
     }
 
-    /// `list.push(x)` on a variable that is known to hold an array.
+    /// `list.push(x)`, `list.unshift(x)` on a variable that is known to hold an array; at which end hardly matters.
     fn push(&mut self, object: Node<'t>, items: &[Node<'t>], node: Node<'t>) -> Option<ExprId> {
         if object.kind() != "identifier" {
             return None;

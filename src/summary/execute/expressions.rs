@@ -321,7 +321,9 @@ impl Execution<'_> {
                     | ValueKind::And(..)
                     | ValueKind::Array(_)
                     | ValueKind::Text(_)
-            ));
+            ))
+            // A list that the callee is to fill.
+            || slot.is_some() && matches!(&before.kind, ValueKind::Array(members) if members.is_empty());
         if !can_change {
             return;
         }
