@@ -215,7 +215,7 @@ fn row_told(graph: &Graph, row: &Write, call: &CallValue) -> Option<Told> {
     let entity = row.entity.iter().flat_map(|path| graph.argument(call, path)).next()?;
     row.call.module()?;
     let is_it = is_rooted_in_parameter(graph, &entity, 20) && row.call.matches(&graph.library_path(call)?);
-    (is_it && says_nothing(&graph.type_of(&entity))).then(|| Told::Handed(entity))
+    (is_it && says_nothing(&graph.type_of(&entity))).then_some(Told::Handed(entity))
 }
 
 /// Whether a row of that type may be of any model.

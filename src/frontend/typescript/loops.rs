@@ -93,11 +93,15 @@ impl<'t> Lowering<'t> {
         let (first, rest) = nodes.split_at(sure);
         self.sequence(first);
         if rest.is_empty() {
-            behind.into_iter().for_each(|behind| self.effect(behind));
+            if let Some(behind) = behind {
+                self.effect(behind);
+            }
         } else {
             let body = self.capture(|s| {
                 s.sequence(rest);
-                behind.into_iter().for_each(|behind| s.effect(behind));
+                if let Some(behind) = behind {
+                    s.effect(behind);
+                }
             });
             self.out.push(Stmt::Loop { body });
         }
