@@ -2,12 +2,14 @@
 
 mod changes;
 mod expressions;
+mod returns;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::ir::{Binding, ClassId, Decorator, Export, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
+use crate::summary::execute::returns::Returned;
 use crate::summary::{
     Argument, CallSite, CallValue, ClassRef, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot, Summary,
     Value, ValueKind,
@@ -60,14 +62,6 @@ type Env = imbl::OrdMap<LocalId, Shared>;
 struct Held {
     env: Env,
     own: Option<Shared>,
-}
-
-/// What a function returns at one place.
-struct Returned {
-    guards: Guards,
-    value: Shared,
-    /// In a `try` whose `catch` goes on: where the returns of the `try` end, behind which those stand that may be reached instead.
-    caught: Option<usize>,
 }
 
 struct Execution<'a> {
@@ -136,27 +130,6 @@ impl<'a> Execution<'a> {
         self.out.decorators = self.decorators(&function.decorators);
         self.out.param_decorators = function.params.iter().map(|p| self.decorators(&p.decorators)).collect();
         std::mem::take(&mut self.out)
-    }
-
-    /// `Cond(guards of the first, the first, Cond(.., the second, ..))`.
-    fn joined_returns(&mut self, ended: bool, span: Span) -> Option<Shared> {
-        let returns = std::mem::take(&mut self.returns);
-        let mut result = if ended || returns.is_empty() { None } else { Some(Value::new(ValueKind::Undefined, span)) };
-        // What is returned from each place on.
-        let mut from = vec![None; returns.len()];
-        for (at, Returned { guards, value, caught }) in returns.into_iter().enumerate().rev() {
-            let span = value.span;
-            let mut joined = match (result, conjunction(&guards)) {
-                (Some(otherwise), Some(cond)) => Value::new(ValueKind::Cond { cond, then: value, otherwise }, span),
-                _ => value,
-            };
-            if let Some(instead) = caught.and_then(|behind| from.get(behind)).cloned().flatten() {
-                joined = Value::new(ValueKind::Either(vec![joined, instead]), span);
-            }
-            from[at] = Some(Arc::clone(&joined));
-            result = Some(joined);
-        }
-        result
     }
 
     fn decorators(&mut self, decorators: &[Decorator]) -> Vec<Arc<CallValue>> {
