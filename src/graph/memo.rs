@@ -101,7 +101,7 @@ impl Horizon {
     }
 }
 
-/// See [`Graph::limit`].
+/// See [`crate::graph::Graph::limit`].
 #[derive(Debug)]
 pub struct Limit<'g> {
     pub(super) horizon: &'g Horizon,
