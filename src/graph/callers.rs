@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::graph::calls::{Edge, EdgeKind, handed_bindings};
+use crate::graph::factories::Inside;
 use crate::graph::{Graph, Unit, entries};
 use crate::ir::{FunctionId, FunctionKind, Imported};
 use crate::source::FileId;
@@ -26,6 +27,8 @@ pub(super) struct CallIndex<'a> {
     direct: FxHashMap<FunctionRef, Vec<At>>,
     /// Functions handed over as arguments, with the argument's place.
     handed: FxHashMap<FunctionRef, Vec<(At, usize)>>,
+    /// Calls that are given a function of another file, by its name.
+    handed_named: FxHashMap<&'a str, Vec<At>>,
     /// Callees without a name of their own: variables, results of calls, elements.
     nameless: Vec<At>,
     /// Functions that stand in an object beside a constant that names it: `{ id: 'mail.send', handler }`.
@@ -77,6 +80,9 @@ impl<'a> CallIndex<'a> {
         for (nth, arg) in call.args.iter().enumerate() {
             for function in functions_in(&arg.value) {
                 self.handed.entry(function).or_default().push((at, nth));
+            }
+            for name in names_in(unit, &arg.value) {
+                self.handed_named.entry(name).or_default().push(at);
             }
             self.label(&arg.value, 3);
             for text in texts_in(&arg.value) {
@@ -139,6 +145,34 @@ fn texts_in(value: &Shared) -> Vec<&str> {
             })
             .collect(),
         _ => Vec::new(),
+    }
+}
+
+/// The names of the functions of other files, and of methods, that an argument may hand over: itself, or those in its object.
+fn names_in<'a>(unit: &'a Unit, value: &'a Shared) -> Vec<&'a str> {
+    let name = |value: &'a Shared| match &value.kind {
+        ValueKind::Import(_, id) => match &unit.module.imports.get(id.at())?.what {
+            Imported::Named(name) => Some(name.as_str()),
+            _ => None,
+        },
+        ValueKind::Field(base, name) => {
+            let is_root = matches!(
+                base.kind,
+                ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Captured(..) | ValueKind::Call(_)
+            );
+            is_root.then_some(name.as_str())
+        }
+        _ => None,
+    };
+    match &value.kind {
+        ValueKind::Object { entries, .. } => entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Slot::Named { value, .. } => name(value),
+                _ => None,
+            })
+            .collect(),
+        _ => name(value).into_iter().collect(),
     }
 }
 
@@ -245,10 +279,20 @@ impl Graph<'_> {
             if self.only_registers(&event.call, of) {
                 continue;
             }
+            let inside = self.edges_inside(&event.call, of);
+            if !inside.is_empty() {
+                edges.extend(inside);
+                continue;
+            }
             let targets = self.targets(&event.call);
             let bindings = handed_bindings(self, &event.call, &targets, *nth, of);
             let to_library = targets.is_empty();
             edges.push(Edge { to_library, ..edge(at.0, event, true, EdgeKind::Callback(bindings)) });
+        }
+        for at in index.handed_named.get(self.called_as(of)).into_iter().flatten() {
+            if let Some(event) = self.event(*at) {
+                edges.extend(self.edges_inside(&event.call, of));
+            }
         }
         for label in index.labelled.get(&of).into_iter().flatten() {
             for at in index.by_label.get(label).into_iter().flatten() {
@@ -267,11 +311,24 @@ impl Graph<'_> {
         for (route, runs, span) in self.framework_edges.get_or_init(|| entries::framework_edges(self)) {
             if *runs == of {
                 let kind = EdgeKind::Framework;
-                edges.push(Edge { caller: *route, span: *span, guards: None, certain: true, to_library: true, kind });
+                let (caller, span) = (*route, *span);
+                edges.push(Edge { caller, span, guards: None, certain: true, to_library: true, made: None, kind });
             }
         }
         edges.sort_by_key(|edge| (edge.span, edge.caller));
         edges
+    }
+
+    /// What a call makes of the functions that it is given, as their caller; not where that hands on its own request.
+    fn edges_inside(&self, call: &CallValue, of: FunctionRef) -> Vec<Edge> {
+        // Who wraps a function need not name it.
+        let _all = self.without_limit();
+        let inside = self.aside(|| if self.is_part(call, of) { self.run_inside_made(call, of) } else { Vec::new() });
+        let edge = |inside: Inside| {
+            let kind = EdgeKind::Call(Arc::new(inside.call));
+            Edge { made: Some((inside.made, call.site)), ..edge(inside.caller, inside.event, true, kind) }
+        };
+        inside.into_iter().map(edge).collect()
     }
 
     /// The conditions of a call; `this[kind](..)` and `table[kind](..)` run a function only where `kind` is its name.
@@ -340,7 +397,9 @@ impl Graph<'_> {
 
     /// What a handler without a name is called: its route, or the name under which its registration is kept.
     pub(super) fn handler_name(&self, of: FunctionRef) -> Option<String> {
-        let route = self.entries(of).iter().map(|entry| &entry.route).find(|route| !route.is_empty());
+        // What a factory makes is another handler on each of its routes.
+        let own = self.entries(of).iter().filter(|entry| entry.made.is_none());
+        let route = own.map(|entry| &entry.route).find(|route| !route.is_empty());
         self.registered_name(of).or_else(|| route.cloned())
     }
 
@@ -351,7 +410,7 @@ impl Graph<'_> {
 }
 
 fn edge(caller: FunctionRef, event: &Event, certain: bool, kind: EdgeKind) -> Edge {
-    Edge { caller, span: event.span(), guards: event.guards.clone(), certain, to_library: false, kind }
+    Edge { caller, span: event.span(), guards: event.guards.clone(), certain, to_library: false, made: None, kind }
 }
 
 /// The name of the variable or key that holds a function, through the calls that wrap it.

@@ -7,7 +7,7 @@ use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind, TypeRef};
 use crate::rules::{Adapter, ArgBase, ArgPath, Handed};
 use crate::source::{FileId, Span};
-use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared, Slot, Value, ValueKind};
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Guards, Shared, Slot, Value, ValueKind};
 
 /// A function that a call reaches.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Edge {
     pub certain: bool,
     /// Whether the call (of a callback) leaves the tree.
     pub to_library: bool,
+    /// The call that made the caller, where only what that one makes runs the function.
+    pub made: Option<(FunctionRef, CallSite)>,
     pub kind: EdgeKind,
 }
 
@@ -40,9 +42,6 @@ pub enum EdgeKind {
     /// Run by the framework before the caller: a guard's strategy.
     Framework,
 }
-
-/// Closures nested deeper than this are not looked into.
-const DEEPEST_CLOSURE: usize = 20;
 
 /// Of a larger table of functions that a computed key chooses from, only the first are followed.
 const LARGEST_TABLE: usize = 32;
@@ -376,14 +375,7 @@ impl Graph<'_> {
 
     /// The calls in a function and in the closures in it.
     pub fn calls_inside(&self, function: FunctionRef) -> Vec<&Arc<CallValue>> {
-        let Some(unit) = self.unit(function.file) else { return Vec::new() };
-        let functions = &unit.module.functions;
-        let is_inside = |at: usize| {
-            let around = |id: &FunctionId| functions.get(id.at()).and_then(|function| function.parent);
-            std::iter::successors(Some(FunctionId::of(at)), around).take(DEEPEST_CLOSURE).any(|id| id == function.id)
-        };
-        let inside = unit.summary.functions.iter().enumerate().filter(|(at, _)| is_inside(*at));
-        inside.flat_map(|(_, summary)| &summary.calls).map(|event| &event.call).collect()
+        self.within(function).flat_map(|(_, summary)| &summary.calls).map(|event| &event.call).collect()
     }
 
     /// The call that a closure is handed to, where it is written as an argument.

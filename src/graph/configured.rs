@@ -23,7 +23,7 @@ pub(super) fn configured(
         for row in rows.iter().filter(|row| row.path.as_ref().is_some_and(|pattern| pattern.matches(path))) {
             for value in row.handler.iter().flat_map(argument) {
                 for function in handlers(graph, &value, 4) {
-                    add(graph, row, function, String::new(), Vec::new(), found);
+                    add(graph, row, (function, None), String::new(), Vec::new(), found);
                 }
             }
         }

@@ -8,14 +8,14 @@ use rustc_hash::FxHashMap;
 use crate::graph::chain::{Ahead, Covers, runs_before};
 use crate::graph::configured::configured;
 use crate::graph::controllers::{Applications, Below, class_decorator, controllers, version};
-use crate::graph::handlers::{handlers, may_run, verbs};
+use crate::graph::handlers::{Handler, handlers_made, may_run, verbs};
 use crate::graph::mounts::{Mounts, slashed};
 use crate::graph::places::{route_of_file, route_of_name};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Entry as EntryRow, EntryKind, GuardKind};
 use crate::source::{FileId, Scope, Span};
-use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
 /// Why a function is run from outside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,8 @@ pub struct Entry {
     pub covers: bool,
     /// Only run before something else (a strategy before its routes): not an entry point where that something is known.
     pub indirect: bool,
+    /// The call that made the function, where one did: what it captures is what that call was given.
+    pub made: Option<CallSite>,
 }
 
 type Files = BTreeMap<FunctionRef, BTreeSet<FileId>>;
@@ -117,7 +119,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
 pub(super) fn add(
     graph: &Graph,
     row: &EntryRow,
-    function: FunctionRef,
+    (function, made): Handler,
     route: String,
     ahead: Vec<FunctionRef>,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
@@ -130,7 +132,7 @@ pub(super) fn add(
         _ => None,
     };
     let fresh_keys = row.fresh_keys.iter().filter_map(key).collect();
-    let entry = Entry { route, fresh, fresh_keys, ahead, covers: row.covers, indirect };
+    let entry = Entry { route, fresh, fresh_keys, ahead, covers: row.covers, indirect, made };
     found.entry(function).or_default().push(entry);
 }
 
@@ -173,7 +175,7 @@ fn decorated(
                 (Some(verb), _) => format!("{verb} {}", own.unwrap_or_else(|| name.to_owned())),
                 (None, _) => own.unwrap_or_default(),
             };
-            add(graph, row, function, route.trim().to_owned(), Vec::new(), into);
+            add(graph, row, (function, None), route.trim().to_owned(), Vec::new(), into);
         }
     }
 }
@@ -231,7 +233,7 @@ fn registered(
             for own in mounted(mounts.before(graph, call), own.as_ref()) {
                 for (verb, function) in &verbs {
                     let route = [Some(verb.clone()), own.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-                    add(graph, row, *function, route, Vec::new(), found);
+                    add(graph, row, (*function, None), route, Vec::new(), found);
                 }
             }
             routed.extend(verbs.into_iter().map(|(_, function)| function));
@@ -245,9 +247,9 @@ fn registered(
         }
         let Some(handler) = &row.handler else { continue };
         let values = graph.argument(call, handler);
-        let mut handlers: Vec<FunctionRef> = values.iter().flat_map(|value| handlers(graph, value, 6)).collect();
+        let mut handlers: Vec<Handler> = values.iter().flat_map(|value| handlers_made(graph, value, 6)).collect();
         let mut seen = BTreeSet::new();
-        handlers.retain(|function| seen.insert(*function));
+        handlers.retain(|handler| seen.insert(*handler));
         if handlers.is_empty() {
             continue;
         }
@@ -255,13 +257,14 @@ fn registered(
         unseen.extend(&ahead.unseen);
         for own in mounted(mounts.before(graph, call), own.as_ref()) {
             let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
-            for (at, function) in handlers.iter().enumerate() {
-                let named = handlers[..at].iter().copied().filter(|earlier| runs_before(graph, row, *earlier));
-                let before = ahead.runs.iter().copied().filter(|earlier| earlier != function).chain(named).collect();
-                add(graph, row, *function, route.clone(), before, found);
+            for (at, handler) in handlers.iter().enumerate() {
+                let named = handlers[..at].iter().map(|(earlier, _)| *earlier);
+                let named = named.filter(|earlier| runs_before(graph, row, *earlier));
+                let before = ahead.runs.iter().copied().filter(|earlier| *earlier != handler.0).chain(named).collect();
+                add(graph, row, *handler, route.clone(), before, found);
             }
         }
-        routed.extend(handlers);
+        routed.extend(handlers.into_iter().map(|(function, _)| function));
     }
     routed
 }
@@ -300,7 +303,7 @@ fn extended(graph: &Graph, rows: &[&EntryRow], class: ClassRef, found: &mut BTre
         }
         for name in &row.method {
             if let Some(function) = graph.method(class, name) {
-                add(graph, row, function, row.verb.clone().unwrap_or_default(), Vec::new(), found);
+                add(graph, row, (function, None), row.verb.clone().unwrap_or_default(), Vec::new(), found);
             }
         }
     }
@@ -327,8 +330,8 @@ fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &
             let Resolved::Value(value) = graph.resolve_export(file, name) else { continue };
             let verb = row.verb.clone().unwrap_or_else(|| known.to_owned());
             let route = if row.flat { route_of_name(path) } else { route_of_file(path) };
-            for function in handlers(graph, &value, 6) {
-                add(graph, row, function, format!("{verb} /{route}"), Vec::new(), found);
+            for handler in handlers_made(graph, &value, 6) {
+                add(graph, row, handler, format!("{verb} /{route}"), Vec::new(), found);
             }
         }
     }

@@ -249,6 +249,9 @@ impl Graph<'_> {
 
     fn after(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Shared {
         let mut values: Vec<Shared> = Vec::new();
+        if arg.is_none() && !self.is_called_on(call, before) {
+            return Arc::clone(before);
+        }
         for target in self.targets(call) {
             let Some(summary) = self.summary(target.function) else { continue };
             let own = u32::try_from(self.own_parameters(call, target.function)).unwrap_or(0);
@@ -279,6 +282,33 @@ impl Graph<'_> {
             1 => values.swap_remove(0),
             _ => Value::new(ValueKind::Either(values), call.site.span),
         }
+    }
+
+    /// Whether a method runs on an object that a chain of calls starts from: all before it hand back what they are called on.
+    fn is_called_on(&self, call: &CallValue, object: &Shared) -> bool {
+        let mut root = object;
+        while let ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } = &root.kind {
+            root = base;
+        }
+        let mut at = call.receiver();
+        while let Some(receiver) = at {
+            let ValueKind::Call(inner) = &receiver.kind else { return true };
+            let is_object = matches!(&root.kind, ValueKind::Call(made) if made.site == inner.site);
+            // `wrap(user).assign(..)` is called on the user.
+            if inner.is_new || inner.receiver().is_none() || is_object {
+                return true;
+            }
+            let targets = self.targets(inner);
+            let hands_back = |target: &crate::graph::Target| {
+                let returns = self.summary(target.function).and_then(|summary| summary.returns.as_ref());
+                returns.is_some_and(is_this)
+            };
+            if targets.is_empty() || !targets.iter().all(hands_back) {
+                return false;
+            }
+            at = inner.receiver();
+        }
+        true
     }
 
     /// What a library call keeps under a key of its result: `E.right(x)` is `{ right: x }`.
@@ -447,6 +477,15 @@ impl Graph<'_> {
             },
         }
     }
+}
+
+/// `this`, with what was assigned to it.
+fn is_this(value: &Shared) -> bool {
+    let mut at = value;
+    while let ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } = &at.kind {
+        at = base;
+    }
+    matches!(at.kind, ValueKind::This(_))
 }
 
 /// The function that `f.bind(this, ..)` binds, and the arguments that it is given for good.

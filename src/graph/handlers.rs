@@ -54,7 +54,10 @@ pub(super) fn may_run(value: &Shared, fuel: u8) -> bool {
         ValueKind::Call(call) => {
             // `post(login).with_state(state)`
             let before = || call.receiver().filter(|receiver| matches!(receiver.kind, ValueKind::Call(_)));
+            // `makeLogin(deps)`
+            let makes = || !call.is_new && may_run(&call.callee, fuel);
             call.method() == Some("bind")
+                || makes()
                 || call.args.iter().any(|arg| may_run(&arg.value, fuel))
                 || before().is_some_and(|receiver| may_run(receiver, fuel))
         }
@@ -70,17 +73,34 @@ pub(super) fn may_run(value: &Shared, fuel: u8) -> bool {
     }
 }
 
+/// A function, and the call that made it where one did.
+pub(super) type Handler = (FunctionRef, Option<CallSite>);
+
 /// The functions that a handler argument names: itself, what wraps it, the methods of an object.
 pub(super) fn handlers(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionRef> {
+    handlers_made(graph, value, fuel).into_iter().map(|(function, _)| function).collect()
+}
+
+/// The same, with the calls that made them.
+pub(super) fn handlers_made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Handler> {
+    let handlers = handlers_made;
     let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
     match &value.kind {
-        ValueKind::Function(function) => vec![*function],
+        ValueKind::Function(function) => vec![(*function, None)],
         // `asyncHandler(f)`, `controller.login.bind(controller)`
         ValueKind::Call(call) => {
-            let mut all: Vec<FunctionRef> =
-                call.args.iter().flat_map(|arg| handlers(graph, &arg.value, fuel)).collect();
+            let mut all: Vec<Handler> = call.args.iter().flat_map(|arg| handlers(graph, &arg.value, fuel)).collect();
             if call.method() == Some("bind") {
                 all.extend(call.receiver().into_iter().flat_map(|receiver| handlers(graph, receiver, fuel)));
+                return all;
+            }
+            // `makeLogin(deps)`: what it makes is the handler, and what it was given is a part of that.
+            let given = all.len();
+            all.retain(|(function, _)| !graph.is_part(call, *function));
+            if (given == 0 || all.len() < given)
+                && let Some((made, _)) = graph.made_by(call)
+            {
+                all.extend(made.into_iter().map(|function| (function, Some(call.site))));
             }
             all
         }
@@ -119,7 +139,8 @@ pub(super) fn handlers(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionR
                 is_new: false,
                 type_args: Vec::new(),
             };
-            let direct: Vec<FunctionRef> = graph.targets(&probe).into_iter().map(|target| target.function).collect();
+            let direct: Vec<Handler> =
+                graph.targets(&probe).into_iter().map(|target| (target.function, None)).collect();
             if !direct.is_empty() {
                 return direct;
             }

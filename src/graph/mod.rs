@@ -20,6 +20,7 @@ mod entries;
 mod events;
 mod expand;
 mod exports;
+mod factories;
 mod fields;
 mod fronts;
 mod generics;
@@ -212,6 +213,16 @@ impl<'a> Graph<'a> {
         let left = self.fuel.replace(FUEL);
         self.taken.set(self.taken.get().saturating_add(u64::from(FUEL - left.min(FUEL))));
         left == 0
+    }
+
+    /// The answer to a question of its own, with its own budget, in the middle of another.
+    fn aside<T>(&self, question: impl FnOnce() -> T) -> T {
+        let left = self.fuel.get();
+        self.refuel();
+        let answer = question();
+        self.refuel();
+        self.fuel.set(left);
+        answer
     }
 
     /// Steps that all questions so far have taken.

@@ -12,7 +12,7 @@ use crate::provenance::kind::Kind;
 use crate::provenance::leaving::{Leaving, Token};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, MissingWrite, Step};
-use crate::provenance::walk::{conditions, entry_point, is_registration, step_along};
+use crate::provenance::walk::{conditions, entry_point, is_of_another, is_registration, step_along};
 use crate::source::{Scope, Span};
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared};
 
@@ -25,8 +25,8 @@ type Conditions = Vec<(Shared, bool)>;
 /// How a column is written, as far as it tells who does not write it.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
-    /// Where the ways to its writes start.
-    pub tops: BTreeSet<FunctionRef>,
+    /// Where the ways to its writes start, with the calls that made these, where one did.
+    pub tops: BTreeSet<(FunctionRef, Option<CallSite>)>,
     /// What runs before these on the same request, with the route.
     pub ahead: BTreeSet<(FunctionRef, String)>,
     /// All functions on these ways.
@@ -55,6 +55,8 @@ struct State {
     given: Vec<Shared>,
     /// Where the token went so far.
     leaving: Leaving,
+    /// A function on the way, and the call that made it: on this way no other did.
+    made: Option<(FunctionRef, CallSite)>,
     /// Whether the way has left that of the stored value, or none tells: what was minted may be another token.
     may_differ: bool,
 }
@@ -163,7 +165,7 @@ impl Search<'_, '_, '_> {
         let token = Token { graph: self.graph, mint: mint.site };
         let mut found = Above::default();
         let mut done: BTreeMap<FunctionRef, Leaving> = BTreeMap::new();
-        let mut seen: BTreeSet<(FunctionRef, Span)> = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         // One call of `sign` makes the access token, another the refresh token that is stored.
         let is_told = self.graph.callers(issuer).iter().any(|edge| self.is_through(edge));
         let mut open = vec![State {
@@ -172,6 +174,7 @@ impl Search<'_, '_, '_> {
             conditions: conditions_of_mint,
             given: mint.args.iter().map(|arg| Arc::clone(&arg.value)).collect(),
             leaving: Leaving::default(),
+            made: None,
             may_differ,
         }];
         while let Some(mut state) = open.pop() {
@@ -182,15 +185,17 @@ impl Search<'_, '_, '_> {
                 state.leaving = state.leaving.and(done);
             }
             let is_stored = state.steps.first().is_none_or(|step| !is_told || self.stored.through.contains(&step.span));
-            if self.stored.tops.contains(&at) && is_stored {
+            if self.starts_write(at) && is_stored {
                 found.stored.insert(Kind::of(self.graph, &state.given));
             }
             let callers = self.graph.callers(at);
             let entries = self.graph.entries(at);
             // Only what is run from outside by a rule: a helper that nobody calls is no sign-in.
             for entry in entries.iter().filter(|entry| !entry.indirect || callers.is_empty()) {
-                if self.writes(at)
+                if self.writes(at, entry)
                     || self.writes_behind(at, entry)
+                    || state.made.is_some_and(|(made, site)| made == at && entry.made != Some(site))
+                    || self.is_switched_off(&state, entry)
                     || self.graph.sources.get(at.file).scope != Scope::Production
                 {
                     continue;
@@ -198,20 +203,25 @@ impl Search<'_, '_, '_> {
                 let answers = state.may_differ
                     && !state.leaving.elsewhere
                     && (state.leaving.answered || token.is_returned_by(at));
-                let missing = self.at(at, entry.route.clone(), issuer, &state.steps);
+                let missing = self.at(at, entry, issuer, &state.steps);
                 let kind = Kind::of(self.graph, &state.given);
                 found.silent.push(Silent { missing, answers, kind, may_differ: state.may_differ });
             }
             let is_shared = self.is_shared(at);
             for edge in callers.iter() {
                 let is_run = entries.is_empty() && !is_registration(self.graph, edge, &callers);
-                if !is_run && matches!(edge.kind, EdgeKind::Callback(_)) {
+                if !is_run && matches!(edge.kind, EdgeKind::Callback(_))
+                    || is_of_another(self.graph, edge, at, state.made)
+                {
                     continue;
                 }
                 let (mut known, given) = self.seen_by(edge, &state);
                 let refuted = |(cond, holds): &(Shared, bool)| self.evaluator.holds(cond, 20) == Some(!holds);
                 self.graph.refuel();
-                if state.steps.len() > LONGEST || known.iter().any(refuted) || !seen.insert((edge.caller, edge.span)) {
+                if state.steps.len() > LONGEST
+                    || known.iter().any(refuted)
+                    || !seen.insert((edge.caller, edge.span, edge.made))
+                {
                     continue;
                 }
                 known.extend(conditions(&edge.guards));
@@ -225,6 +235,7 @@ impl Search<'_, '_, '_> {
                     conditions: known,
                     given,
                     leaving: state.leaving,
+                    made: edge.made.or(state.made.filter(|(made, _)| *made != at)),
                     may_differ,
                 });
             }
@@ -232,8 +243,8 @@ impl Search<'_, '_, '_> {
         found
     }
 
-    fn at(&self, top: FunctionRef, route: String, issuer: FunctionRef, steps: &[Step]) -> MissingWrite {
-        let entry = entry_point(self.graph, top, route);
+    fn at(&self, top: FunctionRef, entry: &Entry, issuer: FunctionRef, steps: &[Step]) -> MissingWrite {
+        let entry = entry_point(self.graph, top, Some(entry));
         let steps: Vec<Step> = steps.iter().rev().cloned().collect();
         let function = self.graph.name(issuer);
         let span = steps.last().map_or(entry.span, |step| step.span);
@@ -247,8 +258,20 @@ impl Search<'_, '_, '_> {
         routes.any(|(_, route)| entry.covers || *route == entry.route)
     }
 
-    fn writes(&self, entry: FunctionRef) -> bool {
-        self.stored.tops.contains(&entry) || !self.issuing.below(entry).is_disjoint(&self.stored.doubtful)
+    /// Whether what a factory was given rules the way out.
+    fn is_switched_off(&self, state: &State, entry: &Entry) -> bool {
+        let Some(bindings) = entry.made.and_then(|site| self.graph.made_at(site)) else { return false };
+        let conditions: Vec<Shared> = state.conditions.iter().map(|(cond, _)| Arc::clone(cond)).collect();
+        let known = self.graph.substitute_all(&conditions, &bindings).into_iter().zip(&state.conditions);
+        known.into_iter().any(|(cond, (_, holds))| self.evaluator.holds(&cond, 20) == Some(!holds))
+    }
+
+    fn writes(&self, at: FunctionRef, entry: &Entry) -> bool {
+        self.stored.tops.contains(&(at, entry.made)) || !self.issuing.below(at).is_disjoint(&self.stored.doubtful)
+    }
+
+    fn starts_write(&self, at: FunctionRef) -> bool {
+        self.stored.tops.range((at, None)..).next().is_some_and(|(top, _)| *top == at)
     }
 
     /// Conditions of a function, and what the mint is given there, as one of its callers sees them.

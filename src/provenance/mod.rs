@@ -14,6 +14,7 @@
 //! Worked example: `updateToken(id, a) { repo.update(id, { accessToken: a }) }` writes `Param 1`. Called as `updateToken(u.id, u.accessToken)` with
 //! `u = repo.findOne(..)` it writes `preserved`; called with `jwt.sign(..)` it writes `fresh`.
 
+mod built;
 mod calls;
 mod cells;
 mod chain;
@@ -135,6 +136,8 @@ struct Surveyed {
 struct Draft {
     path: Path,
     functions: Vec<FunctionRef>,
+    /// The call that made the entry point, where one did.
+    made: Option<CallSite>,
     /// What runs before the entry point on the same request.
     ahead: Vec<FunctionRef>,
 }
@@ -279,6 +282,7 @@ impl ColumnTracer<'_, '_> {
         if !self.graph.is_rust(candidate.span.file) {
             reached.insert(FunctionRef { file: candidate.span.file, id: FunctionId(0) });
         }
+        self.graph.refuel();
         let hooks = hooks::of_write(self.graph, self.schema, candidate, self.interceptors);
         let form =
             if candidate.by_column { None } else { hooks::form_of(&evaluator(None), candidate.model, &property.name) };
@@ -412,7 +416,7 @@ impl ColumnTracer<'_, '_> {
             reason,
             trail,
         };
-        Draft { path, functions: way.functions, ahead: way.ahead }
+        Draft { path, functions: way.functions, made: way.made, ahead: way.ahead }
     }
 
     /// Tells which calls on a path hand on a token that was minted.
@@ -480,7 +484,7 @@ fn stored(drafts: &[DraftSite], mut doubtful: BTreeSet<FunctionRef>, minted: BTr
     let drafts = || drafts.iter().flat_map(|site| &site.drafts);
     let fresh = drafts().filter(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
     Stored {
-        tops: drafts().filter_map(|draft| draft.functions.last().copied()).collect(),
+        tops: drafts().filter_map(|draft| Some((*draft.functions.last()?, draft.made))).collect(),
         ahead: drafts()
             .flat_map(|draft| draft.ahead.iter().map(|function| (*function, draft.path.entry.route.clone())))
             .collect(),

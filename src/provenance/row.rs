@@ -146,6 +146,13 @@ impl Lookup<'_, '_> {
             {
                 self.at(&inner, fuel)
             }
+            // A field of an object that was made here, and changed by methods that hand it back: `new Builder().withToken(token).user`.
+            ValueKind::Field(base, _)
+                if let Some((made, class)) = self.made_in_chain(base)
+                    && let Some(inner) = self.graph.expand(row) =>
+            {
+                self.at(&self.unset(&inner, &made, class, 8), fuel)
+            }
             ValueKind::Field(..) | ValueKind::Element(_) | ValueKind::Index(..)
                 if !self.graph.is_rust(row.span.file) && sites::is_read(self.graph, self.schema, row) =>
             {
@@ -331,7 +338,7 @@ impl Lookup<'_, '_> {
     }
 
     /// What a class puts under the key before its constructor runs.
-    fn initial(&self, class: ClassRef) -> Cell {
+    pub(super) fn initial(&self, class: ClassRef) -> Cell {
         for owner in self.graph.lineage(class).iter().copied() {
             let init = self.graph.unit(owner.file).and_then(|u| u.summary.fields.get(&(owner.id, self.key.to_owned())));
             if let Some(value) = init {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::graph::{Edge, EdgeKind, Graph};
+use crate::graph::{Edge, EdgeKind, Entry, Graph};
 use crate::ir::FunctionKind;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{EntryPoint, Step};
@@ -11,13 +11,15 @@ use crate::provenance::row::Lookup;
 use crate::schema::ModelId;
 use crate::sites::{self, Candidate};
 use crate::source::{Scope, Span};
-use crate::summary::{FunctionRef, Guards, Shared, ValueKind};
+use crate::summary::{CallSite, FunctionRef, Guards, Shared, ValueKind};
 
 /// The top of one way to a write.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
     pub top: FunctionRef,
     pub entry: EntryPoint,
+    /// The call that made the top, where one did.
+    pub made: Option<CallSite>,
     /// Parameters of the top that an issuer hands in.
     pub fresh: Vec<u32>,
     /// The call in the entry point itself that leads on; `None` where it writes itself.
@@ -47,6 +49,8 @@ struct State {
     certain: bool,
     /// What tells the model further up, in terms of `function`.
     told_by: Option<Shared>,
+    /// A function on the way, and the call that made it: on this way no other did.
+    made: Option<(FunctionRef, CallSite)>,
 }
 
 impl State {
@@ -60,6 +64,7 @@ impl State {
             functions: vec![candidate.function],
             certain: true,
             told_by: candidate.told_by.clone(),
+            made: None,
         }
     }
 }
@@ -160,6 +165,7 @@ impl Walk<'_, '_> {
                     functions: with(&state.functions, parent),
                     certain: state.certain,
                     told_by: state.told_by.clone(),
+                    made: state.made,
                 });
                 return true;
             }
@@ -174,7 +180,7 @@ impl Walk<'_, '_> {
                 continue;
             }
             led_on = true;
-            if state.functions.contains(&edge.caller) {
+            if state.functions.contains(&edge.caller) || is_of_another(self.graph, edge, state.function, state.made) {
                 continue;
             }
             if !edge.certain && callers.len() > WIDE && self.has_gone_around(state, edge.caller) {
@@ -212,6 +218,7 @@ impl Walk<'_, '_> {
                 functions: with(&state.functions, edge.caller),
                 certain: state.certain && edge.certain,
                 told_by,
+                made: edge.made.or(state.made.filter(|(made, _)| *made != state.function)),
             });
         }
         led_on
@@ -248,7 +255,8 @@ impl Walk<'_, '_> {
 
     /// What is written depends on nothing further up: one way to each entry point is enough.
     fn settled(&self, model: ModelId, state: &State, ways: &mut Vec<Way>) {
-        let mut seen: BTreeSet<FunctionRef> = state.functions.iter().copied().collect();
+        // What each call of a factory makes is a caller of its own.
+        let mut seen: BTreeSet<_> = state.functions.iter().map(|function| (*function, None)).collect();
         let mut layer = vec![State {
             function: state.function,
             row: Arc::clone(&state.row),
@@ -258,9 +266,10 @@ impl Walk<'_, '_> {
             functions: state.functions.clone(),
             certain: state.certain,
             told_by: None,
+            made: state.made,
         }];
         while !layer.is_empty() {
-            let mut next: BTreeMap<FunctionRef, State> = BTreeMap::new();
+            let mut next: BTreeMap<_, State> = BTreeMap::new();
             for at in &layer {
                 let ended = self.arrive(model, at, ways);
                 let mut above = Vec::new();
@@ -269,8 +278,9 @@ impl Walk<'_, '_> {
                     self.emit(model, at, ways);
                 }
                 for state in above {
-                    if seen.insert(state.function) {
-                        next.insert(state.function, state);
+                    let key = (state.function, state.made);
+                    if seen.insert(key) {
+                        next.insert(key, state);
                     }
                 }
             }
@@ -286,6 +296,9 @@ impl Walk<'_, '_> {
         let registered = !self.graph.entries(state.function).is_empty();
         let callers = self.graph.callers(state.function);
         for edge in callers.iter() {
+            if is_of_another(self.graph, edge, state.function, state.made) {
+                continue;
+            }
             if (registered || is_registration(self.graph, edge, &callers)) && matches!(edge.kind, EdgeKind::Callback(_))
             {
                 continue;
@@ -301,6 +314,7 @@ impl Walk<'_, '_> {
                 functions: with(&state.functions, edge.caller),
                 certain: state.certain && edge.certain,
                 told_by: None,
+                made: edge.made.or(state.made.filter(|(made, _)| *made != state.function)),
             });
         }
     }
@@ -309,12 +323,15 @@ impl Walk<'_, '_> {
         let mut steps: Vec<Step> = state.steps.clone();
         steps.reverse();
         let top_name = self.graph.name(state.function);
-        let enters = steps.first().is_some_and(|step| step.function == top_name);
-        let entered = enters.then(|| steps.remove(0));
         let entries = self.graph.entries(state.function);
-        let way = |entry: EntryPoint| Way {
+        // What a factory makes is known by its route: the factory is a step of the way.
+        let is_made = entries.iter().any(|entry| entry.made.is_some());
+        let enters = !is_made && steps.first().is_some_and(|step| step.function == top_name);
+        let entered = enters.then(|| steps.remove(0));
+        let way = |entry: EntryPoint, made: Option<CallSite>| Way {
             top: state.function,
             entry,
+            made,
             fresh: Vec::new(),
             entered: entered.clone(),
             steps: steps.clone(),
@@ -326,11 +343,20 @@ impl Walk<'_, '_> {
             told: state.told_by.is_none(),
         };
         if entries.is_empty() {
-            ways.push(way(self.entry_point(state.function, String::new())));
+            ways.push(way(entry_point(self.graph, state.function, None), None));
         }
         for entry in entries {
-            let mut way = way(self.entry_point(state.function, entry.route.clone()));
+            if state.made.is_some_and(|(made, site)| made == state.function && entry.made != Some(site)) {
+                continue;
+            }
+            let mut way = way(entry_point(self.graph, state.function, Some(entry)), entry.made);
             way.fresh.clone_from(&entry.fresh);
+            if let Some(bindings) = entry.made.and_then(|site| self.graph.made_at(site)) {
+                (way.row, way.conditions, _) = self.bound(state, &bindings);
+                if self.rules_out(state, &way.conditions) {
+                    continue;
+                }
+            }
             if let Some(bindings) = self.graph.left_ahead(state.function, &entry.ahead) {
                 let told_by;
                 (way.row, way.conditions, told_by) = self.bound(state, &bindings);
@@ -347,10 +373,19 @@ impl Walk<'_, '_> {
             ways.push(way);
         }
     }
+}
 
-    fn entry_point(&self, function: FunctionRef, route: String) -> EntryPoint {
-        entry_point(self.graph, function, route)
-    }
+/// Whether a call is of what another call of the same factory made.
+pub(super) fn is_of_another(
+    graph: &Graph,
+    edge: &Edge,
+    called: FunctionRef,
+    made: Option<(FunctionRef, CallSite)>,
+) -> bool {
+    let (Some((_, site)), EdgeKind::Call(call)) = (made.filter(|(made, _)| *made == called), &edge.kind) else {
+        return false;
+    };
+    graph.maker_behind(&call.callee, called).is_some_and(|other| other != site)
 }
 
 /// The only way to what a library writes by itself.
@@ -360,6 +395,7 @@ fn run_by_library(candidate: &Candidate, action: &str) -> Way {
     Way {
         top: state.function,
         entry: EntryPoint { name: action.to_owned(), route: String::new(), span },
+        made: None,
         entered: None,
         fresh: Vec::new(),
         steps: Vec::new(),
@@ -373,16 +409,22 @@ fn run_by_library(candidate: &Candidate, action: &str) -> Way {
 }
 
 /// How an entry point is named: its function; a module's own code by its file.
-pub(super) fn entry_point(graph: &Graph, function: FunctionRef, mut route: String) -> EntryPoint {
+pub(super) fn entry_point(graph: &Graph, function: FunctionRef, entry: Option<&Entry>) -> EntryPoint {
+    let mut route = entry.map_or_else(String::new, |entry| entry.route.clone());
     if route.is_empty() {
         // A job is known by the constant that it is registered under.
         route = graph.labels(function).first().map_or_else(String::new, |label| format!("job {label}"));
     }
     let declared = graph.function(function);
-    let span = declared
+    let unnamed = declared.is_some_and(|f| f.name == "<closure>");
+    // What a factory makes stands where it is made.
+    let made = entry.and_then(|entry| entry.made).map(|site| Span { end: site.span.start, ..site.span });
+    let declared = declared
         .map_or(Span { file: function.file, start: 0, end: 0 }, |f| Span { end: f.name_span.end, ..f.name_span });
+    let span = made.unwrap_or(declared);
     let mut name = graph.name(function);
-    if name == "<module>" || name == "<closure>" {
+    let is_unnamed = made.is_some() && unnamed;
+    if name == "<module>" || name == "<closure>" || is_unnamed && !route.is_empty() {
         let path = &graph.sources.get(function.file).path;
         name = if route.is_empty() { path.rsplit('/').next().unwrap_or(path).to_owned() } else { route.clone() };
     }

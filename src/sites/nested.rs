@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::rules::Pass;
+use crate::rules::{ArgBase, Pass};
 use crate::schema::{ModelId, Schema};
 use crate::sites::{Candidate, is_tracked};
 use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
@@ -119,10 +119,7 @@ fn members(graph: &Graph, row: &Shared) -> Vec<Shared> {
         }
         let at = if matches!(at.kind, ValueKind::Object { .. }) { at } else { graph.resolved(&at) };
         match &at.kind {
-            ValueKind::Array(items) => open.extend(items.iter().rev().map(|item| {
-                let (Member::One(inner) | Member::Each(inner) | Member::Spread(inner)) = item;
-                inner.clone()
-            })),
+            ValueKind::Array(items) => open.extend(items.iter().rev().map(Member::value).cloned()),
             ValueKind::Cond { then, otherwise, .. } => open.extend([otherwise.clone(), then.clone()]),
             ValueKind::Either(values) => open.extend(values.iter().rev().cloned()),
             ValueKind::And(_, right) => open.push(right.clone()),
@@ -139,14 +136,18 @@ fn members(graph: &Graph, row: &Shared) -> Vec<Shared> {
 
 /// What a call of a library makes an object from: `users.create({ session: { secret } })`.
 fn copied(graph: &Graph, call: &CallValue) -> Vec<Shared> {
-    let copies = |row: &&Pass| row.key.is_none() && row.into.is_none() && row.form.is_none();
+    // A list with more in it is what was put in: what it held is saved as it was.
+    let grows =
+        |row: &Pass| row.into.as_ref().is_some_and(|into| into.base == ArgBase::Receiver && row.from.contains(into));
+    let copies = |row: &&Pass| row.key.is_none() && (row.into.is_none() || grows(row)) && row.form.is_none();
     let mut rows = graph.rules.passes_named(call.method()).filter(copies).peekable();
     if call.method().is_none() || rows.peek().is_none() {
         return Vec::new();
     }
     let Some(path) = graph.library_path(call) else { return Vec::new() };
     let Some(row) = rows.find(|row| row.call.matches(&path)) else { return Vec::new() };
-    row.from.iter().flat_map(|from| graph.argument(call, from)).collect()
+    let put_in = row.from.iter().filter(|from| row.into.as_ref() != Some(*from));
+    put_in.flat_map(|from| graph.argument(call, from)).collect()
 }
 
 fn key_of(graph: &Graph, row: &Shared, key: &str) -> Option<Shared> {

@@ -161,7 +161,8 @@ impl<'a> Execution<'a> {
                 false
             }
             Stmt::Expr(expr) => {
-                self.eval(*expr);
+                let value = self.eval(*expr);
+                self.chained(*expr, &value);
                 false
             }
             Stmt::If { cond, then, otherwise } => self.branch(*cond, then, otherwise),
@@ -435,6 +436,20 @@ fn root(module: &Module, mut at: ExprId) -> Option<LocalId> {
         }
     }
     None
+}
+
+/// The objects whose fields statements assign, not counting closures.
+fn assigned_fields<'m>(statements: &'m [Stmt]) -> Box<dyn Iterator<Item = ExprId> + 'm> {
+    Box::new(statements.iter().flat_map(move |statement| -> Box<dyn Iterator<Item = ExprId> + 'm> {
+        let of = move |part: &'m [Stmt]| assigned_fields(part);
+        match statement {
+            Stmt::Assign { target: Place::Field { base, .. }, .. } => Box::new(std::iter::once(*base)),
+            Stmt::If { then, otherwise, .. } => Box::new(of(then).chain(of(otherwise))),
+            Stmt::Loop { body } => of(body),
+            Stmt::Try { body, catch, finally } => Box::new(of(body).chain(of(catch)).chain(of(finally))),
+            _ => Box::new(std::iter::empty()),
+        }
+    }))
 }
 
 /// Variables of functions around that a closure assigns, them or their fields, or hands to a function that it was given.

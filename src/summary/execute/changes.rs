@@ -42,6 +42,14 @@ impl Execution<'_> {
             ValueKind::Element(list) | ValueKind::Index(list, _) => Some(list),
             _ => None,
         };
+        // `for (const token of user.tokens) token.value = null`: the user has other tokens.
+        let member = list.filter(|_| !self.module.lends).and_then(|list| match &list.kind {
+            ValueKind::Field(owner, key) => {
+                let each = Value::new(ValueKind::Array(vec![Member::Each(Arc::clone(after))]), span);
+                Some((owner, Slot::Named { key: key.clone(), key_span: list.span, value: each }))
+            }
+            _ => None,
+        });
         let mut changed: Vec<(LocalId, Shared)> = Vec::new();
         for (local, value) in &self.env {
             if Arc::ptr_eq(value, before) {
@@ -49,6 +57,10 @@ impl Execution<'_> {
             } else if list.is_some_and(|list| Arc::ptr_eq(value, list)) {
                 let each = vec![Member::Each(Arc::clone(after))];
                 changed.push((*local, Value::new(ValueKind::Array(each), span)));
+            } else if let Some((owner, slot)) = &member
+                && stands_on(value, owner)
+            {
+                changed.push((*local, with_slot(value, slot.clone(), span)));
             } else if !self.module.lends
                 && let Some(value) = holding(value, before, after, DEEPEST)
             {
@@ -191,6 +203,20 @@ fn holding(value: &Shared, before: &Shared, after: &Shared, fuel: u8) -> Option<
             found.then(|| Value::new(ValueKind::Array(members), value.span))
         }
         _ => None,
+    }
+}
+
+/// Whether a value is an object, with what was assigned to it since.
+fn stands_on(value: &Shared, object: &Shared) -> bool {
+    let mut at = value;
+    loop {
+        if Arc::ptr_eq(at, object) {
+            return true;
+        }
+        at = match &at.kind {
+            ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } => base,
+            _ => return false,
+        };
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ir::{Binding, Call, ClassId, Entry, ExprId, ExprKind, FunctionId, Item, LocalId};
 use crate::source::Span;
-use crate::summary::execute::{BUDGET, Execution, assigned_outside, assigns};
+use crate::summary::execute::{BUDGET, Execution, assigned_fields, assigned_outside, assigns, root};
 use crate::summary::{
     Argument, CallSite, CallValue, ClassRef, Event, FunctionRef, Guard, Member, Shared, Slot, Value, ValueKind,
 };
@@ -258,6 +258,38 @@ impl Execution<'_> {
         }
     }
 
+    /// Whether a call runs a closure that assigns a field of what it is given first.
+    fn runs_assignment(&self, call: &CallValue) -> bool {
+        let ValueKind::Function(closure) = call.callee.kind else { return false };
+        let function = self.module.function(closure.id);
+        let param = function.params.first().map(|param| param.local);
+        assigned_fields(&function.body).any(|base| root(self.module, base) == param && param.is_some())
+    }
+
+    /// `user.setName(name).setToken(token);`: where each method hands back what it is called on, the last runs on the variable too.
+    pub(super) fn chained(&mut self, id: ExprId, value: &Shared) {
+        let (ExprKind::Call(call), ValueKind::Call(made)) = (&self.module.expr(id).kind, &value.kind) else { return };
+        let ExprKind::Field { base, .. } = self.module.expr(call.callee).kind else { return };
+        let is_chain = matches!(&self.module.expr(base).kind, ExprKind::Call(inner) if !inner.is_new);
+        if let Some(root) = self.chain_root(call).filter(|_| is_chain && !self.module.lends) {
+            self.touch(root, None, made, value.span);
+        }
+    }
+
+    /// The variable that a chain of method calls starts from.
+    fn chain_root(&self, call: &Call) -> Option<ExprId> {
+        let mut callee = call.callee;
+        for _ in 0..LONGEST_CHAIN {
+            let ExprKind::Field { base, .. } = self.module.expr(callee).kind else { return None };
+            match &self.module.expr(base).kind {
+                ExprKind::Name(Binding::Local(_)) => return Some(base),
+                ExprKind::Call(inner) if !inner.is_new => callee = inner.callee,
+                _ => return None,
+            }
+        }
+        None
+    }
+
     /// Whether an expression is an object that may be a row, or a part of one: a variable, or the `this` that only callers tell.
     fn is_of_row(&self, id: ExprId) -> bool {
         let mut at = id;
@@ -286,6 +318,13 @@ impl Execution<'_> {
             ExprKind::Name(Binding::Local(local)) => (*local, false),
             ExprKind::Element(list) => match &self.module.expr(*list).kind {
                 ExprKind::Name(Binding::Local(local)) => (*local, true),
+                // `user.tokens.forEach((token) => { token.value = null; })`
+                ExprKind::Field { .. } if !self.module.lends && self.runs_assignment(call) => {
+                    let before = self.eval(arg);
+                    let kind = ValueKind::After { call: Arc::clone(call), arg: slot, before: Arc::clone(&before) };
+                    let after = Value::new(kind, span);
+                    return self.change(&before, &after, span);
+                }
                 _ => return,
             },
             ExprKind::Field { .. } if slot.is_some() => return self.touch_member(arg, slot, call, span),
@@ -383,6 +422,9 @@ const GROW: [&str; 3] = ["push", "unshift", "splice"];
 
 /// `user.auth.tokens` is a part of a row; what lies deeper is not looked at.
 const DEEPEST_ROW: usize = 4;
+
+/// Longer chains of calls build something else than a row.
+const LONGEST_CHAIN: usize = 12;
 
 fn may_be_row(held: &Shared) -> bool {
     matches!(
