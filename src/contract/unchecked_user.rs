@@ -52,6 +52,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         Some(ShortBy::FirstLogin) => message.push_str("; it looks the user up at the sign-in only"),
         Some(ShortBy::Unused) => message.push_str("; nothing depends on what its look-up finds"),
         Some(ShortBy::Another) => message.push_str("; what it looks up is about something else"),
+        Some(ShortBy::ForSome) => message.push_str("; it looks some bearers up and lets the others in"),
         None => {}
     }
     if guard.foreign {
@@ -67,6 +68,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
             ShortBy::FirstLogin => format!("reads {}, at the sign-in only", short.what),
             ShortBy::Unused => format!("reads {}, and nothing depends on it", short.what),
             ShortBy::Another => format!("asks {}, which does not tell whether the user may come in", short.what),
+            ShortBy::ForSome => format!("reads {} for bearers with certain claims", short.what),
         },
     }));
     let life = guard.exposure.as_ref().and_then(|exposure| exposure.at);

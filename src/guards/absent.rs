@@ -1,7 +1,7 @@
 //! What an expression is where a look-up found nobody.
 
 use crate::guards::miss::{Run, is_param};
-use crate::ir::{Binding, Entry, ExprId, ExprKind, Item};
+use crate::ir::{Binding, Entry, ExprId, ExprKind, Item, Module};
 use crate::summary::{FunctionRef, ValueKind};
 
 /// What an expression is where nobody was found.
@@ -43,7 +43,7 @@ impl Run<'_, '_, '_> {
     /// What a condition is.
     pub(super) fn asked(&mut self, id: ExprId) -> Option<Held> {
         let held = self.eval(id)?;
-        self.examined |= held.tells();
+        self.examined |= held.tells() || id == self.asked;
         Some(held)
     }
 
@@ -64,6 +64,15 @@ impl Run<'_, '_, '_> {
         let module = self.module;
         let expr = module.expr(id);
         Some(match &expr.kind {
+            _ if id == self.asked => {
+                self.operands(id)?;
+                self.way.seen = true;
+                self.looks += 1;
+                match self.finds {
+                    Some(held) => held,
+                    None => return self.fail(),
+                }
+            }
             ExprKind::Null | ExprKind::Undefined | ExprKind::Bool(false) => Held::No,
             ExprKind::Bool(true) => Held::Yes,
             ExprKind::Name(_) if self.is_first(id, None) => Held::No,
@@ -85,15 +94,6 @@ impl Run<'_, '_, '_> {
                     Held::Yes => Held::Same,
                     Held::Found => Held::Touched,
                     held => held,
-                }
-            }
-            ExprKind::Call(_) | ExprKind::Compare { .. } if id == self.asked => {
-                self.operands(id)?;
-                self.way.seen = true;
-                self.looks += 1;
-                match self.finds {
-                    Some(held) => held,
-                    None => return self.fail(),
                 }
             }
             ExprKind::Call(_) => self.call(id)?,
@@ -204,6 +204,10 @@ impl Run<'_, '_, '_> {
             }
             _ => false,
         };
+        if runs_the_rest(module, id) {
+            self.calls_with(&[], None);
+            return Some(Held::Answer);
+        }
         // A tuple struct.
         let makes = call.is_new || matches!(callee, ExprKind::Name(Binding::Class(_)));
         let on = if lets_on { Held::Same } else { self.eval(call.callee)? };
@@ -284,6 +288,17 @@ impl Run<'_, '_, '_> {
             self.lets_in = true;
         }
     }
+}
+
+/// Whether a call runs what stands behind a middleware in Rust: `next.run(req)`, `next.call(req)`.
+pub(super) fn runs_the_rest(module: &Module, id: ExprId) -> bool {
+    let ExprKind::Call(call) = &module.expr(id).kind else { return false };
+    let ExprKind::Field { base, .. } = module.expr(call.callee).kind else { return false };
+    let ExprKind::Name(Binding::Local(local)) = module.expr(base).kind else { return false };
+    let Some(declared) = module.locals.get(local.at()) else { return false };
+    let params = &module.function(declared.function).params;
+    let ty = params.iter().find(|param| param.local == local).and_then(|param| param.ty.as_ref());
+    ty.is_some_and(|ty| ty.name.rsplit('.').next() == Some("Next"))
 }
 
 /// What an expression consists of, where nothing more is said of it.

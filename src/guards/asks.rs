@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::guards::walk::Walk;
 use crate::ir::{SqlStatement, SqlText};
-use crate::rules::{Asks, Operation, Read, Target};
+use crate::rules::{Asks, CallPattern, Operation, Read, Target};
 use crate::schema::{self, ModelId};
 use crate::sites;
 use crate::summary::{CallValue, Shared, ValueKind};
@@ -53,7 +53,10 @@ impl Walk<'_, '_> {
         let reads = |after: Option<&str>| after.is_none_or(|after| self.is_behind(call, after));
         let rows = self.graph.rules.reads_matching(&path);
         // What only compares a column is a part of the query around it.
-        let rows: Vec<&Read> = rows.filter(|row| row.column.is_empty() && reads(row.after.as_deref())).collect();
+        let is_other = self.is_of_another_library(&path);
+        let is_meant = |row: &&Read| row.call.module().is_some() || !is_other;
+        let rows: Vec<&Read> =
+            rows.filter(|row| row.column.is_empty() && reads(row.after.as_deref())).filter(is_meant).collect();
         if rows.is_empty() || self.makes_row(call) {
             return None;
         }
@@ -76,6 +79,15 @@ impl Walk<'_, '_> {
         let what = UNNAMED.to_owned();
         let of_bearer = is_chain || !self.is_aside(call);
         rows.iter().any(is_told).then_some(Question { asks: Asks::Row, what, model: None, of_bearer, of_user: false })
+    }
+
+    /// Whether rows say of a call's own module what it does: `createHash(..).update(token)` is no query, whatever else has an `update`.
+    fn is_of_another_library(&self, path: &str) -> bool {
+        let rules = self.graph.rules;
+        let is_told = |pattern: &CallPattern| pattern.module().is_some_and(|module| module != "global");
+        rules.passes_matching(path).any(|row| is_told(&row.call))
+            || rules.mints_matching(path).any(|row| is_told(&row.call))
+            || rules.harmless_matching(path).any(|row| is_told(&row.call))
     }
 
     /// Whether a call looks into what the code itself holds: `new Set(['admin']).has(claims.role)`.

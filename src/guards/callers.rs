@@ -1,6 +1,7 @@
 //! From a function upward: the guards that it runs for.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
 use crate::guards::shapes::{Shape, Shapes};
@@ -8,7 +9,7 @@ use crate::guards::uses::Use;
 use crate::guards::walk::Walk;
 use crate::schema::Schema;
 use crate::source::{Scope, Span};
-use crate::summary::FunctionRef;
+use crate::summary::{CallValue, FunctionRef, Value, ValueKind};
 
 /// The nearest functions above that the framework runs before handlers.
 pub(super) fn above(
@@ -86,4 +87,21 @@ pub(super) fn letting_in(
         open.extend(parent.map(|parent| (parent, decided, depth + 1)));
     }
     guards
+}
+
+/// A call as the production callers of a function that hands it something make it: with what each hands in, at its own place.
+pub(super) fn as_called(graph: &Graph, of: FunctionRef, call: &CallValue) -> Vec<(FunctionRef, CallValue)> {
+    let callers = graph.callers(of);
+    let production = callers.iter().take(60).filter(|edge| graph.scope(edge.caller) == Scope::Production);
+    let bound = production.filter_map(|edge| {
+        let EdgeKind::Call(outer) = &edge.kind else { return None };
+        graph.refuel();
+        let bindings = graph.bind(outer, of);
+        let inner = Value::new(ValueKind::Call(Arc::new(call.clone())), edge.span);
+        let ValueKind::Call(bound) = &graph.substitute(&inner, &bindings).kind else { return None };
+        let mut bound = CallValue::clone(bound);
+        bound.site.span = edge.span;
+        Some((edge.caller, bound))
+    });
+    bound.collect()
 }

@@ -67,6 +67,8 @@ pub(super) struct Seeds {
     /// A parameter, with the keys below which they stand.
     pub params: BTreeSet<(FunctionRef, u32, Vec<String>)>,
     pub values: Vec<Shared>,
+    /// Keys of such parameters below which there are none.
+    pub without: Vec<String>,
     /// Places that the token was read from, which a second read names in the same words: `req.cookies.token`.
     pub places: BTreeSet<String>,
     known: RefCell<FxHashMap<*const Value, (Shared, bool)>>,
@@ -104,7 +106,11 @@ impl Seeds {
                 if let ValueKind::Param(function, at) = &base.kind {
                     let mut own = self.params.iter().filter(|(f, i, _)| f == function && i == at).peekable();
                     if own.peek().is_some() {
-                        return own.any(|(_, _, keys)| keys.first().is_none_or(|key| key == name));
+                        let is_within = |keys: &[String]| match keys.first() {
+                            Some(key) => key == name,
+                            None => !self.without.contains(name),
+                        };
+                        return own.any(|(_, _, keys)| is_within(keys));
                     }
                 }
                 self.carries(graph, base, fuel) || self.behind(graph, value, fuel)

@@ -349,11 +349,7 @@ mod tests {
     use super::*;
     use crate::graph::bench::Tree;
     use crate::guards::life::Lives;
-
-    fn lives(text: &str) -> Vec<u64> {
-        let tree = Tree::of(&[("src/a.ts", text)]);
-        Lives::find(&tree.graph()).all.iter().map(|life| life.seconds).collect()
-    }
+    use crate::guards::life::tests::{let_in, lives, signed};
 
     #[test]
     fn durations_are_read_as_libraries_read_them() {
@@ -364,16 +360,11 @@ mod tests {
 
     #[test]
     fn constants_branches_defaults_and_reassigned_variables_tell_a_life() {
-        let signs = |before: &str, life: &str| {
-            lives(&format!(
-                "import jwt from 'jsonwebtoken'; {before} export const f = (id, long) => jwt.sign({{ id }}, key, {{ expiresIn: {life} }});"
-            ))
-        };
-        assert_eq!(signs("", "long ? '30d' : '1h'"), [2_592_000]);
-        assert_eq!(signs("const DAYS = 14;", "`${DAYS}d`"), [1_209_600]);
-        assert_eq!(signs("const LIVES = { a: '20m', b: '2h' };", "LIVES.a"), [1_200]);
+        assert_eq!(signed("", "long ? '30d' : '1h'"), [2_592_000]);
+        assert_eq!(signed("const DAYS = 14;", "`${DAYS}d`"), [1_209_600]);
+        assert_eq!(signed("const LIVES = { a: '20m', b: '2h' };", "LIVES.a"), [1_200]);
         let env = "import { z } from 'zod'; const env = z.object({ LIFE: z.coerce.number().default(1800) }).parse(process.env);";
-        assert_eq!(signs(env, "env.LIFE"), [1_800]);
+        assert_eq!(signed(env, "env.LIFE"), [1_800]);
         let reassigned = "import jwt from 'jsonwebtoken';
             export function f(id, long) { let life = '10m'; if (long) life = '90d'; return jwt.sign({ id }, key, { expiresIn: life }); }";
         assert_eq!(lives(reassigned), [7_776_000]);
@@ -411,18 +402,12 @@ mod tests {
     #[test]
     fn a_call_of_the_same_key_without_a_life_or_with_an_unknown_one_is_not_forgotten() {
         let open = |other: &str| {
-            let text = format!(
+            let found = let_in(&format!(
                 "import jwt from 'jsonwebtoken';
                  export const f = (id) => jwt.sign({{ id }}, process.env.KEY, {{ expiresIn: '5m' }});
                  export const g = (id, options) => {other};
                  export const h = (token) => jwt.verify(token, process.env.KEY);"
-            );
-            let tree = Tree::of(&[("src/a.ts", &text)]);
-            let graph = tree.graph();
-            let calls = &graph.summary(tree.function(&graph, "h")).unwrap().calls;
-            let keys: Vec<Shared> =
-                calls.iter().filter_map(|event| Some(event.call.args.get(1)?.value.clone())).collect();
-            let found = Lives::find(&graph).of(&graph, keys.iter()).unwrap();
+            ));
             (found.seconds, found.open.map(|open| open.endless))
         };
         assert_eq!(open("jwt.sign({ id }, process.env.KEY)"), (300, Some(true)));

@@ -1,13 +1,12 @@
 //! Tokens that are signed without an end.
 
-use std::sync::Arc;
-
-use crate::graph::{EdgeKind, Graph};
+use crate::graph::Graph;
+use crate::guards::callers::as_called;
 use crate::guards::claims::{about, holds_call};
 use crate::guards::life::{self, Lives};
 use crate::rules::Life;
-use crate::source::{Scope, Span};
-use crate::summary::{CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
+use crate::source::Span;
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
 
 /// Where a call signs tokens without an end: its own place, or those of the callers that hand it all that it signs.
 pub(super) fn endless(
@@ -42,19 +41,9 @@ fn follow(
     // A wrapper is handed the claims or the options: each of its callers is a place.
     let handed = call.args.iter().find_map(|arg| param_of(graph, &arg.value));
     let (Some(of), Some(fuel)) = (handed, fuel.checked_sub(1)) else { return };
-    for edge in graph.callers(of).iter().take(60) {
-        let EdgeKind::Call(outer) = &edge.kind else { continue };
-        if graph.scope(edge.caller) != Scope::Production {
-            continue;
-        }
-        graph.refuel();
-        let bindings = graph.bind(outer, of);
-        let inner = Value::new(ValueKind::Call(Arc::new(call.clone())), edge.span);
-        let ValueKind::Call(bound) = &graph.substitute(&inner, &bindings).kind else { continue };
-        let mut bound = CallValue::clone(bound);
-        bound.site.span = edge.span;
+    for (caller, bound) in as_called(graph, of, call) {
         if !rows.iter().any(|row| states(graph, row, &bound)) {
-            follow(graph, rows, edge.caller, &bound, fuel, found);
+            follow(graph, rows, caller, &bound, fuel, found);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::graph::{EdgeKind, Graph};
+use crate::graph::Graph;
+use crate::guards::callers::as_called;
 use crate::guards::claims::about;
 use crate::guards::duration::{Durations, Told};
 use crate::guards::endless::endless;
@@ -197,21 +198,11 @@ impl Signed<'_, '_, '_> {
             && let (Some(of), Some(fuel)) =
                 (call.args.iter().find_map(|arg| param_within(&arg.value, 8)), fuel.checked_sub(1))
         {
-            let callers = graph.callers(of);
-            let calls = callers.iter().take(60).filter(|edge| graph.scope(edge.caller) == Scope::Production);
-            let mut any = false;
-            for edge in calls {
-                let EdgeKind::Call(outer) = &edge.kind else { continue };
-                graph.refuel();
-                let bindings = graph.bind(outer, of);
-                let inner = Value::new(ValueKind::Call(Arc::new(call.clone())), edge.span);
-                let ValueKind::Call(bound) = &graph.substitute(&inner, &bindings).kind else { continue };
-                let mut bound = CallValue::clone(bound);
-                bound.site.span = edge.span;
-                any = true;
-                self.find(edge.caller, &bound, fuel, told, silent);
+            let calls = as_called(graph, of, call);
+            for (caller, bound) in &calls {
+                self.find(*caller, bound, fuel, told, silent);
             }
-            if any {
+            if !calls.is_empty() {
                 return;
             }
         }
@@ -402,23 +393,36 @@ pub(super) fn is_foreign(graph: &Graph, key: &Shared) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::graph::bench::Tree;
 
-    fn lives(text: &str) -> Vec<u64> {
+    /// The lives that a file states.
+    pub(in crate::guards) fn lives(text: &str) -> Vec<u64> {
         let tree = Tree::of(&[("src/a.ts", text)]);
         Lives::find(&tree.graph()).all.iter().map(|life| life.seconds).collect()
     }
 
+    /// The lives of what jsonwebtoken signs with an `expiresIn`, behind other statements.
+    pub(in crate::guards) fn signed(before: &str, life: &str) -> Vec<u64> {
+        lives(&format!(
+            "import jwt from 'jsonwebtoken'; {before} export const f = (id, long) => jwt.sign({{ id }}, key, {{ expiresIn: {life} }});"
+        ))
+    }
+
+    /// What gets in by the key that the first call of `h` is handed.
+    pub(in crate::guards) fn let_in(text: &str) -> Exposure {
+        let tree = Tree::of(&[("src/a.ts", text)]);
+        let graph = tree.graph();
+        let calls = &graph.summary(tree.function(&graph, "h")).unwrap().calls;
+        let keys: Vec<Shared> = calls.iter().filter_map(|event| Some(event.call.args.get(1)?.value.clone())).collect();
+        Lives::find(&graph).of(&graph, keys.iter()).unwrap()
+    }
+
     #[test]
     fn a_text_of_digits_alone_is_milliseconds_and_a_number_seconds() {
-        let signs = |life: &str| {
-            lives(&format!(
-                "import jwt from 'jsonwebtoken'; export const f = (id) => jwt.sign({{ id }}, key, {{ expiresIn: {life} }});"
-            ))
-        };
-        assert_eq!([signs("'3600000'"), signs("3600"), signs("Number(process.env.LIFE ?? '3600')")], [[3_600]; 3]);
+        let lives = ["'3600000'", "3600", "Number(process.env.LIFE ?? '3600')"].map(|life| signed("", life));
+        assert_eq!(lives, [[3_600]; 3]);
     }
 
     #[test]
@@ -432,16 +436,12 @@ mod tests {
 
     #[test]
     fn of_two_lives_the_one_of_the_same_key_counts() {
-        let text = "import { SignJWT, jwtVerify } from 'jose';
+        let found = let_in(
+            "import { SignJWT, jwtVerify } from 'jose';
             export const f = (id) => new SignJWT({ id }).setExpirationTime('30d').sign(process.env.KEY);
             export const g = (id) => new SignJWT({ id }).setExpirationTime('1y').sign(process.env.OTHER);
-            export const h = (token) => jwtVerify(token, process.env.KEY);";
-        let tree = Tree::of(&[("src/a.ts", text)]);
-        let graph = tree.graph();
-        let function = tree.function(&graph, "h");
-        let calls = &graph.summary(function).unwrap().calls;
-        let keys: Vec<Shared> = calls.iter().filter_map(|event| Some(event.call.args.get(1)?.value.clone())).collect();
-        let found = Lives::find(&graph).of(&graph, keys.iter()).unwrap();
+            export const h = (token) => jwtVerify(token, process.env.KEY);",
+        );
         assert_eq!((found.seconds, found.exact), (2_592_000, true));
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::guards::absent::Held;
+use crate::guards::absent::{Held, runs_the_rest};
 use crate::guards::walk::Walk;
 use crate::ir::{Expr, ExprId, ExprKind, LocalId, Module, Place, Stmt};
 use crate::source::Span;
@@ -95,7 +95,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn where_it_is(&self, function: FunctionRef, asked: ExprId, finds: Option<Held>) -> Miss {
+    pub(super) fn where_it_is(&self, function: FunctionRef, asked: ExprId, finds: Option<Held>) -> Miss {
         let (Some(module), Some(summary)) = (self.graph.module(function.file), self.graph.summary(function)) else {
             return Miss::Refuses;
         };
@@ -103,7 +103,7 @@ impl Walk<'_, '_> {
         let calls_on = summary.calls.iter().any(|event| match &event.call.callee.kind {
             ValueKind::Param(..) => true,
             ValueKind::Captured(_, local) => is_param(module, *local),
-            _ => false,
+            _ => runs_the_rest(module, event.call.site.expr),
         });
         let mut run = Run {
             walk: self,

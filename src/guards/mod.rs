@@ -21,6 +21,7 @@ mod cookies;
 mod denylist;
 mod duration;
 mod endless;
+mod handed;
 mod life;
 mod miss;
 mod order;
@@ -29,6 +30,7 @@ mod rotation;
 mod routes;
 mod settings;
 mod shapes;
+mod some;
 mod status;
 mod storage;
 mod uses;
@@ -52,6 +54,7 @@ use crate::guards::order::{Link, Orders};
 use crate::guards::routes::{Protected, Routes, extractors};
 use crate::guards::shapes::Shapes;
 use crate::guards::walk::{Root, Walk};
+use crate::ir::Param;
 use crate::provenance::ColumnTrace;
 use crate::rules::Asks;
 use crate::schema::{ModelId, Schema};
@@ -148,6 +151,8 @@ pub enum ShortBy {
     Unused,
     /// It is about something else than the bearer.
     Another,
+    /// It is made for bearers with certain claims, and the others get in without it.
+    ForSome,
 }
 
 /// The schema knows whether a user is active, and the guard does not ask.
@@ -255,7 +260,9 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             // A row of a table that is not told may be any that the handler is about.
             let asks = |handler: &FunctionRef| behind.asks(*handler).filter(|proof| proof.what != asks::UNNAMED);
             let each: Option<Vec<Proof>> = routes.handlers.iter().map(asks).collect();
-            walk.proofs.extend(each.unwrap_or_default());
+            // Those that could not be told may ask nobody.
+            walk.cut |= routes.open && each.is_some();
+            walk.proofs.extend(each.filter(|_| !routes.open).unwrap_or_default());
         }
         if walk.proofs.is_empty() {
             walk.proofs.extend(behind.asked(Link::Function(*function)));
@@ -310,7 +317,11 @@ fn verdict(walk: &Walk, root: &Root) -> Verdict {
     let unmet = root.claims.is_empty() && walk.verified.is_none();
     if !walk.proofs.is_empty() {
         Verdict::Checked
-    } else if !walk.unclear.is_empty() || walk.cut || unmet {
+    } else if !walk.unclear.is_empty()
+        || walk.cut
+        || unmet
+        || walk.short.iter().any(|short| short.why == ShortBy::ForSome)
+    {
         Verdict::Unclear
     } else {
         Verdict::Unchecked
@@ -407,9 +418,18 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
         if let Some(known) = self.known.get(&function) {
             return known.clone();
         }
-        let params = self.graph.function(function)?.params.len();
-        let claims = (0..params).filter_map(|at| Some((u32::try_from(at).ok()?, Vec::new()))).collect();
-        let found = Walk::new(self.graph, self.schema).first_proof(function, &Root { claims, ..Root::default() });
+        // Of a request what names the bearer, not what its sender says of anybody: `find(req.params.id)`.
+        let rows = || self.graph.rules.bearer();
+        let is_said = |param: &Param| {
+            let names =
+                param.decorators.iter().map(|decorator| &decorator.name).chain(param.ty.iter().map(|ty| &ty.name));
+            names.into_iter().any(|name| rows().any(|row| row.is_said(name.rsplit('.').next().unwrap_or(name))))
+        };
+        let params = (0..).zip(&self.graph.function(function)?.params).filter(|(_, param)| !is_said(param));
+        let claims = params.map(|(at, _)| (at, Vec::new())).collect();
+        let mut walk = Walk::new(self.graph, self.schema);
+        walk.seeds.without = rows().flat_map(|row| row.said.iter().cloned()).collect();
+        let found = walk.first_proof(function, &Root { claims, ..Root::default() });
         let proof = found.map(|(proof, functions)| {
             self.functions.extend(functions);
             proof

@@ -7,6 +7,7 @@ use crate::guards::Proof;
 use crate::guards::order::{Link, everywhere};
 use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
 use crate::ir::Export;
+use crate::rules::EntryKind;
 use crate::source::Scope;
 use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -16,6 +17,8 @@ pub(super) struct Routes {
     pub handlers: Vec<FunctionRef>,
     /// Whether these are all.
     pub known: bool,
+    /// Whether there are others, which could not be told.
+    pub open: bool,
 }
 
 const MOST_ROUTES: usize = 40;
@@ -33,6 +36,9 @@ pub(super) struct Protected<'g, 'a> {
     said: BTreeMap<FunctionRef, BTreeSet<String>>,
     said_of_classes: BTreeMap<ClassRef, BTreeSet<String>>,
     everywhere: Vec<Link>,
+    /// What stands in front of handlers that could not be told, and whether such a handler has a path.
+    open: BTreeSet<FunctionRef>,
+    is_open: bool,
 }
 
 impl<'g, 'a> Protected<'g, 'a> {
@@ -45,7 +51,11 @@ impl<'g, 'a> Protected<'g, 'a> {
             said: BTreeMap::new(),
             said_of_classes: BTreeMap::new(),
             everywhere: everywhere(graph, shapes),
+            open: BTreeSet::new(),
+            is_open: false,
         };
+        let entries = graph.rules.entry().filter(|row| row.kind == EntryKind::Call && !row.covers);
+        let registering: BTreeSet<&str> = entries.filter_map(|row| row.path.as_ref()?.last()).collect();
         for (handler, Front { runs, made, classes }) in graph.fronts() {
             for run in runs {
                 found.by_function.entry(run).or_default().insert(handler);
@@ -60,9 +70,32 @@ impl<'g, 'a> Protected<'g, 'a> {
         for (_, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
             for event in unit.summary.functions.iter().flat_map(|summary| &summary.calls) {
                 found.applied(&event.call);
+                if event.call.args.len() > 1 && event.call.method().is_some_and(|name| registering.contains(name)) {
+                    found.registered(&event.call);
+                }
             }
         }
         found
+    }
+
+    /// `app.get('/x', check, handlers[name])`: a handler that cannot be told may ask nobody.
+    fn registered(&mut self, call: &CallValue) {
+        let (graph, Some(last)) = (self.graph, call.args.last()) else { return };
+        let may_run = matches!(
+            last.value.kind,
+            ValueKind::Field(..)
+                | ValueKind::Index(..)
+                | ValueKind::Captured(..)
+                | ValueKind::Param(..)
+                | ValueKind::Import(..)
+        );
+        graph.refuel();
+        if !may_run || !functions_behind(graph, &last.value, 6).is_empty() {
+            return;
+        }
+        let ahead = &call.args[..call.args.len() - 1];
+        self.open.extend(ahead.iter().flat_map(|arg| functions_behind(graph, &arg.value, 6)));
+        self.is_open |= matches!(&ahead[0].value.kind, ValueKind::Text(path) if path.starts_with('/'));
     }
 
     /// The handlers that the framework runs a guard before, its own registrations, the handlers that take its class.
@@ -102,7 +135,9 @@ impl<'g, 'a> Protected<'g, 'a> {
             // The word for what it is alone is no route: `strategy`.
             names.extend(own.map(|entry| entry.route.clone()).filter(|route| route.contains([' ', '/'])));
         }
-        Routes::of(names, handlers)
+        let is_open =
+            self.open.contains(&guard) || self.is_open && !graph.covered(&BTreeSet::from([guard]), &sites).is_empty();
+        Routes { open: is_open, ..Routes::of(names, handlers) }
     }
 
     /// What the result of a call protects: `app.use(expressjwt({ .. }))`.
@@ -282,7 +317,12 @@ fn texts(graph: &Graph, value: &Shared) -> BTreeSet<String> {
 impl Routes {
     fn of(names: BTreeSet<String>, handlers: BTreeSet<FunctionRef>) -> Self {
         let names: Vec<String> = names.into_iter().take(MOST_ROUTES).collect();
-        Self { names, known: !handlers.is_empty() && handlers.len() <= 5, handlers: handlers.into_iter().collect() }
+        Self {
+            names,
+            known: !handlers.is_empty() && handlers.len() <= 5,
+            handlers: handlers.into_iter().collect(),
+            open: false,
+        }
     }
 
     /// The handlers that take none of these extractors, which ask by themselves.

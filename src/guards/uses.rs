@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::graph::Target;
 use crate::guards::claims::holds_call;
 use crate::guards::miss::Miss;
 use crate::guards::walk::Walk;
-use crate::ir::Missing;
+use crate::ir::{Binding, Expr, ExprKind, Missing};
+use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// What becomes of the result of a call in the function it stands in.
@@ -55,7 +57,7 @@ impl Walk<'_, '_> {
             }
             let handed = call.args.iter().any(|arg| holds(&arg.value));
             let is_rust = self.graph.is_rust(function.file);
-            let then = if handed && self.only_tells(call) {
+            let then = if handed && (self.only_tells(call) || self.hands_to_tellers(call, &holds, fuel)) {
                 // A log line.
                 Use::None
             } else if !handed && is_rust && holds(&call.callee) {
@@ -83,6 +85,33 @@ impl Walk<'_, '_> {
     pub(super) fn only_tells(&self, call: &CallValue) -> bool {
         let Some(path) = self.graph.library_path(call) else { return false };
         self.graph.rules.harmless_matching(&path).any(|row| row.tells)
+    }
+
+    /// Whether functions of the tree do nothing with what they are handed but write it down: `audit(user)`.
+    fn hands_to_tellers(&self, call: &CallValue, holds: &dyn Fn(&Shared) -> bool, fuel: u8) -> bool {
+        let targets = self.graph.targets(call);
+        let handed = || (0..).zip(&call.args).filter(|(_, arg)| holds(&arg.value)).map(|(at, _)| at);
+        let told = |target: &Target| handed().all(|at| self.only_told_by(target.function, at, fuel));
+        !targets.is_empty() && handed().next().is_some() && targets.iter().all(told)
+    }
+
+    /// Whether a function does no more with a parameter than to write it down, itself or through others.
+    fn only_told_by(&self, function: FunctionRef, at: u32, fuel: u8) -> bool {
+        let (Some(summary), Some(fuel)) = (self.graph.summary(function), fuel.checked_sub(1)) else { return false };
+        let Some(module) = self.graph.module(function.file) else { return false };
+        let Some(param) = module.function(function.id).params.get(at as usize) else { return false };
+        let within = |outer: Span, inner: Span| outer.start <= inner.start && inner.end <= outer.end;
+        let is_it = |expr: &&Expr| matches!(expr.kind, ExprKind::Name(Binding::Local(local)) if local == param.local);
+        module.exprs.iter().filter(is_it).all(|mention| {
+            let mut around: Vec<&CallValue> = summary.calls.iter().map(|event| &*event.call).collect();
+            around.retain(|call| within(call.site.span, mention.span));
+            around.sort_by_key(|call| call.site.span.end - call.site.span.start);
+            around.iter().any(|call| self.only_tells(call)) && self.graph.targets(around[0]).is_empty()
+                || around.first().is_some_and(|call| {
+                    let holds = |value: &Shared| within(value.span, mention.span);
+                    self.hands_to_tellers(call, &holds, fuel)
+                })
+        })
     }
 
     /// Whether Rust code goes on from a call by an error where nothing was found: `.ok_or(..)` vanishes at lowering.

@@ -57,6 +57,7 @@ pub(super) struct Walk<'g, 'a> {
 }
 
 /// Where a function was entered.
+#[derive(Clone, Copy)]
 struct Entered<'v> {
     bindings: Option<&'v Bindings>,
     /// What holds (or fails) on the way.
@@ -180,7 +181,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
         let targets = self.graph.targets(call);
         if !targets.is_empty() && !self.stands_around(call, &targets) {
-            let result_used = used(false);
+            let result_used = self.refuses(call) || used(false);
             let (before, mut silent) = (self.proofs.len(), false);
             for target in targets.iter().take(4) {
                 let so_far = self.proofs.len();
@@ -209,6 +210,10 @@ impl<'g, 'a> Walk<'g, 'a> {
             }
             return;
         }
+        if let Some(calls) = self.handed_in(call) {
+            self.each_made(function, written, call, &calls, conditions, entered);
+            return;
+        }
         let hands = call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value));
         let through = hands || call.receiver().is_some_and(|receiver| self.seeds.lie_in(self.graph, receiver));
         if !self.collecting
@@ -220,18 +225,47 @@ impl<'g, 'a> Walk<'g, 'a> {
             } else {
                 self.refuses(call) || used(question.of_user)
             };
-            self.lookup(question, call.site.span, function, conditions, is_used);
+            self.lookup(question, call, function, conditions, is_used);
             self.closures(function, call, conditions, entered, through);
             return;
         }
         if !self.collecting && !through && self.at_first(function, conditions) {
             let of_first = call.args.iter().any(|arg| self.holds_first(&arg.value, 8));
             if let Some(question) = of_first.then(|| self.asks(call, true)).flatten() {
-                self.lookup(question, call.site.span, function, conditions, true);
+                self.lookup(question, call, function, conditions, true);
             }
         }
         self.closures(function, call, conditions, entered, through);
         if !self.collecting && hands && !self.is_harmless(call) {
+            self.unclear.push(call.site.span);
+        }
+    }
+
+    /// What is asked by something that was handed in: each of those that may be has to ask.
+    fn each_made(
+        &mut self,
+        function: FunctionRef,
+        written: &CallValue,
+        call: &CallValue,
+        made: &[Arc<CallValue>],
+        conditions: &[(Shared, bool)],
+        entered: &Entered,
+    ) {
+        let before = self.proofs.len();
+        let hands = !self.collecting && call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value));
+        let mut silent = made.is_empty() || entered.depth >= DEEPEST;
+        if silent && hands {
+            self.unclear.push(call.site.span);
+            return;
+        }
+        for call in made {
+            let so_far = self.proofs.len();
+            let depth = entered.depth + 1;
+            self.call(function, written, call, conditions, &Entered { depth, ..*entered });
+            silent |= self.proofs.len() == so_far;
+        }
+        if silent && self.proofs.len() > before {
+            self.proofs.truncate(before);
             self.unclear.push(call.site.span);
         }
     }
@@ -244,16 +278,19 @@ impl<'g, 'a> Walk<'g, 'a> {
     fn lookup(
         &mut self,
         question: Question,
-        span: Span,
+        call: &CallValue,
         function: FunctionRef,
         conditions: &[(Shared, bool)],
         is_used: bool,
     ) {
         let Question { asks, what, model, of_bearer, .. } = question;
+        let span = call.site.span;
         let why = if !of_bearer {
             ShortBy::Another
         } else if self.at_first(function, conditions) {
             ShortBy::FirstLogin
+        } else if self.is_for_some(conditions, call) {
+            ShortBy::ForSome
         } else if is_used {
             self.proofs.push(Proof { asks, span, what, model });
             return;
@@ -363,6 +400,11 @@ impl<'g, 'a> Walk<'g, 'a> {
             return true;
         }
         let Some(path) = self.graph.library_path(call) else { return call.is_new };
+        // A function that goes by its type alone may be anybody's: `lookup: (id: number) => Promise<User>`.
+        let is_typed = path.strip_prefix("global#").is_some_and(|name| !name.contains('.'));
+        if is_typed && !matches!(self.graph.resolved(&call.callee).kind, ValueKind::Global(_)) {
+            return false;
+        }
         // Who answers lies elsewhere.
         if self.graph.rules.emit().any(|row| row.returns && row.call.matches(&path)) {
             return false;

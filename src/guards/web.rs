@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::graph::{EdgeKind, Graph};
+use crate::graph::Graph;
+use crate::guards::callers::as_called;
 use crate::guards::claims::about;
 use crate::guards::cookies;
 use crate::guards::denylist::by_token;
@@ -15,7 +16,7 @@ use crate::ir::FunctionId;
 use crate::rules::{ArgBase, Keeps, Web};
 use crate::schema::Schema;
 use crate::source::{Scope, Span};
-use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, Value, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// One place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,19 +144,8 @@ impl Keeping<'_, '_> {
             }
             // A wrapper is handed the name: each of its callers is a place.
             (Some(ValueKind::Param(of, _)), _) if fuel > 0 => {
-                let callers = graph.callers(*of);
-                for edge in callers.iter().take(60) {
-                    let EdgeKind::Call(outer) = &edge.kind else { continue };
-                    if graph.scope(edge.caller) != Scope::Production {
-                        continue;
-                    }
-                    graph.refuel();
-                    let bindings = graph.bind(outer, *of);
-                    let inner = Value::new(ValueKind::Call(Arc::new(call.clone())), edge.span);
-                    let ValueKind::Call(bound) = &graph.substitute(&inner, &bindings).kind else { continue };
-                    let mut bound = CallValue::clone(bound);
-                    bound.site.span = edge.span;
-                    self.find(edge.caller, &bound, fuel - 1, found);
+                for (caller, bound) in as_called(graph, *of, call) {
+                    self.find(caller, &bound, fuel - 1, found);
                 }
             }
             _ => {}

@@ -96,6 +96,7 @@ fn out<'a>(report: &Report<'a>, guard: &'a Guard) -> GuardOut<'a> {
             ShortBy::FirstLogin => "sign-in-only",
             ShortBy::Unused => "unused-result",
             ShortBy::Another => "something-else",
+            ShortBy::ForSome => "some-bearers",
         };
         ShortOut { why, what: &short.what, file, line }
     };

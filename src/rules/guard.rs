@@ -253,6 +253,10 @@ pub struct Bearer {
     pub columns: Vec<String>,
     /// Words of keys and addresses: `rate` of `rate:42`.
     pub aside: Vec<String>,
+    /// In lower case, what a request holds that whoever sends it may say of anybody: keys of it, and decorators and types of the
+    /// parameters of handlers: `req.params`, `@Body()`, `Path<i64>`.
+    #[serde(default)]
+    pub said: Vec<String>,
 }
 
 impl Bearer {
@@ -274,6 +278,12 @@ impl Bearer {
             let column = plain(column);
             self.columns.iter().any(|glob| path::glob(glob, &column))
         })
+    }
+
+    /// Whether a key, a decorator or a type is that of what a sender may say of anybody.
+    pub fn is_said(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        self.said.contains(&name)
     }
 
     /// Whether one of the words says that something else is asked about.

@@ -1,0 +1,81 @@
+//! Look-ups that are made for some bearers only: `if (claims.role === 'admin') user = await find(claims.sub)`.
+
+use crate::guards::absent::Held;
+use crate::guards::columns::innermost;
+use crate::guards::miss::Miss;
+use crate::guards::walk::Walk;
+use crate::ir::{ExprId, Missing};
+use crate::summary::{CallValue, Shared, ValueKind};
+
+impl Walk<'_, '_> {
+    /// Whether a condition around a look-up tells bearers apart by a claim, and the others are let in without it. A look at whether
+    /// the claim that is looked up by is there at all tells nobody apart.
+    pub(super) fn is_for_some(&self, conditions: &[(Shared, bool)], asked: &CallValue) -> bool {
+        conditions.iter().any(|(cond, holds)| self.tells_apart(cond, asked, 8) && self.lets_others_in(cond, *holds))
+    }
+
+    fn tells_apart(&self, cond: &Shared, asked: &CallValue, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        let of = |cond: &Shared| self.tells_apart(cond, asked, fuel);
+        let is_constant = |side: &Shared| {
+            matches!(
+                self.graph.resolved(side).kind,
+                ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_) | ValueKind::Array(_)
+            )
+        };
+        match &cond.kind {
+            ValueKind::Not(inner) => of(inner),
+            ValueKind::And(left, right) => of(left) || of(right),
+            ValueKind::Fallback { left, right, when: Missing::Falsy } => of(left) || of(right),
+            ValueKind::Compare { left, right, .. } => {
+                self.is_claim(left).is_some() && is_constant(right)
+                    || self.is_claim(right).is_some() && is_constant(left)
+            }
+            // `claims.roles.includes('admin')`, `['admin'].includes(claims.role)`
+            ValueKind::Call(call) if ["includes", "contains"].iter().any(|name| call.method() == Some(name)) => {
+                let (list, member) = (call.receiver(), call.args.first().map(|arg| &arg.value));
+                list.zip(member).is_some_and(|(list, member)| {
+                    self.is_claim(list).is_some() && is_constant(member)
+                        || self.is_claim(member).is_some() && is_constant(list)
+                })
+            }
+            _ => self.is_claim(cond).is_some_and(|name| {
+                let own = |arg: &Shared| self.is_claim(arg).is_some_and(|other| other == name);
+                !asked.args.iter().any(|arg| holds(&arg.value, &own, 8))
+            }),
+        }
+    }
+
+    /// The name of a claim: a key of what a verification gave.
+    fn is_claim<'v>(&self, value: &'v Shared) -> Option<&'v str> {
+        let ValueKind::Field(base, name) = &value.kind else { return None };
+        let mut at = self.graph.resolved(base);
+        loop {
+            match &at.kind {
+                ValueKind::Field(base, _) => at = self.graph.resolved(base),
+                ValueKind::Call(call) => return self.seeds.sites.contains(&call.site).then_some(name),
+                ValueKind::Param(..) => return self.seeds.lie_in(self.graph, base).then_some(name),
+                _ => return None,
+            }
+        }
+    }
+
+    fn lets_others_in(&self, cond: &Shared, holds: bool) -> bool {
+        let Some(function) = innermost(self.graph, cond.span) else { return false };
+        let Some(module) = self.graph.module(function.file) else { return false };
+        let mut at = module.exprs.iter().enumerate().filter(|(_, expr)| expr.span == cond.span);
+        let (Some((at, _)), None) = (at.next(), at.next()) else { return false };
+        let otherwise = if holds { Held::No } else { Held::Yes };
+        self.where_it_is(function, ExprId::of(at), Some(otherwise)) == Miss::LetsIn
+    }
+}
+
+fn holds(value: &Shared, is_it: &dyn Fn(&Shared) -> bool, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    if is_it(value) {
+        return true;
+    }
+    let mut found = false;
+    value.kind.each(&mut |inner| found = found || holds(inner, is_it, fuel));
+    found
+}
