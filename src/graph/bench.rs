@@ -35,7 +35,11 @@ impl Tree {
         files.push(("schema.prisma", SCHEMA));
         files.sort_unstable();
         let file = |(path, text): &(&str, &str)| {
-            let language = if path.ends_with(".prisma") { Language::Prisma } else { Language::TypeScript };
+            let language = match path.rsplit('.').next() {
+                Some("prisma") => Language::Prisma,
+                Some("rs") => Language::Rust,
+                _ => Language::TypeScript,
+            };
             SourceFile::new((*path).to_owned(), (*text).to_owned(), language, Scope::Production)
         };
         let tsconfig = TsConfig { paths: vec![("@app/*".to_owned(), vec!["src/*".to_owned()])], ..TsConfig::default() };

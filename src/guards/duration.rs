@@ -1,12 +1,12 @@
 //! How long code says that something lasts: constants, arithmetic, configuration and its defaults.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::guards::settings::Settings;
-use crate::source::{Scope, Span};
+use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallValue, ClassRef, Member, Shared, Slot, ValueKind};
 
 /// What code tells of a duration.
@@ -101,6 +101,9 @@ impl<'g, 'a> Durations<'g, 'a> {
                 return Some(Told { seconds: in_words(&format!("{count}{unit}"))?, at: value.span, least });
             }
             ValueKind::Call(call) => {
+                if is_shorter(call) {
+                    return shortest(call, &|inner| self.lasts(inner, unit, digits, fuel));
+                }
                 if let Some(size) = self.unit_of(call) {
                     let (count, least) = self.number(&call.args.first()?.value, fuel)?;
                     return Some(Told { seconds: count.checked_mul(size)?, at: value.span, least });
@@ -136,6 +139,7 @@ impl<'g, 'a> Durations<'g, 'a> {
                 let found = operands.iter().find_map(|operand| self.ends(operand, fuel));
                 return found.or_else(|| operands.iter().rev().find_map(life));
             }
+            ValueKind::Call(call) if is_shorter(call) => return shortest(call, &|inner| self.ends(inner, fuel)),
             ValueKind::Call(call) => {
                 let adds = call.method().is_some_and(|name| {
                     ["add", "plus"].contains(&name) || name.ends_with("_add") || name.starts_with("checked_add")
@@ -146,7 +150,7 @@ impl<'g, 'a> Durations<'g, 'a> {
                 if let Some(told) = self.over(value, &|inner| self.ends(inner, fuel)) {
                     return Some(told);
                 }
-                // `(now + life).timestamp()`, `Math.floor(end / 1000)`, `session_end.min(now + life)`
+                // `(now + life).timestamp()`, `Math.floor(end / 1000)`
                 let receiver = call.receiver().and_then(|receiver| self.ends(receiver, fuel));
                 return receiver.or_else(|| call.args.iter().find_map(|arg| self.ends(&arg.value, fuel)));
             }
@@ -275,33 +279,56 @@ impl<'g, 'a> Durations<'g, 'a> {
         UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, size)| *size)
     }
 
-    /// What the objects of a class hold in a field, by what the tree makes them with.
+    /// What the objects of a class hold in a field, by what the tree makes them with, and by what stands in for it where a
+    /// configuration lacks it.
     fn made_with(&self, base: &Shared, name: &str) -> Vec<Shared> {
         let Type::Instance(class, _) = self.graph.type_of(base) else { return Vec::new() };
-        let made = self.made.get_or_init(|| {
-            let mut made: BTreeMap<(ClassRef, String), Vec<Shared>> = BTreeMap::new();
-            let graph = self.graph;
-            let units = graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production);
-            for summary in units.flat_map(|(_, unit)| &unit.summary.functions) {
-                let calls = summary.calls.iter().map(|event| &event.call).filter(|call| call.is_new);
-                for call in calls {
-                    let Some(ValueKind::Object { entries, .. }) = call.args.first().map(|arg| &arg.value.kind) else {
-                        continue;
-                    };
-                    let Some(class) = graph.class_behind(&call.callee).filter(|of| graph.is_rust(of.file)) else {
-                        continue;
-                    };
-                    for slot in entries {
-                        if let Slot::Named { key, value, .. } = slot {
-                            made.entry((class, key.clone())).or_default().push(Arc::clone(value));
-                        }
-                    }
+        let made = self.made.get_or_init(|| made(self.graph));
+        let mut values = made.get(&(class, name.to_owned())).cloned().unwrap_or_default();
+        values.extend(self.settings.default_of(class, name));
+        values
+    }
+}
+
+/// What struct literals hold, by class and field: `Self { days: 30 }`.
+fn made(graph: &Graph) -> BTreeMap<(ClassRef, String), Vec<Shared>> {
+    let mut made: BTreeMap<(ClassRef, String), Vec<Shared>> = BTreeMap::new();
+    let is_ours = |file: &FileId| graph.is_rust(*file) && graph.sources.get(*file).scope == Scope::Production;
+    for summary in graph.units().filter(|(file, _)| is_ours(file)).flat_map(|(_, unit)| &unit.summary.functions) {
+        let args = summary.calls.iter().flat_map(|event| &event.call.args).map(|arg| &arg.value);
+        let mut open: Vec<&Shared> =
+            summary.returns.iter().chain(summary.assigned.values().flatten()).chain(args).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(value) = open.pop() {
+            if seen.len() > 5_000 || !seen.insert(Arc::as_ptr(value).addr()) {
+                continue;
+            }
+            value.kind.each(&mut |inner| open.push(inner));
+            let ValueKind::Object { base: Some(base), entries } = &value.kind else { continue };
+            let ValueKind::Call(call) = &base.kind else { continue };
+            let class = Some(&call.callee).filter(|_| call.is_new).and_then(|callee| graph.class_behind(callee));
+            let Some(class) = class.filter(|of| graph.is_rust(of.file)) else { continue };
+            for slot in entries {
+                let Slot::Named { key, value, .. } = slot else { continue };
+                let held = made.entry((class, key.clone())).or_default();
+                if !held.iter().any(|known| Arc::ptr_eq(known, value)) {
+                    held.push(Arc::clone(value));
                 }
             }
-            made
-        });
-        made.get(&(class, name.to_owned())).cloned().unwrap_or_default()
+        }
     }
+    made
+}
+
+/// `session_end.min(now + life)`, `Math.min(session, life)`
+fn is_shorter(call: &CallValue) -> bool {
+    call.method() == Some("min") && !call.args.is_empty()
+}
+
+/// The shortest of what a call chooses from: what is not told of the others makes it no longer.
+fn shortest(call: &CallValue, told: &dyn Fn(&Shared) -> Option<Told>) -> Option<Told> {
+    let all = call.receiver().into_iter().chain(call.args.iter().map(|arg| &arg.value)).filter_map(told);
+    all.min_by_key(|told| (told.least, told.seconds))
 }
 
 fn plain_number(text: &str) -> Option<u64> {
@@ -397,6 +424,37 @@ mod tests {
         let mut found: Vec<u64> = Lives::find(&tree.graph()).all.iter().map(|life| life.seconds).collect();
         found.sort_unstable();
         assert_eq!(found, [120, 7_200, 28_800]);
+    }
+
+    #[test]
+    fn struct_literals_serde_defaults_and_the_shorter_of_two_tell_a_life() {
+        let encoded = |before: &str, life: &str| {
+            let text = format!(
+                "use chrono::{{Duration, Utc}}; use jsonwebtoken::{{encode, EncodingKey, Header}};
+                 {before}
+                 pub struct Claims {{ sub: i64, exp: i64 }}
+                 pub fn issue(sub: i64, config: &Config) -> String {{
+                     let exp = (Utc::now() + Duration::days({life})).timestamp();
+                     encode(&Header::default(), &Claims {{ sub, exp }}, &EncodingKey::from_secret(b\"key\")).unwrap()
+                 }}"
+            );
+            let tree = Tree::of(&[("src/lib.rs", &text)]);
+            let found: Vec<u64> = Lives::find(&tree.graph()).all.iter().map(|life| life.seconds).collect();
+            found
+        };
+        let made = "pub struct Config { pub days: i64 }
+            impl Default for Config { fn default() -> Self { Self { days: 30 } } }";
+        assert_eq!(encoded(made, "config.days"), [2_592_000]);
+        let lacking =
+            "#[derive(Deserialize)] pub struct Config { pub name: String, #[serde(default = \"days\")] pub days: i64 }
+            fn days() -> i64 { 14 }";
+        assert_eq!(encoded(lacking, "config.days"), [1_209_600]);
+        let other = "#[derive(Deserialize)] pub struct Config { #[serde(default = \"days\")] pub others: i64,
+            pub days: i64 } fn days() -> i64 { 14 }";
+        assert!(encoded(other, "config.days").is_empty());
+        let two = "pub struct Config { pub days: i64, pub most: i64 }
+            impl Config { pub fn new() -> Self { Self { days: 2, most: 90 } } }";
+        assert_eq!(encoded(two, "config.most.min(config.days)"), [172_800]);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::ir::FunctionId;
 use crate::rules::Setting;
 use crate::source::Scope;
-use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// The configuration of one tree.
 pub(super) struct Settings<'g, 'a> {
@@ -120,6 +121,26 @@ impl<'g, 'a> Settings<'g, 'a> {
             ValueKind::Function(function) => Some(graph.resolved(graph.summary(*function)?.returns.as_ref()?)),
             _ => None,
         }
+    }
+
+    /// What a function of the tree gives where a configuration lacks a field: `#[serde(default = "days")] life: i64`.
+    pub(super) fn default_of(&self, class: ClassRef, name: &str) -> Option<Shared> {
+        let graph = self.graph;
+        let field = graph.class(class)?.fields.iter().find(|field| field.name == name)?;
+        let before = graph.sources.get(class.file).text.get(..field.span.start as usize)?.trim_end();
+        let attributes = before.rsplit_once(['{', ';']).map_or(before, |(_, behind)| behind);
+        // Those of the field before end in a comma outside of brackets.
+        let own = attributes.rfind(",\n").and_then(|at| attributes.get(at..)).unwrap_or(attributes);
+        let named = graph.rules.lacking().find_map(|row| {
+            let (_, behind) = own.split_once(&format!("#[{}(", row.attribute))?;
+            let (_, behind) = behind.split_once(&row.key)?;
+            behind.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?.split_once('"')
+        });
+        let (function, _) = named?;
+        let function = function.rsplit("::").next().unwrap_or(function);
+        let module = graph.module(class.file)?;
+        let at = module.functions.iter().position(|of| of.name == function)?;
+        graph.summary(FunctionRef { file: class.file, id: FunctionId::of(at) })?.returns.clone()
     }
 
     /// The default of a key that a library reads by a description of it: `z.object({ LIFE: z.string().default('15m') }).parse(env).LIFE`.

@@ -241,6 +241,17 @@ pub struct Described {
     pub default: String,
 }
 
+/// An attribute of a field that names the function which stands in where a configuration lacks the field:
+/// `#[serde(default = "days")]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lacking {
+    /// `serde`
+    pub attribute: String,
+    /// `default`
+    pub key: String,
+}
+
 /// Which rows say that a bearer is still there, and which words say that something else is asked about.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

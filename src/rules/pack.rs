@@ -8,7 +8,7 @@ use crate::rules::{
     Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SchemaShape, SqlCall, Status, Subscriber,
     TestWords, Transform, TypedTables, Verify, Versioning, Web, Write,
 };
-use crate::rules::{Applied, Condition, Described, Ending, Kept, Layer, Setting};
+use crate::rules::{Applied, Condition, Described, Ending, Kept, Lacking, Layer, Setting};
 
 /// One file of rules.
 #[derive(Clone, Debug, Deserialize)]
@@ -88,6 +88,8 @@ pub struct Pack {
     pub setting: Vec<Setting>,
     #[serde(default)]
     pub described: Vec<Described>,
+    #[serde(default)]
+    pub lacking: Vec<Lacking>,
     #[serde(default)]
     pub bearer: Vec<Bearer>,
     #[serde(default)]
