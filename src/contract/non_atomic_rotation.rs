@@ -33,12 +33,10 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         |decision: &&Decision| decision.place == Place::Endpoint && is_production(sources, decision.at.file);
     let mut told: BTreeSet<Span> = BTreeSet::new();
     for decision in case.decisions().filter(in_endpoint) {
-        let rotation = case
-            .facts
-            .guards
-            .rotations
-            .iter()
-            .find(|rotation| rotation.column == decision.column && rotation.read == decision.read);
+        let rotation = case.facts.guards.rotations.iter().find(|rotation| {
+            (rotation.column, rotation.read) == (decision.column, decision.read)
+                && rotation.function == decision.function
+        });
         let ended = rotation.map(|rotation| rotation.ended);
         let unseen = |write: &Write<'_>| ended == Some(Ended::Apart(write.site.span));
         let replaced = |write: &&Write<'_>| replaces(**write, decision) && (!compares(case, **write) || unseen(write));

@@ -117,7 +117,8 @@ impl Graph<'_> {
         let mut rows = self.rules.layer().filter(|row| row.call.last() == call.method()).peekable();
         let Some(receiver) = call.receiver().filter(|_| rows.peek().is_some()) else { return };
         self.refuel();
-        let Some(path) = self.library_path(call) else { return };
+        // By its own name: a layer of the tree has a method `layer` too.
+        let Some(path) = self.callee_path(call) else { return };
         let Some(row) = rows.find(|row| row.call.matches(&path)) else { return };
         let mut front = Front::default();
         for arg in &call.args {
@@ -127,6 +128,9 @@ impl Graph<'_> {
                 }
                 ValueKind::Call(call) => {
                     front.made.insert(call.site);
+                    front
+                        .classes
+                        .extend(Some(&call.callee).filter(|_| call.is_new).and_then(|of| self.class_behind(of)));
                 }
                 ValueKind::Class(class) => {
                     front.classes.insert(*class);
@@ -191,11 +195,15 @@ impl Graph<'_> {
                 self.inside(before, fuel, found);
                 call.args.iter().for_each(|arg| self.inside(&arg.value, fuel, found));
             }
-            ValueKind::Object { entries, .. } => entries.iter().for_each(|slot| {
-                if let Slot::Named { value, .. } = slot {
-                    self.inside(value, fuel, found);
-                }
-            }),
+            ValueKind::Object { base, entries } => {
+                // What a struct literal makes.
+                base.iter().for_each(|made| self.inside(made, fuel, found));
+                entries.iter().for_each(|slot| {
+                    if let Slot::Named { value, .. } = slot {
+                        self.inside(value, fuel, found);
+                    }
+                });
+            }
             ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
                 if let Some(inner) = self.expand(value).filter(|inner| !Arc::ptr_eq(inner, value)) {
                     self.inside(&inner, fuel, found);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{EdgeKind, Graph};
 use crate::guards::callers::letting_in;
 use crate::guards::miss::Miss;
 use crate::guards::shapes::Shapes;
@@ -11,7 +11,7 @@ use crate::guards::walk::Walk;
 use crate::ir::FunctionId;
 use crate::provenance::{ColumnTrace, ReadKind, ReadSite};
 use crate::schema::{ColumnId, Schema};
-use crate::source::Span;
+use crate::source::{Scope, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// A read of a tracked column by which somebody is let in or not.
@@ -64,14 +64,47 @@ pub(super) fn decisions(
             }
             let decision = |function, place| Decision { column: trace.column, read: read.span, at, function, place };
             let guards = if in_guard { BTreeSet::new() } else { letting_in(graph, schema, shapes, function, at) };
-            if guards.is_empty() {
-                let place = if in_guard { Place::Guard } else { Place::Endpoint };
-                found.insert(decision(read.function.clone(), place));
+            if in_guard {
+                found.insert(decision(read.function.clone(), Place::Guard));
+            } else if guards.is_empty() {
+                let asking = asking(graph, function, at);
+                found.extend(asking.into_iter().map(|of| decision(graph.name(of), Place::Endpoint)));
             }
             found.extend(guards.into_iter().map(|guard| decision(graph.name(guard), Place::Guard)));
         }
     }
     found.into_iter().collect()
+}
+
+/// The functions that go on from what a query finds: the one that it stands in, or the callers of one that only answers with it.
+pub(super) fn asking(graph: &Graph, function: FunctionRef, at: Span) -> BTreeSet<FunctionRef> {
+    let answers = |of: FunctionRef, at: Span| {
+        let returned = graph.summary(of).and_then(|summary| summary.returns.as_ref());
+        returned.is_some_and(|value| {
+            let span = value.span;
+            matches!(value.kind, ValueKind::Call(_))
+                && span.file == at.file
+                && span.start <= at.start
+                && at.end <= span.end
+        })
+    };
+    let mut found = BTreeSet::new();
+    let mut open = vec![(function, at, 0_u8)];
+    let mut seen = BTreeSet::from([function]);
+    while let Some((of, at, depth)) = open.pop() {
+        let callers = graph.callers(of);
+        let production = callers.iter().filter(|edge| graph.scope(edge.caller) == Scope::Production);
+        let calls: Vec<(FunctionRef, Span)> = production
+            .filter(|edge| matches!(edge.kind, EdgeKind::Call(_)))
+            .map(|edge| (edge.caller, edge.span))
+            .collect();
+        if depth >= 3 || calls.is_empty() || !answers(of, at) {
+            found.insert(of);
+            continue;
+        }
+        open.extend(calls.into_iter().filter(|(of, _)| seen.insert(*of)).map(|(of, at)| (of, at, depth + 1)));
+    }
+    found
 }
 
 /// Whether a guard may call the function that a read stands in.

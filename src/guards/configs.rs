@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use globset::GlobSet;
+
 use crate::graph::{Graph, Type};
 use crate::guards::life::{Exposure, exposure_of};
-use crate::guards::shapes::{first_there, functions_behind, params};
+use crate::guards::shapes::{first_there, functions_behind, globs, params};
 use crate::guards::walk::Root;
-use crate::ir::{FunctionId, LocalId, Missing};
+use crate::ir::{Export, FunctionId, Imported, LocalId, Missing};
 use crate::rules::{Guard as Row, GuardKind};
 use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
@@ -27,6 +29,8 @@ pub(super) struct Configured {
     pub key: Option<Shared>,
     /// The call that takes it.
     pub call: Option<CallSite>,
+    /// The export beside it that says which routes it runs before.
+    pub routes: Option<String>,
     /// Whether a part of it could not be followed.
     pub open: bool,
     parts: Vec<Span>,
@@ -71,9 +75,52 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
             }
         }
     }
+    found.extend(handed_on(graph, &rows));
     // What is only a part of others is none by itself: `NextAuth({ ...authConfig, callbacks })`.
     let parts: BTreeSet<Span> = found.iter().flat_map(|config| config.parts.iter().copied()).collect();
     found.retain(|config| config.call.is_some() || !parts.contains(&config.object));
+    found
+}
+
+/// What a library exports that lets in by itself, where a file of guards hands it on: `export { default } from 'next-auth/middleware'`.
+fn handed_on(graph: &Graph, rows: &[&Row]) -> Vec<Configured> {
+    let mut found = Vec::new();
+    let files: Vec<(&Row, GlobSet)> = graph.rules.guard().filter_map(|row| Some((row, globs(row)?))).collect();
+    let taking_nothing = |path: &str| {
+        rows.iter().find(|row| row.handler.is_empty() && row.path.as_ref().is_some_and(|of| of.matches(path)))
+    };
+    for (file, unit) in graph.units() {
+        let path = &graph.sources.get(file).path;
+        let of_guards = files.iter().filter(|(row, globs)| row.kind == GuardKind::File && globs.is_match(path));
+        let names: BTreeSet<&String> = of_guards.flat_map(|(row, _)| &row.method).collect();
+        for export in &unit.module.exports {
+            let Export::From { name, from, module } = export else { continue };
+            let from = match from {
+                Imported::Named(from) => from,
+                Imported::Default => "default",
+                Imported::Namespace => continue,
+            };
+            let row = taking_nothing(&format!("{module}#{from}")).filter(|_| names.contains(name));
+            let text = &graph.sources.get(file).text;
+            let Some((row, start)) = row.zip(text.find("export {")) else { continue };
+            let start = u32::try_from(start).unwrap_or(0);
+            found.push(Configured {
+                name: row.what.clone(),
+                span: Span { file, start, end: start + 6 },
+                what: row.what.clone(),
+                roots: Vec::new(),
+                stored: None,
+                keeps_users: true,
+                exposure: None,
+                key: None,
+                call: None,
+                routes: row.routes.clone(),
+                open: false,
+                parts: Vec::new(),
+                object: Span { file, start, end: start + 6 },
+            });
+        }
+    }
     found
 }
 
@@ -165,6 +212,7 @@ fn configured(
         exposure,
         key: call.and_then(|call| first_there(graph, call, &row.key)),
         call: call.map(|call| call.site),
+        routes: row.routes.clone(),
         open: open.get(),
         parts,
         object: config.span,

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::guards::callers::as_called;
 use crate::guards::claims::about;
+use crate::guards::life;
 use crate::guards::web::words;
 use crate::ir::SqlStatement;
 use crate::rules::Asks;
 use crate::schema::Schema;
 use crate::sites;
-use crate::summary::{CallValue, Shared, Slot, ValueKind};
+use crate::source::Span;
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
 
 const LISTS: [&str; 4] = ["blacklist", "denylist", "blocklist", "revoked"];
 
@@ -18,17 +21,41 @@ fn names_a_list(text: &str) -> bool {
     LISTS.iter().any(|list| text.contains(list))
 }
 
-/// Whether the fixed part of a key does: also `bl:`.
+/// Whether the fixed part of a key does: also `bl:`, `deny:`.
 fn prefixes_a_list(text: &str) -> bool {
-    names_a_list(text) || words(text).iter().any(|word| word == "bl")
+    names_a_list(text) || words(text).iter().any(|word| ["bl", "deny"].contains(&word.as_str()))
 }
 
-/// A denylist that is asked by the token, or by a hash of it.
-pub(super) fn by_token(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
+/// Where a denylist is asked by the token, or by a hash of it: the call's own place, or those of the callers that hand it the key.
+pub(super) fn by_token(
+    graph: &Graph,
+    schema: &Schema,
+    function: FunctionRef,
+    call: &CallValue,
+) -> Vec<(FunctionRef, Span)> {
     let stores = graph.rules.consults_named(call.method()).filter(|row| row.asks == Asks::Store);
     if call.method().is_none() || about(graph, stores, call).is_empty() {
-        return by_token_in_table(graph, schema, call) || by_token_in_statement(graph, call);
+        let asks = by_token_in_table(graph, schema, call) || by_token_in_statement(graph, call);
+        return if asks { vec![(function, call.site.span)] } else { Vec::new() };
     }
+    let mut found = Vec::new();
+    in_store(graph, function, call, 3, &mut found);
+    found
+}
+
+fn in_store(graph: &Graph, function: FunctionRef, call: &CallValue, fuel: u8, found: &mut Vec<(FunctionRef, Span)>) {
+    if is_by_token(graph, call) {
+        found.push((function, call.site.span));
+        return;
+    }
+    let handed = call.args.iter().find_map(|arg| life::param_within(&arg.value, 8));
+    let (Some(of), Some(fuel)) = (handed, fuel.checked_sub(1)) else { return };
+    for (caller, bound) in as_called(graph, of, call) {
+        in_store(graph, caller, &bound, fuel, found);
+    }
+}
+
+fn is_by_token(graph: &Graph, call: &CallValue) -> bool {
     let receiver = call.receiver().map_or("", |receiver| graph.sources.text(receiver.span));
     let mut parts: Vec<Shared> = Vec::new();
     call.args.iter().for_each(|arg| parts_of(graph, &arg.value, &mut parts, 6));
@@ -122,7 +149,7 @@ fn is_the_token(graph: &Graph, value: &Shared) -> bool {
         let mut all = vec![Arc::clone(value)];
         let mut found = false;
         while let Some(next) = all.pop() {
-            found |= called(&next).is_some_and(|name| is_token(&name));
+            found |= called(&next).is_some_and(|name| is_token(&name)) || holds_header(&next);
             if all.len() > 200 {
                 break;
             }

@@ -219,7 +219,7 @@ impl Signed<'_, '_, '_> {
 }
 
 /// A function whose parameter lies in a value.
-fn param_within(value: &Shared, fuel: u8) -> Option<FunctionRef> {
+pub(super) fn param_within(value: &Shared, fuel: u8) -> Option<FunctionRef> {
     let fuel = fuel.checked_sub(1)?;
     if let ValueKind::Param(of, _) = &value.kind {
         return Some(*of);

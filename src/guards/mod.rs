@@ -225,7 +225,9 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     for config in &configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
         if let Some((mut guard, functions)) = config_guard(graph, schema, config, &lives, &mut behind) {
-            guard.routes = config.call.map(|site| protected.by_call(site).names).unwrap_or_default();
+            let said = config.routes.as_ref().and_then(|said| routes::matched(graph, config.span.file, said));
+            let made = || config.call.map(|site| protected.by_call(site).names);
+            guard.routes = said.map(Vec::from_iter).or_else(made).unwrap_or_default();
             found.guards.push(guard);
             walked.extend(functions.iter().copied());
             ways.push(functions);

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::Graph;
+use crate::graph::{EdgeKind, Graph};
 use crate::guards::claims::holds_call;
-use crate::guards::columns::{Decision, Place, innermost};
+use crate::guards::columns::{Decision, Place, asking, innermost};
 use crate::ir::SqlStatement;
 use crate::schema::{ColumnId, Schema};
 use crate::sites;
 use crate::source::Span;
-use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, ValueKind};
 
 /// How the row that an endpoint found by the column ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,8 @@ pub struct Rotation {
     pub column: ColumnId,
     /// The query or comparison.
     pub read: Span,
+    /// Who goes on from it.
+    pub function: String,
     pub ended: Ended,
 }
 
@@ -31,12 +33,14 @@ pub enum Ended {
 /// Sorted.
 pub(super) fn rotations(graph: &Graph, schema: &Schema, decisions: &[Decision]) -> Vec<Rotation> {
     let endpoints = decisions.iter().filter(|decision| decision.place == Place::Endpoint);
-    let one = |decision: &Decision| {
-        let function = innermost(graph, decision.read)?;
-        let ended = Ends::find(graph, schema, decision.column, function).told()?;
-        Some(Rotation { column: decision.column, read: decision.read, ended })
+    let all = |decision: &Decision| {
+        let Decision { column, read, at, function, .. } = decision.clone();
+        let asking = innermost(graph, read).map(|of| asking(graph, of, at)).unwrap_or_default();
+        let own = asking.into_iter().filter(|of| graph.name(*of) == function);
+        let ended: Vec<Ended> = own.filter_map(|of| Ends::find(graph, schema, column, of).told()).collect();
+        ended.into_iter().map(move |ended| Rotation { column, read, function: function.clone(), ended })
     };
-    let found: BTreeSet<Rotation> = endpoints.filter_map(one).collect();
+    let found: BTreeSet<Rotation> = endpoints.flat_map(all).collect();
     found.into_iter().collect()
 }
 
@@ -128,13 +132,27 @@ impl<'g, 'a> Ends<'g, 'a> {
         if fails() && (!call.method().is_some_and(|name| name.contains("pdate")) || asks_what_it_sets(call)) {
             return true;
         }
-        let Some(summary) = self.graph.summary(function) else { return true };
-        let holds = |value: &Shared| holds_call(value, call.site);
+        self.decides(function, call.site, 4)
+    }
+
+    /// Whether something depends on what a call gives, here or, where it is only answered with, in the callers on the way.
+    fn decides(&self, function: FunctionRef, site: CallSite, fuel: u8) -> bool {
+        let (Some(summary), Some(fuel)) = (self.graph.summary(function), fuel.checked_sub(1)) else { return true };
+        let holds = |value: &Shared| holds_call(value, site);
         let decided = summary.calls.iter().any(|event| {
             let conditions = std::iter::successors(event.guards.as_ref(), |guard| guard.outer.as_ref());
             conditions.map(|guard| &guard.cond).any(holds)
         });
-        decided || summary.returns.as_ref().is_some_and(holds)
+        if decided || !summary.returns.as_ref().is_some_and(holds) {
+            return decided;
+        }
+        let callers = self.graph.callers(function);
+        let mut on_the_way = callers.iter().filter(|edge| self.seen.contains(&edge.caller)).peekable();
+        on_the_way.peek().is_none()
+            || on_the_way.any(|edge| match &edge.kind {
+                EdgeKind::Call(call) => self.decides(edge.caller, call.site, fuel),
+                EdgeKind::Callback(_) | EdgeKind::Framework => true,
+            })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::guards::order::{Link, everywhere};
 use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
 use crate::ir::Export;
 use crate::rules::EntryKind;
-use crate::source::Scope;
+use crate::source::{FileId, Scope};
 use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// What one guard protects.
@@ -110,7 +110,8 @@ impl<'g, 'a> Protected<'g, 'a> {
         let sites = makers(graph, guard);
         handlers.extend(sites.iter().filter_map(|site| self.by_call.get(site)).flatten());
         handlers.extend(self.asked(guard, shape));
-        for class in classes(graph, guard) {
+        let made_by = shape.map_or(&[][..], |shape| shape.made_by.as_slice());
+        for class in classes(graph, guard).into_iter().chain(making(graph, guard, made_by)) {
             handlers.extend(self.by_class.get(&class).into_iter().flatten());
             names.extend(self.said_of_classes.get(&class).into_iter().flatten().cloned());
         }
@@ -124,7 +125,8 @@ impl<'g, 'a> Protected<'g, 'a> {
             names = BTreeSet::from([EVERYWHERE.to_owned()]);
         }
         if names.is_empty() {
-            names = matched(graph, guard, shape).unwrap_or_default();
+            let said = shape.and_then(|shape| shape.routes.as_ref());
+            names = said.and_then(|said| matched(graph, guard.file, said)).unwrap_or_default();
         }
         // What is only run by its name is handed to no router.
         if names.is_empty() && shape.is_none_or(|shape| shape.asked.is_none()) {
@@ -272,16 +274,44 @@ fn classes(graph: &Graph, guard: FunctionRef) -> BTreeSet<ClassRef> {
     graph.heirs(class).into_iter().chain([class]).collect()
 }
 
+/// The classes that make the object of a guard's class where they are registered: tower's layers.
+fn making(graph: &Graph, guard: FunctionRef, by: &[String]) -> BTreeSet<ClassRef> {
+    let own = classes(graph, guard);
+    let mut found = BTreeSet::new();
+    for (file, unit) in graph.units().filter(|_| !by.is_empty()) {
+        for (at, function) in unit.module.functions.iter().enumerate() {
+            let Some(class) = function.class.filter(|_| by.contains(&function.name)) else { continue };
+            let returned = unit.summary.functions.get(at).and_then(|summary| summary.returns.as_ref());
+            if returned.is_some_and(|value| makes_one_of(graph, value, &own, 8)) {
+                found.insert(ClassRef { file, id: class });
+            }
+        }
+    }
+    found
+}
+
+fn makes_one_of(graph: &Graph, value: &Shared, classes: &BTreeSet<ClassRef>, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    if let ValueKind::Call(call) = &value.kind
+        && call.is_new
+        && graph.class_behind(&call.callee).is_some_and(|class| classes.contains(&class))
+    {
+        return true;
+    }
+    let mut found = false;
+    value.kind.each(&mut |inner| found = found || makes_one_of(graph, inner, classes, fuel));
+    found
+}
+
 /// What the export beside a guard says that it runs for: `export const config = { matcher: ['/app/:path*'] }`.
-fn matched(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> Option<BTreeSet<String>> {
-    let said = shape?.routes.as_ref()?;
+pub(super) fn matched(graph: &Graph, file: FileId, said: &str) -> Option<BTreeSet<String>> {
     let (name, keys) = said.split_once('.').unwrap_or((said, ""));
-    let exports = &graph.module(guard.file)?.exports;
+    let exports = &graph.module(file)?.exports;
     let is_it = |export: &&Export| matches!(export, Export::Named { name: own, .. } if own == name);
     if !exports.iter().any(|export| is_it(&export)) {
         return Some(BTreeSet::from([EVERYWHERE.to_owned()]));
     }
-    let crate::graph::Resolved::Value(value) = graph.resolve_export(guard.file, name) else { return None };
+    let crate::graph::Resolved::Value(value) = graph.resolve_export(file, name) else { return None };
     let at = keys.split('.').filter(|key| !key.is_empty()).fold(value, |at, key| {
         let at = graph.resolved(&at);
         Value::field(&at, key, at.span)

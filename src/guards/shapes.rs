@@ -26,6 +26,8 @@ pub(super) struct Shape {
     pub before: Vec<String>,
     /// The export that says which routes it runs before.
     pub routes: Option<String>,
+    /// The methods that make its object where another class is registered.
+    pub made_by: Vec<String>,
     /// The call whose result runs it by its name, and what it is called where its registration does not say.
     pub asked: Option<(CallPattern, String)>,
     claims: Vec<ArgPath>,
@@ -112,6 +114,7 @@ impl Shape {
             registered,
             before: row.before.clone(),
             routes: row.routes.clone(),
+            made_by: row.made_by.clone(),
             asked: row.asked.clone().zip(row.named.clone()),
             claims: row.claims.clone(),
             first: row.first.clone(),
@@ -130,7 +133,7 @@ pub(super) fn params(graph: &Graph, function: FunctionRef, paths: &[ArgPath]) ->
     paths.iter().filter_map(|path| Some((index(path).filter(|at| *at < count)?, path.keys.clone()))).collect()
 }
 
-fn globs(row: &Row) -> Option<GlobSet> {
+pub(super) fn globs(row: &Row) -> Option<GlobSet> {
     let mut globs = GlobSetBuilder::new();
     for glob in row.file.iter().filter_map(|glob| Glob::new(glob).ok()) {
         globs.add(glob);

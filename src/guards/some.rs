@@ -8,7 +8,7 @@ use crate::ir::{ExprId, Missing};
 use crate::summary::{CallValue, Shared, ValueKind};
 
 impl Walk<'_, '_> {
-    /// Whether a condition around a look-up tells bearers apart by a claim, and the others are let in without it. A look at whether
+    /// Whether a condition around a look-up tells bearers apart, by a claim or by another look-up, and the others are let in without it. A look at whether
     /// the claim that is looked up by is there at all tells nobody apart.
     pub(super) fn is_for_some(&self, conditions: &[(Shared, bool)], asked: &CallValue) -> bool {
         conditions.iter().any(|(cond, holds)| self.tells_apart(cond, asked, 8) && self.lets_others_in(cond, *holds))
@@ -16,6 +16,12 @@ impl Walk<'_, '_> {
 
     fn tells_apart(&self, cond: &Shared, asked: &CallValue, fuel: u8) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
+        // `if (user) await check(user)`: whoever was not found is let in without.
+        if let ValueKind::Call(call) = &cond.kind
+            && self.asks(call, true).is_some()
+        {
+            return true;
+        }
         let of = |cond: &Shared| self.tells_apart(cond, asked, fuel);
         let is_constant = |side: &Shared| {
             matches!(
@@ -25,8 +31,9 @@ impl Walk<'_, '_> {
         };
         match &cond.kind {
             ValueKind::Not(inner) => of(inner),
-            ValueKind::And(left, right) => of(left) || of(right),
-            ValueKind::Fallback { left, right, when: Missing::Falsy } => of(left) || of(right),
+            ValueKind::And(left, right) | ValueKind::Fallback { left, right, when: Missing::Falsy } => {
+                of(left) || of(right)
+            }
             ValueKind::Compare { left, right, .. } => {
                 self.is_claim(left).is_some() && is_constant(right)
                     || self.is_claim(right).is_some() && is_constant(left)

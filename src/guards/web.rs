@@ -63,12 +63,9 @@ pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
                     let keeping = Keeping { graph, row, summary };
                     keeping.find(function, &event.call, 3, &mut found);
                 }
-                let mut add = |problem| {
-                    let (span, name, function) = (event.span(), String::new(), graph.name(function));
-                    found.insert(Hit { span, problem, name, function });
-                };
-                if by_token(graph, schema, &event.call) {
-                    add(Problem::ByToken);
+                for (function, span) in by_token(graph, schema, function, &event.call) {
+                    let (name, function) = (String::new(), graph.name(function));
+                    found.insert(Hit { span, problem: Problem::ByToken, name, function });
                 }
                 for (function, span) in endless(graph, lives, function, &event.call) {
                     let (name, function) = (String::new(), graph.name(function));
@@ -166,10 +163,9 @@ impl Keeping<'_, '_> {
 
     fn problem(&self, call: &CallValue, name: &str) -> Option<Problem> {
         let graph = self.graph;
-        // `setItem('token', '')` clears it.
+        // What is written out is no token: `setItem('token', '')` clears it, and so does `cookie('token', 'none', ..)`.
         let cleared = |value: &Shared| {
-            matches!(&value.kind, ValueKind::Null | ValueKind::Undefined)
-                || matches!(&value.kind, ValueKind::Text(t) if t.is_empty())
+            matches!(&value.kind, ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Bool(_))
         };
         if let Some(path) = &self.row.value {
             let value = graph.argument(call, path).into_iter().next();
@@ -222,6 +218,13 @@ pub(super) fn is_token(name: &str) -> bool {
             "symbol",
             "address",
             "state",
+            "cost",
+            "costs",
+            "usage",
+            "max",
+            "total",
+            "prompt",
+            "completion",
         ])
 }
 
@@ -266,7 +269,16 @@ mod tests {
         for name in ["token", "accessToken", "refresh-token", "jwt", "app:authToken", "ID_TOKEN"] {
             assert!(is_token(name), "{name}");
         }
-        for name in ["csrfToken", "push_token", "tokenExpiresAt", "theme", "tokenize", "resetToken"] {
+        for name in [
+            "csrfToken",
+            "push_token",
+            "tokenExpiresAt",
+            "theme",
+            "tokenize",
+            "resetToken",
+            "costTokensOnTree",
+            "maxTokens",
+        ] {
             assert!(!is_token(name), "{name}");
         }
     }

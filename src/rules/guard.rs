@@ -78,9 +78,12 @@ pub struct Guard {
     /// With `asked`: the name where its registration, `passport.use(name, strategy)`, says none.
     #[serde(default)]
     pub named: Option<String>,
-    /// `file`: the export that says which routes they run before, with the keys below: `config.matcher`.
+    /// `file`, `config`: the export beside that says which routes they run before, with the keys below: `config.matcher`.
     #[serde(default)]
     pub routes: Option<String>,
+    /// `method`: the methods of other classes that make an object of this one where they are registered: `layer` of tower's `Layer`.
+    #[serde(default)]
+    pub made_by: Vec<String>,
     /// `file`: globs of paths.
     #[serde(default, deserialize_with = "path::file_globs")]
     pub file: Vec<String>,
