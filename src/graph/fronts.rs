@@ -197,12 +197,14 @@ impl Graph<'_> {
             }
             ValueKind::Object { base, entries } => {
                 // What a struct literal makes.
-                base.iter().for_each(|made| self.inside(made, fuel, found));
-                entries.iter().for_each(|slot| {
+                if let Some(made) = base {
+                    self.inside(made, fuel, found);
+                }
+                for slot in entries {
                     if let Slot::Named { value, .. } = slot {
                         self.inside(value, fuel, found);
                     }
-                });
+                }
             }
             ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
                 if let Some(inner) = self.expand(value).filter(|inner| !Arc::ptr_eq(inner, value)) {
