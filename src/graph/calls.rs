@@ -52,7 +52,9 @@ impl Graph<'_> {
         if call.is_new {
             return self.callable(&call.callee, true, 12);
         }
-        self.reached.get(&call.callee, Vec::new(), &self.horizon, || self.callable(&call.callee, false, 12))
+        let found =
+            self.reached.get(&call.callee, Vec::new(), &self.horizon, || self.callable(&call.callee, false, 12));
+        if found.is_empty() { self.as_declared(call) } else { found }
     }
 
     fn callable(&self, callee: &Shared, is_new: bool, fuel: u8) -> Vec<Target> {

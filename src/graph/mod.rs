@@ -16,6 +16,7 @@ mod configured;
 mod contexts;
 mod controllers;
 mod crates;
+mod declared;
 mod entries;
 mod events;
 mod expand;

@@ -3,7 +3,7 @@
 use crate::graph::{Graph, Resolved};
 use crate::ir::{Binding, ClassId, ClassKind, FunctionKind, TypeRef};
 use crate::source::FileId;
-use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Value, ValueKind};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -93,7 +93,30 @@ impl Graph<'_> {
             ValueKind::And(_, right) => self.type_at(right, fuel),
             ValueKind::Cond { then, otherwise, .. } => self.first_known([then, otherwise], fuel),
             ValueKind::Either(values) => self.first_known(values, fuel),
+            ValueKind::Array(members) => self.list_type(members, fuel),
             _ => Type::Unknown,
+        }
+    }
+
+    /// `[new Google(), new GitHub()]`: a list of either. Unknown where one of its members is.
+    fn list_type(&self, members: &[Member], fuel: u8) -> Type {
+        let mut kinds: Vec<Type> = Vec::new();
+        for member in members {
+            let kind = match (member, self.type_at(member.value(), fuel)) {
+                (Member::Spread(_), Type::Array(inner)) => *inner,
+                (Member::One(_) | Member::Each(_), kind) => kind,
+                (Member::Spread(_), _) => Type::Unknown,
+            };
+            match kind {
+                Type::Instance(..) if !kinds.contains(&kind) => kinds.push(kind),
+                Type::Instance(..) => {}
+                _ => return Type::Unknown,
+            }
+        }
+        match kinds.len() {
+            0 => Type::Unknown,
+            1 => Type::Array(Box::new(kinds.swap_remove(0))),
+            _ => Type::Array(Box::new(Type::Union(kinds))),
         }
     }
 

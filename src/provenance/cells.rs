@@ -35,8 +35,12 @@ pub(super) fn is_optional(graph: &Graph, value: &Shared) -> bool {
 /// Whether the struct that a row is of has no such field: writing all of it does not touch the column.
 pub(super) fn leaves_out(graph: &Graph, row: &Shared, key: &str) -> bool {
     let Type::Instance(class, _) = graph.type_of(row) else { return false };
-    let declared = graph.class(class).filter(|declared| declared.kind == ClassKind::Class && graph.is_rust(class.file));
-    declared.is_some_and(|declared| declared.fields.iter().all(|field| field.name != key))
+    // An `impl` for a type of another file is a class of its own there, without fields.
+    let line = graph.lineage(class);
+    let declared = || line.iter().filter_map(|owner| graph.class(*owner));
+    let is_struct = declared().all(|class| class.kind == ClassKind::Class) && graph.is_rust(class.file);
+    let mut fields = declared().flat_map(|class| &class.fields).peekable();
+    is_struct && fields.peek().is_some() && fields.all(|field| field.name != key)
 }
 
 /// Whether a value is nothing but what a caller hands in.

@@ -73,8 +73,11 @@ impl Evaluator<'_, '_> {
 
     /// The ways of a result that the conditions on it or its other fields leave: `if (!result || result.error) throw ..`. `None` where they leave all.
     pub(super) fn told_apart(&self, base: &Shared) -> Option<Shared> {
+        let assumed = self.assumed.borrow();
+        let told = assumed.iter().flat_map(|(cond, holds)| parts(cond, *holds));
         let conditions: Vec<(Shared, bool)> =
-            self.assumed.borrow().iter().filter(|(cond, _)| is_about(cond, base, 4)).cloned().collect();
+            told.filter(|(cond, _)| is_about(cond, base, 4)).map(|(cond, holds)| (Arc::clone(cond), holds)).collect();
+        drop(assumed);
         if conditions.is_empty() {
             return None;
         }
@@ -230,16 +233,23 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    /// Whether a value is (a part of) the result of one of many functions: that they all agree is not worth asking.
+    /// Whether a value is, or may be, (a part of) the result of one of many functions: that they all agree is not worth asking.
     fn is_wide(&self, value: &Shared) -> bool {
-        let mut at = value;
-        loop {
-            match &at.kind {
-                ValueKind::Field(base, _) | ValueKind::Element(base) | ValueKind::Index(base, _) => at = base,
-                ValueKind::Call(call) => return self.graph.targets(call).len() > WIDE,
-                _ => return false,
+        let mut open = vec![value];
+        for _ in 0..40 {
+            match open.pop().map(|value| &value.kind) {
+                Some(ValueKind::Field(base, _) | ValueKind::Element(base) | ValueKind::Index(base, _)) => {
+                    open.push(base);
+                }
+                // `await provider.refresh(..).catch(() => false)`
+                Some(ValueKind::Cond { then, otherwise, .. }) => open.extend([otherwise, then]),
+                Some(ValueKind::Either(ways)) => open.extend(ways),
+                Some(ValueKind::Call(call)) if self.graph.targets(call).len() > WIDE => return true,
+                Some(_) => {}
+                None => return false,
             }
         }
+        false
     }
 
     /// Whether a value is of a shape: what was minted as a text is one, and NULL is none.
@@ -275,6 +285,21 @@ impl Evaluator<'_, '_> {
             (fresh && !chains.is_empty()).then_some(false)
         })
     }
+}
+
+/// What a condition tells by each of its parts: `if (!x || !x.token) return`.
+fn parts(cond: &Shared, holds: bool) -> Vec<(&Shared, bool)> {
+    let (mut open, mut parts) = (vec![(cond, holds)], Vec::new());
+    while let Some((cond, holds)) = open.pop() {
+        match &cond.kind {
+            ValueKind::And(left, right) if holds => open.extend([(right, true), (left, true)]),
+            ValueKind::Fallback { left, right, when: Missing::Falsy } if !holds => {
+                open.extend([(right, false), (left, false)]);
+            }
+            _ => parts.push((cond, holds)),
+        }
+    }
+    parts
 }
 
 /// Whether no way is left of a value.
@@ -377,7 +402,14 @@ fn is_same(left: &Shared, right: &Shared, fuel: u8) -> bool {
             (ValueKind::Call(a), ValueKind::Call(b)) => {
                 a.site == b.site && a.args.iter().zip(&b.args).all(|(x, y)| is_same(&x.value, &y.value, fuel))
             }
+            // `await refresh(..).catch(() => false)`: the same place, the same ways as far as they are left.
+            (ValueKind::Cond { then: a, otherwise: x, .. }, ValueKind::Cond { then: b, otherwise: y, .. }) => {
+                let is_alike = |a: &Shared, b: &Shared| is_nothing(a) || is_nothing(b) || is_same(a, b, fuel);
+                left.span == right.span && is_alike(a, b) && is_alike(x, y)
+            }
             (ValueKind::Text(a), ValueKind::Text(b)) => a == b,
+            (ValueKind::Bool(a), ValueKind::Bool(b)) => a == b,
+            (ValueKind::Null, ValueKind::Null) | (ValueKind::Undefined, ValueKind::Undefined) => true,
             _ => false,
         }
 }

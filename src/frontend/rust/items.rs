@@ -396,11 +396,21 @@ impl Lowering<'_> {
             }
             let tests = usize::from(crate::frontend::rust::attributes::is_for_tests(&item.attrs));
             self.tests += tests;
+            self.associated(&item.items);
             self.members(id, &item.items);
             self.tests -= tests;
             self.this = before;
         }
         self.scopes.pop();
+    }
+
+    /// `type UpdateForm = UserUpdateForm;`: what `Self::UpdateForm` is in the functions of the `impl`.
+    fn associated(&mut self, members: &[ImplItem]) {
+        for member in members {
+            let ImplItem::Type(alias) = member else { continue };
+            let ty = self.ty(&alias.ty);
+            self.bind_bound(&crate::frontend::rust::paths::associated(&alias.ident.to_string()), ty);
+        }
     }
 
     /// The class that an `impl` is for: that of the file, or one that extends the type of another file.

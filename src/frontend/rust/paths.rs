@@ -30,6 +30,11 @@ const PRELUDE: [&str; 22] = [
     "None", "Ok", "Err", "Debug", "Drop", "Fn", "FnMut", "FnOnce", "ToOwned", "TryFrom",
 ];
 
+/// The name in the scope of an `impl` for a type that it gives to a trait's `type NAME`.
+pub(super) fn associated(name: &str) -> String {
+    format!("Self::{name}")
+}
+
 impl Lowering<'_> {
     pub(super) fn bind_value(&mut self, name: &str, binding: Binding) {
         if let Some(scope) = self.scopes.last_mut() {
@@ -107,6 +112,12 @@ impl Lowering<'_> {
     pub(super) fn root(&mut self, steps: &[Step]) -> (Binding, usize) {
         let Some((first, span)) = steps.first() else { return (Binding::Global(String::new()), 0) };
         let starts_upper = |name: &str| name.chars().next().is_some_and(char::is_uppercase);
+        if let [_, (name, _), ..] = steps
+            && first == "Self"
+            && let Some(TypeName::Bound(Some(bound))) = self.type_named(&associated(name))
+        {
+            return (bound.binding, 2);
+        }
         match (first.as_str(), self.this, self.type_named(first)) {
             ("Self", Some(class), _) => return (Binding::Class(class), 1),
             (_, _, Some(TypeName::Is(Binding::Import(id))))

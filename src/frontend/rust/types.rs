@@ -3,7 +3,7 @@
 use syn::{GenericArgument, GenericParam, Generics, PathArguments, ReturnType, Type, TypeParamBound};
 
 use crate::frontend::rust::Lowering;
-use crate::frontend::rust::paths::TypeName;
+use crate::frontend::rust::paths::{TypeName, associated};
 use crate::ir::{Binding, TypeRef};
 use crate::source::Span;
 
@@ -87,6 +87,15 @@ impl Lowering<'_> {
             return self.ty(first).map(|inner| list(inner, span));
         }
         let steps = self.steps(path);
+        if let [(first, _), (name, _)] = steps.as_slice()
+            && first == "Self"
+            && self.this.is_some()
+        {
+            return match self.type_named(&associated(name)) {
+                Some(TypeName::Bound(bound)) => bound,
+                _ => None,
+            };
+        }
         let (binding, name) = if let [(only, _)] = steps.as_slice() {
             match (only.as_str(), self.class_of_self(), self.type_named(only)) {
                 ("Self", Some(class), _) => (Binding::Class(class), only.clone()),
@@ -180,7 +189,7 @@ impl Lowering<'_> {
         names
     }
 
-    fn bind_bound(&mut self, name: &str, bound: Option<TypeRef>) {
+    pub(super) fn bind_bound(&mut self, name: &str, bound: Option<TypeRef>) {
         if let Some(scope) = self.scopes.last_mut() {
             scope.types.insert(name.to_owned(), TypeName::Bound(bound));
         }
