@@ -20,11 +20,11 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    let issuing = || case.writes.iter().filter(|write| write.path.issues);
+    let issuing = || case.writes.iter().filter(|write| write.path.issues && !is_filled(case, **write));
     let leaving =
         issuing().find(|write| leaves(**write, true)).or_else(|| issuing().find(|write| leaves(**write, false)));
     // Before the first sign-in: the row is made without a token.
-    let made = || case.writes.iter().find(|write| write.path.meaning.origins().iter().eq([&Origin::Omitted]));
+    let made = || case.writes.iter().find(|write| is_omitted(**write) && !is_filled(case, **write));
     let leaves_null = |entry| format!("{} leaves it NULL for a user who has none yet", entry_point(entry));
     let missing = case.trace.missing.first().filter(|_| leaving.is_none());
     let (at, who, way) = match (missing, leaving.or_else(made)) {
@@ -59,6 +59,21 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         findings.push(finding.resting_on(vec![way.clone()]));
     }
+}
+
+fn is_omitted(write: Write<'_>) -> bool {
+    write.path.meaning.origins().iter().eq([&Origin::Omitted])
+}
+
+/// Whether a row is made without the column and the same entry point stores something in it elsewhere: sign-up, then the token.
+fn is_filled(case: &Case<'_>, write: Write<'_>) -> bool {
+    let stores = |other: &Write<'_>| {
+        let origins = other.path.meaning.origins();
+        other.path.entry == write.path.entry
+            && other.site.span != write.site.span
+            && origins.iter().all(|origin| matches!(origin, Origin::Fresh | Origin::Supplied | Origin::Generated))
+    };
+    is_omitted(write) && case.writes.iter().any(stores)
 }
 
 /// Whether a path can leave the column NULL: on every branch, or on one that says so.
