@@ -163,6 +163,8 @@ impl<'g, 'a> Issuing<'g, 'a> {
             self.graph.refuel();
             let called = summary.calls.iter().flat_map(|event| self.graph.targets(&event.call));
             let closures = summary.closures.keys().map(|id| FunctionRef { file: at.file, id: *id });
+            // Who registers a handler does not run it.
+            let closures = closures.filter(|closure| self.graph.entries(*closure).iter().all(|entry| entry.indirect));
             let heard = summary.calls.iter().flat_map(|event| self.graph.heard(&event.call));
             let next: Vec<FunctionRef> = called.map(|target| target.function).chain(closures).chain(heard).collect();
             open.extend(next.into_iter().filter(|function| seen.insert(*function)));
