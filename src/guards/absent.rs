@@ -1,8 +1,9 @@
 //! What an expression is where a look-up found nobody.
 
+use crate::graph::{Graph, Type};
 use crate::guards::miss::{Run, is_param};
-use crate::ir::{Binding, Entry, ExprId, ExprKind, Item, Module};
-use crate::summary::{FunctionRef, ValueKind};
+use crate::ir::{Binding, Entry, ExprId, ExprKind, Item};
+use crate::summary::{CallValue, FunctionRef, ValueKind};
 
 /// What an expression is where nobody was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +205,7 @@ impl Run<'_, '_, '_> {
             }
             _ => false,
         };
-        if runs_the_rest(module, id) {
+        if self.calls_of(id).any(|call| runs_the_rest(self.walk.graph, call)) {
             self.calls_with(&[], None);
             return Some(Held::Answer);
         }
@@ -260,11 +261,13 @@ impl Run<'_, '_, '_> {
 
     /// Whether a call only writes down what it is handed, or makes what is stored what was handed.
     fn only_records(&self, id: ExprId) -> bool {
+        self.calls_of(id).any(|call| self.walk.only_tells(call) || self.compares() && self.walk.only_writes(call))
+    }
+
+    /// A call of this function as it was summed up.
+    fn calls_of(&self, id: ExprId) -> impl Iterator<Item = &CallValue> {
         let calls = self.walk.graph.summary(self.function).map_or(&[][..], |summary| summary.calls.as_slice());
-        calls
-            .iter()
-            .filter(|event| event.call.site.expr == id)
-            .any(|event| self.walk.only_tells(&event.call) || self.compares() && self.walk.only_writes(&event.call))
+        calls.iter().map(|event| &*event.call).filter(move |call| call.site.expr == id)
     }
 
     /// `next()`, `done(null, claims)`, `next({ ctx })`; with anything else first it is an error.
@@ -291,14 +294,10 @@ impl Run<'_, '_, '_> {
 }
 
 /// Whether a call runs what stands behind a middleware in Rust: `next.run(req)`, `next.call(req)`.
-pub(super) fn runs_the_rest(module: &Module, id: ExprId) -> bool {
-    let ExprKind::Call(call) = &module.expr(id).kind else { return false };
-    let ExprKind::Field { base, .. } = module.expr(call.callee).kind else { return false };
-    let ExprKind::Name(Binding::Local(local)) = module.expr(base).kind else { return false };
-    let Some(declared) = module.locals.get(local.at()) else { return false };
-    let params = &module.function(declared.function).params;
-    let ty = params.iter().find(|param| param.local == local).and_then(|param| param.ty.as_ref());
-    ty.is_some_and(|ty| ty.name.rsplit('.').next() == Some("Next"))
+pub(super) fn runs_the_rest(graph: &Graph, call: &CallValue) -> bool {
+    let Some(receiver) = call.receiver() else { return false };
+    matches!(receiver.kind, ValueKind::Param(..) | ValueKind::Captured(..))
+        && matches!(graph.type_of(receiver), Type::External(path, _) if graph.rules.rest().any(|row| row.of.matches(&path)))
 }
 
 /// What an expression consists of, where nothing more is said of it.

@@ -10,6 +10,7 @@ use crate::guards::shapes::Shapes;
 use crate::guards::walk::Walk;
 use crate::ir::FunctionId;
 use crate::provenance::{ColumnTrace, ReadKind, ReadSite};
+use crate::rules::Tells;
 use crate::schema::{ColumnId, Schema};
 use crate::source::{Scope, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
@@ -250,8 +251,7 @@ impl Asked<'_, '_> {
         let path = || target().or_else(|| self.graph.callee_path(call)).unwrap_or_default();
         let name = call.method().map_or_else(path, str::to_owned).to_lowercase();
         let name = name.rsplit(['.', '#', ':']).next().unwrap_or_default();
-        let words = ["compar", "verif", "equal", "match", "valid", "check", "same"];
-        words.iter().any(|word| name.contains(word)) || name.ends_with("eq")
+        self.graph.rules.tells(Tells::Comparison, name)
     }
 
     fn comparison(&self, value: &Shared, fuel: u8) -> Option<Span> {

@@ -3,7 +3,7 @@
 use crate::graph::Units;
 use crate::ir::{ExprKind, FunctionId, FunctionKind, Module};
 use crate::provenance::ColumnTrace;
-use crate::rules::{Claim, Rules, Says};
+use crate::rules::{Claim, Rules, Says, Tells};
 use crate::schema::{self, ColumnId, Schema};
 use crate::source::{FileId, Language, Scope, SourceFile, SourceSet, Span};
 
@@ -55,7 +55,7 @@ pub fn comments(
             let module = units.get(file).map(|unit| &unit.module);
             let near = Near::of(source, module, file, &declared, &places, &column.table, &names);
             for block in blocks(source).iter().filter(|block| !near.in_text(source, block)) {
-                for (claim, line) in block.claims(&claims) {
+                for (claim, line) in block.claims(rules, &claims) {
                     if near.is_about(block, claim.says, &column.table, &names) {
                         let span = line_span(source, file, line);
                         let (says, phrase) = (claim.says, claim.phrase.clone());
@@ -176,40 +176,6 @@ struct Word {
     sentence: u32,
 }
 
-/// Words before a phrase that make it no claim about what is: negations, conditions, plans, the past.
-const HEDGES: [&str; 26] = [
-    "not",
-    "never",
-    "isn't",
-    "aren't",
-    "no",
-    "don't",
-    "can't",
-    "cannot",
-    "longer",
-    "until",
-    "todo",
-    "fixme",
-    "if",
-    "when",
-    "once",
-    "unless",
-    "should",
-    "would",
-    "could",
-    "might",
-    "was",
-    "were",
-    "wrong",
-    "hardly",
-    "barely",
-    "considered",
-];
-
-/// Words behind one that narrow it: `not stored in the cookie` is about the cookie.
-const NARROWS: [&str; 15] =
-    ["in", "here", "inside", "on", "by", "when", "if", "for", "unless", "until", "as", "with", "to", "at", "imports"];
-
 impl Block {
     /// Whether it stands on a line or right above it (decorators and attributes may stand between).
     fn precedes(&self, line: u32) -> bool {
@@ -217,7 +183,7 @@ impl Block {
     }
 
     /// The claims it makes, with their lines; a longer phrase before those that lie in it.
-    fn claims<'c>(&self, claims: &[&'c Claim]) -> Vec<(&'c Claim, u32)> {
+    fn claims<'c>(&self, rules: &Rules, claims: &[&'c Claim]) -> Vec<(&'c Claim, u32)> {
         let (words, questions) = self.words();
         let mut taken: Vec<bool> = vec![false; words.len()];
         let mut found = Vec::new();
@@ -234,9 +200,9 @@ impl Block {
                 taken[start..start + phrase.len()].fill(true);
                 let clause = words[start].clause;
                 let before = words[..start].iter().rev().take_while(|word| word.clause == clause);
-                let hedged = before.into_iter().any(|word| HEDGES.contains(&word.text.as_str()));
+                let hedged = before.into_iter().any(|word| rules.tells(Tells::Hedge, &word.text));
                 let behind = words.get(start + phrase.len()).filter(|word| word.clause == clause);
-                let narrowed = behind.is_some_and(|word| NARROWS.contains(&word.text.as_str()));
+                let narrowed = behind.is_some_and(|word| rules.tells(Tells::Narrowing, &word.text));
                 if !hedged && !narrowed && !questions.contains(&words[start].sentence) {
                     found.push((*claim, words[start].line));
                 }

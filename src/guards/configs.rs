@@ -184,7 +184,7 @@ fn configured(
             let word = text(path);
             // `process.env.STRATEGY ?? 'jwt'` is either.
             open.set(open.get() || word.is_none());
-            (word.as_deref() == Some("database")).then(|| at(path).span)
+            (word.is_some() && word == row.rows).then(|| at(path).span)
         }
         None => kept.map(|path| at(path).span),
     };
@@ -208,7 +208,7 @@ fn configured(
         roots,
         stored,
         // A library that keeps nothing says nothing about users.
-        keeps_users: row.stored.is_empty() || kept.is_some() || has_password_login(graph, &at("providers")),
+        keeps_users: row.stored.is_empty() || kept.is_some() || looks_up_at_logins(graph, row, &at),
         exposure,
         key: call.and_then(|call| first_there(graph, call, &row.key)),
         call: call.map(|call| call.site),
@@ -249,26 +249,27 @@ fn parts(graph: &Graph, config: &Shared) -> Vec<Span> {
     spread.collect()
 }
 
-/// Whether a provider looks users up by itself: it has an `authorize` function.
-fn has_password_login(graph: &Graph, providers: &Shared) -> bool {
-    fn visit(graph: &Graph, value: &Shared, fuel: u8) -> bool {
+/// Whether the program looks up by itself who signs in, in one of the ways that the configuration knows.
+fn looks_up_at_logins(graph: &Graph, row: &Row, at: &dyn Fn(&str) -> Shared) -> bool {
+    fn visit(graph: &Graph, login: &str, value: &Shared, fuel: u8) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
         match &value.kind {
             ValueKind::Object { entries, .. } => entries.iter().any(|slot| match slot {
-                Slot::Named { key, value, .. } => key == "authorize" || visit(graph, value, fuel),
-                Slot::Spread(value) | Slot::Computed { value, .. } => visit(graph, value, fuel),
+                Slot::Named { key, value, .. } => key == login || visit(graph, login, value, fuel),
+                Slot::Spread(value) | Slot::Computed { value, .. } => visit(graph, login, value, fuel),
             }),
             ValueKind::Captured(..) | ValueKind::Import(..) => {
                 let inner = graph.resolved(value);
-                !Arc::ptr_eq(&inner, value) && visit(graph, &inner, fuel)
+                !Arc::ptr_eq(&inner, value) && visit(graph, login, &inner, fuel)
             }
             ValueKind::Function(_) => false,
             kind => {
                 let mut found = false;
-                kind.each(&mut |inner| found = found || visit(graph, inner, fuel));
+                kind.each(&mut |inner| found = found || visit(graph, login, inner, fuel));
                 found
             }
         }
     }
-    visit(graph, providers, 8)
+    let (Some(logins), Some(login)) = (&row.logins, &row.login) else { return false };
+    visit(graph, login, &at(logins), 8)
 }

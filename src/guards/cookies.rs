@@ -2,9 +2,10 @@
 
 use crate::graph::Graph;
 use crate::guards::claims::holds_call;
-use crate::guards::web::{Problem, words};
+use crate::guards::web::Problem;
 use crate::ir::Missing;
 use crate::rules::{ArgPath, Attribute, Web};
+use crate::schema::words;
 use crate::summary::{CallValue, Event, Shared, Summary, Value, ValueKind};
 
 /// In the order in which they are told.

@@ -6,24 +6,21 @@ use crate::graph::Graph;
 use crate::guards::callers::as_called;
 use crate::guards::claims::about;
 use crate::guards::life;
-use crate::guards::web::words;
 use crate::ir::SqlStatement;
-use crate::rules::Asks;
-use crate::schema::Schema;
+use crate::rules::{Asks, Rules, Tells};
+use crate::schema::{Schema, words};
 use crate::sites;
 use crate::source::Span;
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
 
-const LISTS: [&str; 4] = ["blacklist", "denylist", "blocklist", "revoked"];
-
-fn names_a_list(text: &str) -> bool {
+fn names_a_list(rules: &Rules, text: &str) -> bool {
     let text: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    LISTS.iter().any(|list| text.contains(list))
+    rules.tells(Tells::Denylist, &text)
 }
 
 /// Whether the fixed part of a key does: also `bl:`, `deny:`.
-fn prefixes_a_list(text: &str) -> bool {
-    names_a_list(text) || words(text).iter().any(|word| ["bl", "deny"].contains(&word.as_str()))
+fn prefixes_a_list(rules: &Rules, text: &str) -> bool {
+    names_a_list(rules, text) || rules.tells_name(Tells::DenylistKey, &words(text))
 }
 
 /// Where a denylist is asked by the token, or by a hash of it: the call's own place, or those of the callers that hand it the key.
@@ -59,8 +56,8 @@ fn is_by_token(graph: &Graph, call: &CallValue) -> bool {
     let receiver = call.receiver().map_or("", |receiver| graph.sources.text(receiver.span));
     let mut parts: Vec<Shared> = Vec::new();
     call.args.iter().for_each(|arg| parts_of(graph, &arg.value, &mut parts, 6));
-    let texts = |part: &Shared| matches!(&part.kind, ValueKind::Text(text) if prefixes_a_list(text));
-    (parts.iter().any(texts) || names_a_list(receiver)) && parts.iter().any(|part| is_the_token(graph, part))
+    let texts = |part: &Shared| matches!(&part.kind, ValueKind::Text(text) if prefixes_a_list(graph.rules, text));
+    (parts.iter().any(texts) || names_a_list(graph.rules, receiver)) && parts.iter().any(|part| is_the_token(graph, part))
 }
 
 /// What a key is put together from, through helpers: `key(token)` where that answers with a prefix and what it was handed.
@@ -92,10 +89,14 @@ fn expanded(graph: &Graph, value: &Shared) -> Shared {
 
 /// `SELECT 1 FROM revoked_tokens WHERE token_hash = $1`
 fn by_token_in_statement(graph: &Graph, call: &CallValue) -> bool {
+    let rules = graph.rules;
     let asks = |statement: &SqlStatement| match statement {
         SqlStatement::Select { tables, columns, .. } => {
-            let by = |word: &str| columns.iter().any(|column| words(column).iter().any(|known| known == word));
-            tables.iter().any(|table| names_a_list(table)) && (by("token") || by("hash")) && !by("jti")
+            let all: Vec<String> = columns.iter().flat_map(|column| words(column)).collect();
+            let names = |word: &String| rules.tells(Tells::ByName, word);
+            tables.iter().any(|table| names_a_list(rules, table))
+                && all.iter().any(|word| rules.tells(Tells::ByToken, word))
+                && !all.iter().any(names)
         }
         _ => false,
     };
@@ -106,21 +107,19 @@ fn by_token_in_statement(graph: &Graph, call: &CallValue) -> bool {
 fn by_token_in_table(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
     let Some(model) = sites::model_read(graph, schema, call) else { return false };
     let model = &schema.models[model.0];
-    if !names_a_list(&model.table) && !names_a_list(&model.name) {
+    if !names_a_list(graph.rules, &model.table) && !names_a_list(graph.rules, &model.name) {
         return false;
     }
-    call.args.iter().any(|arg| asked_by(&arg.value, 6))
+    call.args.iter().any(|arg| asked_by(graph.rules, &arg.value, 6))
 }
 
 /// `{ where: { token } }`.
-fn asked_by(value: &Shared, fuel: u8) -> bool {
+fn asked_by(rules: &Rules, value: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     let ValueKind::Object { entries, .. } = &value.kind else { return false };
     entries.iter().any(|slot| match slot {
         Slot::Named { key, value, .. } => {
-            let words = words(key);
-            let is = |word: &str| words.iter().any(|known| known == word);
-            ((is("token") || is("hash")) && !is("jti") && !is("id")) || asked_by(value, fuel)
+            rules.tells_name(Tells::ByToken, &words(key)) || asked_by(rules, value, fuel)
         }
         _ => false,
     })
@@ -135,8 +134,7 @@ fn is_the_token(graph: &Graph, value: &Shared) -> bool {
         ValueKind::Field(_, name) => Some(name.clone()),
         _ => None,
     };
-    let is_token =
-        |name: &str| words(name).iter().any(|word| word == "token" || word == "jwt" || word.ends_with("token"));
+    let is_token = |name: &str| words(name).iter().any(|word| graph.rules.tells(Tells::Sent, word));
     // `request.headers.authorization.split(' ')[1]`
     if called(value).is_some_and(|name| is_token(&name)) || holds_header(value) {
         return true;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::guards::settings::Settings;
+use crate::rules::Tells;
 use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallValue, ClassRef, Member, Shared, Slot, ValueKind};
 
@@ -43,22 +44,6 @@ pub(super) struct Durations<'g, 'a> {
 }
 
 const FUEL: u8 = 24;
-
-/// What one is, in seconds, of calls that make a duration.
-const UNITS: [(&str, u64); 12] = [
-    ("weeks", 604_800),
-    ("days", 86_400),
-    ("hours", 3_600),
-    ("minutes", 60),
-    ("seconds", 1),
-    ("from_weeks", 604_800),
-    ("from_days", 86_400),
-    ("from_hours", 3_600),
-    ("from_mins", 60),
-    ("from_secs", 1),
-    ("from_secs_f64", 1),
-    ("from_secs_f32", 1),
-];
 
 impl<'g, 'a> Durations<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>) -> Self {
@@ -141,9 +126,7 @@ impl<'g, 'a> Durations<'g, 'a> {
             }
             ValueKind::Call(call) if is_shorter(call) => return shortest(call, &|inner| self.ends(inner, fuel)),
             ValueKind::Call(call) => {
-                let adds = call.method().is_some_and(|name| {
-                    ["add", "plus"].contains(&name) || name.ends_with("_add") || name.starts_with("checked_add")
-                });
+                let adds = call.method().is_some_and(|name| self.graph.rules.tells(Tells::Addition, name));
                 if adds && let Some(told) = call.args.iter().find_map(|arg| life(&arg.value)) {
                     return Some(told);
                 }
@@ -275,8 +258,8 @@ impl<'g, 'a> Durations<'g, 'a> {
         }
         let path = || self.graph.callee_path(call).unwrap_or_default();
         let name = call.method().map_or_else(path, str::to_owned);
-        let name = name.rsplit(['.', '#', ':']).next().unwrap_or_default().trim_start_matches("try_");
-        UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, size)| *size)
+        let name = name.rsplit(['.', '#', ':']).next().unwrap_or_default();
+        self.graph.rules.unit().find(|row| row.names.iter().any(|known| known == name)).map(|row| row.seconds)
     }
 
     /// What the objects of a class hold in a field, by what the tree makes them with, and by what stands in for it where a

@@ -4,7 +4,7 @@ use crate::graph::Graph;
 use crate::guards::callers::as_called;
 use crate::guards::claims::{about, holds_call};
 use crate::guards::life::{self, Lives};
-use crate::rules::Life;
+use crate::rules::{Life, Tells};
 use crate::source::Span;
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
 
@@ -111,7 +111,7 @@ fn claims_without_end(graph: &Graph, payload: &Shared) -> bool {
     let payload = graph.resolved(payload);
     let object = life::struct_fields(graph, &payload).unwrap_or(payload);
     // Whoever puts `expires` into it ends it by a look at that.
-    let ends = |key: &str| key == "exp" || key.to_lowercase().contains("expir");
+    let ends = |key: &str| graph.rules.tells(Tells::End, &key.to_lowercase());
     let has_end = matches!(&object.kind, ValueKind::Object { entries, .. }
         if entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if ends(key))));
     let is_written = matches!(&object.kind, ValueKind::Object { base: None, entries }

@@ -10,7 +10,7 @@ use crate::guards::callers::as_called;
 use crate::guards::claims::about;
 use crate::guards::duration::{Durations, Told};
 use crate::guards::endless::endless;
-use crate::rules::{ArgPath, Life as Row};
+use crate::rules::{ArgPath, Life as Row, Tells};
 use crate::source::{Scope, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
 
@@ -233,11 +233,8 @@ pub(super) fn param_within(value: &Shared, fuel: u8) -> Option<FunctionRef> {
 
 /// Whether the key, the call or the function around it is named for tokens that do not let in call by call.
 fn is_of_another(graph: &Graph, function: FunctionRef, call: &CallValue, key: Option<&str>) -> bool {
-    let words =
-        ["refresh", "reset", "verif", "invit", "mail", "confirm", "unsubscribe", "activat", "state", "magic", "otp"];
     let text = format!("{} {} {}", graph.name(function), graph.sources.text(call.site.span), key.unwrap_or(""));
-    let text = text.to_lowercase();
-    words.iter().any(|word| text.contains(word))
+    graph.rules.tells(Tells::Errand, &text.to_lowercase())
 }
 
 /// The calls in the arguments of a call, at any depth.

@@ -103,7 +103,7 @@ impl Walk<'_, '_> {
         let calls_on = summary.calls.iter().any(|event| match &event.call.callee.kind {
             ValueKind::Param(..) => true,
             ValueKind::Captured(_, local) => is_param(module, *local),
-            _ => runs_the_rest(module, event.call.site.expr),
+            _ => runs_the_rest(self.graph, &event.call),
         });
         let mut run = Run {
             walk: self,

@@ -46,7 +46,7 @@ fn kept(graph: &Graph, module: &Module, base: ExprId, name: &str, value: ExprId)
     // A property of a storage is an item of it, as `setItem` makes one.
     let item = format!("global#{object}.setItem");
     let keeps = |path: &str, keeps: Keeps| graph.rules.webs_matching(path).any(|row| row.keeps == keeps);
-    if !clears && is_token(name) && keeps(&item, Keeps::Storage) {
+    if !clears && is_token(graph.rules, name) && keeps(&item, Keeps::Storage) {
         return Some((name.to_owned(), Problem::Storage));
     }
     if !keeps(&format!("global#{object}.{name}"), Keeps::ScriptCookie) {
@@ -58,7 +58,7 @@ fn kept(graph: &Graph, module: &Module, base: ExprId, name: &str, value: ExprId)
     let is_set =
         !rest.starts_with([';', '\'', '"', '`']) && !rest.to_lowercase().replace(' ', "").contains("max-age=0");
     let is_name = name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-' || c == '.');
-    (is_set && is_name && is_token(name)).then(|| (name.to_owned(), Problem::ScriptCookie))
+    (is_set && is_name && is_token(graph.rules, name)).then(|| (name.to_owned(), Problem::ScriptCookie))
 }
 
 /// `localStorage`, `window.localStorage`.

@@ -13,8 +13,8 @@ use crate::guards::endless::endless;
 use crate::guards::life::Lives;
 use crate::guards::storage;
 use crate::ir::FunctionId;
-use crate::rules::{ArgBase, Keeps, Web};
-use crate::schema::Schema;
+use crate::rules::{ArgBase, Keeps, Rules, Tells, Web};
+use crate::schema::{Schema, words};
 use crate::source::{Scope, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
@@ -112,7 +112,7 @@ impl Keeping<'_, '_> {
             let value = self.row.value.as_ref().filter(|_| is_it);
             let value = value.and_then(|path| graph.argument(call, path).into_iter().next());
             for (name, problem) in value.iter().flat_map(|value| cookies::of_header(graph, value)) {
-                if is_token(&name) || is_session(&name) {
+                if is_cookie(graph.rules, &name) {
                     add(name, problem);
                 }
             }
@@ -158,7 +158,7 @@ impl Keeping<'_, '_> {
             _ => Some(Arc::clone(&value)),
         };
         matches!(inner.as_ref().map(|value| &value.kind), Some(ValueKind::Object { entries, .. })
-            if entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if is_token(key))))
+            if entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if is_token(self.graph.rules, key))))
     }
 
     fn problem(&self, call: &CallValue, name: &str) -> Option<Problem> {
@@ -174,9 +174,9 @@ impl Keeping<'_, '_> {
             }
         }
         match self.row.keeps {
-            Keeps::Storage => (is_token(name) || self.holds_token(call)).then_some(Problem::Storage),
-            Keeps::ScriptCookie => is_token(name).then_some(Problem::ScriptCookie),
-            Keeps::Cookie if is_token(name) || is_session(name) => {
+            Keeps::Storage => (is_token(graph.rules, name) || self.holds_token(call)).then_some(Problem::Storage),
+            Keeps::ScriptCookie => is_token(graph.rules, name).then_some(Problem::ScriptCookie),
+            Keeps::Cookie if is_cookie(graph.rules, name) => {
                 cookies::problem(graph, self.row, self.summary, call, name)
             }
             Keeps::Cookie | Keeps::Header => None,
@@ -185,79 +185,13 @@ impl Keeping<'_, '_> {
 }
 
 /// `accessToken`, `refresh-token`, `jwt`; no `csrfToken`, `pushToken`, `tokenExpiresAt`.
-pub(super) fn is_token(name: &str) -> bool {
-    let words = words(name);
-    let has = |all: &[&str]| words.iter().any(|word| all.contains(&word.as_str()));
-    has(&["token", "tokens", "jwt", "accesstoken", "refreshtoken", "authtoken", "idtoken", "bearer"])
-        && !has(&[
-            "csrf",
-            "xsrf",
-            "push",
-            "fcm",
-            "apns",
-            "device",
-            "reset",
-            "verification",
-            "verify",
-            "invite",
-            "invitation",
-            "expires",
-            "expiry",
-            "expiration",
-            "exp",
-            "at",
-            "type",
-            "count",
-            "limit",
-            "map",
-            "mapbox",
-            "design",
-            "color",
-            "price",
-            "name",
-            "symbol",
-            "address",
-            "state",
-            "cost",
-            "costs",
-            "usage",
-            "max",
-            "total",
-            "prompt",
-            "completion",
-        ])
+pub(super) fn is_token(rules: &Rules, name: &str) -> bool {
+    rules.tells_name(Tells::Token, &words(name))
 }
 
 /// Also what cookies of tokens are called: `__Host-access`, `Authentication`, `jid`, `rt`.
-fn is_session(name: &str) -> bool {
-    let words = words(name);
-    let has = |all: &[&str]| words.iter().any(|word| all.contains(&word.as_str()));
-    let bare: Vec<&str> = words.iter().map(String::as_str).filter(|word| !["host", "secure"].contains(word)).collect();
-    let whole = ["access", "refresh", "authentication", "authorization", "jid", "rt"];
-    if bare.len() == 1 && whole.contains(&bare[0]) {
-        return true;
-    }
-    has(&["session", "sid", "sessionid", "auth"])
-        && !has(&["csrf", "state", "redirect", "provider", "callback", "name", "expires", "flash"])
-}
-
-/// The words of a name in camel case, with `_`, `-`, `.` or `:`.
-pub(super) fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = vec![String::new()];
-    let mut before_lower = false;
-    for c in name.chars() {
-        if !c.is_alphanumeric() || (c.is_uppercase() && before_lower) {
-            words.push(String::new());
-        }
-        if c.is_alphanumeric()
-            && let Some(last) = words.last_mut()
-        {
-            last.extend(c.to_lowercase());
-        }
-        before_lower = c.is_lowercase();
-    }
-    words.retain(|word| !word.is_empty());
-    words
+fn is_cookie(rules: &Rules, name: &str) -> bool {
+    is_token(rules, name) || rules.tells_name(Tells::SessionCookie, &words(name))
 }
 
 #[cfg(test)]
@@ -266,8 +200,9 @@ mod tests {
 
     #[test]
     fn a_token_is_told_from_what_only_sounds_like_one() {
+        let rules = crate::rules::load(&[]).expect("the packs that are built in");
         for name in ["token", "accessToken", "refresh-token", "jwt", "app:authToken", "ID_TOKEN"] {
-            assert!(is_token(name), "{name}");
+            assert!(is_token(&rules, name), "{name}");
         }
         for name in [
             "csrfToken",
@@ -279,7 +214,7 @@ mod tests {
             "costTokensOnTree",
             "maxTokens",
         ] {
-            assert!(!is_token(name), "{name}");
+            assert!(!is_token(&rules, name), "{name}");
         }
     }
 }

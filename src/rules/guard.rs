@@ -105,9 +105,16 @@ pub struct Guard {
     /// `config`: keys of which an object has one that is a configuration; empty: any is.
     #[serde(default)]
     pub has: Vec<String>,
-    /// `config`: the key that says by a word whether sessions are rows (`database`) or not.
+    /// `config`: the key that says by a word whether sessions are rows, and the word by which they are.
     #[serde(default)]
     pub strategy: Option<String>,
+    #[serde(default)]
+    pub rows: Option<String>,
+    /// `config`: the key that says how users sign in, and the key of a way by which the program looks them up itself.
+    #[serde(default)]
+    pub logins: Option<String>,
+    #[serde(default)]
+    pub login: Option<String>,
     /// `config`: keys that say where sessions and users are kept; without any of them nothing is.
     #[serde(default)]
     pub stored: Vec<String>,
@@ -154,6 +161,14 @@ pub enum GuardKind {
 pub struct Consult {
     pub call: CallPattern,
     pub asks: Asks,
+}
+
+/// The type of what a middleware is handed to run what stands behind it: axum's `Next`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rest {
+    #[serde(rename = "type")]
+    pub of: CallPattern,
 }
 
 /// A call that may be handed claims and asks nobody.
@@ -242,6 +257,15 @@ pub struct Described {
     pub object: String,
     /// The method in the chain of a key whose first argument is the default.
     pub default: String,
+}
+
+/// Functions that make a duration of a number, by their names.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Unit {
+    pub names: Vec<String>,
+    /// What one is, in seconds.
+    pub seconds: u64,
 }
 
 /// An attribute of a field that names the function which stands in where a configuration lacks the field:

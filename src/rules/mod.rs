@@ -32,6 +32,7 @@ mod pass;
 mod path;
 mod sql;
 mod test;
+mod word;
 
 pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Interceptor, Method,
@@ -41,7 +42,7 @@ pub use entry::{Applied, Entry, EntryKind, Layer, Nesting, Prefix, Versioning};
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
     Asks, Attribute, Bearer, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Keeps,
-    Lacking, Life, Says, Setting, Status, Verify, Web,
+    Lacking, Life, Rest, Says, Setting, Status, Unit, Verify, Web,
 };
 pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
@@ -50,6 +51,7 @@ pub use pass::{Leave, Pass, SchemaShape};
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 pub use sql::{Collector, SqlCall};
 pub use test::{TestSays, TestWords};
+pub use word::{Tells, Words};
 
 use serde::Deserialize;
 
@@ -91,9 +93,9 @@ rows! {
     entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, condition: Condition, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, layer: Layer, applied: Applied, kept: Kept, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
-    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
+    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
-    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, tables: TypedTables, shape: SchemaShape,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

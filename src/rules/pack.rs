@@ -6,9 +6,9 @@ use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
     Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Keep, Leave, Life, Listen, Maker, Method, Migration,
     Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SchemaShape, SqlCall, Status, Subscriber,
-    TestWords, Transform, TypedTables, Verify, Versioning, Web, Write,
+    TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
-use crate::rules::{Applied, Condition, Described, Ending, Kept, Lacking, Layer, Setting};
+use crate::rules::{Applied, Condition, Described, Ending, Kept, Lacking, Layer, Rest, Setting, Unit};
 
 /// One file of rules.
 #[derive(Clone, Debug, Deserialize)]
@@ -89,6 +89,10 @@ pub struct Pack {
     #[serde(default)]
     pub described: Vec<Described>,
     #[serde(default)]
+    pub unit: Vec<Unit>,
+    #[serde(default)]
+    pub rest: Vec<Rest>,
+    #[serde(default)]
     pub lacking: Vec<Lacking>,
     #[serde(default)]
     pub bearer: Vec<Bearer>,
@@ -126,6 +130,8 @@ pub struct Pack {
     pub method: Vec<Method>,
     #[serde(default)]
     pub test: Vec<TestWords>,
+    #[serde(default)]
+    pub word: Vec<Words>,
     #[serde(default)]
     pub keep: Vec<Keep>,
 }

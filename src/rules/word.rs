@@ -1,0 +1,80 @@
+//! Rows about words: what names and comments say of what they are about.
+
+use serde::Deserialize;
+
+use crate::rules::{Rules, path};
+
+/// Words that tell one thing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Words {
+    pub tells: Tells,
+    /// In lower case, words of a name or of a sentence; `*` stands for any text in one.
+    #[serde(default)]
+    pub words: Vec<String>,
+    /// Words that tell it only where a name has no other one.
+    #[serde(default)]
+    pub alone: Vec<String>,
+    /// Words of a name beside which one is alone all the same.
+    #[serde(default)]
+    pub beside: Vec<String>,
+    /// Words beside which a name is of something else.
+    #[serde(default)]
+    pub not: Vec<String>,
+}
+
+/// What a word tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tells {
+    /// A name under which a token is kept that lets in: `accessToken`, no `csrfToken`.
+    Token,
+    /// A cookie's name, of a session or a token: `sid`, `__Host-access`.
+    SessionCookie,
+    /// A table, a store, a key that lists what was revoked: `tokenBlacklist`.
+    Denylist,
+    /// What stands before a key of such a list: `bl:`.
+    DenylistKey,
+    /// A column that such a list is asked by: the token's or its hash's, beside none that names the token;
+    ByToken,
+    /// ... one that names it: `jti`.
+    ByName,
+    /// A variable or field that holds a token as it was sent.
+    Sent,
+    /// A key of claims, or a field of them, that says when a token ends.
+    End,
+    /// A token that does not let in call by call: one for refreshing, for a link in a mail.
+    Errand,
+    /// A method that adds a duration to a time.
+    Addition,
+    /// A function that compares what it is handed.
+    Comparison,
+    /// Before a claim in a comment: it is none about what is.
+    Hedge,
+    /// Behind a claim in a comment: it is about less than the column.
+    Narrowing,
+}
+
+impl Rules {
+    fn telling(&self, what: Tells) -> impl Iterator<Item = &Words> {
+        self.word().filter(move |row| row.tells == what)
+    }
+
+    /// Whether a word tells it by itself.
+    pub fn tells(&self, what: Tells, word: &str) -> bool {
+        self.telling(what).flat_map(|row| &row.words).any(|pattern| path::glob(pattern, word))
+    }
+
+    /// Whether a name of these words does, in lower case.
+    pub fn tells_name(&self, what: Tells, words: &[String]) -> bool {
+        let is = |listed: fn(&Words) -> &[String], word: &str| {
+            self.telling(what).flat_map(listed).any(|pattern| path::glob(pattern, word))
+        };
+        if words.iter().any(|word| is(|row| &row.not, word)) {
+            return false;
+        }
+        let mut others = words.iter().filter(|word| !is(|row| &row.beside, word));
+        let alone = others.next().filter(|_| others.next().is_none());
+        alone.is_some_and(|word| is(|row| &row.alone, word)) || words.iter().any(|word| self.tells(what, word))
+    }
+}
