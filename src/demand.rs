@@ -11,12 +11,13 @@
 
 use std::collections::BTreeSet;
 
+use globset::GlobSet;
 use regex::Regex;
 
 use crate::config::Config;
 use crate::graph::{Graph, Units, names_towards_routes};
 use crate::ir::{Binding, Export, FunctionKind, WHOLE};
-use crate::rules::{CallPattern, GuardKind, Keeps, Rules, Target};
+use crate::rules::{CallPattern, Guard, GuardKind, Keeps, Rules, Target, Tells};
 use crate::schema::{self, ModelSource, Schema};
 use crate::source::{FileId, Language, Scope, SourceSet};
 use crate::summary::{ClassRef, FunctionRef};
@@ -248,6 +249,14 @@ fn keepers(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
     wanted
 }
 
+/// One of the words that tell something, as a part of any other.
+fn saying(rules: &Rules, what: &[Tells]) -> impl Fn(&str) -> bool {
+    let words = what.iter().flat_map(|what| rules.words_of(*what));
+    let any: Vec<String> = words.map(|word| regex::escape(word.trim_matches('*'))).collect();
+    let any = Regex::new(&format!("(?i){}", any.join("|")));
+    move |text| any.as_ref().is_ok_and(|any| any.is_match(text))
+}
+
 /// The production files that verify tokens, guard by a library's own verification, or keep something in the browser.
 pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
     let verified = || rules.verify().map(|row| &row.call);
@@ -275,17 +284,12 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
         kept.filter(move |file| is_storage || last.contains(file)).filter(names_header)
     });
     let kept: BTreeSet<FileId> = kept.collect();
-    let of_tokens = |file: &FileId| {
-        let text = &sources.get(*file).text;
-        ["oken", "jwt", "ession"].iter().any(|word| text.contains(word))
-    };
-    let keeping = kept.into_iter().filter(of_tokens);
+    let of_tokens = saying(rules, &[Tells::Token, Tells::SessionCookie]);
+    let keeping = kept.into_iter().filter(|file| of_tokens(&sources.get(*file).text));
     let stores: Vec<&str> = rules.consult().filter_map(|row| row.call.module()).collect();
-    let of_lists = |file: &FileId| {
-        let text = &sources.get(*file).text;
-        ["enylist", "lacklist", "locklist", "evoked"].iter().any(|word| text.contains(word))
-    };
-    let listing = sources.mentions(&stores).into_iter().flatten().filter(of_lists);
+    let of_lists = saying(rules, &[Tells::Denylist]);
+    let listing = sources.mentions(&stores).into_iter().flatten();
+    let listing = listing.filter(|file| of_lists(&sources.get(*file).text));
     // Where a guard is run by its name.
     let asked = rules.guard().filter_map(|row| row.asked.as_ref()).flat_map(|call| {
         let of_library = |file: &FileId| call.module().is_none_or(|module| sources.get(*file).text.contains(module));
@@ -299,7 +303,10 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
         let files = sources.mentions(&[row.call.last().unwrap_or(row.call.first())]).into_iter().flatten();
         files.filter(of_library).collect::<Vec<_>>()
     });
-    let keeping = keeping.chain(listing).chain(asked).chain(settings);
+    // What a file of guards hands on may be another file's.
+    let placed: Vec<GlobSet> = rules.guard().filter(|row| row.routes.is_some()).filter_map(Guard::files).collect();
+    let placed = sources.iter().filter(|(_, of)| placed.iter().any(|globs| globs.is_match(&of.path))).map(|(id, _)| id);
+    let keeping = keeping.chain(listing).chain(asked).chain(settings).chain(placed);
     let all = sources.mentions(&names).into_iter().flatten().chain(keeping);
     all.filter(|file| sources.get(*file).scope == Scope::Production).collect()
 }

@@ -9,7 +9,7 @@ use globset::GlobSet;
 
 use crate::graph::{Graph, Type};
 use crate::guards::life::{Exposure, exposure_of};
-use crate::guards::shapes::{first_there, functions_behind, globs, params};
+use crate::guards::shapes::{first_there, functions_behind, params};
 use crate::guards::walk::Root;
 use crate::ir::{Export, FunctionId, Imported, LocalId, Missing};
 use crate::rules::{Guard as Row, GuardKind};
@@ -85,7 +85,7 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
 /// What a library exports that lets in by itself, where a file of guards hands it on: `export { default } from 'next-auth/middleware'`.
 fn handed_on(graph: &Graph, rows: &[&Row]) -> Vec<Configured> {
     let mut found = Vec::new();
-    let files: Vec<(&Row, GlobSet)> = graph.rules.guard().filter_map(|row| Some((row, globs(row)?))).collect();
+    let files: Vec<(&Row, GlobSet)> = graph.rules.guard().filter_map(|row| Some((row, row.files()?))).collect();
     let taking_nothing = |path: &str| {
         rows.iter().find(|row| row.handler.is_empty() && row.path.as_ref().is_some_and(|of| of.matches(path)))
     };

@@ -57,7 +57,8 @@ fn is_by_token(graph: &Graph, call: &CallValue) -> bool {
     let mut parts: Vec<Shared> = Vec::new();
     call.args.iter().for_each(|arg| parts_of(graph, &arg.value, &mut parts, 6));
     let texts = |part: &Shared| matches!(&part.kind, ValueKind::Text(text) if prefixes_a_list(graph.rules, text));
-    (parts.iter().any(texts) || names_a_list(graph.rules, receiver)) && parts.iter().any(|part| is_the_token(graph, part))
+    (parts.iter().any(texts) || names_a_list(graph.rules, receiver))
+        && parts.iter().any(|part| is_the_token(graph, part))
 }
 
 /// What a key is put together from, through helpers: `key(token)` where that answers with a prefix and what it was handed.
@@ -118,9 +119,7 @@ fn asked_by(rules: &Rules, value: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     let ValueKind::Object { entries, .. } = &value.kind else { return false };
     entries.iter().any(|slot| match slot {
-        Slot::Named { key, value, .. } => {
-            rules.tells_name(Tells::ByToken, &words(key)) || asked_by(rules, value, fuel)
-        }
+        Slot::Named { key, value, .. } => rules.tells_name(Tells::ByToken, &words(key)) || asked_by(rules, value, fuel),
         _ => false,
     })
 }

@@ -23,6 +23,7 @@ mod duration;
 mod endless;
 mod handed;
 mod life;
+mod matcher;
 mod miss;
 mod order;
 mod risks;
@@ -225,9 +226,12 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     for config in &configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
         if let Some((mut guard, functions)) = config_guard(graph, schema, config, &lives, &mut behind) {
-            let said = config.routes.as_ref().and_then(|said| routes::matched(graph, config.span.file, said));
-            let made = || config.call.map(|site| protected.by_call(site).names);
-            guard.routes = said.map(Vec::from_iter).or_else(made).unwrap_or_default();
+            let said = config.routes.as_ref().and_then(|said| matcher::matched(graph, config.span.file, said));
+            let made = config.call.filter(|_| said.is_none()).into_iter().flat_map(|site| {
+                let by_call = protected.by_call(site).names;
+                by_call.into_iter().chain(matcher::handed_on(graph, site))
+            });
+            guard.routes = Vec::from_iter(said.into_iter().flatten().chain(made).collect::<BTreeSet<String>>());
             found.guards.push(guard);
             walked.extend(functions.iter().copied());
             ways.push(functions);

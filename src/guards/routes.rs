@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{EdgeKind, Front, Graph};
 use crate::guards::Proof;
+use crate::guards::matcher::{matched, texts};
 use crate::guards::order::{Link, everywhere};
 use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
-use crate::ir::Export;
 use crate::rules::EntryKind;
-use crate::source::{FileId, Scope};
-use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
+use crate::source::Scope;
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
 
 /// What one guard protects.
 pub(super) struct Routes {
@@ -23,7 +23,7 @@ pub(super) struct Routes {
 
 const MOST_ROUTES: usize = 40;
 
-const EVERYWHERE: &str = "every route";
+pub(super) const EVERYWHERE: &str = "every route";
 
 /// What runs before which handlers, the other way round.
 #[derive(Debug)]
@@ -301,47 +301,6 @@ fn makes_one_of(graph: &Graph, value: &Shared, classes: &BTreeSet<ClassRef>, fue
     let mut found = false;
     value.kind.each(&mut |inner| found = found || makes_one_of(graph, inner, classes, fuel));
     found
-}
-
-/// What the export beside a guard says that it runs for: `export const config = { matcher: ['/app/:path*'] }`.
-pub(super) fn matched(graph: &Graph, file: FileId, said: &str) -> Option<BTreeSet<String>> {
-    let (name, keys) = said.split_once('.').unwrap_or((said, ""));
-    let exports = &graph.module(file)?.exports;
-    let is_it = |export: &&Export| matches!(export, Export::Named { name: own, .. } if own == name);
-    if !exports.iter().any(|export| is_it(&export)) {
-        return Some(BTreeSet::from([EVERYWHERE.to_owned()]));
-    }
-    let crate::graph::Resolved::Value(value) = graph.resolve_export(file, name) else { return None };
-    let at = keys.split('.').filter(|key| !key.is_empty()).fold(value, |at, key| {
-        let at = graph.resolved(&at);
-        Value::field(&at, key, at.span)
-    });
-    let texts = texts(graph, &at);
-    Some(if texts.is_empty() { BTreeSet::from([EVERYWHERE.to_owned()]) } else { texts })
-}
-
-/// The texts of a list, or of the objects in it that say a `source`.
-fn texts(graph: &Graph, value: &Shared) -> BTreeSet<String> {
-    let value = graph.resolved(value);
-    match &value.kind {
-        ValueKind::Text(text) => BTreeSet::from([text.clone()]),
-        ValueKind::Array(members) => members
-            .iter()
-            .flat_map(|member| {
-                let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;
-                texts(graph, inner)
-            })
-            .collect(),
-        ValueKind::Object { entries, .. } => entries
-            .iter()
-            .filter_map(|slot| match slot {
-                Slot::Named { key, value, .. } if key == "source" => Some(texts(graph, value)),
-                _ => None,
-            })
-            .flatten()
-            .collect(),
-        _ => BTreeSet::new(),
-    }
 }
 
 impl Routes {

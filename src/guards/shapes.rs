@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 
 use crate::graph::{Graph, Resolved, Type};
 use crate::guards::walk::Root;
@@ -49,7 +49,7 @@ impl<'g> Shapes<'g> {
         let (methods, calls) = (of_kind(GuardKind::Method), of_kind(GuardKind::Call));
         let _limit = graph.limit(Rc::default());
         let files: Vec<(&Row, GlobSet)> =
-            of_kind(GuardKind::File).into_iter().filter_map(|row| Some((row, globs(row)?))).collect();
+            of_kind(GuardKind::File).into_iter().filter_map(|row| Some((row, row.files()?))).collect();
         for (file, unit) in graph.units() {
             for at in 0..unit.module.classes.len() {
                 let class = ClassRef { file, id: ClassId::of(at) };
@@ -131,14 +131,6 @@ pub(super) fn params(graph: &Graph, function: FunctionRef, paths: &[ArgPath]) ->
         _ => None,
     };
     paths.iter().filter_map(|path| Some((index(path).filter(|at| *at < count)?, path.keys.clone()))).collect()
-}
-
-pub(super) fn globs(row: &Row) -> Option<GlobSet> {
-    let mut globs = GlobSetBuilder::new();
-    for glob in row.file.iter().filter_map(|glob| Glob::new(glob).ok()) {
-        globs.add(glob);
-    }
-    globs.build().ok()
 }
 
 fn by_method(graph: &Graph, rows: &[&Row], class: ClassRef, known: &mut BTreeMap<FunctionRef, Shape>) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 
 use crate::rules::{ArgPath, CallPattern, path};
@@ -358,6 +359,15 @@ pub struct Status {
 }
 
 impl Guard {
+    /// The files whose exports it is about; empty where it is about none.
+    pub fn files(&self) -> Option<GlobSet> {
+        let mut globs = GlobSetBuilder::new();
+        for glob in self.file.iter().filter_map(|glob| Glob::new(glob).ok()) {
+            globs.add(glob);
+        }
+        globs.build().ok()
+    }
+
     /// Whether `from` lets in a class whose base is handed something of `module`.
     pub fn is_from(&self, module: &str) -> bool {
         self.from.iter().any(|glob| path::glob(glob, module))

@@ -60,9 +60,14 @@ impl Rules {
         self.word().filter(move |row| row.tells == what)
     }
 
+    /// The words that tell it in any name.
+    pub fn words_of(&self, what: Tells) -> impl Iterator<Item = &str> {
+        self.telling(what).flat_map(|row| &row.words).map(String::as_str)
+    }
+
     /// Whether a word tells it by itself.
     pub fn tells(&self, what: Tells, word: &str) -> bool {
-        self.telling(what).flat_map(|row| &row.words).any(|pattern| path::glob(pattern, word))
+        self.words_of(what).any(|pattern| path::glob(pattern, word))
     }
 
     /// Whether a name of these words does, in lower case.
@@ -76,5 +81,22 @@ impl Rules {
         let mut others = words.iter().filter(|word| !is(|row| &row.beside, word));
         let alone = others.next().filter(|_| others.next().is_none());
         alone.is_some_and(|word| is(|row| &row.alone, word)) || words.iter().any(|word| self.tells(what, word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_word_tells_alone_only_where_no_other_stands_beside_it() {
+        let rules = crate::rules::load(&[]).expect("the packs that are built in");
+        let is_cookie = |name: &str| rules.tells_name(Tells::SessionCookie, &words(name));
+        assert!(is_cookie("host access") && is_cookie("rt") && is_cookie("connect sid"));
+        assert!(!is_cookie("access log") && !is_cookie("csrf session"));
     }
 }
