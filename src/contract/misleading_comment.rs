@@ -6,14 +6,14 @@ use crate::contract::case::Case;
 use crate::contract::check::{Check, Run};
 use crate::contract::identity::place;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
-use crate::guards::Place;
+use crate::guards::{Place, Verdict};
 use crate::provenance::Origin;
 use crate::rules::Says;
 use crate::source::Span;
 
 pub(crate) const CHECK: Check = Check {
     id: "misleading-comment",
-    summary: "a comment claims that the column is not used, read or written, and production code contradicts it",
+    summary: "a comment claims that the column is not used, read or written, or that a guard compares it, and production code contradicts it",
     level: Level::Note,
     precision: Precision::Medium,
     security_severity: None,
@@ -21,6 +21,15 @@ pub(crate) const CHECK: Check = Check {
     docs: include_str!("../../docs/checks/misleading-comment.md"),
     run: Run::Column(run),
 };
+
+/// The guard that a comment speaks of, where none of its file lets in by the column and all that they ask was followed.
+fn let_in_without(case: &Case<'_>, comment: Span) -> Option<(Span, String)> {
+    let guards = || case.facts.guards.guards.iter().filter(|guard| guard.span.file == comment.file);
+    let is_followed = guards().all(|guard| guard.verdict != Verdict::Unclear && guard.unclear.is_empty());
+    let decides = case.decisions().next().is_some();
+    let guard = guards().next().filter(|_| is_followed && !decides)?;
+    Some((guard.span, format!("{} lets in without a look at it", guard.name)))
+}
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let read = case.reads().next().map(|read| (read.span, format!("{} reads it", read.function)));
@@ -36,6 +45,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
             Says::Unused => read.clone().or_else(|| written.clone()),
             Says::Deprecated => read.clone().and(written.clone()),
             Says::Stateless => guard.clone(),
+            Says::Compared => let_in_without(case, comment.span),
         };
         let Some((at, what)) = against.filter(|_| told.insert(comment.span)) else { continue };
         let message =

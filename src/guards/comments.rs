@@ -55,8 +55,9 @@ pub fn comments(
             let module = units.get(file).map(|unit| &unit.module);
             let near = Near::of(source, module, file, &declared, &places, &column.table, &names);
             for block in blocks(source).iter().filter(|block| !near.in_text(source, block)) {
-                for (claim, line) in block.claims(rules, &claims) {
-                    if near.is_about(block, claim.says, &column.table, &names) {
+                for (claim, line, said) in block.claims(rules, &claims) {
+                    let is_said = claim.says != Says::Compared || said.iter().any(|clause| names_one(clause, &names));
+                    if is_said && near.is_about(block, claim.says, &column.table, &names) {
                         let span = line_span(source, file, line);
                         let (says, phrase) = (claim.says, claim.phrase.clone());
                         found.push(Comment { column: ColumnId(at), span, says, phrase });
@@ -182,8 +183,8 @@ impl Block {
         (self.first..=self.last).contains(&line) || (self.last < line && line - self.last <= 2)
     }
 
-    /// The claims it makes, with their lines; a longer phrase before those that lie in it.
-    fn claims<'c>(&self, rules: &Rules, claims: &[&'c Claim]) -> Vec<(&'c Claim, u32)> {
+    /// The claims it makes, with their lines and what the clause says around; a longer phrase before those that lie in it.
+    fn claims<'c>(&self, rules: &Rules, claims: &[&'c Claim]) -> Vec<(&'c Claim, u32, [String; 2])> {
         let (words, questions) = self.words();
         let mut taken: Vec<bool> = vec![false; words.len()];
         let mut found = Vec::new();
@@ -204,7 +205,15 @@ impl Block {
                 let behind = words.get(start + phrase.len()).filter(|word| word.clause == clause);
                 let narrowed = behind.is_some_and(|word| rules.tells(Tells::Narrowing, &word.text));
                 if !hedged && !narrowed && !questions.contains(&words[start].sentence) {
-                    found.push((*claim, words[start].line));
+                    let before = words[..start].iter().filter(|word| word.clause == clause);
+                    // `compares the jti instead of users.token`
+                    let behind = words[start + phrase.len()..].iter().take_while(|word| word.clause == clause);
+                    let behind = behind.take_while(|word| !rules.tells(Tells::Hedge, &word.text));
+                    let said = [
+                        before.map(|word| word.text.as_str()).collect(),
+                        behind.map(|word| word.text.as_str()).collect(),
+                    ];
+                    found.push((*claim, words[start].line, said.map(|all: Vec<&str>| all.join(" "))));
                 }
             }
         }
@@ -220,9 +229,9 @@ impl Block {
             let mut letters = text.char_indices().peekable();
             let mut word = String::new();
             while let Some((_, letter)) = letters.next() {
-                if letter.is_alphanumeric() || letter == '\'' {
-                    word.push(letter);
-                    if letters.peek().is_some_and(|(_, next)| next.is_alphanumeric() || *next == '\'') {
+                if letter.is_alphanumeric() || is_apostrophe(letter) {
+                    word.push(if letter == '’' { '\'' } else { letter });
+                    if letters.peek().is_some_and(|(_, next)| next.is_alphanumeric() || is_apostrophe(*next)) {
                         continue;
                     }
                     let text = std::mem::take(&mut word);
@@ -252,9 +261,20 @@ impl Block {
     }
 }
 
+fn is_apostrophe(letter: char) -> bool {
+    matches!(letter, '\'' | '’')
+}
+
 fn tokens(text: &str) -> Vec<String> {
     let split = text.split(|c: char| !c.is_alphanumeric() && c != '\'');
     split.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+/// Whether a part of a comment names the column, in words or as code does.
+fn names_one(said: &str, names: &[&str]) -> bool {
+    let padded = format!(" {said} ");
+    let is_said = |text: &str| !text.is_empty() && padded.contains(&format!(" {text} "));
+    names.iter().any(|name| is_said(&name.to_lowercase()) || is_said(&tokens(name).join(" ")))
 }
 
 /// Whether a comment names the column. A name that is a word of the language (`token`) is one only as code: `users.token`, or between

@@ -253,7 +253,8 @@ impl<'g, 'a> Durations<'g, 'a> {
 
     /// What one of a call's argument lasts, of calls that make durations: `Duration::days`, `TimeDelta::try_hours`.
     fn unit_of(&self, call: &CallValue) -> Option<u64> {
-        if call.args.len() != 1 {
+        // What the tree itself calls so says for itself what it does.
+        if call.args.len() != 1 || !self.graph.targets(call).is_empty() {
             return None;
         }
         let path = || self.graph.callee_path(call).unwrap_or_default();

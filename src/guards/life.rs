@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Type};
 use crate::guards::callers::as_called;
 use crate::guards::claims::about;
 use crate::guards::duration::{Durations, Told};
@@ -360,7 +360,11 @@ fn name(graph: &Graph, key: &Shared) -> Option<String> {
         ValueKind::Field(base, half) if ["privateKey", "publicKey"].contains(&half.as_str()) => {
             Some(format!("pair {}", graph.path(base).or_else(|| name(graph, base))?))
         }
-        ValueKind::Field(..) => graph.path(&key),
+        // A field that goes by its type, `EncodingKey`, may hold any.
+        ValueKind::Field(..) => graph.path(&key).filter(|path| match graph.type_of(&key) {
+            Type::External(ty, _) => ty != *path,
+            _ => true,
+        }),
         ValueKind::Fallback { left, right, .. } => name(graph, left).or_else(|| name(graph, right)),
         ValueKind::Text(text) => {
             let mut hasher = DefaultHasher::new();
@@ -440,6 +444,24 @@ pub(super) mod tests {
             export const h = (token) => jwtVerify(token, process.env.KEY);",
         );
         assert_eq!((found.seconds, found.exact), (2_592_000, true));
+    }
+
+    #[test]
+    fn a_function_of_the_tree_that_is_called_like_a_unit_is_none() {
+        let tree = Tree::of(&[(
+            "src/main.rs",
+            "use jsonwebtoken::{encode, EncodingKey, Header};
+            use std::time::Duration;
+            struct Claims { sub: String, exp: i64 }
+            struct Keys { one: EncodingKey }
+            fn seconds(duration: Duration) -> i64 { i64::try_from(duration.as_secs()).unwrap_or(i64::MAX) }
+            fn sign(keys: &Keys, now: i64) -> String {
+                let claims = Claims { sub: String::new(), exp: now + seconds(Duration::from_mins(15)) };
+                encode(&Header::default(), &claims, &keys.one).unwrap()
+            }",
+        )]);
+        let found: Vec<_> = Lives::find(&tree.graph()).all.into_iter().map(|life| (life.seconds, life.key)).collect();
+        assert_eq!(found, [(900, None)]);
     }
 
     #[test]

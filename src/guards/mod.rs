@@ -18,6 +18,7 @@ mod columns;
 mod comments;
 mod configs;
 mod cookies;
+mod decoded;
 mod denylist;
 mod duration;
 mod endless;

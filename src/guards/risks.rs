@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::graph::{EdgeKind, Graph};
 use crate::guards::claims::about;
 use crate::guards::columns::{innermost, is_at};
+use crate::guards::decoded::fails_on_null;
 use crate::ir::{Binding, Expr, ExprKind, Function, FunctionId, LocalId, Module, Stmt};
 use crate::provenance::{ColumnTrace, ReadKind};
 use crate::schema::{ColumnId, Schema};
@@ -37,6 +38,9 @@ pub(super) fn risks(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> V
                     add("joins it to a text");
                 }
                 continue;
+            }
+            if read.kind == ReadKind::Query && fails_on_null(graph, &schema.columns[trace.column.0].column, read.span) {
+                add("decodes it into a type that holds no NULL,");
             }
             let Some(reader) = Reader::of(graph, read.span) else { continue };
             if reader.is_asked() || reader.is_selected(&conditions().map(|read| read.span).collect::<Vec<_>>()) {

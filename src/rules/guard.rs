@@ -473,4 +473,6 @@ pub enum Says {
     Deprecated,
     /// No guard reads it: the signature alone lets in.
     Stateless,
+    /// What lets in compares it with what was sent.
+    Compared,
 }

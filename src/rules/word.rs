@@ -47,6 +47,8 @@ pub enum Tells {
     Errand,
     /// A method that adds a duration to a time.
     Addition,
+    /// A type of Rust that a value of a row is read as, and that holds no NULL.
+    NeverNull,
     /// A function that compares what it is handed.
     Comparison,
     /// Before a claim in a comment: it is none about what is.
