@@ -191,12 +191,20 @@ pub(super) fn is_token(rules: &Rules, name: &str) -> bool {
 
 /// Also what cookies of tokens are called: `__Host-access`, `Authentication`, `jid`, `rt`.
 fn is_cookie(rules: &Rules, name: &str) -> bool {
-    is_token(rules, name) || rules.tells_name(Tells::SessionCookie, &words(name))
+    // One word: `figmaOAuthNonce` is no cookie of an `auth`.
+    is_token(rules, name) || rules.tells_name(Tells::SessionCookie, &words(&name.replace("OAuth", "Oauth")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_of_a_sign_in_elsewhere_is_none_of_a_session() {
+        let rules = crate::rules::load(&[]).expect("the packs that are built in");
+        assert!(is_cookie(&rules, "__Host-access") && is_cookie(&rules, "authSession"));
+        assert!(!is_cookie(&rules, "figmaOAuthNonce") && !is_cookie(&rules, "auth-nonce"));
+    }
 
     #[test]
     fn a_token_is_told_from_what_only_sounds_like_one() {
