@@ -56,7 +56,9 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
                         graph.refuel();
                         graph.library_path(&event.call)
                     });
-                    let is_it = path.as_ref().is_some_and(|path| row.path.as_ref().is_some_and(|p| p.matches(path)));
+                    let is_it = path.as_ref().is_some_and(|path| {
+                        row.path.iter().any(|p| p.matches(path)) && !row.except.iter().any(|p| p.matches(path))
+                    });
                     if !is_it {
                         continue;
                     }
@@ -272,4 +274,20 @@ fn looks_up_at_logins(graph: &Graph, row: &Row, at: &dyn Fn(&str) -> Shared) -> 
     }
     let (Some(logins), Some(login)) = (&row.logins, &row.login) else { return false };
     visit(graph, login, &at(logins), 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::bench::Tree;
+
+    #[test]
+    fn a_way_to_sign_in_is_no_configuration_whatever_it_is_handed() {
+        let found = |module: &str| {
+            let text =
+                format!("import make from '{module}'; export const made = make({{ session: {{ maxAge: 60 }} }});");
+            find(&Tree::of(&[("src/a.ts", &text)]).graph()).len()
+        };
+        assert_eq!(["next-auth", "next-auth/providers/google"].map(found), [1, 0]);
+    }
 }

@@ -1,11 +1,14 @@
 //! Tokens that are signed without an end.
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use crate::graph::Graph;
 use crate::guards::callers::as_called;
 use crate::guards::claims::{about, holds_call};
 use crate::guards::life::{self, Lives};
 use crate::rules::{Life, Tells};
-use crate::source::Span;
+use crate::source::{Scope, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
 
 /// Where a call signs tokens without an end: its own place, or those of the callers that hand it all that it signs.
@@ -23,6 +26,29 @@ pub(super) fn endless(
     }
     let mut found = Vec::new();
     follow(graph, &signs, function, call, 2, &mut found);
+    found
+}
+
+/// The functions that hand a call which signs its claims or options: how long a token lives is told where they are called.
+pub(super) fn signing_for_others(graph: &Graph) -> BTreeSet<FunctionRef> {
+    let _limit = graph.limit(Rc::default());
+    let mut found = BTreeSet::new();
+    let mut note = |call: &CallValue, fuel: u8| {
+        let mut open = vec![(call.clone(), fuel)];
+        while let Some((call, fuel)) = open.pop() {
+            let Some(of) = call.args.iter().find_map(|arg| param_of(graph, &arg.value)) else { continue };
+            if found.insert(of) && fuel > 0 {
+                open.extend(as_called(graph, of, &call).into_iter().map(|(_, bound)| (bound, fuel - 1)));
+            }
+        }
+    };
+    let production = graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production);
+    for event in production.flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls) {
+        let signs = graph.rules.lives_named(event.call.method()).filter(|row| row.payload.is_some());
+        if !about(graph, signs, &event.call).is_empty() {
+            note(&event.call, 1);
+        }
+    }
     found
 }
 

@@ -196,6 +196,7 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
         let function = columns::innermost(graph, read.span);
         function.map(|function| above(graph, &shapes, function, &mut reached));
     }
+    reached.extend(endless::signing_for_others(graph));
     let guards: BTreeSet<FunctionRef> =
         roots.keys().copied().filter(|function| graph.scope(*function) == Scope::Production).collect();
     routes::open_behind(graph, &guards);

@@ -73,6 +73,9 @@ pub struct Guard {
     /// `call`: which arguments are functions that decide. `global`: which are classes that do. `config`: where the configuration stands in the arguments.
     #[serde(default)]
     pub handler: Vec<ArgPath>,
+    /// `config`: calls of `path` that take something else: the ways to sign in.
+    #[serde(default)]
+    pub except: Vec<CallPattern>,
     /// The call whose result runs it by its name, which stands first: `passport.authenticate('jwt')`.
     #[serde(default)]
     pub asked: Option<CallPattern>,
