@@ -11,6 +11,8 @@ pub struct SqlText {
     pub holes: Vec<ExprId>,
     /// The placeholders that stand for names, `??` of mysql: the substitutions `${n}` behind those of the template.
     pub names: Vec<usize>,
+    /// The substitutions that put in a part of the statement, where no value can stand: `SET a = 1${more} WHERE ..`.
+    pub fragments: Vec<usize>,
     /// The text itself, so that it can be read again with more behind it; empty for a `.sql` file.
     pub parts: Vec<SqlPart>,
     /// Of a text that is only a part of a statement: what it sets where it is put behind `SET`.

@@ -163,10 +163,9 @@ impl ColumnTracer<'_, '_> {
                 continue;
             }
             for site in self.sites(candidate, reached, &mut minted, &mut gaps, &mut doubtful) {
-                match drafts.iter_mut().find(|known| {
-                    (known.span, known.operation, known.candidate.model)
-                        == (site.span, site.operation, site.candidate.model)
-                }) {
+                // Texts that are put together in several ways start at one place, and end where their parts do.
+                let place = |site: &DraftSite| (site.span.file, site.span.start, site.operation, site.candidate.model);
+                match drafts.iter_mut().find(|known| place(known) == place(&site)) {
                     Some(known) => known.drafts.extend(site.drafts),
                     None => drafts.push(site),
                 }

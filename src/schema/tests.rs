@@ -468,6 +468,7 @@ fn a_table_that_only_statements_name_has_a_model_of_that_column() {
         statements: vec![insert],
         holes: vec![],
         names: vec![],
+        fragments: vec![],
         parts: vec![],
         assignments: vec![],
         gap: None,

@@ -91,6 +91,28 @@ pub(super) fn nth(graph: &Graph, list: &Shared, at: usize, span: Span) -> Option
     }
 }
 
+/// The nth value of each row of a list.
+pub(super) fn of_rows(graph: &Graph, list: &Shared, at: usize, span: Span) -> Shared {
+    let mut found: Vec<Shared> = Vec::new();
+    let list = match &graph.resolved(list).kind {
+        ValueKind::Call(call) => texts::joined_list(call).unwrap_or(list).clone(),
+        _ => Arc::clone(list),
+    };
+    for way in texts::elements(graph, &list, 12) {
+        for element in way {
+            let row = match element {
+                Element::One(row) | Element::Each(row) => row,
+                Element::Rest(list) => Value::element(&list, span),
+            };
+            found.extend(nth(graph, &graph.resolved(&row), at, span));
+        }
+    }
+    if found.len() == 1 {
+        return found.swap_remove(0);
+    }
+    Value::new(ValueKind::Either(found), span)
+}
+
 fn is_list(graph: &Graph, value: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     match &graph.resolved(value).kind {

@@ -7,9 +7,8 @@ use crate::graph::Graph;
 use crate::ir::{Conflict, ExprKind, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind, WHOLE_ROW};
 use crate::rules::{Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
-use crate::sites::bound::{Params, bound_values, nth, params};
+use crate::sites::bound::{Params, bound_values, nth, of_rows, params};
 use crate::sites::tables::Target;
-use crate::sites::texts::Element;
 use crate::sites::{Candidate, collected, is_tracked, models, tables, texts, wrapped};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
@@ -99,16 +98,17 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     for (file, unit) in graph.units() {
         let module = FunctionRef { file, id: FunctionId(0) };
         let fields = unit.summary.fields.values().filter(|_| with_sql.contains(&file));
-        for text in fields.flat_map(texts::inside).filter(|text| !bound.contains(&text.span)) {
+        let loose = fields.flat_map(texts::inside).filter(|text| !bound.contains(&text.span));
+        for text in loose.flat_map(|text| texts::read(graph, &text)) {
             let ValueKind::Sql(sql, holes) = &text.kind else { continue };
             let text = Text { graph, sql, holes, params: Params::Unknown, function: module, guards: &None };
             statements(graph, schema, &text, &mut found);
         }
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
-            for (text, guards) in &summary.sql {
-                let ValueKind::Sql(sql, holes) = &text.kind else { continue };
-                if !bound.contains(&text.span) {
+            for (text, guards) in summary.sql.iter().filter(|(text, _)| !bound.contains(&text.span)) {
+                for text in texts::read(graph, text) {
+                    let ValueKind::Sql(sql, holes) = &text.kind else { continue };
                     let text = Text { graph, sql, holes, params: Params::Unknown, function, guards };
                     statements(graph, schema, &text, &mut found);
                 }
@@ -181,7 +181,11 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
             ValueKind::Call(tagged) if !texts::is_put_together(&text) => {
                 let handed = tagged.args.iter().map(|arg| graph.resolved(&arg.value)).filter(is_sql);
                 let handed: Vec<Shared> = handed.collect();
-                if handed.is_empty() { texts::read(graph, &text) } else { handed }
+                if handed.is_empty() {
+                    texts::read(graph, &text)
+                } else {
+                    handed.iter().flat_map(|text| texts::read(graph, text)).collect()
+                }
             }
             _ => texts::read(graph, &text),
         })
@@ -304,22 +308,11 @@ fn part(graph: &Graph, value: &Shared) -> Option<(Arc<SqlText>, Vec<Shared>)> {
     }
 }
 
-/// The nth value of each row of a list.
-fn of_rows(graph: &Graph, list: &Shared, at: usize, span: Span) -> Shared {
-    let mut found: Vec<Shared> = Vec::new();
-    for way in texts::elements(graph, list, 12) {
-        for element in way {
-            let row = match element {
-                Element::One(row) | Element::Each(row) => row,
-                Element::Rest(list) => Value::element(&list, span),
-            };
-            found.extend(nth(graph, &graph.resolved(&row), at, span));
-        }
-    }
-    if found.len() == 1 {
-        return found.swap_remove(0);
-    }
-    Value::new(ValueKind::Either(found), span)
+/// Whether a row may have a column under a name that is not told, and has none that is told to be it.
+fn has_untold_key(row: &Shared, column: &str) -> bool {
+    let ValueKind::Object { entries, .. } = &row.kind else { return false };
+    let is_told = |entry: &Slot| matches!(entry, Slot::Named { key, .. } if key.eq_ignore_ascii_case(column));
+    !entries.iter().any(is_told) && entries.iter().any(|entry| matches!(entry, Slot::Computed { .. }))
 }
 
 fn one_or_array(mut objects: Vec<Shared>, span: Span) -> Shared {
@@ -383,7 +376,11 @@ impl Text<'_> {
         }
         let hole = substitution(key);
         let Some(name) = hole.and_then(|hole| self.holes.get(hole)) else {
-            return vec![Slot::Named { key: key.to_owned(), key_span, value: self.value(table, value, inserted) }];
+            let value = self.value(table, value, inserted);
+            return vec![match self.put_together(key, key_span) {
+                Some(key) => Slot::Computed { key, value },
+                None => Slot::Named { key: key.to_owned(), key_span, value },
+            }];
         };
         if !matches!(value.kind, SqlValueKind::Hole(at) if Some(at) == hole) {
             return vec![Slot::Computed { key: Arc::clone(name), value: self.value(table, value, inserted) }];
@@ -398,6 +395,19 @@ impl Text<'_> {
             }
             None => vec![Slot::Spread(Arc::clone(name))],
         }
+    }
+
+    /// The name of a column of which a substitution is a part: `${prefix}_token`.
+    fn put_together(&self, key: &str, span: Span) -> Option<Shared> {
+        let holes = tables::holes_of(key);
+        let put_in = holes.iter().filter_map(|hole| self.holes.get(*hole)).cloned();
+        (!holes.is_empty()).then(|| {
+            let (before, after) =
+                (key.split("${").next().unwrap_or_default(), key.rsplit('}').next().unwrap_or_default());
+            let text = |text: &str| Value::new(ValueKind::Text(text.to_owned()), span);
+            let parts = std::iter::once(text(before)).chain(put_in).chain(std::iter::once(text(after)));
+            Value::new(ValueKind::Concat(parts.collect()), span)
+        })
     }
 
     fn value(&self, table: &str, value: &SqlValue, inserted: Option<&Shared>) -> Shared {
@@ -431,7 +441,13 @@ impl Text<'_> {
             },
             SqlValueKind::Column(column) => ValueKind::Stored { table: table.to_owned(), column: column.clone() },
             SqlValueKind::Excluded(column) => match inserted {
-                Some(row) => return Value::field(&Value::element_or_self(row), column, span),
+                Some(row) => {
+                    let row = Value::element_or_self(row);
+                    if has_untold_key(&row, column) {
+                        return Value::new(ValueKind::Opaque("a column that is named at run time", Vec::new()), span);
+                    }
+                    return Value::field(&row, column, span);
+                }
                 None => ValueKind::Opaque("EXCLUDED outside an upsert", Vec::new()),
             },
             SqlValueKind::Call { name, args } => {

@@ -62,7 +62,7 @@ pub(super) fn named(graph: &Graph, schema: &Schema, table: &str, holes: &[Shared
 }
 
 /// The numbers of the substitutions in a name.
-fn holes_of(name: &str) -> Vec<usize> {
+pub(super) fn holes_of(name: &str) -> Vec<usize> {
     let parts = name.split("${").skip(1);
     parts.filter_map(|part| part.split_once('}')?.0.parse().ok()).collect()
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
-use crate::ir::{ExprKind, SqlPart, SqlText};
+use crate::ir::{ExprKind, SqlPart, SqlStatement, SqlText};
+use crate::rules::Pass;
 use crate::source::Span;
-use crate::summary::{CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
+use crate::summary::{Argument, CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// More ways to put a text together than these are not told apart.
 const WIDEST: usize = 16;
 const DEEPEST: u8 = 24;
+const DEEPEST_FRAGMENT: u8 = 6;
 
 /// A part of one way, in order: of a substitution its value too.
 #[derive(Clone)]
@@ -24,7 +26,7 @@ pub(super) enum Part {
 pub(super) fn read(graph: &Graph, text: &Shared) -> Vec<Shared> {
     let text = if is_put_together(text) { Arc::clone(text) } else { graph.resolved(text) };
     match &text.kind {
-        ValueKind::Sql(_, holes) if !holes.iter().any(|hole| is_list(graph, hole)) => vec![text],
+        ValueKind::Sql(sql, holes) if !has_fragments(graph, sql, holes) => vec![text],
         ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
             [left, right].into_iter().flat_map(|way| read(graph, way)).collect()
         }
@@ -41,10 +43,24 @@ pub(super) fn read(graph: &Graph, text: &Shared) -> Vec<Shared> {
         ValueKind::Index(table, _) => held(graph, table).iter().flat_map(|text| read(graph, text)).collect(),
         _ if is_put_together(&text) || matches!(text.kind, ValueKind::Sql(..)) => {
             let ways = ways(graph, &text, DEEPEST);
-            ways.into_iter().filter_map(|parts| parsed(graph, text.span, parts)).collect()
+            in_step(ways.into_iter().filter_map(|parts| parsed(graph, text.span, parts)).collect())
         }
         _ => Vec::new(),
     }
+}
+
+/// Those of several ways to put an insert together whose rows have a value for each column: `(id${c ? ', token' : ''}) VALUES ($1${c ?
+/// ', $2' : ''})` is none with a column more or less.
+fn in_step(texts: Vec<Shared>) -> Vec<Shared> {
+    let is_even = |statement: &SqlStatement| match statement {
+        SqlStatement::Insert { columns, rows, .. } => {
+            columns.is_empty() || rows.iter().all(|row| row.len() == columns.len())
+        }
+        _ => true,
+    };
+    let is_one = |text: &Shared| matches!(&text.kind, ValueKind::Sql(sql, _) if sql.statements.iter().all(is_even));
+    let (even, odd): (Vec<Shared>, Vec<Shared>) = texts.into_iter().partition(is_one);
+    if even.is_empty() { odd } else { even }
 }
 
 /// The SQL of the file at a path.
@@ -167,9 +183,75 @@ fn is_text(value: &Value) -> bool {
     }
 }
 
+/// What parts without a substitution say.
+fn as_text(parts: &[Part]) -> Option<String> {
+    let text = |part: &Part| match part {
+        Part::Written(SqlPart::Written(text, _) | SqlPart::Put(text, _), _) | Part::Put(text, _) => Some(text.clone()),
+        Part::Written(SqlPart::Hole(_), _) | Part::Hole(_) => None,
+    };
+    parts.iter().map(text).collect()
+}
+
+fn has_fragments(graph: &Graph, sql: &SqlText, holes: &[Shared]) -> bool {
+    holes.iter().enumerate().any(|(at, hole)| is_part(graph, sql, at, hole))
+}
+
+/// Whether the nth substitution is a part of the statement, no value, that can be told.
+fn is_part(graph: &Graph, sql: &SqlText, at: usize, hole: &Shared) -> bool {
+    is_list(graph, hole) || (sql.fragments.contains(&at) && is_told(graph, hole, DEEPEST_FRAGMENT))
+}
+
 /// Whether a substitution is a list that is joined: parts of the statement, no value.
 fn is_list(graph: &Graph, hole: &Shared) -> bool {
     matches!(&graph.resolved(hole).kind, ValueKind::Call(call) if is_join(call))
+}
+
+/// Whether some of what a fragment of SQL can be is known.
+fn is_told(graph: &Graph, fragment: &Shared, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    let value = graph.resolved(fragment);
+    match &value.kind {
+        ValueKind::Text(_) | ValueKind::Sql(..) | ValueKind::Concat(_) => true,
+        ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
+            is_told(graph, left, fuel) || is_told(graph, right, fuel)
+        }
+        ValueKind::And(_, right) => is_told(graph, right, fuel),
+        ValueKind::Either(values) => values.iter().any(|value| is_told(graph, value, fuel)),
+        ValueKind::Call(call) => is_join_of(graph, call) || tagged(graph, call).is_some(),
+        ValueKind::Field(_, name) => is_nothing(graph, &value, name),
+        _ => false,
+    }
+}
+
+/// `Prisma.join(list, between)`, `` sql.join(list, sql`, `) ``
+fn is_join_of(graph: &Graph, call: &CallValue) -> bool {
+    joined_list(call).is_some_and(|list| matches!(graph.resolved(list).kind, ValueKind::Array(_)))
+}
+
+/// The list that a call `join` of a library is handed.
+pub(super) fn joined_list(call: &CallValue) -> Option<&Shared> {
+    let list = call.args.first().filter(|_| call.method() == Some("join"))?;
+    (!is_text(&list.value)).then_some(&list.value)
+}
+
+/// The text of a fragment: `` sql`token = ${token}` ``, and what a call makes of a text as it is: `Prisma.raw(text)`.
+fn tagged(graph: &Graph, call: &CallValue) -> Option<Shared> {
+    let [text] = call.args.as_slice() else { return None };
+    if matches!(text.value.kind, ValueKind::Sql(..)) {
+        return Some(Arc::clone(&text.value));
+    }
+    let is_the_text =
+        |row: &&Pass| row.from.len() == 1 && row.form.is_none() && row.key.is_none() && row.into.is_none();
+    let mut rows = graph.rules.passes_named(call.method()).filter(is_the_text).peekable();
+    rows.peek()?;
+    let path = graph.library_path(call)?;
+    rows.any(|row| row.call.matches(&path)).then(|| Arc::clone(&text.value))
+}
+
+/// Whether a value is a library's that stands for none: `Prisma.empty`.
+fn is_nothing(graph: &Graph, value: &Shared, name: &str) -> bool {
+    let mut rows = graph.rules.nothing().filter(|row| row.path.last() == Some(name)).peekable();
+    rows.peek().is_some() && graph.path(value).is_some_and(|path| rows.any(|row| row.path.matches(&path)))
 }
 
 fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
@@ -189,8 +271,11 @@ fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
         ValueKind::Text(text) | ValueKind::Number(text) => vec![vec![Part::Put(text.clone(), resolved.span)]],
         ValueKind::Sql(sql, holes) => {
             let parts = written(sql, holes, resolved.span).into_iter();
+            let mut nth = 0..;
             in_order(parts.map(|part| match &part {
-                Part::Hole(hole) if is_list(graph, hole) => ways(graph, hole, fuel),
+                Part::Hole(hole) if nth.next().is_some_and(|at| is_part(graph, sql, at, hole)) => {
+                    ways(graph, hole, fuel)
+                }
                 _ => vec![vec![part]],
             }))
         }
@@ -201,7 +286,22 @@ fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
             several(&[left, right])
         }
         ValueKind::Either(values) => several(&values.iter().collect::<Vec<_>>()),
-        ValueKind::Call(call) if is_join(call) => joined(graph, call, fuel).unwrap_or_else(|| hole(value)),
+        // `${isNew && ', token = $2'}`
+        ValueKind::And(_, right) => {
+            let nothing = Value::new(ValueKind::Text(String::new()), resolved.span);
+            several(&[right, &nothing])
+        }
+        ValueKind::Call(call) if is_join_of(graph, call) => {
+            joined(graph, &call.args[0].value, call.args.get(1), fuel).unwrap_or_else(|| hole(value))
+        }
+        ValueKind::Call(call) if is_join(call) => {
+            let list = call.receiver().and_then(|list| joined(graph, list, call.args.first(), fuel));
+            list.unwrap_or_else(|| hole(value))
+        }
+        ValueKind::Call(call) if let Some(inside) = tagged(graph, call) => ways(graph, &inside, fuel),
+        ValueKind::Field(_, name) if is_nothing(graph, &resolved, name) => {
+            vec![vec![Part::Put(String::new(), resolved.span)]]
+        }
         // `String::from("..")`
         ValueKind::Call(call) if is_text(&resolved) => ways(graph, &call.args[0].value, fuel),
         _ => hole(value),
@@ -209,15 +309,15 @@ fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
 }
 
 /// The elements of a list, with what stands between two of them.
-fn joined(graph: &Graph, call: &CallValue, fuel: u8) -> Option<Vec<Vec<Part>>> {
-    let between = match call.args.first() {
-        Some(arg) => match &graph.resolved(&arg.value).kind {
-            ValueKind::Text(text) => text.clone(),
+fn joined(graph: &Graph, list: &Shared, between: Option<&Argument>, fuel: u8) -> Option<Vec<Vec<Part>>> {
+    let between = match between {
+        Some(arg) => match ways(graph, &arg.value, fuel).as_slice() {
+            [only] => as_text(only)?,
             _ => return None,
         },
         None => ",".to_owned(),
     };
-    let lists = elements(graph, call.receiver()?, fuel);
+    let lists = elements(graph, list, fuel);
     let found = lists.into_iter().flat_map(|list| {
         let mut parts = Vec::new();
         for (at, element) in list.iter().enumerate() {
@@ -273,11 +373,21 @@ pub(super) fn elements(graph: &Graph, list: &Shared, fuel: u8) -> Vec<Vec<Elemen
     }
 }
 
-/// Every way of the first followed by every way of the next; of one with too many ways only what it is.
+/// Every way of the first followed by every way of the next; of too many only so many that each stands in one.
 fn in_order<T: Clone>(all: impl Iterator<Item = Vec<Vec<T>>>) -> Vec<Vec<T>> {
     let mut found: Vec<Vec<T>> = vec![Vec::new()];
     for ways in all {
-        let ways = if found.len() * ways.len() > WIDEST { ways.into_iter().take(1).collect() } else { ways };
+        if found.len() * ways.len() > WIDEST {
+            // Each stands in one of them.
+            let most = found.len().max(ways.len()).min(WIDEST);
+            let (befores, afters) = (found.iter().cycle(), ways.iter().cycle());
+            found = befores
+                .zip(afters)
+                .take(most)
+                .map(|(before, way)| before.iter().chain(way).cloned().collect())
+                .collect();
+            continue;
+        }
         found = found
             .iter()
             .flat_map(|before| ways.iter().map(|way| before.iter().chain(way).cloned().collect()))

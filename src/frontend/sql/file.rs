@@ -199,6 +199,7 @@ impl File<'_> {
             statements,
             holes: Vec::new(),
             names: Vec::new(),
+            fragments: Vec::new(),
             parts: Vec::new(),
             assignments: Vec::new(),
             gap: why,

@@ -15,6 +15,7 @@ mod ast;
 mod ddl;
 mod fallback;
 mod file;
+mod fit;
 mod lex;
 mod likely;
 mod read;
@@ -70,7 +71,9 @@ fn read(parts: Vec<SqlPart>, file: FileId) -> Option<SqlText> {
     if likelihood == Likelihood::Maybe && gap.is_some() {
         return None;
     }
-    Some(SqlText { statements, holes: Vec::new(), names: text.names(), parts, assignments: Vec::new(), gap })
+    let names = text.names();
+    let fragments = text.fragments;
+    Some(SqlText { statements, holes: Vec::new(), names, fragments, parts, assignments: Vec::new(), gap })
 }
 
 /// As [`parse`], for a text that a tag says to be SQL: it may be no statement, but a part that is put into one.
@@ -81,6 +84,7 @@ pub(crate) fn parse_part(parts: &[(&str, u32)], file: FileId) -> SqlText {
         statements: Vec::new(),
         holes: Vec::new(),
         names: Vec::new(),
+        fragments: Vec::new(),
         parts: own,
         assignments: Vec::new(),
         gap: None,

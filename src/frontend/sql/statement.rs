@@ -319,13 +319,17 @@ fn reads_a_query(value: &Expr) -> bool {
     matches!(value, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
 }
 
-/// `SELECT *`, of which the positions are not known, for as many columns as are written.
+/// `SELECT *`, of which the positions are not known, for as many columns as are written; so for `VALUES ${rows}`.
 fn widen(row: &mut Vec<SqlValue>, width: usize) {
-    if let [only] = row.as_slice()
-        && let SqlValueKind::Opaque(_) = only.kind
-    {
-        let only = only.clone();
-        row.resize(width.max(1), only);
+    let [only] = row.as_slice() else { return };
+    let (only, span) = (only.clone(), only.span);
+    match only.kind {
+        SqlValueKind::Opaque(_) => row.resize(width.max(1), only),
+        SqlValueKind::Hole(_) if width > 1 => {
+            let nth = |n| SqlValue { kind: SqlValueKind::OfRows(Box::new(only.clone()), n), span };
+            *row = (0..width).map(nth).collect();
+        }
+        _ => {}
     }
 }
 

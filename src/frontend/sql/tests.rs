@@ -189,7 +189,7 @@ fn substitutions_are_values_or_names_by_where_they_stand() {
         writes("UPDATE users SET token = ${t}, b = '${b}', c = 'Bearer ${c}', d = ${d}::text WHERE id = ${id} ${more}"),
         "update users token=${0} b=${1} c=concat['Bearer ', ${2}] d=${3}"
     );
-    assert_eq!(writes("INSERT INTO users (a, b) VALUES ${rows}"), "insert users (a, b) [${0}]");
+    assert_eq!(writes("INSERT INTO users (a, b) VALUES ${rows}"), "insert users (a, b) [${0}[0], ${0}[1]]");
     let sql = of("INSERT INTO users ${row} ON CONFLICT DO NOTHING");
     assert_eq!(lines(&sql, false), ["insert users (${0}) [${0}] | nothing"]);
     let sql = of("update ${users} set ${users.token} = ${t} where ${users.id} = ${id}");

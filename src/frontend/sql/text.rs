@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::frontend::sql::lex::{Kind, Token, Tokens, tokens};
+use crate::frontend::sql::fit::{Fitted, fit};
+use crate::frontend::sql::lex::{Kind, Token, tokens};
 use crate::ir::SqlPart;
 use crate::source::{FileId, Span};
 
@@ -16,6 +17,8 @@ pub(crate) struct Text {
     holes: usize,
     /// How many placeholders stand for names: they are written as substitutions behind the others.
     names: usize,
+    /// The substitutions that put in a part of the statement, where no value can stand.
+    pub(crate) fragments: Vec<usize>,
 }
 
 /// A run of bytes of the SQL that stand together in the file too.
@@ -31,7 +34,7 @@ const HEAD: &str = "__hole";
 const TAIL: &str = "__";
 
 /// What stands for the nth substitution.
-fn marker(hole: usize) -> String {
+pub(crate) fn marker(hole: usize) -> String {
     format!("{HEAD}{hole}{TAIL}")
 }
 
@@ -108,7 +111,8 @@ impl Text {
     pub(crate) fn of_file(sql: &str, file: FileId) -> Self {
         let end = u32::try_from(sql.len()).unwrap_or(u32::MAX);
         let stretches = vec![Stretch { at: 0, start: 0, end, whole: false }];
-        Self { sql: sql.to_owned(), file, stretches, questions: Vec::new(), holes: 0, names: 0 }.with_questions()
+        Self { sql: sql.to_owned(), file, stretches, questions: Vec::new(), holes: 0, names: 0, fragments: Vec::new() }
+            .with_questions()
     }
 
     /// A text of a program.
@@ -117,9 +121,10 @@ impl Text {
         if plain.holes == 0 {
             return plain.with_names().with_questions();
         }
-        let fitted = fit(&plain.sql, plain.holes);
-        let mut fitting = |hole: usize| fitted.get(hole).cloned().unwrap_or_else(|| marker(hole));
-        Self::assemble(parts, file, &mut fitting).with_names().with_questions()
+        let Fitted { written, fragments } = fit(&plain.sql, plain.holes);
+        let mut fitting = |hole: usize| written.get(hole).cloned().unwrap_or_else(|| marker(hole));
+        let fitted = Self::assemble(parts, file, &mut fitting).with_names().with_questions();
+        Self { fragments, ..fitted }
     }
 
     /// Writes each `??`, in whose place mysql puts a name, as a substitution
@@ -163,8 +168,15 @@ impl Text {
     }
 
     fn assemble(parts: &[SqlPart], file: FileId, stand_in: &mut dyn FnMut(usize) -> String) -> Self {
-        let mut text =
-            Self { sql: String::new(), file, stretches: Vec::new(), questions: Vec::new(), holes: 0, names: 0 };
+        let mut text = Self {
+            sql: String::new(),
+            file,
+            stretches: Vec::new(),
+            questions: Vec::new(),
+            holes: 0,
+            names: 0,
+            fragments: Vec::new(),
+        };
         for part in parts {
             match part {
                 SqlPart::Written(written, start) => text.push_unescaped(written, *start),
@@ -255,136 +267,6 @@ impl Text {
     }
 }
 
-/// Words after which an operand or a name is expected: a substitution there stands for one.
-const EXPECTING: &[&str] = &[
-    "SELECT",
-    "FROM",
-    "JOIN",
-    "INTO",
-    "UPDATE",
-    "TABLE",
-    "WHERE",
-    "AND",
-    "OR",
-    "NOT",
-    "ON",
-    "BY",
-    "AS",
-    "SET",
-    "LIMIT",
-    "OFFSET",
-    "THEN",
-    "ELSE",
-    "WHEN",
-    "CASE",
-    "RETURNING",
-    "LIKE",
-    "ILIKE",
-    "BETWEEN",
-    "DISTINCT",
-    "ALL",
-    "ANY",
-    "SOME",
-    "IS",
-    "INTERVAL",
-    "USING",
-    "EXISTS",
-    "HAVING",
-    "DEFAULT",
-    "COLUMN",
-    "VALUES",
-    "VALUE",
-    "IN",
-    "WITH",
-    "DELETE",
-    "ONLY",
-    "EXISTS",
-    "IF",
-    "ADD",
-    "DROP",
-    "TO",
-    "RENAME",
-    "COLLATE",
-    "ROW",
-    "TOP",
-    "FETCH",
-    "UNION",
-    "EXCEPT",
-    "INTERSECT",
-    "REGEXP",
-    "RLIKE",
-    "SIMILAR",
-    "DIV",
-    "MOD",
-    "ESCAPE",
-    "CONSTRAINT",
-    "INDEX",
-    "REPLACE",
-    "INSERT",
-    "IGNORE",
-    "RECURSIVE",
-    "FOR",
-    "OF",
-];
-
-/// How each substitution is written so that the text around it parses: a value, a list in parentheses, an assignment, or
-/// nothing where a fragment of SQL is put in.
-fn fit(sql: &str, holes: usize) -> Vec<String> {
-    let tokens = Tokens::of(sql, 0..sql.len());
-    let mut fitted: Vec<String> = (0..holes).map(marker).collect();
-    // Whether the last hole was dropped: then the token before it still counts as what is before the next.
-    let mut before: Option<usize> = None;
-    for at in 0..tokens.list.len() {
-        let is_word = tokens.kind(at) == Some(Kind::Word);
-        let Some(which) = is_word.then(|| hole(tokens.text(at))).flatten() else {
-            before = Some(at);
-            continue;
-        };
-        let Some(slot) = fitted.get_mut(which) else { continue };
-        let Some(previous) = before else {
-            before = Some(at);
-            continue;
-        };
-        let plain = marker(which);
-        if tokens.is_any(previous, &["VALUES", "VALUE", "IN"]) {
-            *slot = format!("({plain})");
-        } else if tokens.is(previous, "SET") {
-            let goes_on = tokens.punct(at + 1, b'=') || tokens.punct(at + 1, b'.') || tokens.punct(at + 1, b'(');
-            if !goes_on {
-                *slot = format!("{plain} = {plain}");
-            }
-        } else if let Some(table) = insert_table(&tokens, previous) {
-            let is_list = tokens.is_any(at + 1, &["VALUES", "VALUE", "SELECT", "DEFAULT", "SET", "AS"])
-                || tokens.punct(at + 1, b'(');
-            *slot = if table && !is_list { format!("({plain}) VALUES ({plain})") } else { format!("({plain})") };
-        } else if ends_operand(&tokens, previous) {
-            *slot = String::new();
-            continue;
-        }
-        before = Some(at);
-    }
-    fitted
-}
-
-/// Whether token `at` ends the table's name of an `INSERT INTO name`.
-fn insert_table(tokens: &Tokens<'_>, at: usize) -> Option<bool> {
-    let mut first = at;
-    while first >= 2 && tokens.punct(first - 1, b'.') {
-        first -= 2;
-    }
-    let into = first.checked_sub(1)?;
-    (tokens.is(into, "INTO") && tokens.name(first) == Some(at + 1)).then_some(true)
-}
-
-fn ends_operand(tokens: &Tokens<'_>, at: usize) -> bool {
-    match tokens.kind(at) {
-        Some(Kind::Word) => !tokens.is_any(at, EXPECTING),
-        Some(Kind::Quoted | Kind::Text | Kind::Dollar | Kind::Number | Kind::Placeholder) => true,
-        Some(Kind::Punct(byte)) => matches!(byte, b')' | b']' | b';'),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,6 +291,42 @@ mod tests {
         assert_eq!(shown(&["UPDATE u SET ", " WHERE a = 1 ", ""]), "UPDATE u SET ${0} = ${0} WHERE a = 1 ");
         assert_eq!(shown(&["UPDATE u SET ", " = ", ""]), "UPDATE u SET ${0} = ${1}");
         assert_eq!(shown(&["SELECT a FROM u ", " ", ""]), "SELECT a FROM u  ");
+    }
+
+    #[test]
+    fn what_is_put_in_among_assignments_and_columns_may_be_more_of_them() {
+        let read = |parts: &[&str]| {
+            let text = text(parts);
+            (super::shown(&text.sql), text.fragments)
+        };
+        let whole = |sql: &str, fragments: &[usize]| (sql.to_owned(), fragments.to_vec());
+        assert_eq!(
+            read(&["UPDATE u SET a = $1", " WHERE b = 1"]),
+            whole("UPDATE u SET a = $1, ${0} = ${0} WHERE b = 1", &[0])
+        );
+        assert_eq!(
+            read(&["UPDATE u SET a = ", "", " WHERE b = 1"]),
+            whole("UPDATE u SET a = ${0}, ${1} = ${1} WHERE b = 1", &[1])
+        );
+        assert_eq!(
+            read(&["UPDATE u SET a = 1, ", " WHERE b = 1"]),
+            whole("UPDATE u SET a = 1, ${0} = ${0} WHERE b = 1", &[0])
+        );
+        assert_eq!(
+            read(&["UPDATE u SET a = 1, ", " = 2 WHERE b = 1"]),
+            whole("UPDATE u SET a = 1, ${0} = 2 WHERE b = 1", &[0])
+        );
+        assert_eq!(read(&["UPDATE u SET a = f(", ") WHERE b = 1"]), whole("UPDATE u SET a = f(${0}) WHERE b = 1", &[]));
+        // What stands last may as well be the condition.
+        assert_eq!(read(&["UPDATE u SET a = 1 ", " RETURNING *"]), whole("UPDATE u SET a = 1  RETURNING *", &[0]));
+        assert_eq!(
+            read(&["INSERT INTO u (a ", ") VALUES ($1", ") ", ""]),
+            whole("INSERT INTO u (a , ${0}) VALUES ($1, ${1}) ", &[0, 1, 2])
+        );
+        assert_eq!(
+            read(&["INSERT INTO u (a, b) VALUES (", ", 1)"]),
+            whole("INSERT INTO u (a, b) VALUES (${0}, 1)", &[])
+        );
     }
 
     #[test]
