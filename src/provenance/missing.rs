@@ -11,6 +11,7 @@ use crate::provenance::issuing::Issuing;
 use crate::provenance::kind::Kind;
 use crate::provenance::leaving::{Leaving, Token};
 use crate::provenance::meaning::Evaluator;
+use crate::provenance::overrides::Overrides;
 use crate::provenance::path::{EntryPoint, MissingWrite, Step};
 use crate::provenance::walk::{conditions, entry_point, is_of_another, is_registration, step_along};
 use crate::source::{Scope, Span};
@@ -59,6 +60,7 @@ struct State {
     made: Option<(FunctionRef, CallSite)>,
     /// Whether the way has left that of the stored value, or none tells: what was minted may be another token.
     may_differ: bool,
+    overrides: Overrides,
 }
 
 /// An entry point that mints and does not write.
@@ -176,6 +178,7 @@ impl Search<'_, '_, '_> {
             leaving: Leaving::default(),
             made: None,
             may_differ,
+            overrides: Overrides::default(),
         }];
         while let Some(mut state) = open.pop() {
             let at = state.at;
@@ -215,12 +218,13 @@ impl Search<'_, '_, '_> {
                 {
                     continue;
                 }
+                let Some(overrides) = state.overrides.along(self.graph, edge, at) else { continue };
                 let (mut known, given) = self.seen_by(edge, &state);
                 let refuted = |(cond, holds): &(Shared, bool)| self.evaluator.holds(cond, 20) == Some(!holds);
                 self.graph.refuel();
                 if state.steps.len() > LONGEST
                     || known.iter().any(refuted)
-                    || !seen.insert((edge.caller, edge.span, edge.made))
+                    || !seen.insert((edge.caller, edge.span, edge.made, overrides.clone()))
                 {
                     continue;
                 }
@@ -237,6 +241,7 @@ impl Search<'_, '_, '_> {
                     leaving: state.leaving,
                     made: edge.made.or(state.made.filter(|(made, _)| *made != at)),
                     may_differ,
+                    overrides,
                 });
             }
         }

@@ -30,6 +30,7 @@ mod leaving;
 mod meaning;
 mod missing;
 mod models;
+mod overrides;
 mod path;
 mod reads;
 mod row;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::graph::{Edge, EdgeKind, Entry, Graph};
 use crate::ir::FunctionKind;
 use crate::provenance::meaning::Evaluator;
+use crate::provenance::overrides::Overrides;
 use crate::provenance::path::{EntryPoint, Step};
 use crate::provenance::row::Lookup;
 use crate::schema::ModelId;
@@ -51,6 +52,7 @@ struct State {
     told_by: Option<Shared>,
     /// A function on the way, and the call that made it: on this way no other did.
     made: Option<(FunctionRef, CallSite)>,
+    overrides: Overrides,
 }
 
 impl State {
@@ -65,6 +67,7 @@ impl State {
             certain: true,
             told_by: candidate.told_by.clone(),
             made: None,
+            overrides: Overrides::default(),
         }
     }
 }
@@ -166,6 +169,7 @@ impl Walk<'_, '_> {
                     certain: state.certain,
                     told_by: state.told_by.clone(),
                     made: state.made,
+                    overrides: state.overrides.clone(),
                 });
                 return true;
             }
@@ -187,6 +191,7 @@ impl Walk<'_, '_> {
                 continue;
             }
             self.graph.refuel();
+            let Some(overrides) = state.overrides.along(self.graph, edge, state.function) else { continue };
             let (row, mut known, mut told_by) = match &edge.kind {
                 EdgeKind::Call(call) => {
                     let bindings = self.graph.bind(call, state.function);
@@ -219,6 +224,7 @@ impl Walk<'_, '_> {
                 certain: state.certain && edge.certain,
                 told_by,
                 made: edge.made.or(state.made.filter(|(made, _)| *made != state.function)),
+                overrides,
             });
         }
         led_on
@@ -256,7 +262,8 @@ impl Walk<'_, '_> {
     /// What is written depends on nothing further up: one way to each entry point is enough.
     fn settled(&self, model: ModelId, state: &State, ways: &mut Vec<Way>) {
         // What each call of a factory makes is a caller of its own.
-        let mut seen: BTreeSet<_> = state.functions.iter().map(|function| (*function, None)).collect();
+        let none = Overrides::default;
+        let mut seen: BTreeSet<_> = state.functions.iter().map(|function| (*function, None, none())).collect();
         let mut layer = vec![State {
             function: state.function,
             row: Arc::clone(&state.row),
@@ -267,6 +274,7 @@ impl Walk<'_, '_> {
             certain: state.certain,
             told_by: None,
             made: state.made,
+            overrides: state.overrides.clone(),
         }];
         while !layer.is_empty() {
             let mut next: BTreeMap<_, State> = BTreeMap::new();
@@ -278,8 +286,8 @@ impl Walk<'_, '_> {
                     self.emit(model, at, ways);
                 }
                 for state in above {
-                    let key = (state.function, state.made);
-                    if seen.insert(key) {
+                    let key = (state.function, state.made, state.overrides.clone());
+                    if seen.insert(key.clone()) {
                         next.insert(key, state);
                     }
                 }
@@ -303,6 +311,7 @@ impl Walk<'_, '_> {
             {
                 continue;
             }
+            let Some(overrides) = state.overrides.along(self.graph, edge, state.function) else { continue };
             let mut steps = state.steps.clone();
             push_step(&mut steps, step_along(self.graph, edge));
             above.push(State {
@@ -315,6 +324,7 @@ impl Walk<'_, '_> {
                 certain: state.certain && edge.certain,
                 told_by: None,
                 made: edge.made.or(state.made.filter(|(made, _)| *made != state.function)),
+                overrides,
             });
         }
     }
