@@ -178,6 +178,13 @@ impl Graph<'_> {
             let found = self.lineage(*class).iter().skip(1).find_map(|owner| self.method(*owner, name));
             return found.map_or_else(Vec::new, |function| vec![Target { function, certain: true, bindings: None }]);
         }
+        if let Some(inner) = fuel.checked_sub(1)
+            && let Some(found) = self.methods_of_choice(base, &|choice| {
+                self.methods(choice, name, &Value::field(choice, name, callee.span), inner)
+            })
+        {
+            return found;
+        }
         let classes: Vec<ClassRef> = match self.type_of(base) {
             // What a function gives that declares no type: `ReturnType<typeof create>`.
             Type::Made(function) => {

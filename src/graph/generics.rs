@@ -131,7 +131,7 @@ impl Graph<'_> {
     /// What `this` is in a method that a call reaches. A receiver that says more than the method's class does (an heir, or the
     /// arguments of its type) is kept in terms of the caller.
     pub(super) fn this_of(&self, call: &CallValue, function: FunctionRef) -> Option<Shared> {
-        let receiver = call.receiver()?;
+        let receiver = &self.chosen(call.receiver()?, function);
         let span = receiver.span;
         let this = match &receiver.kind {
             // A base's method runs on the object that calls it.

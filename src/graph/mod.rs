@@ -12,6 +12,7 @@
 mod callers;
 mod calls;
 mod chain;
+mod choices;
 mod configured;
 mod contexts;
 mod controllers;

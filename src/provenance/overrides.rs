@@ -41,6 +41,9 @@ impl Overrides {
         if self.0.is_empty() {
             return true;
         }
+        if let Some(choices) = graph.choices(object) {
+            return choices.iter().any(|choice| self.fits(graph, choice));
+        }
         let Type::Instance(class, _) = graph.type_of(object) else { return true };
         let has_all = |class: ClassRef| self.0.iter().all(|method| runs(graph, class, *method));
         // `new MobileAuth()` is no heir's.
