@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::graph::calls::handed_bindings;
 use crate::graph::substitution::Substitution;
 use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, LocalId};
@@ -108,7 +107,13 @@ impl Graph<'_> {
         let span = value.span;
         match &value.kind {
             ValueKind::Captured(closure, local) => self.captured(*closure, *local),
-            ValueKind::Leaves(closure, local) => self.summary(*closure)?.leaves.get(local).cloned(),
+            ValueKind::Leaves(closure, local, before) => {
+                let left = Arc::clone(self.summary(*closure)?.leaves.get(local)?);
+                if self.runs_once(*closure) {
+                    return Some(left);
+                }
+                Some(Value::new(ValueKind::Either(vec![Arc::clone(before), left]), span))
+            }
             ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
                 Resolved::Value(inner) => Some(inner),
                 _ => None,
@@ -402,35 +407,6 @@ impl Graph<'_> {
             others.flat_map(|path| self.argument(call, path)).map(Slot::Spread).collect()
         };
         Some(Value::new(ValueKind::Object { base: Some(Arc::clone(before)), entries }, call.site.span))
-    }
-
-    /// What `new Promise((resolve, reject) => ..)` comes to: all that is handed to `resolve`.
-    pub fn promised(&self, call: &CallValue) -> Option<Shared> {
-        let is_promise = call.is_new && matches!(&call.callee.kind, ValueKind::Global(name) if name == "Promise");
-        let ValueKind::Function(executor) = call.args.first().filter(|_| is_promise)?.value.kind else { return None };
-        let unit = self.unit(executor.file)?;
-        let resolve = unit.module.functions.get(executor.id.at())?.params.first()?.local;
-        let mut values = Vec::new();
-        for (at, summary) in unit.summary.functions.iter().enumerate() {
-            let function = FunctionRef { file: executor.file, id: FunctionId::of(at) };
-            let resolves = |callee: &Shared| match callee.kind {
-                ValueKind::Param(of, 0) => of == executor,
-                ValueKind::Captured(of, local) => of == function && local == resolve,
-                _ => false,
-            };
-            let calls = summary.calls.iter().filter(|event| resolves(&event.call.callee));
-            let handed = calls.filter_map(|event| event.call.args.first());
-            // `db.get(text, (error, row) => resolve(row))`: what the library hands in.
-            values.extend(handed.map(|arg| match self.handed_to(function).filter(|_| arg.value.is_open()) {
-                Some(call) => self.substitute(&arg.value, &handed_bindings(self, call, &[], 0, function)),
-                None => Arc::clone(&arg.value),
-            }));
-        }
-        match values.len() {
-            0 => None,
-            1 => values.pop(),
-            _ => Some(Value::new(ValueKind::Either(values), call.site.span)),
-        }
     }
 
     /// Behind names and calls until something else stands there.

@@ -37,6 +37,7 @@ mod modules;
 mod mounts;
 mod names;
 mod places;
+mod runs;
 mod substitution;
 mod types;
 mod units;

@@ -73,7 +73,7 @@ impl<'g, 'a> Substitution<'g, 'a> {
                     _ => Arc::clone(value),
                 };
             }
-            ValueKind::Captured(..) => {
+            ValueKind::Captured(..) | ValueKind::Leaves(..) => {
                 return match self.graph.expand(value) {
                     Some(inner) if !Arc::ptr_eq(&inner, value) => self.apply(&inner),
                     _ => Arc::clone(value),
@@ -155,7 +155,6 @@ impl<'g, 'a> Substitution<'g, 'a> {
             | ValueKind::Import(..)
             | ValueKind::Module(_)
             | ValueKind::Global(_)
-            | ValueKind::Leaves(..)
             | ValueKind::Param(..)
             | ValueKind::Stored { .. } => return Arc::clone(value),
         };

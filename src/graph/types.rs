@@ -80,7 +80,7 @@ impl Graph<'_> {
             ValueKind::Object { base: Some(base), .. } | ValueKind::Rest(base, _) | ValueKind::Subset(base) => {
                 self.type_at(base, fuel)
             }
-            ValueKind::Captured(function, local) | ValueKind::Leaves(function, local) => {
+            ValueKind::Captured(function, local) | ValueKind::Leaves(function, local, _) => {
                 let declared = self.module(function.file).and_then(|module| module.locals.get(local.at()));
                 let declared = declared.and_then(|local| local.ty.as_ref());
                 let declared = declared.map_or(Type::Unknown, |ty| self.resolve_type(function.file, ty));

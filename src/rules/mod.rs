@@ -424,6 +424,9 @@ pub struct Callback {
     /// Whether the call returns what the function returns.
     #[serde(default)]
     pub returns: bool,
+    /// Whether it runs the function, and waits until it has ended, or fails: a transaction.
+    #[serde(default)]
+    pub once: bool,
 }
 
 /// A decorator of a struct that generates a constructor or a builder for it.

@@ -191,7 +191,6 @@ impl ValueKind {
             | Self::Undefined
             | Self::Param(..)
             | Self::Captured(..)
-            | Self::Leaves(..)
             | Self::This(_)
             | Self::Super(_)
             | Self::Function(_)
@@ -205,6 +204,7 @@ impl ValueKind {
             | Self::Rest(base, _)
             | Self::Subset(base)
             | Self::Not(base)
+            | Self::Leaves(_, _, base)
             | Self::Is(base, _) => visit(base),
             Self::Index(left, right)
             | Self::And(left, right)
@@ -282,8 +282,9 @@ pub enum ValueKind {
     Param(FunctionRef, u32),
     /// A variable of a function around, as the named closure reads it.
     Captured(FunctionRef, LocalId),
-    /// What the named closure leaves in a variable of the function around it.
-    Leaves(FunctionRef, LocalId),
+    /// What the named closure leaves in a variable of the function around it, which held the value before; where it may never run,
+    /// either of them.
+    Leaves(FunctionRef, LocalId, Shared),
     /// The instance that a method (or a closure in it) runs on.
     This(ClassRef),
     Super(ClassRef),

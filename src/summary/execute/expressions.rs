@@ -158,9 +158,7 @@ impl Execution<'_> {
         for local in assigned_outside(self.module, id) {
             let span = self.module.locals[local.at()].span;
             let before = self.local(local, span);
-            let left = Value::new(ValueKind::Leaves(reference, local), span);
-            let either = Value::new(ValueKind::Either(vec![before, left]), span);
-            self.set_local(local, either);
+            self.set_local(local, Value::new(ValueKind::Leaves(reference, local, before), span));
         }
     }
 
