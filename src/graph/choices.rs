@@ -45,6 +45,10 @@ impl Graph<'_> {
 
     /// The objects that a receiver is one of; `None` where it is but one, or too many.
     pub fn choices(&self, base: &Shared) -> Option<Vec<Shared>> {
+        // In Rust all of them are of one type.
+        if self.is_rust(base.span.file) {
+            return None;
+        }
         let mut found = Vec::new();
         self.choose(base, DEEPEST, &mut found);
         (found.len() > 1 && found.len() <= MOST).then_some(found)
@@ -52,7 +56,7 @@ impl Graph<'_> {
 
     fn choose(&self, value: &Shared, fuel: u8, found: &mut Vec<Shared>) {
         let whole = || Arc::clone(value);
-        let Some(fuel) = fuel.checked_sub(1) else { return found.push(whole()) };
+        let Some(fuel) = fuel.checked_sub(1).filter(|_| self.step()) else { return found.push(whole()) };
         let behind = match &value.kind {
             ValueKind::Captured(..) | ValueKind::Leaves(..) | ValueKind::Index(..) => self.resolved(value),
             // What a declared type says is more than what one of its ways gives back.
