@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::graph::{Graph, Type};
 use crate::provenance::calls::mint_of;
 use crate::provenance::declared::{Key, declared};
-use crate::rules::Operation;
+use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, Schema};
-use crate::sites;
+use crate::sites::{self, Candidate};
 use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 
 /// What an object says of the row that it is.
@@ -41,8 +41,35 @@ pub(super) fn is_one_of_many(graph: &Graph, schema: &Schema, model: ModelId) -> 
     !is_user || graph.rules.bearer().any(|row| names().any(|name| row.is_session(name)))
 }
 
+/// The rows that a write with this one writes: itself, or those of its model below it. With what is done with each, and with what
+/// is undefined in it.
+pub(super) fn rows_written(
+    graph: &Graph,
+    schema: &Schema,
+    candidate: &Candidate,
+    row: &Shared,
+) -> Vec<(Operation, Undefined, Shared)> {
+    let rows = match sites::below(graph, schema, candidate, row) {
+        Some(below) => below.rows.into_iter().map(|row| (row.operation, row.undefined, row.row)).collect(),
+        None => vec![(candidate.operation, candidate.undefined, Arc::clone(row))],
+    };
+    let mut all = Vec::new();
+    for (operation, undefined, row) in rows {
+        if operation != Operation::Save {
+            all.push((operation, undefined, row));
+            continue;
+        }
+        all.extend(saved(graph, schema, &row).into_iter().map(|(operation, row)| match operation {
+            // What a new object holds as undefined is left out.
+            Operation::Insert => (operation, Undefined::Skip, row),
+            _ => (operation, undefined, row),
+        }));
+    }
+    all
+}
+
 /// What `save(row)` does, and with which row: a row that was read or else made (`(await find(id)) ?? create()`) does both.
-pub(super) fn saved(graph: &Graph, schema: &Schema, row: &Shared) -> Vec<(Operation, Shared)> {
+fn saved(graph: &Graph, schema: &Schema, row: &Shared) -> Vec<(Operation, Shared)> {
     if let Some((new, stored)) = (Saved { graph, schema }).apart(row, 8) {
         return vec![(Operation::Insert, new), (Operation::Update, stored)];
     }

@@ -49,14 +49,14 @@ use crate::graph::Graph;
 use crate::ir::FunctionId;
 use crate::provenance::cells::{Judge, Written, is_optional, leaves_out};
 use crate::provenance::chain::Chain;
-use crate::provenance::inserts::saved;
+use crate::provenance::inserts::rows_written;
 use crate::provenance::interceptors::Intercepting;
 use crate::provenance::issuing::{Evidence, Issuing};
 use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::provenance::missing::{Search, Stored};
 use crate::provenance::row::Lookup;
 use crate::provenance::walk::{Walk, Way};
-use crate::rules::{Form, Operation, Undefined};
+use crate::rules::{Form, Operation};
 use crate::schema::{ColumnId, Schema};
 use crate::sites::{self, Candidate};
 use crate::source::{Gap, Scope, Span};
@@ -261,13 +261,18 @@ impl ColumnTracer<'_, '_> {
         };
         let property = &self.schema.models[candidate.model.0].properties[*property];
         let key = if candidate.by_column { property.column.as_str() } else { property.name.as_str() };
-        if candidate.operation == Operation::Update && candidate.whole && leaves_out(self.graph, &candidate.row, key) {
+        let is_row = candidate.within.is_none();
+        if is_row
+            && candidate.operation == Operation::Update
+            && candidate.whole
+            && leaves_out(self.graph, &candidate.row, key)
+        {
             return Vec::new();
         }
         let evaluator = |top| self.evaluator(top);
         let lookup = || Lookup { graph: self.graph, schema: self.schema, key };
-        let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup() };
-        let found = walk.ways(candidate);
+        let walk = Walk { graph: self.graph, evaluator: evaluator(None), lookup: lookup(), candidate };
+        let found = walk.ways();
         if found.cut {
             doubtful.insert(candidate.function);
             let at = self.graph.sources.location(candidate.span);
@@ -288,14 +293,11 @@ impl ColumnTracer<'_, '_> {
             if candidate.by_column { None } else { hooks::form_of(&evaluator(None), candidate.model, &property.name) };
         let mut sites: Vec<DraftSite> = Vec::new();
         let handed_optional = lookup().of(&candidate.row).value().is_some_and(|value| is_optional(self.graph, value));
-        let ways = found.ways.into_iter().flat_map(|way| match candidate.operation {
-            Operation::Save => saved(self.graph, self.schema, &way.row)
-                .into_iter()
-                .map(|(operation, row)| (operation, Way { row, ..way.clone() }))
-                .collect(),
-            operation => vec![(operation, way)],
-        });
-        for (operation, way) in ways {
+        let written = |way: Way| {
+            let rows = rows_written(self.graph, self.schema, candidate, &way.row);
+            rows.into_iter().map(move |(operation, undefined, row)| (operation, undefined, Way { row, ..way.clone() }))
+        };
+        for (operation, undefined, way) in found.ways.into_iter().flat_map(written) {
             self.graph.refuel();
             // A way that says of what model the row is makes a site; another leaves the question open.
             let is_open = candidate.told_by.is_some() && candidate.unresolved.is_some() && !way.told;
@@ -305,11 +307,7 @@ impl ColumnTracer<'_, '_> {
                 column: self.column,
                 model: candidate.model,
                 operation,
-                // What a new object holds as undefined is left out.
-                undefined: match (candidate.operation, operation) {
-                    (Operation::Save, Operation::Insert) => Undefined::Skip,
-                    _ => candidate.undefined,
-                },
+                undefined,
                 wrapper: candidate.wrapper.as_deref(),
                 sql_functions: candidate.sql_functions,
                 whole: candidate.whole,
@@ -353,7 +351,7 @@ impl ColumnTracer<'_, '_> {
             }
             minted.extend(chains.iter().flatten().filter_map(|atom| atom.mint));
             let draft = self.draft(candidate, operation, way, &chains);
-            let value = value.filter(|value| value.file == candidate.span.file).unwrap_or(candidate.span);
+            let value = value.filter(|value| is_row && value.file == candidate.span.file).unwrap_or(candidate.span);
             match sites.iter_mut().find(|site| site.operation == operation) {
                 Some(site) => site.drafts.push(draft),
                 None => sites.push(DraftSite {

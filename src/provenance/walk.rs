@@ -9,7 +9,6 @@ use crate::provenance::meaning::Evaluator;
 use crate::provenance::overrides::Overrides;
 use crate::provenance::path::{EntryPoint, Step};
 use crate::provenance::row::Lookup;
-use crate::schema::ModelId;
 use crate::sites::{self, Candidate};
 use crate::source::{Scope, Span};
 use crate::summary::{CallSite, FunctionRef, Guards, Shared, ValueKind};
@@ -76,6 +75,7 @@ pub(super) struct Walk<'g, 'a> {
     pub graph: &'g Graph<'a>,
     pub evaluator: Evaluator<'g, 'a>,
     pub lookup: Lookup<'g, 'a>,
+    pub candidate: &'g Candidate,
 }
 
 /// More states than this for one site end the walk.
@@ -94,7 +94,8 @@ pub(super) struct Ways {
 }
 
 impl Walk<'_, '_> {
-    pub(super) fn ways(&self, candidate: &Candidate) -> Ways {
+    pub(super) fn ways(&self) -> Ways {
+        let candidate = self.candidate;
         if let Some(action) = &candidate.run_by {
             return Ways { ways: vec![run_by_library(candidate, action)], cut: false };
         }
@@ -109,23 +110,32 @@ impl Walk<'_, '_> {
                 return Ways { ways, cut: true };
             }
             if state.told_by.is_none()
-                && !self.lookup.of(&state.row).is_open()
+                && !self.is_open(&state.row)
                 && !state.conditions.iter().any(|(cond, _)| cond.is_open() && decides(cond, 8))
             {
-                self.settled(candidate.model, &state, &mut ways);
+                self.settled(&state, &mut ways);
                 continue;
             }
-            let ended = self.arrive(candidate.model, &state, &mut ways);
-            let led_on = self.up(candidate.model, &state, &mut open);
+            let ended = self.arrive(&state, &mut ways);
+            let led_on = self.up(&state, &mut open);
             if !ended && (!led_on || self.is_tested_alone(state.function)) {
-                self.emit(candidate.model, &state, &mut ways);
+                self.emit(&state, &mut ways);
             }
         }
         // In a circle of calls nothing is called from outside; a write without any way to it is reported from its own function.
         if ways.is_empty() && candidate.told_by.is_none() {
-            self.emit(candidate.model, &State::start(candidate), &mut ways);
+            self.emit(&State::start(candidate), &mut ways);
         }
         Ways { ways, cut: false }
+    }
+
+    /// Whether callers tell more of what is written of a row.
+    fn is_open(&self, row: &Shared) -> bool {
+        let below = |row| sites::below(self.graph, self.lookup.schema, self.candidate, row);
+        match below(row) {
+            Some(below) => below.is_open || below.rows.iter().any(|nested| self.lookup.of(&nested.row).is_open()),
+            None => self.lookup.of(row).is_open(),
+        }
     }
 
     /// Whether only tests call a function of production code: who runs it is not in the tree.
@@ -136,19 +146,19 @@ impl Walk<'_, '_> {
     }
 
     /// Emits the entry points that a function is; whether it is one of its own right.
-    fn arrive(&self, model: ModelId, state: &State, ways: &mut Vec<Way>) -> bool {
+    fn arrive(&self, state: &State, ways: &mut Vec<Way>) -> bool {
         let has_callers = !self.graph.callers(state.function).is_empty();
         let entries = self.graph.entries(state.function);
         let direct = entries.iter().any(|entry| !(entry.indirect && has_callers));
         if direct {
-            self.emit(model, state, ways);
+            self.emit(state, ways);
         }
         direct
     }
 
     /// Goes on to the callers; whether there are any. Callers that a condition rules out, or that lie on the way already, are
     /// callers all the same: the function is no entry point for their sake.
-    fn up(&self, model: ModelId, state: &State, open: &mut Vec<State>) -> bool {
+    fn up(&self, state: &State, open: &mut Vec<State>) -> bool {
         let callers = self.graph.callers(state.function);
         if callers.is_empty() || state.functions.len() > LONGEST {
             // A closure that nothing visibly runs is taken to run where it is written.
@@ -201,7 +211,10 @@ impl Walk<'_, '_> {
                 EdgeKind::Framework => (Arc::clone(&state.row), state.conditions.clone(), state.told_by.clone()),
             };
             // A caller with an instance of another model does not write this one.
-            match told_by.as_ref().and_then(|value| sites::stands_for(self.graph, self.lookup.schema, value, model)) {
+            match told_by
+                .as_ref()
+                .and_then(|value| sites::stands_for(self.graph, self.lookup.schema, value, self.candidate.outer()))
+            {
                 Some(false) => continue,
                 Some(true) => told_by = None,
                 None => {}
@@ -260,7 +273,7 @@ impl Walk<'_, '_> {
     }
 
     /// What is written depends on nothing further up: one way to each entry point is enough.
-    fn settled(&self, model: ModelId, state: &State, ways: &mut Vec<Way>) {
+    fn settled(&self, state: &State, ways: &mut Vec<Way>) {
         // What each call of a factory makes is a caller of its own.
         let none = Overrides::default;
         let mut seen: BTreeSet<_> = state.functions.iter().map(|function| (*function, None, none())).collect();
@@ -279,11 +292,11 @@ impl Walk<'_, '_> {
         while !layer.is_empty() {
             let mut next: BTreeMap<_, State> = BTreeMap::new();
             for at in &layer {
-                let ended = self.arrive(model, at, ways);
+                let ended = self.arrive(at, ways);
                 let mut above = Vec::new();
-                self.up_settled(model, at, &mut above);
+                self.up_settled(at, &mut above);
                 if !ended && (above.is_empty() || self.is_tested_alone(at.function)) {
-                    self.emit(model, at, ways);
+                    self.emit(at, ways);
                 }
                 for state in above {
                     let key = (state.function, state.made, state.overrides.clone());
@@ -296,9 +309,9 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn up_settled(&self, model: ModelId, state: &State, above: &mut Vec<State>) {
+    fn up_settled(&self, state: &State, above: &mut Vec<State>) {
         if self.graph.callers(state.function).is_empty() {
-            self.up(model, state, above);
+            self.up(state, above);
             return;
         }
         let registered = !self.graph.entries(state.function).is_empty();
@@ -329,7 +342,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn emit(&self, model: ModelId, state: &State, ways: &mut Vec<Way>) {
+    fn emit(&self, state: &State, ways: &mut Vec<Way>) {
         let mut steps: Vec<Step> = state.steps.clone();
         steps.reverse();
         let top_name = self.graph.name(state.function);
@@ -370,7 +383,9 @@ impl Walk<'_, '_> {
             if let Some(bindings) = self.graph.left_ahead(state.function, &entry.ahead) {
                 let told_by;
                 (way.row, way.conditions, told_by) = self.bound(state, &bindings);
-                let told = told_by.and_then(|value| sites::stands_for(self.graph, self.lookup.schema, &value, model));
+                let told = told_by.and_then(|value| {
+                    sites::stands_for(self.graph, self.lookup.schema, &value, self.candidate.outer())
+                });
                 if told == Some(false) {
                     continue;
                 }

@@ -87,6 +87,7 @@ fn called(graph: &Graph, schema: &Schema, function: FunctionRef, event: &Event, 
 fn candidate(row: &Adapter, model: ModelId, function: FunctionRef, event: &Event, written: Shared) -> Candidate {
     Candidate {
         model,
+        within: None,
         function,
         span: event.span(),
         operation: row.operation,

@@ -103,6 +103,7 @@ fn write(
     }
     let candidate = Candidate {
         model,
+        within: None,
         function: state.function,
         span: call.site.span,
         operation: row.operation,

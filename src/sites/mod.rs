@@ -19,6 +19,7 @@ mod models;
 mod named;
 mod nested;
 mod orm;
+mod receivers;
 mod rows;
 mod sql;
 mod tables;
@@ -44,6 +45,9 @@ use crate::summary::{CallValue, ClassRef, FunctionRef, Guards, Shared};
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub model: ModelId,
+    /// The model of the row, where that is not the written one: rows of `model` are written through its relations, as far as callers
+    /// hand them in.
+    pub within: Option<ModelId>,
     pub function: FunctionRef,
     /// The writing call or statement.
     pub span: Span,
@@ -74,6 +78,21 @@ pub struct Candidate {
     pub called: Option<Called>,
     /// What the library does when it writes by itself: no code of the tree leads there.
     pub run_by: Option<String>,
+}
+
+impl Candidate {
+    /// The model of the row that is handed to the write.
+    pub fn outer(&self) -> ModelId {
+        self.within.unwrap_or(self.model)
+    }
+}
+
+/// What is written below a row, through its relations.
+#[derive(Debug, Default)]
+pub struct Below {
+    pub rows: Vec<Candidate>,
+    /// Whether callers tell more of them.
+    pub is_open: bool,
 }
 
 /// A call of a client that writes the row, as interceptors see it.
@@ -116,6 +135,11 @@ pub fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
     }
     found.sort_by_key(|candidate| (candidate.span, candidate.model, candidate.operation));
     found
+}
+
+/// The rows of its model that a candidate writes below `row`; `None` where the row itself is the written one.
+pub fn below(graph: &Graph, schema: &Schema, candidate: &Candidate, row: &Shared) -> Option<Below> {
+    candidate.within.map(|outer| nested::below(graph, schema, candidate, outer, row))
 }
 
 /// The rows that a reading call returns: where it joins tables, of the first that is tracked.

@@ -1,12 +1,12 @@
 //! Rows written through the relations of a row: `data.accounts.create`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::rules::{ArgBase, Pass};
 use crate::schema::{ModelId, Schema};
-use crate::sites::{Candidate, is_tracked};
+use crate::sites::{Below, Candidate, is_tracked};
 use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 
 /// Relations of relations of relations are followed this far.
@@ -15,16 +15,80 @@ const DEEPEST: u8 = 6;
 /// A row is not taken apart further than into so many objects.
 const MOST: usize = 500;
 
+/// Rows of tracked models below one row are looked for through so many relations where callers hand them in.
+const DEEPEST_HANDED: u8 = 2;
+
 pub(super) fn find(graph: &Graph, schema: &Schema, outer: &Candidate, found: &mut Vec<Candidate>) {
-    if schema.models[outer.model.0].properties.iter().any(|property| property.relation.is_some()) {
-        below(graph, schema, outer, &outer.row, DEEPEST, found);
+    let mut search = Search { graph, schema, rows: Vec::new(), open: Vec::new() };
+    search.below(outer, &outer.row, DEEPEST);
+    let Search { rows, open, .. } = search;
+    found.extend(rows.into_iter().filter(|nested| is_tracked(schema, nested.model)));
+    for (of, row) in open {
+        let models = related_to(graph, schema, of).into_iter().filter(|model| is_tracked(schema, *model));
+        found.extend(models.map(|model| Candidate {
+            model,
+            within: Some(of),
+            row: Arc::clone(&row),
+            called: None,
+            ..outer.clone()
+        }));
     }
 }
 
-fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: u8, found: &mut Vec<Candidate>) {
-    let Some(fuel) = fuel.checked_sub(1) else { return };
-    for entries in objects(graph, row) {
-        for (key, value) in entries {
+/// What a candidate whose row is of the model `outer` writes of its own model.
+pub(super) fn below(graph: &Graph, schema: &Schema, candidate: &Candidate, outer: ModelId, row: &Shared) -> Below {
+    let mut search = Search { graph, schema, rows: Vec::new(), open: Vec::new() };
+    search.below(&Candidate { model: outer, ..candidate.clone() }, row, DEEPEST);
+    let Search { mut rows, open, .. } = search;
+    rows.retain(|nested| nested.model == candidate.model);
+    Below { rows, is_open: !open.is_empty() }
+}
+
+/// The models of which rows can be written with one of the model.
+fn related_to(graph: &Graph, schema: &Schema, model: ModelId) -> BTreeSet<ModelId> {
+    let mut seen = BTreeSet::new();
+    let mut layer = vec![model];
+    for _ in 0..DEEPEST_HANDED {
+        let next: Vec<ModelId> = layer.iter().flat_map(|model| written_with(graph, schema, *model)).collect();
+        layer = next.into_iter().filter(|model| seen.insert(*model)).collect();
+    }
+    seen
+}
+
+/// The untracked models with whose rows those of a tracked one are written.
+pub(super) fn around_tracked(graph: &Graph, schema: &Schema) -> Vec<ModelId> {
+    let models = (0..schema.models.len()).map(ModelId).filter(|model| !is_tracked(schema, *model));
+    let has = |model: &ModelId| written_with(graph, schema, *model).iter().any(|below| is_tracked(schema, *below));
+    models.filter(has).collect()
+}
+
+/// The models of which rows stand right below one of the model.
+fn written_with(graph: &Graph, schema: &Schema, model: ModelId) -> Vec<ModelId> {
+    let of = &schema.models[model.0];
+    let any = |cascades| graph.rules.nested().any(|rule| rule.pack == of.pack && (cascades || !rule.cascades));
+    let properties = of.properties.iter().filter(|property| property.relation.is_some());
+    let related = properties.filter_map(|property| related(schema, model, &property.name));
+    related.filter(|(_, cascades)| any(*cascades)).map(|(model, _)| model).collect()
+}
+
+struct Search<'s, 'a> {
+    graph: &'s Graph<'a>,
+    schema: &'s Schema,
+    rows: Vec<Candidate>,
+    /// What may have such rows, but only callers can tell, and the model that it is a row of.
+    open: Vec<(ModelId, Shared)>,
+}
+
+impl Search<'_, '_> {
+    fn below(&mut self, outer: &Candidate, row: &Shared, fuel: u8) {
+        let (graph, schema) = (self.graph, self.schema);
+        let Some(fuel) = fuel.checked_sub(1) else { return };
+        if schema.models[outer.model.0].properties.iter().all(|property| property.relation.is_none()) {
+            return;
+        }
+        let Objects { named, open } = objects(graph, row);
+        self.open.extend(open.into_iter().map(|part| (outer.model, part)));
+        for (key, value) in named.into_iter().flatten() {
             let Some((model, cascades)) = related(schema, outer.model, &key) else { continue };
             let mut taken: Vec<&str> = Vec::new();
             let pack = &schema.models[outer.model.0].pack;
@@ -54,14 +118,22 @@ fn below(graph: &Graph, schema: &Schema, outer: &Candidate, row: &Shared, fuel: 
                 for row in rows {
                     let (operation, undefined) = (rule.operation, rule.undefined);
                     let nested = Candidate { model, operation, undefined, row, called: None, ..outer.clone() };
-                    below(graph, schema, &nested, &nested.row.clone(), fuel, found);
-                    if is_tracked(schema, model) {
-                        found.push(nested);
-                    }
+                    self.below(&nested, &nested.row.clone(), fuel);
+                    self.rows.push(nested);
                 }
+            }
+            if members(graph, &value).iter().any(is_handed_in) {
+                let span = value.span;
+                let entries = vec![Slot::Named { key, key_span: span, value }];
+                self.open.push((outer.model, Value::new(ValueKind::Object { base: None, entries }, span)));
             }
         }
     }
+}
+
+/// Whether callers hand a value in.
+fn is_handed_in(value: &Shared) -> bool {
+    !matches!(value.kind, ValueKind::Object { .. }) && value.is_open()
 }
 
 /// Whether a list is written out, on some way.
@@ -81,9 +153,16 @@ fn related(schema: &Schema, model: ModelId, property: &str) -> Option<(ModelId, 
     Some((ModelId(at), property.cascades))
 }
 
-/// The named entries of every object that a row can be.
-fn objects(graph: &Graph, row: &Shared) -> Vec<Vec<(String, Shared)>> {
-    let mut all = Vec::new();
+/// What is known of a row.
+struct Objects {
+    /// The named entries of every object that it can be.
+    named: Vec<Vec<(String, Shared)>>,
+    /// The parts of it that callers hand in.
+    open: Vec<Shared>,
+}
+
+fn objects(graph: &Graph, row: &Shared) -> Objects {
+    let mut all = Objects { named: Vec::new(), open: Vec::new() };
     for row in members(graph, row) {
         let mut entries = Vec::new();
         // Spreads share their objects: each is taken apart once.
@@ -93,7 +172,10 @@ fn objects(graph: &Graph, row: &Shared) -> Vec<Vec<(String, Shared)>> {
             if !seen.insert(Arc::as_ptr(&at)) || seen.len() > MOST {
                 continue;
             }
-            let ValueKind::Object { base, entries: slots } = &at.kind else { continue };
+            let ValueKind::Object { base, entries: slots } = &at.kind else {
+                all.open.extend(is_handed_in(&at).then_some(at));
+                continue;
+            };
             for slot in slots {
                 match slot {
                     Slot::Named { key, value, .. } => entries.push((key.clone(), value.clone())),
@@ -103,7 +185,7 @@ fn objects(graph: &Graph, row: &Shared) -> Vec<Vec<(String, Shared)>> {
             }
             open.extend(base.clone());
         }
-        all.push(entries);
+        all.named.push(entries);
     }
     all
 }

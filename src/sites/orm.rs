@@ -104,6 +104,7 @@ fn written(
             let model = if by_column { model } else { model_of_row(graph, schema, model, &value) };
             let candidate = Candidate {
                 model,
+                within: None,
                 function,
                 span: event.span(),
                 operation: row.operation,

@@ -325,6 +325,7 @@ fn one_or_array(mut objects: Vec<Shared>, span: Span) -> Shared {
 impl Text<'_> {
     fn candidate(&self, to: &Target, span: Span, operation: Operation, row: Shared) -> Candidate {
         Candidate {
+            within: None,
             model: to.model,
             function: self.function,
             span,
