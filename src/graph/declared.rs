@@ -1,7 +1,8 @@
 //! What a call reaches by a declared type alone.
 
-use crate::graph::{Graph, Target, Type};
-use crate::summary::{CallValue, Value, ValueKind};
+use crate::graph::{Graph, Resolved, Target, Type};
+use crate::ir::Binding;
+use crate::summary::{CallValue, FunctionRef, Value, ValueKind};
 
 impl Graph<'_> {
     /// What a call reaches by the type that its function declares of the receiver, where nothing is known of what is handed in:
@@ -25,6 +26,23 @@ impl Graph<'_> {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+impl Graph<'_> {
+    /// Whether a parameter is what whoever asks has sent, whatever its type: `@Body() user: User`.
+    pub fn is_input(&self, function: FunctionRef, at: u32) -> bool {
+        let Some(param) = self.function(function).and_then(|function| function.params.get(at as usize)) else {
+            return false;
+        };
+        let paths = param.decorators.iter().filter_map(|decorator| match decorator.binding {
+            Binding::Import(id) => match self.import(function.file, id, 0) {
+                Resolved::External { module, name } => Some(format!("{module}#{name}")),
+                _ => None,
+            },
+            _ => None,
+        });
+        paths.into_iter().any(|path| self.rules.input().any(|row| row.decorator.matches(&path)))
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::graph::Graph;
+use crate::graph::{Bindings, Graph};
 use crate::rules::Keeps;
+use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
 
 /// Deeper calls than this are not looked into.
@@ -18,11 +19,17 @@ pub(super) struct Leaving {
     pub answered: bool,
     /// Something else is done with it.
     pub elsewhere: bool,
+    /// A call that is handed it and may store it: nothing tells what it runs.
+    pub untold: Option<Span>,
 }
 
 impl Leaving {
     pub(super) fn and(self, other: Self) -> Self {
-        Self { answered: self.answered || other.answered, elsewhere: self.elsewhere || other.elsewhere }
+        Self {
+            answered: self.answered || other.answered,
+            elsewhere: self.elsewhere || other.elsewhere,
+            untold: self.untold.or(other.untold),
+        }
     }
 }
 
@@ -41,6 +48,11 @@ impl Token<'_, '_> {
         })
     }
 
+    /// The same where what the function (or what made it) is given is known.
+    pub(super) fn done_by_bound(&self, function: FunctionRef, bindings: &Bindings) -> Leaving {
+        self.done_bound(function, bindings, DEEPEST)
+    }
+
     /// Whether a function returns the token as it is, alone or beside others; a text made of it (a link) is not it.
     pub(super) fn is_returned_by(&self, function: FunctionRef) -> bool {
         self.graph.refuel();
@@ -55,25 +67,48 @@ impl Token<'_, '_> {
         let is_answer = self.answers(call);
         let handed = || call.args.iter().any(|arg| self.is_in(&arg.value));
         if is_answer && handed() {
-            return Leaving { answered: true, elsewhere: false };
+            return Leaving { answered: true, ..Leaving::default() };
         }
         let targets = self.graph.targets(call);
         if targets.is_empty() {
             let kept = || self.is_in(&Value::new(ValueKind::Call(Arc::clone(call)), call.site.span));
-            return Leaving { answered: false, elsewhere: !is_answer && !kept() };
+            let elsewhere = !is_answer && !kept();
+            let untold = (elsewhere && handed() && self.may_store(call)).then_some(call.callee.span);
+            return Leaving { answered: false, elsewhere, untold };
         }
         targets.iter().fold(Leaving::default(), |all, target| {
             let bindings = self.graph.bind(call, target.function);
-            let inner = self.graph.summary(target.function).into_iter().flat_map(|summary| &summary.calls);
-            inner.fold(all, |all, event| {
-                self.graph.refuel();
-                let whole = Value::new(ValueKind::Call(Arc::clone(&event.call)), event.call.site.span);
-                match &self.graph.substitute(&whole, &bindings).kind {
-                    ValueKind::Call(bound) => all.and(self.done_with(bound, fuel)),
-                    _ => all,
-                }
-            })
+            all.and(self.done_bound(target.function, &bindings, fuel))
         })
+    }
+
+    fn done_bound(&self, function: FunctionRef, bindings: &Bindings, fuel: u8) -> Leaving {
+        let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+        calls.fold(Leaving::default(), |all, event| {
+            self.graph.refuel();
+            let whole = Value::new(ValueKind::Call(Arc::clone(&event.call)), event.call.site.span);
+            match &self.graph.substitute(&whole, bindings).kind {
+                ValueKind::Call(bound) => all.and(self.done_with(bound, fuel)),
+                _ => all,
+            }
+        })
+    }
+
+    /// Whether nothing tells what a call that leaves the tree does with what it is handed: what it is called on is not known, it
+    /// runs a job by a name that nobody answers to, or it lies in a file that is not there.
+    fn may_store(&self, call: &CallValue) -> bool {
+        let (graph, rules) = (self.graph, self.graph.rules);
+        if matches!(call.callee.kind, ValueKind::Super(_)) || graph.heard(call).next().is_some() {
+            return false;
+        }
+        let Some(path) = graph.library_path(call) else { return !call.is_new };
+        let is_known = rules.harmless_matching(&path).next().is_some()
+            || rules.passes_matching(&path).next().is_some()
+            || rules.mints_matching(&path).next().is_some()
+            || rules.verify().any(|row| row.call.matches(&path))
+            || rules.web().any(|row| row.call.matches(&path));
+        let is_unknown = path.starts_with(['?', '.']) || rules.emit().any(|row| row.call.matches(&path));
+        !is_known && is_unknown
     }
 
     /// Whether a call sends what it is given to whoever asked.

@@ -56,6 +56,8 @@ struct State {
     given: Vec<Shared>,
     /// Where the token went so far.
     leaving: Leaving,
+    /// What it came through.
+    through: Vec<FunctionRef>,
     /// A function on the way, and the call that made it: on this way no other did.
     made: Option<(FunctionRef, CallSite)>,
     /// Whether the way has left that of the stored value, or none tells: what was minted may be another token.
@@ -70,6 +72,16 @@ struct Silent {
     answers: bool,
     kind: Kind,
     may_differ: bool,
+    /// A call on the way that may store the token after all.
+    untold: Option<Span>,
+}
+
+/// Who issues and does not write.
+#[derive(Debug)]
+pub(super) struct Missing {
+    pub found: Vec<MissingWrite>,
+    /// Those that hand the token to a call that may store it, and that call.
+    pub untold: BTreeSet<(Span, EntryPoint)>,
 }
 
 /// The tokens that a mint makes for the entry points above it.
@@ -85,8 +97,9 @@ impl Search<'_, '_, '_> {
     /// (`present(user, false)`) does not reach it.
     ///
     /// `alike` are mints of the same kind that nobody stores: who answers with one and does nothing else with it has forgotten to.
-    pub(super) fn missing(&self, issuers: &BTreeSet<FunctionRef>, alike: &BTreeSet<CallSite>) -> Vec<MissingWrite> {
+    pub(super) fn missing(&self, issuers: &BTreeSet<FunctionRef>, alike: &BTreeSet<CallSite>) -> Missing {
         let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
+        let mut untold = BTreeSet::new();
         for issuer in issuers {
             let is_utility = self.is_utility(*issuer);
             // A random value is what its callers make of it; a signed token is one whoever asks for it.
@@ -108,6 +121,10 @@ impl Search<'_, '_, '_> {
                     }
                 };
                 for silent in silent.into_iter().filter(is_of_kind) {
+                    if let Some(span) = silent.untold {
+                        untold.insert((span, silent.missing.entry));
+                        continue;
+                    }
                     found.entry((silent.missing.entry.clone(), *issuer)).or_insert(silent.missing);
                 }
             }
@@ -122,7 +139,9 @@ impl Search<'_, '_, '_> {
             }
         }
         let mut entries = BTreeSet::new();
-        found.into_values().filter(|missing| entries.insert(missing.entry.clone())).collect()
+        untold.retain(|(_, entry)| !found.keys().any(|(other, _)| other == entry));
+        let found = found.into_values().filter(|missing| entries.insert(missing.entry.clone())).collect();
+        Missing { found, untold }
     }
 
     /// A helper that most callers use for something else (a mail link, another column): who calls it issues a token of this column
@@ -176,12 +195,14 @@ impl Search<'_, '_, '_> {
             conditions: conditions_of_mint,
             given: mint.args.iter().map(|arg| Arc::clone(&arg.value)).collect(),
             leaving: Leaving::default(),
+            through: Vec::new(),
             made: None,
             may_differ,
             overrides: Overrides::default(),
         }];
         while let Some(mut state) = open.pop() {
             let at = state.at;
+            state.through.push(at);
             // What goes elsewhere on the way is no answer, whatever is done with it above.
             if state.may_differ && !state.leaving.elsewhere {
                 let done = *done.entry(at).or_insert_with(|| token.done_by(at));
@@ -207,8 +228,14 @@ impl Search<'_, '_, '_> {
                     && !state.leaving.elsewhere
                     && (state.leaving.answered || token.is_returned_by(at));
                 let missing = self.at(at, entry, issuer, &state.steps);
+                let made = entry.made.and_then(|site| self.graph.made_at(site));
+                let told = |function: &FunctionRef| match &made {
+                    Some(bindings) if *function == at => token.done_by_bound(at, bindings),
+                    _ => *done.entry(*function).or_insert_with(|| token.done_by(*function)),
+                };
+                let untold = state.through.iter().map(told).find_map(|leaving| leaving.untold);
                 let kind = Kind::of(self.graph, &state.given);
-                found.silent.push(Silent { missing, answers, kind, may_differ: state.may_differ });
+                found.silent.push(Silent { missing, answers, kind, may_differ: state.may_differ, untold });
             }
             let is_shared = self.is_shared(at);
             for edge in callers.iter() {
@@ -239,6 +266,7 @@ impl Search<'_, '_, '_> {
                     conditions: known,
                     given,
                     leaving: state.leaving,
+                    through: state.through.clone(),
                     made: edge.made.or(state.made.filter(|(made, _)| *made != at)),
                     may_differ,
                     overrides,

@@ -181,11 +181,13 @@ impl ColumnTracer<'_, '_> {
     }
 
     fn finish(&self, surveyed: Surveyed) -> ColumnTrace {
-        let Surveyed { drafts, minted, issuers, alike, doubtful, gaps } = surveyed;
+        let Surveyed { drafts, minted, issuers, alike, doubtful, mut gaps } = surveyed;
         let stored = stored(&drafts, doubtful, minted.clone());
         let evaluator = self.evaluator(None);
         let search = Search { graph: self.graph, issuing: self.issuing, evaluator, stored: &stored };
         let missing = search.missing(&issuers, &alike);
+        gaps.extend(missing.untold.iter().map(|(span, entry)| self.handed_on(*span, entry)));
+        let missing = missing.found;
         let any_fresh = drafts
             .iter()
             .flat_map(|site| &site.drafts)
@@ -234,6 +236,19 @@ impl ColumnTracer<'_, '_> {
         }
         reached.insert(candidate.function);
         self.untold(candidate)
+    }
+
+    /// That an entry point hands its token to what may store it.
+    fn handed_on(&self, span: Span, entry: &EntryPoint) -> Gap {
+        let tracked = &self.schema.columns[self.column.0];
+        let at = self.graph.sources.location(span);
+        let shown = self.graph.shown(span, "a call");
+        let entry = if entry.route.is_empty() { &entry.name } else { &entry.route };
+        let why = format!(
+            "may write {}.{} for `{entry}`: what {shown} does with the token could not be told",
+            tracked.table, tracked.column
+        );
+        Gap { path: at.path, line: at.line, why }
     }
 
     /// That what a write is called on could not be told.

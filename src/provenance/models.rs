@@ -24,8 +24,10 @@ impl Evaluator<'_, '_> {
     fn row_at(&self, value: &Shared, fuel: u8) -> Option<RowsRead> {
         let fuel = fuel.checked_sub(1)?;
         let typed = || {
-            let model = self.model_of_type(&self.graph.type_of(value))?;
-            Some(RowsRead { model, text: None })
+            // Of what is sent, the type says no more than its shape.
+            let is_sent = matches!(&value.kind, ValueKind::Param(function, at) if self.graph.is_input(*function, *at));
+            let model = self.model_of_type(&self.graph.type_of(value)).filter(|_| !is_sent)?;
+            Some(RowsRead::whole(model))
         };
         match &value.kind {
             ValueKind::Call(call) => {
@@ -39,7 +41,7 @@ impl Evaluator<'_, '_> {
                 Some(rows)
             }
             ValueKind::Field(base, key) if let Some(model) = self.related(base, key, fuel) => {
-                Some(RowsRead { model, text: None })
+                Some(RowsRead::whole(model))
             }
             ValueKind::Element(base) | ValueKind::Index(base, _) | ValueKind::Object { base: Some(base), .. } => {
                 self.row_at(base, fuel)

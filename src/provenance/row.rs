@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::graph::{Graph, Type};
 use crate::provenance::declared::{Key, declared};
 use crate::schema::Schema;
-use crate::sites;
+use crate::sites::{self, RowsRead};
 use crate::source::Span;
 use crate::summary::{ClassRef, Member, Shared, Slot, Value, ValueKind};
 
@@ -154,9 +154,10 @@ impl Lookup<'_, '_> {
                 self.at(&self.unset(&inner, &made, class, 8), fuel)
             }
             ValueKind::Field(..) | ValueKind::Element(_) | ValueKind::Index(..)
-                if !self.graph.is_rust(row.span.file) && sites::is_read(self.graph, self.schema, row) =>
+                if !self.graph.is_rust(row.span.file)
+                    && let Some(rows) = sites::rows_behind(self.graph, self.schema, row) =>
             {
-                Cell::Stored
+                self.stored(&rows)
             }
             ValueKind::Param(..) => match self.stored_or_shaped(row) {
                 // A caller may hand over a narrower object than the parameter's type says.
@@ -247,12 +248,17 @@ impl Lookup<'_, '_> {
         }
     }
 
+    /// What rows that were read have under the key.
+    fn stored(&self, rows: &RowsRead) -> Cell {
+        if rows.lack(self.graph, self.key) { Cell::Absent } else { Cell::Stored }
+    }
+
     fn call(&self, row: &Shared, call: &crate::summary::CallValue, fuel: u8) -> Cell {
         if call.is_new {
             return self.made(row, call, fuel);
         }
-        if sites::model_read(self.graph, self.schema, call).is_some() {
-            return Cell::Stored;
+        if let Some(rows) = sites::rows_read(self.graph, self.schema, call).filter(RowsRead::is_of_one_table) {
+            return self.stored(&rows);
         }
         if !self.graph.targets(call).is_empty() {
             if let Some(inner) = self.graph.expand(row) {

@@ -365,6 +365,13 @@ pub struct Adapter {
     pub pack: String,
 }
 
+/// A decorator of a parameter that is handed what whoever asks has sent: `@Body() user: User` is no row, whatever its type.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Input {
+    pub decorator: CallPattern,
+}
+
 /// A function through which the value of a column goes when a row is written; what counts of it is the form it gives.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -35,8 +35,8 @@ mod test;
 mod word;
 
 pub use declare::{
-    Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Interceptor, Method,
-    Migration, Naming, Nothing, Subscriber, Transform, TypedTables,
+    Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Input, Interceptor,
+    Method, Migration, Naming, Nothing, Subscriber, Transform, TypedTables,
 };
 pub use entry::{Applied, Entry, EntryKind, Layer, Nesting, Prefix, Versioning};
 pub use event::{Emit, Keep, Listen};
@@ -95,7 +95,7 @@ rows! {
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
-    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape, input: Input,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -275,6 +275,12 @@ pub struct Read {
     /// Where a column of a declared table may stand by itself, of a function that compares it: `eq(users.token, x)`.
     #[serde(default)]
     pub column: Vec<ArgPath>,
+    /// Where it says which columns the rows have, and no others: a list of names, or an object of flags.
+    #[serde(default)]
+    pub selects: Vec<ArgPath>,
+    /// Where it says which they lack.
+    #[serde(default)]
+    pub omits: Vec<ArgPath>,
     /// Whether it fails where there is no row.
     #[serde(default)]
     pub fails: bool,

@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
-    Entity, Entry, Foreign, Guard, Harmless, Hook, Interceptor, Keep, Leave, Life, Listen, Maker, Method, Migration,
-    Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SchemaShape, SqlCall, Status, Subscriber,
-    TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
+    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Keep, Leave, Life, Listen, Maker, Method,
+    Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SchemaShape, SqlCall, Status,
+    Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
 use crate::rules::{Applied, Condition, Described, Ending, Kept, Lacking, Layer, Rest, Setting, Unit};
 
@@ -118,6 +118,8 @@ pub struct Pack {
     pub interceptor: Vec<Interceptor>,
     #[serde(default)]
     pub context: Vec<Context>,
+    #[serde(default)]
+    pub input: Vec<Input>,
     #[serde(default)]
     pub prefix: Vec<Prefix>,
     #[serde(default)]

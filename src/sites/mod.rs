@@ -162,6 +162,11 @@ pub fn handed_on(graph: &Graph, call: &CallValue) -> Option<Shared> {
     rows::handed_on(graph, call)
 }
 
+/// The rows that a value is (one of), where a call reads them.
+pub fn rows_behind(graph: &Graph, schema: &Schema, value: &Shared) -> Option<RowsRead> {
+    rows::behind(graph, schema, value)
+}
+
 /// Whether a value is (one of) the rows that a call reads.
 pub fn is_read(graph: &Graph, schema: &Schema, value: &Shared) -> bool {
     rows::behind(graph, schema, value).is_some()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::rules::{ArgBase, Pass};
 use crate::schema::{ModelId, Schema};
-use crate::sites::{Below, Candidate, is_tracked};
+use crate::sites::{Below, Candidate, is_read, is_tracked};
 use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 
 /// Relations of relations of relations are followed this far.
@@ -104,6 +104,8 @@ impl Search<'_, '_> {
                     // What a list is made of here are rows, whoever hands them in.
                     let open = |row: &Shared| matches!(row.kind, ValueKind::Param(..) | ValueKind::Field(..));
                     rows.retain(|row| matches!(row.kind, ValueKind::Object { .. }) || (listed && open(row)));
+                    // What was read and put there as it was is not made with the row.
+                    rows.retain(|row| rule.cascades || !is_read(graph, schema, root(row)));
                 }
                 for key in rule.key.split('.').filter(|key| !key.is_empty()) {
                     rows = rows
@@ -129,6 +131,15 @@ impl Search<'_, '_> {
             }
         }
     }
+}
+
+/// The object that others were put on top of.
+fn root(row: &Shared) -> &Shared {
+    let mut at = row;
+    while let ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } = &at.kind {
+        at = base;
+    }
+    at
 }
 
 /// Whether callers hand a value in.

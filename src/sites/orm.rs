@@ -336,6 +336,11 @@ fn has(graph: &Graph, call: &CallValue, path: &ArgPath) -> bool {
 }
 
 pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+    read(graph, schema, call).map(|(model, _)| model)
+}
+
+/// The model whose rows a call returns, and the row that describes the call.
+pub(super) fn read<'r>(graph: &'r Graph, schema: &Schema, call: &CallValue) -> Option<(ModelId, &'r Read)> {
     let method = call.method()?;
     let mut rows = graph.rules.reads_named(Some(method)).filter(|row| row.returns()).peekable();
     rows.peek()?;
@@ -348,7 +353,8 @@ pub(super) fn model_read(graph: &Graph, schema: &Schema, call: &CallValue) -> Op
             let model = model_of_class(graph, schema, class)?;
             (named.knows(schema, model) && named.base_fits(graph, schema, model)).then_some(model)
         };
-        named.model(graph, schema, call).map(|(model, _)| model).or_else(own)
+        let model = named.model(graph, schema, call).map(|(model, _)| model).or_else(own)?;
+        Some((model, row))
     })
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::ir::{SqlOutput, SqlStatement};
-use crate::rules::Pass;
+use crate::rules::{ArgPath, Pass};
 use crate::schema::{ColumnId, ModelId, Schema};
 use crate::sites::{orm, sql};
-use crate::summary::{CallValue, Shared, ValueKind};
+use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
 
 /// The rows that a reading call returns.
 #[derive(Clone, Debug)]
@@ -15,12 +15,28 @@ pub struct RowsRead {
     pub model: ModelId,
     /// The SQL that asks for them, whose names their keys are; `None` where keys are properties of the model.
     pub text: Option<Shared>,
+    narrowed: Narrowed,
+}
+
+/// What a reading call says of the columns that its rows have.
+#[derive(Clone, Debug, Default)]
+struct Narrowed {
+    /// Only those named here ..
+    only: Vec<Shared>,
+    /// .. or all but those.
+    but: Vec<Shared>,
 }
 
 /// The rows that a call returns.
 pub(super) fn read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<RowsRead> {
-    if let Some(model) = orm::model_read(graph, schema, call) {
-        return Some(RowsRead { model, text: None });
+    if let Some((model, row)) = orm::read(graph, schema, call) {
+        let said =
+            |paths: &[ArgPath]| -> Vec<Shared> { paths.iter().flat_map(|path| graph.argument(call, path)).collect() };
+        return Some(RowsRead {
+            model,
+            text: None,
+            narrowed: Narrowed { only: said(&row.selects), but: said(&row.omits) },
+        });
     }
     of_texts(graph, schema, sql::queries(graph, call, false))
 }
@@ -37,7 +53,7 @@ fn of_texts(graph: &Graph, schema: &Schema, texts: Vec<Shared>) -> Option<RowsRe
     texts.into_iter().find_map(|text| {
         let SqlStatement::Select { tables, span, .. } = selected(&text)? else { return None };
         let model = tables.iter().find_map(|table| sql::model_of_table(graph, schema, table, span.file))?;
-        Some(RowsRead { model, text: Some(text) })
+        Some(RowsRead { model, text: Some(text), narrowed: Narrowed::default() })
     })
 }
 
@@ -103,7 +119,52 @@ pub(super) fn behind(graph: &Graph, schema: &Schema, value: &Shared) -> Option<R
     None
 }
 
+/// Whether a list of names or an object of flags names a key; `None` where that cannot be told.
+fn names(graph: &Graph, value: &Shared, key: &str) -> Option<bool> {
+    let said = graph.resolved(value);
+    match &said.kind {
+        ValueKind::Array(members) => {
+            let texts = members.iter().map(|member| match &member.value().kind {
+                ValueKind::Text(name) => Some(name == key),
+                _ => None,
+            });
+            texts.collect::<Option<Vec<bool>>>().map(|named| named.contains(&true))
+        }
+        ValueKind::Object { entries, .. } => match &graph.resolved(&Value::field(&said, key, said.span)).kind {
+            ValueKind::Bool(flag) => Some(*flag),
+            // A relation, or what is taken of it.
+            ValueKind::Object { .. } => Some(true),
+            // Flags that are all off leave the others.
+            ValueKind::Undefined => {
+                let flags = entries.iter().map(|slot| match slot {
+                    Slot::Named { value, .. } => match graph.resolved(value).kind {
+                        ValueKind::Bool(flag) => Some(flag),
+                        ValueKind::Object { .. } => Some(true),
+                        _ => None,
+                    },
+                    Slot::Computed { .. } | Slot::Spread(_) => None,
+                });
+                flags.collect::<Option<Vec<bool>>>().map(|flags| !flags.contains(&true))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 impl RowsRead {
+    /// Rows of a model with all of its columns.
+    pub fn whole(model: ModelId) -> Self {
+        Self { model, text: None, narrowed: Narrowed::default() }
+    }
+
+    /// Whether the call that reads the rows leaves a property out.
+    pub fn lack(&self, graph: &Graph, key: &str) -> bool {
+        let Narrowed { only, but } = &self.narrowed;
+        only.iter().any(|value| names(graph, value, key) == Some(false))
+            || but.iter().any(|value| names(graph, value, key) == Some(true))
+    }
+
     /// Whether the rows are of one table.
     pub fn is_of_one_table(&self) -> bool {
         match self.text.as_ref().and_then(selected) {
