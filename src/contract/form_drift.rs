@@ -109,7 +109,10 @@ fn form(write: Write<'_>) -> Option<StoredForm> {
     if !origins.contains(&Origin::Fresh) && !origins.contains(&Origin::Supplied) {
         return None;
     }
+    // What nobody in the tree calls may be handed the token in any form.
+    let is_untold = write.path.entry.route.is_empty() && !origins.contains(&Origin::Fresh);
     match write.path.form? {
+        Form::Plain if is_untold => None,
         Form::Plain => Some(StoredForm::Plain),
         Form::Hashed => Some(StoredForm::Hashed),
         Form::Encrypted => Some(StoredForm::Encrypted),
@@ -166,6 +169,17 @@ mod tests {
             ],
         );
         assert_eq!(bench.lines(FORM), NOWHERE);
+    }
+
+    #[test]
+    fn what_nobody_in_the_tree_hands_in_is_in_no_known_form() {
+        let handed = |route: &str| {
+            let mut handed = path("update", "supplied").stored_as(Form::Plain);
+            handed.entry.route = route.into();
+            bench().update(10, vec![handed]).insert(20, vec![encrypted("a"), encrypted("b")]).lines(FORM)
+        };
+        assert_eq!(handed(""), NOWHERE);
+        assert_eq!(handed("PUT /users"), [11]);
     }
 
     #[test]

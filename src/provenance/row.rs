@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::provenance::declared::{Key, declared};
+use crate::rules::ArgPath;
 use crate::schema::Schema;
 use crate::sites::{self, RowsRead};
 use crate::source::Span;
@@ -270,8 +271,18 @@ impl Lookup<'_, '_> {
         }
         if let Some(path) = self.graph.callee_path(call) {
             for pass in self.graph.rules.passes_matching(&path).filter(|pass| pass.key.is_none()) {
-                match pass.only.as_ref().and_then(|only| self.names(call, only)) {
-                    Some(names) if !names.iter().any(|name| name == self.key) => return Cell::Absent,
+                let leaves_out = |path: &Option<ArgPath>, wanted: bool| {
+                    let path = path.as_ref().filter(|path| !self.graph.argument(call, path).is_empty());
+                    path.map(|path| {
+                        self.names(call, path).map(|names| names.iter().any(|name| name == self.key) != wanted)
+                    })
+                };
+                match (leaves_out(&pass.only, true), leaves_out(&pass.except, false)) {
+                    (Some(Some(true)), _) | (_, Some(Some(true))) => return Cell::Absent,
+                    (Some(None), _) | (_, Some(None)) => {
+                        let why = "an object whose keys are named where that cannot be told".to_owned();
+                        return Cell::Unknown { why, at: row.span };
+                    }
                     _ => {}
                 }
                 let cells: Vec<Cell> = pass

@@ -26,6 +26,9 @@ pub struct Pass {
     /// Arguments that name the keys which the result has; where there are none, it has all: `sql(row, 'email', 'token')`.
     #[serde(default)]
     pub only: Option<ArgPath>,
+    /// Arguments that name the keys which the result lacks: `omit(row, ['token'])`.
+    #[serde(default)]
+    pub except: Option<ArgPath>,
     /// Where a schema stands that says which keys come through: the receiver of `schema.parse(body)`.
     #[serde(default)]
     pub shape: Option<ArgPath>,
