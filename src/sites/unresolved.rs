@@ -85,6 +85,7 @@ pub(super) fn find(
 }
 
 /// What is known of the model that a write is of.
+#[derive(Clone, Copy)]
 struct Handed<'h> {
     model: ModelId,
     /// The receiver, where nothing tells that it stands for the model.
