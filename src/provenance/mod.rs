@@ -21,6 +21,7 @@ mod chain;
 mod conditions;
 mod constants;
 mod declared;
+mod gaps;
 mod hooks;
 mod inserts;
 mod interceptors;
@@ -238,29 +239,6 @@ impl ColumnTracer<'_, '_> {
         self.untold(candidate)
     }
 
-    /// That an entry point hands its token to what may store it.
-    fn handed_on(&self, span: Span, entry: &EntryPoint) -> Gap {
-        let tracked = &self.schema.columns[self.column.0];
-        let at = self.graph.sources.location(span);
-        let shown = self.graph.shown(span, "a call");
-        let entry = if entry.route.is_empty() { &entry.name } else { &entry.route };
-        let why = format!(
-            "may write {}.{} for `{entry}`: what {shown} does with the token could not be told",
-            tracked.table, tracked.column
-        );
-        Gap { path: at.path, line: at.line, why }
-    }
-
-    /// That what a write is called on could not be told.
-    fn untold(&self, candidate: &Candidate) -> Option<Gap> {
-        let tracked = &self.schema.columns[self.column.0];
-        let receiver = candidate.unresolved?;
-        let at = self.graph.sources.location(candidate.span);
-        let shown = self.graph.shown(receiver, "the receiver");
-        let why = format!("may write {}.{}: what {shown} is could not be told", tracked.table, tracked.column);
-        Some(Gap { path: at.path, line: at.line, why })
-    }
-
     /// The sites that a write is: two where it inserts on some ways and updates on others.
     fn sites(
         &self,
@@ -290,12 +268,7 @@ impl ColumnTracer<'_, '_> {
         let found = walk.ways();
         if found.cut {
             doubtful.insert(candidate.function);
-            let at = self.graph.sources.location(candidate.span);
-            gaps.insert(Gap {
-                path: at.path,
-                line: at.line,
-                why: "budget: more paths to this write than are followed".into(),
-            });
+            gaps.insert(self.over_budget(candidate, "more paths to this write than are followed"));
         }
         reached.insert(candidate.function);
         // A statement that a module keeps is run by whoever imports it.
@@ -338,12 +311,7 @@ impl ColumnTracer<'_, '_> {
                 Evaluator { top: Some(top), assumed: RefCell::new(way.conditions.clone()), ..evaluator(None) };
             let written = judge.written(&lookup(), &evaluator, &way.row);
             if self.graph.refuel() {
-                let at = self.graph.sources.location(candidate.span);
-                gaps.insert(Gap {
-                    path: at.path,
-                    line: at.line,
-                    why: "budget: what is written here takes too many steps to follow".into(),
-                });
+                gaps.insert(self.over_budget(candidate, "what is written here takes too many steps to follow"));
             }
             let (chains, value) = match written {
                 Written::Nothing => continue,
