@@ -207,7 +207,10 @@ impl Graph<'_> {
                     _ => None,
                 })
                 .collect(),
-            Type::External(..) => return Vec::new(),
+            Type::External(..) => {
+                let added = self.added_method(base, name, callee.span);
+                return added.map_or_else(Vec::new, |function| self.callable(&function, false, fuel));
+            }
             Type::Array(_) | Type::Literal(_) | Type::Unknown => Vec::new(),
         };
         if classes.is_empty() && matches!(self.type_of(base), Type::External(..)) {

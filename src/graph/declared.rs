@@ -2,7 +2,8 @@
 
 use crate::graph::{Graph, Resolved, Target, Type};
 use crate::ir::Binding;
-use crate::summary::{CallValue, FunctionRef, Value, ValueKind};
+use crate::source::Span;
+use crate::summary::{CallValue, FunctionRef, Shared, Value, ValueKind};
 
 impl Graph<'_> {
     /// What a call reaches by the type that its function declares of the receiver, where nothing is known of what is handed in:
@@ -43,6 +44,24 @@ impl Graph<'_> {
             _ => None,
         });
         paths.into_iter().any(|path| self.rules.input().any(|row| row.decorator.matches(&path)))
+    }
+}
+
+impl Graph<'_> {
+    /// A function of the tree that a library call added to the object that it gives: `repository.extend({ setToken(id) { .. } })`.
+    pub(super) fn added_method(&self, base: &Shared, name: &str, span: Span) -> Option<Shared> {
+        let mut rows = self.rules.receiver().filter(|row| row.methods.is_some()).peekable();
+        rows.peek()?;
+        let made = self.resolved(base);
+        let ValueKind::Call(call) = &made.kind else { return None };
+        let path = self.callee_path(call)?;
+        let row = rows.find(|row| row.call.matches(&path))?;
+        let added = row.methods.iter().flat_map(|methods| self.argument(call, methods)).next()?;
+        let found = self.resolved(&Value::field(&added, name, span));
+        if matches!(found.kind, ValueKind::Function(_)) {
+            return Some(found);
+        }
+        self.added_method(call.receiver()?, name, span)
     }
 }
 

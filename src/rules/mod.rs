@@ -367,6 +367,9 @@ pub struct Receiver {
     /// own type, `$type1` its second type argument: `typeorm#Repository<$0>`.
     #[serde(deserialize_with = "path::type_text")]
     pub gives: String,
+    /// Where an object of functions stands that become methods of the result: `repository.extend({ .. })`.
+    #[serde(default)]
+    pub methods: Option<ArgPath>,
 }
 
 /// Calls that a framework makes by name: a Nest route under `@UseGuards(G)`, `G extends AuthGuard('google')`, runs `validate` of the class that

@@ -22,6 +22,10 @@ pub(super) enum Told {
 /// What tells the model; `None` where the call is no write of a model at all.
 pub(super) fn told(graph: &Graph, row: &Write, call: &CallValue, receiver: &Shared) -> Option<Told> {
     match row.on {
+        // In a function that an object holds, whoever calls it says what `this` is.
+        Target::Type if matches!(&receiver.kind, ValueKind::This(class) if class.id == ClassId::UNTOLD) => {
+            Some(Told::Handed(receiver.clone()))
+        }
         Target::Type => {
             handle(graph, row, receiver).or_else(|| held(graph, row, receiver)).or_else(|| untyped(graph, receiver))
         }
