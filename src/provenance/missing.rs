@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::{Edge, EdgeKind, Entry, Graph};
+use crate::provenance::entries::{entry_point, is_registration};
 use crate::provenance::issuing::Issuing;
 use crate::provenance::kind::Kind;
 use crate::provenance::leaving::{Leaving, Token};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::overrides::Overrides;
 use crate::provenance::path::{EntryPoint, MissingWrite, Step};
-use crate::provenance::walk::{conditions, entry_point, is_of_another, is_registration, step_along};
+use crate::provenance::walk::{conditions, is_of_another, step_along};
 use crate::source::{Scope, Span};
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared};
 

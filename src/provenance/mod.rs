@@ -21,6 +21,7 @@ mod chain;
 mod conditions;
 mod constants;
 mod declared;
+mod entries;
 mod gaps;
 mod hooks;
 mod inserts;
