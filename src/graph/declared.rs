@@ -1,7 +1,6 @@
 //! What a call reaches by a declared type alone.
 
-use crate::graph::{Graph, Resolved, Target, Type};
-use crate::ir::Binding;
+use crate::graph::{Graph, Target, Type};
 use crate::source::Span;
 use crate::summary::{CallValue, FunctionRef, Shared, Value, ValueKind};
 
@@ -33,17 +32,9 @@ impl Graph<'_> {
 impl Graph<'_> {
     /// Whether a parameter is what whoever asks has sent, whatever its type: `@Body() user: User`.
     pub fn is_input(&self, function: FunctionRef, at: u32) -> bool {
-        let Some(param) = self.function(function).and_then(|function| function.params.get(at as usize)) else {
-            return false;
-        };
-        let paths = param.decorators.iter().filter_map(|decorator| match decorator.binding {
-            Binding::Import(id) => match self.import(function.file, id, 0) {
-                Resolved::External { module, name } => Some(format!("{module}#{name}")),
-                _ => None,
-            },
-            _ => None,
-        });
-        paths.into_iter().any(|path| self.rules.input().any(|row| row.decorator.matches(&path)))
+        let decorators = self.summary(function).and_then(|summary| summary.param_decorators.get(at as usize));
+        let mut paths = decorators.into_iter().flatten().filter_map(|decorator| self.callee_path(decorator));
+        paths.any(|path| self.rules.input().any(|row| row.decorator.matches(&path)))
     }
 }
 

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::callers::At;
-use crate::graph::entries::texts_at;
+use crate::graph::entries::{texts, texts_at};
 use crate::graph::handlers::handlers;
 use crate::graph::{Graph, Type};
 use crate::ir::{ClassId, FunctionId};
 use crate::rules::{ArgPath, CallPattern, Listen};
 use crate::source::FileId;
-use crate::summary::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
+use crate::summary::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Shared, Slot, Value, ValueKind};
 
 /// Listeners, and the calls that run them.
 #[derive(Debug, Default)]
@@ -112,16 +112,20 @@ impl Events {
                 if !graph.callee_path(call).is_some_and(|path| row.call.matches(&path)) {
                     continue;
                 }
-                let sent = names(graph, call, &row.name);
+                let sent = match &row.name {
+                    Some(name) => names(graph, call, name),
+                    None => queues(graph, call, row.queue.as_ref()),
+                };
                 let is_sent =
                     |heard: &&Heard| heard.row.bus == row.bus && sent.iter().any(|name| heard.name.fits(name));
                 for heard in heard.iter().filter(is_sent) {
                     let span = call.site.span;
-                    let args = graph.argument(call, &row.args).into_iter();
+                    let args = row.args.iter().flat_map(|args| graph.argument(call, args));
+                    let job = (!row.job.is_empty()).then(|| job(graph, call, &row.job));
                     let made = CallValue {
                         site: call.site,
                         callee: Value::new(ValueKind::Function(heard.by), span),
-                        args: args.map(|value| Argument { value, spread: false }).collect(),
+                        args: args.chain(job).map(|value| Argument { value, spread: false }).collect(),
                         is_new: false,
                         type_args: Vec::new(),
                     };
@@ -129,7 +133,8 @@ impl Events {
                     if row.returns {
                         events.answering.insert(call.site);
                     }
-                    let certain = heard.row.handler.is_none();
+                    // A queue may be another of that name; a decorated method hears every emitter of its library.
+                    let certain = heard.row.handler.is_none() && row.job.is_empty();
                     events.sent.entry(heard.by).or_default().push(Sent { at: *at, call: Arc::new(made), certain });
                 }
             }
@@ -168,6 +173,50 @@ fn names(graph: &Graph, call: &CallValue, at: &ArgPath) -> Vec<Name> {
     });
     let named = classes.filter_map(|class| Some(Name { text: graph.class(class)?.name.clone(), class: Some(class) }));
     texts.chain(named.collect::<Vec<_>>()).collect()
+}
+
+/// The names of the queue that a call is made on: `new Queue('tokens')`, `@InjectQueue('tokens') private queue: Queue`.
+fn queues(graph: &Graph, call: &CallValue, injecting: Option<&CallPattern>) -> Vec<Name> {
+    let _limit = graph.without_limit();
+    let Some(receiver) = call.receiver() else { return Vec::new() };
+    let named = |made: &CallValue| -> Vec<Name> {
+        let args = made.args.first().into_iter();
+        let texts = args.flat_map(|arg| texts(graph, &arg.value));
+        texts.map(|text| Name { text, class: None }).collect()
+    };
+    // What a constructor keeps as it is handed in.
+    let kept = || {
+        let ValueKind::Field(this, name) = &receiver.kind else { return None };
+        let ValueKind::This(class) = &this.kind else { return None };
+        let line = graph.lineage(*class);
+        let makers = line.iter().filter_map(|owner| graph.method(*owner, "constructor"));
+        let mut fields = makers.filter_map(|maker| graph.summary(maker)).flat_map(|summary| &summary.this_fields);
+        fields.find(|(field, _)| field == name).map(|(_, value)| Arc::clone(value))
+    };
+    let queue = graph.resolved(&kept().unwrap_or_else(|| Arc::clone(receiver)));
+    match &queue.kind {
+        ValueKind::Call(made) if made.is_new => named(made),
+        ValueKind::Param(function, at) => {
+            let summary = graph.summary(*function);
+            let decorators = summary.and_then(|summary| summary.param_decorators.get(*at as usize));
+            let injects = |decorator: &&Arc<CallValue>| {
+                let path = graph.callee_path(decorator);
+                path.is_some_and(|path| injecting.is_some_and(|pattern| pattern.matches(&path)))
+            };
+            decorators.into_iter().flatten().filter(injects).flat_map(|decorator| named(decorator)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The job that a listener is handed.
+fn job(graph: &Graph, call: &CallValue, fields: &BTreeMap<String, ArgPath>) -> Shared {
+    let span = call.site.span;
+    let entries = fields.iter().filter_map(|(key, at)| {
+        let value = graph.argument(call, at).into_iter().next()?;
+        Some(Slot::Named { key: key.clone(), key_span: span, value })
+    });
+    Value::new(ValueKind::Object { base: None, entries: entries.collect() }, span)
 }
 
 impl Name {

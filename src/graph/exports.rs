@@ -59,7 +59,7 @@ impl Graph<'_> {
         }
     }
 
-    pub(super) fn import(&self, file: FileId, id: ImportId, depth: u8) -> Resolved {
+    fn import(&self, file: FileId, id: ImportId, depth: u8) -> Resolved {
         let Some(import) = self.module(file).and_then(|module| module.imports.get(id.at())) else {
             return Resolved::Missing;
         };

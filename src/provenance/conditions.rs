@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ir::{Missing, Shape};
+use crate::provenance::chain::Chain;
 use crate::provenance::constants::{is_nullish, same_constants, shaped};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
@@ -193,18 +194,7 @@ impl Evaluator<'_, '_> {
                 if self.is_wide(cond) {
                     return None;
                 }
-                // What was minted or received on this path is there.
-                let chains = self.eval(cond, fuel.min(12));
-                let all = |origin| chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == origin);
-                if chains.is_empty() {
-                    None
-                } else if all(Origin::Fresh) {
-                    Some(true)
-                } else if all(Origin::Null) {
-                    Some(false)
-                } else {
-                    None
-                }
+                is_there(&self.eval(cond, fuel.min(12)))
             }
         }
     }
@@ -259,9 +249,7 @@ impl Evaluator<'_, '_> {
             if shape != Shape::Text || self.is_wide(&value) {
                 return None;
             }
-            let chains = self.eval(&value, fuel.min(12));
-            let all = |origin| chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == origin);
-            (!chains.is_empty() && (all(Origin::Fresh) || all(Origin::Null))).then(|| all(Origin::Fresh))
+            is_there(&self.eval(&value, fuel.min(12)))
         })
     }
 
@@ -269,7 +257,7 @@ impl Evaluator<'_, '_> {
         let asks_undefined = matches!(right.kind, ValueKind::Undefined);
         let (left, right) = (self.settled(left), self.settled(right));
         same_constants(&left, &right, asks_undefined).or_else(|| {
-            // What was minted or received on this path is neither missing nor empty.
+            // What was minted on this path is neither missing nor empty.
             let missing =
                 |value: &Shared| is_nullish(value) || matches!(&value.kind, ValueKind::Text(t) if t.is_empty());
             let other = match (missing(&left), missing(&right)) {
@@ -280,10 +268,20 @@ impl Evaluator<'_, '_> {
             if self.is_wide(other) {
                 return None;
             }
-            let chains = self.eval(other, fuel.min(12));
-            let fresh = chains.iter().all(|chain| chain.len() == 1 && chain[0].origin == Origin::Fresh);
-            (fresh && !chains.is_empty()).then_some(false)
+            is_there(&self.eval(other, fuel.min(12))).filter(|there| *there).map(|_| false)
         })
+    }
+}
+
+/// Whether a value is there on every way: what was minted or handed in by an issuer on this path is, and NULL is not; the answer to
+/// a request for tokens may lack one of them.
+fn is_there(chains: &[Chain]) -> Option<bool> {
+    let all = |origin| chains.iter().all(|chain| matches!(chain.as_slice(), [only] if only.origin == origin));
+    let definite = || chains.iter().flatten().all(|atom| atom.definite || atom.mint.is_none());
+    match chains {
+        [] => None,
+        _ if all(Origin::Null) => Some(false),
+        _ => (all(Origin::Fresh) && definite()).then_some(true),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rows about what is kept or sent under a name: events and their listeners, and what a request's context holds.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::rules::{ArgPath, CallPattern};
@@ -10,9 +12,18 @@ use crate::rules::{ArgPath, CallPattern};
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Emit {
     pub call: CallPattern,
-    pub name: ArgPath,
-    /// What listeners are called with: `1..`.
-    pub args: ArgPath,
+    /// Where the name stands; absent: it is that of the queue which the call is made on,
+    #[serde(default)]
+    pub name: Option<ArgPath>,
+    /// ... the first argument of `new Queue('tokens')`, or of the decorator that hands the queue in: `@InjectQueue('tokens')`.
+    #[serde(default)]
+    pub queue: Option<CallPattern>,
+    /// What listeners are called with: `1..`; absent: one object with
+    #[serde(default)]
+    pub args: Option<ArgPath>,
+    /// ... these fields: a job with its `name` and `data`.
+    #[serde(default)]
+    pub job: BTreeMap<String, ArgPath>,
     /// Only listeners of the same bus hear it.
     pub bus: String,
     /// Whether the call gives what the listener returns.
