@@ -351,6 +351,14 @@ pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileI
         if name.is_empty() || name.starts_with('<') || name.starts_with('%') {
             continue;
         }
+        // Who calls it by another name need not say its own.
+        let others: Vec<&str> = graph.other_names(*function).collect();
+        for mentions in graph.sources.mentions(&others) {
+            let of_file = (mentions.len() > COMMON).then(|| graph.sources.get(function.file).stem());
+            let of_file = of_file.map(|stem| graph.sources.mentions(&[stem]).into_iter().flatten().collect());
+            let is_near = |file: &FileId| of_file.as_ref().is_none_or(|near: &BTreeSet<FileId>| near.contains(file));
+            wanted.extend(mentions.into_iter().filter(is_near));
+        }
         let mentions: BTreeSet<FileId> = graph.sources.mentions(&[name]).into_iter().flatten().collect();
         // A default export goes by any name; its file is named by the importer.
         let default = is_default(graph, *function).then(|| graph.sources.get(function.file).stem());

@@ -213,7 +213,9 @@ impl Graph<'_> {
             let class = class.and_then(|declared| self.class(ClassRef { file: of.file, id: declared.class? }));
             let name = class.map_or_else(|| self.called_as(*of), |class| &class.name);
             found.extend(self.index.direct.get(of).into_iter().flatten());
-            found.extend(self.calls_named(Some(name)));
+            for name in std::iter::once(name).chain(self.other_names(*of)) {
+                found.extend(self.calls_named(Some(name)));
+            }
         }
         found
     }
@@ -238,7 +240,8 @@ impl Graph<'_> {
             FunctionKind::Constructor => class.and_then(|class| self.class(class)).map_or("", |class| &class.name),
             _ => self.called_as(of),
         };
-        let mut names = vec![name.to_owned()];
+        let others: Vec<&str> = self.other_names(of).collect();
+        let mut names: Vec<String> = others.iter().copied().chain([name]).map(str::to_owned).collect();
         // What holds the whole module names the file only: `module.exports = { user: require('./user.queries') }`.
         if class.is_none() {
             names.push(self.sources.get(of.file).stem().to_owned());
@@ -253,7 +256,9 @@ impl Graph<'_> {
         let index = &self.index;
         let mut candidates: Vec<At> = Vec::new();
         candidates.extend(index.direct.get(&of).into_iter().flatten());
-        candidates.extend(index.by_name.get(name).into_iter().flatten());
+        for name in others.into_iter().chain([name]) {
+            candidates.extend(index.by_name.get(name).into_iter().flatten());
+        }
         candidates.extend(self.nameless.get_or_init(|| self.resolve_nameless()).get(&of).into_iter().flatten());
         candidates.sort_unstable();
         candidates.dedup();

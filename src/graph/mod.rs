@@ -9,6 +9,7 @@
 //! Worked example: in `constructor(private users: UsersService) {} login() { this.users.updateToken(id, t) }` the receiver's type is the
 //! class `UsersService`, found through the import; the target is its method `updateToken`, certain.
 
+mod aliases;
 mod callers;
 mod calls;
 mod chain;
@@ -98,6 +99,7 @@ pub struct Graph<'a> {
     index: callers::CallIndex<'a>,
     callers: RefCell<BTreeMap<FunctionRef, Rc<Vec<Edge>>>>,
     nameless: OnceCell<BTreeMap<FunctionRef, Vec<callers::At>>>,
+    aliases: OnceCell<aliases::Aliases>,
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     events: OnceCell<events::Events>,
     contexts: OnceCell<contexts::Contexts>,
@@ -134,6 +136,7 @@ impl<'a> Graph<'a> {
             linked,
             callers: RefCell::default(),
             nameless: OnceCell::new(),
+            aliases: OnceCell::new(),
             framework_edges: OnceCell::new(),
             events: OnceCell::new(),
             contexts: OnceCell::new(),

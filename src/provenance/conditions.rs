@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::ir::{Missing, Shape};
-use crate::provenance::chain::Chain;
 use crate::provenance::constants::{is_nullish, same_constants, shaped};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
+use crate::rules::Tells;
 use crate::schema::ModelId;
 use crate::summary::{Shared, Value, ValueKind};
 
@@ -194,7 +194,7 @@ impl Evaluator<'_, '_> {
                 if self.is_wide(cond) {
                     return None;
                 }
-                is_there(&self.eval(cond, fuel.min(12)))
+                self.is_there(cond, fuel)
             }
         }
     }
@@ -249,8 +249,27 @@ impl Evaluator<'_, '_> {
             if shape != Shape::Text || self.is_wide(&value) {
                 return None;
             }
-            is_there(&self.eval(&value, fuel.min(12)))
+            self.is_there(&value, fuel)
         })
+    }
+
+    /// Whether a value is there on every way: what was minted or handed in by an issuer on this path is, and NULL is not; an
+    /// issuer's answer may lack a refresh token.
+    fn is_there(&self, value: &Shared, fuel: u8) -> Option<bool> {
+        let chains = self.eval(value, fuel.min(12));
+        let all = |origin| chains.iter().all(|chain| matches!(chain.as_slice(), [only] if only.origin == origin));
+        let is_answered = || chains.iter().flatten().any(|atom| atom.mint.is_some() && !atom.definite);
+        let may_lack = || match &value.kind {
+            ValueKind::Field(_, key) => {
+                self.graph.rules.tells(Tells::PerhapsIssued, &key.replace('_', "").to_lowercase()) && is_answered()
+            }
+            _ => false,
+        };
+        match chains.as_slice() {
+            [] => None,
+            _ if all(Origin::Null) => Some(false),
+            _ => (all(Origin::Fresh) && !may_lack()).then_some(true),
+        }
     }
 
     fn same(&self, left: &Shared, right: &Shared, fuel: u8) -> Option<bool> {
@@ -268,20 +287,8 @@ impl Evaluator<'_, '_> {
             if self.is_wide(other) {
                 return None;
             }
-            is_there(&self.eval(other, fuel.min(12))).filter(|there| *there).map(|_| false)
+            self.is_there(other, fuel).filter(|there| *there).map(|_| false)
         })
-    }
-}
-
-/// Whether a value is there on every way: what was minted or handed in by an issuer on this path is, and NULL is not; the answer to
-/// a request for tokens may lack one of them.
-fn is_there(chains: &[Chain]) -> Option<bool> {
-    let all = |origin| chains.iter().all(|chain| matches!(chain.as_slice(), [only] if only.origin == origin));
-    let definite = || chains.iter().flatten().all(|atom| atom.definite || atom.mint.is_none());
-    match chains {
-        [] => None,
-        _ if all(Origin::Null) => Some(false),
-        _ => (all(Origin::Fresh) && definite()).then_some(true),
     }
 }
 

@@ -440,8 +440,9 @@ pub(super) fn step_along(graph: &Graph, edge: &Edge) -> Step {
 }
 
 fn push_step(steps: &mut Vec<Step>, step: Step) {
-    // A closure counts as the function around it: its call is the first that leads on.
-    if steps.last().is_some_and(|last| last.function == step.function) {
+    // A closure counts as the function around it: its call is the first that leads on. Another file's function may have its name.
+    let is_around = |last: &Step| last.function == step.function && last.span.file == step.span.file;
+    if steps.last().is_some_and(is_around) {
         return;
     }
     steps.push(step);

@@ -45,6 +45,8 @@ pub enum Tells {
     End,
     /// A token that does not let in call by call: one for refreshing, for a link in a mail.
     Errand,
+    /// A key of an issuer's answer, in lower case without `_`, that is not in each of its answers.
+    PerhapsIssued,
     /// A method that adds a duration to a time.
     Addition,
     /// A type of Rust that a value of a row is read as, and that holds no NULL.
