@@ -33,6 +33,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     let short_lived = guard.exposure.as_ref().is_some_and(is_short);
     let open = guard.exposure.as_ref().and_then(|exposure| exposure.open);
     let exposure = match &guard.exposure {
+        _ if guard.expired.is_some() => "until the key changes: tokens that have ended get in too".to_owned(),
         Some(Exposure { open: Some(Open { endless: true, .. }), .. }) => {
             "until the key changes: tokens without `exp` are signed too".to_owned()
         }
@@ -51,6 +52,9 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     match guard.short.first().map(|short| short.why) {
         Some(ShortBy::FirstLogin) => message.push_str("; it looks the user up at the sign-in only"),
         Some(ShortBy::Unused) => message.push_str("; nothing depends on what its look-up finds"),
+        Some(ShortBy::Kept) => message.push_str("; what it looks up may be answered by a cache without an end"),
+        Some(ShortBy::Added) => message.push_str("; what its look-up finds is only added to what lets in anyway"),
+        Some(ShortBy::Blanked) => message.push_str("; where its look-up finds nobody a name is left empty"),
         Some(ShortBy::Another) => message.push_str("; what it looks up is about something else"),
         Some(ShortBy::ForSome) => message.push_str("; it looks some bearers up and lets the others in"),
         None => {}
@@ -67,6 +71,9 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         message: match short.why {
             ShortBy::FirstLogin => format!("reads {}, at the sign-in only", short.what),
             ShortBy::Unused => format!("reads {}, and nothing depends on it", short.what),
+            ShortBy::Kept => format!("asks {}, where a cache without an end may answer", short.what),
+            ShortBy::Added => format!("reads {}, and adds it to what lets in anyway", short.what),
+            ShortBy::Blanked => format!("reads {}, and leaves a name empty where there is none", short.what),
             ShortBy::Another => format!("asks {}, which does not tell whether the user may come in", short.what),
             ShortBy::ForSome => format!("reads {} for bearers with certain claims", short.what),
         },
@@ -74,7 +81,13 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     let life = guard.exposure.as_ref().and_then(|exposure| exposure.at);
     related.extend(life.map(|span| Related { at: Anchor::Code(span), message: "the life of the tokens".into() }));
     related.extend(open.filter(|open| life != Some(open.at)).map(|open| {
-        let message = if open.endless { "a token without an end" } else { "a token whose life is not told" };
+        let message = if guard.expired.is_some() {
+            "tokens that have ended get in here"
+        } else if open.endless {
+            "a token without an end"
+        } else {
+            "a token whose life is not told"
+        };
         Related { at: Anchor::Code(open.at), message: message.into() }
     }));
     let level = if short_lived || guard.foreign { Level::Note } else { Level::Warning };

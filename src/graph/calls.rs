@@ -207,9 +207,10 @@ impl Graph<'_> {
                     _ => None,
                 })
                 .collect(),
-            Type::External(..) => {
+            Type::External(path, _) => {
                 let added = self.added_method(base, name, callee.span);
-                return added.map_or_else(Vec::new, |function| self.callable(&function, false, fuel));
+                return added
+                    .map_or_else(|| self.given_by_name(&path, name), |function| self.callable(&function, false, fuel));
             }
             Type::Array(_) | Type::Literal(_) | Type::Unknown => Vec::new(),
         };

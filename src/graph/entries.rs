@@ -255,7 +255,10 @@ fn registered(
         }
         let ahead = Ahead::of(graph, row, (covers, mounts), call, own.as_deref());
         unseen.extend(&ahead.unseen);
-        for own in mounted(mounts.before(graph, call), own.as_ref()) {
+        // The name of a hook is no path.
+        let is_named = row.covers && own.as_ref().is_some_and(|own| !own.starts_with('/'));
+        let places = if is_named { vec![Vec::new()] } else { mounts.before(graph, call) };
+        for own in mounted(places, own.as_ref()) {
             let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
             for (at, handler) in handlers.iter().enumerate() {
                 let named = handlers[..at].iter().map(|(earlier, _)| *earlier);

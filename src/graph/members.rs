@@ -53,6 +53,18 @@ impl Graph<'_> {
         self.named_by_calls.get(&of).copied().unwrap_or_else(declared)
     }
 
+    /// The only function that a call gave a name on every value of a library's type: `app.decorate('authenticate', check)`.
+    pub(super) fn given_by_name(&self, ty: &str, name: &str) -> Vec<Target> {
+        if !self.rules.method().any(|row| row.on.iter().any(|on| on.matches(ty))) {
+            return Vec::new();
+        }
+        let mut given = self.functions_named(name).iter().filter(|at| self.named_by_calls.contains_key(at));
+        match (given.next(), given.next()) {
+            (Some(only), None) => vec![Target { function: *only, certain: false, bindings: None }],
+            _ => Vec::new(),
+        }
+    }
+
     /// A receiver of unknown type: the only method of that name in the tree, when the name is distinctive; of several the one that
     /// stands beside what makes the receiver.
     pub(super) fn by_name_alone(&self, base: &Shared, name: &str) -> Vec<Target> {

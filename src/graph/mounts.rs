@@ -58,6 +58,7 @@ impl Mounts {
                         let prefix = match prefix {
                             None => String::new(),
                             Some(Some(prefix)) => prefix,
+                            Some(None) if row.plain && says_none(graph, &call, row) => String::new(),
                             Some(None) => continue,
                         };
                         let on = call.receiver().and_then(|receiver| router_behind(graph, receiver));
@@ -189,6 +190,14 @@ impl Mounts {
         }
         files
     }
+}
+
+/// Whether nothing stands where a path may, or a router: `app.use(router)`.
+fn says_none(graph: &Graph, call: &CallValue, row: &crate::rules::Mount) -> bool {
+    let values: Vec<Shared> = row.prefix.iter().flat_map(|at| graph.argument(call, at)).collect();
+    values.into_iter().all(|value| {
+        matches!(graph.resolved(&value).kind, ValueKind::Undefined) || router_behind(graph, &value).is_some()
+    })
 }
 
 /// `[{ path, route }, ..].forEach((each) => app.use(each.path, each.route))` is a call for each element.

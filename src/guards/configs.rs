@@ -9,7 +9,7 @@ use globset::GlobSet;
 
 use crate::graph::{Graph, Type};
 use crate::guards::life::{Exposure, exposure_of};
-use crate::guards::shapes::{first_there, functions_behind, params};
+use crate::guards::shapes::{first_there, functions_behind, lets_expired_in, params};
 use crate::guards::walk::Root;
 use crate::ir::{Export, FunctionId, Imported, LocalId, Missing};
 use crate::rules::{Guard as Row, GuardKind};
@@ -27,6 +27,8 @@ pub(super) struct Configured {
     pub exposure: Option<Exposure>,
     /// What it verifies with.
     pub key: Option<Shared>,
+    /// Where it says that tokens get in that have ended.
+    pub expired: Option<Span>,
     /// The call that takes it.
     pub call: Option<CallSite>,
     /// The export beside it that says which routes it runs before.
@@ -115,6 +117,7 @@ fn handed_on(graph: &Graph, rows: &[&Row]) -> Vec<Configured> {
                 keeps_users: true,
                 exposure: None,
                 key: None,
+                expired: None,
                 call: None,
                 routes: row.routes.clone(),
                 open: false,
@@ -213,6 +216,7 @@ fn configured(
         keeps_users: row.stored.is_empty() || kept.is_some() || looks_up_at_logins(graph, row, &at),
         exposure,
         key: call.and_then(|call| first_there(graph, call, &row.key)),
+        expired: call.and_then(|call| lets_expired_in(graph, call, &row.unending, &[])),
         call: call.map(|call| call.site),
         routes: row.routes.clone(),
         open: open.get(),

@@ -19,7 +19,7 @@ fn names_a_list(rules: &Rules, text: &str) -> bool {
 }
 
 /// Whether the fixed part of a key does: also `bl:`, `deny:`.
-fn prefixes_a_list(rules: &Rules, text: &str) -> bool {
+pub(super) fn prefixes_a_list(rules: &Rules, text: &str) -> bool {
     names_a_list(rules, text) || rules.tells_name(Tells::DenylistKey, &words(text))
 }
 
@@ -62,6 +62,13 @@ fn is_by_token(graph: &Graph, call: &CallValue) -> bool {
 }
 
 /// What a key is put together from, through helpers: `key(token)` where that answers with a prefix and what it was handed.
+/// What a key begins with.
+pub(super) fn first_part(graph: &Graph, key: &Shared) -> Option<Shared> {
+    let mut parts = Vec::new();
+    parts_of(graph, key, &mut parts, 6);
+    parts.into_iter().next()
+}
+
 fn parts_of(graph: &Graph, value: &Shared, parts: &mut Vec<Shared>, fuel: u8) {
     let Some(fuel) = fuel.checked_sub(1) else { return };
     let value = expanded(graph, value);

@@ -36,6 +36,11 @@ pub struct Open {
 }
 
 impl Exposure {
+    /// What gets in where tokens are let in that have ended.
+    pub(super) fn without_end(at: Span) -> Self {
+        Self { seconds: 0, at: None, exact: true, open: Some(Open { endless: true, at }) }
+    }
+
     /// `30 days`, `15 minutes`.
     pub fn words(&self) -> String {
         let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];

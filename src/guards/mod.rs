@@ -11,6 +11,7 @@
 //! `repository.findOneBy({ id })`, it is [`Verdict::Checked`] by that read.
 
 mod absent;
+mod added;
 mod asks;
 mod callers;
 mod claims;
@@ -23,6 +24,7 @@ mod denylist;
 mod duration;
 mod endless;
 mod handed;
+mod lasting;
 mod life;
 mod matcher;
 mod miss;
@@ -103,6 +105,8 @@ pub struct Guard {
     pub exposure: Option<Exposure>,
     /// Whether the keys come from the issuer at run time, so that somebody else's tokens are let in.
     pub foreign: bool,
+    /// Where it is told to let tokens in that have ended.
+    pub expired: Option<Span>,
     /// A proof that reads a user without a look at the column that says whether the user is active.
     pub status: Option<StatusGap>,
 }
@@ -151,6 +155,12 @@ pub enum ShortBy {
     FirstLogin,
     /// Nothing depends on what it found.
     Unused,
+    /// A cache may answer whose entries have no end.
+    Kept,
+    /// What it found is only added to what lets in anyway.
+    Added,
+    /// What it found becomes who the bearer is said to be, which is left empty where there is nobody.
+    Blanked,
     /// It is about something else than the bearer.
     Another,
     /// It is made for bearers with certain claims, and the others get in without it.
@@ -281,7 +291,8 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         }
         let verification = walk.verified.or_else(|| root.verifications.first().map(|site| site.span));
         let keys = root.key.iter().chain(&walk.keys);
-        let exposure = lives.of(graph, keys);
+        let expired = root.expired.or(walk.expired);
+        let exposure = expired.map(Exposure::without_end).or_else(|| lives.of(graph, keys));
         let guard = Guard {
             name: graph.name(*function),
             span: graph
@@ -295,6 +306,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             short: std::mem::take(&mut walk.short),
             unclear: std::mem::take(&mut walk.unclear),
             exposure,
+            expired,
             foreign: walk.foreign || root.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
             status: None,
         };
@@ -328,7 +340,7 @@ fn verdict(walk: &Walk, root: &Root) -> Verdict {
     } else if !walk.unclear.is_empty()
         || walk.cut
         || unmet
-        || walk.short.iter().any(|short| short.why == ShortBy::ForSome)
+        || walk.short.iter().any(|short| matches!(short.why, ShortBy::ForSome | ShortBy::Blanked | ShortBy::Kept))
     {
         Verdict::Unclear
     } else {
@@ -376,9 +388,11 @@ fn config_guard(
         short: walk.short,
         unclear: walk.unclear,
         exposure: config
-            .exposure
-            .clone()
+            .expired
+            .map(Exposure::without_end)
+            .or_else(|| config.exposure.clone())
             .or_else(|| config.key.as_ref().and_then(|key| lives.of(graph, [key].into_iter()))),
+        expired: config.expired,
         foreign: config.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
         status: None,
     };

@@ -11,7 +11,7 @@ use crate::graph::{Graph, Resolved, Type};
 use crate::guards::walk::Root;
 use crate::ir::{Class, ClassId, ClassKind, Export, FunctionId};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Guard as Row, GuardKind};
-use crate::source::FileId;
+use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
 /// Why a function is taken for a guard.
@@ -20,6 +20,8 @@ pub(super) struct Shape {
     pub what: String,
     /// What verifies before the function runs is given this key.
     pub key: Option<Shared>,
+    /// Where it is told to let in what has ended.
+    pub expired: Option<Span>,
     /// Whether its own registration says what it protects.
     pub registered: bool,
     /// The guards that run behind it, by what they are called.
@@ -70,12 +72,12 @@ impl<'g> Shapes<'g> {
         }
         let declared = graph.function(function)?;
         if let Some(row) = self.wrap.iter().find(|row| calls_around(graph, function, &row.method)) {
-            return Some(Shape::of(row, None, true));
+            return Some(Shape::of(graph, row, None, true));
         }
         let last = declared.params.last().filter(|_| declared.params.len() > 1)?;
         let named = |row: &&&Row| row.method.contains(&last.name);
         let row = self.next.iter().find(named)?;
-        calls_on(graph, function).then(|| Shape::of(row, None, true))
+        calls_on(graph, function).then(|| Shape::of(graph, row, None, true))
     }
 
     pub(super) fn functions(&self) -> impl Iterator<Item = FunctionRef> {
@@ -107,10 +109,11 @@ impl<'g> Shapes<'g> {
 }
 
 impl Shape {
-    fn of(row: &Row, key: Option<Shared>, registered: bool) -> Self {
+    fn of(graph: &Graph, row: &Row, set_up: Option<&CallValue>, registered: bool) -> Self {
         Self {
             what: row.what.clone(),
-            key,
+            key: set_up.and_then(|call| first_there(graph, call, &row.key)),
+            expired: set_up.and_then(|call| lets_expired_in(graph, call, &row.unending, &[])),
             registered,
             before: row.before.clone(),
             routes: row.routes.clone(),
@@ -169,19 +172,32 @@ fn by_method(graph: &Graph, rows: &[&Row], class: ClassRef, known: &mut BTreeMap
         }
         for name in &row.method {
             if let Some(function) = graph.method(class, name) {
-                let key = constructed(graph, class, &row.key);
-                keep(known, function, Shape::of(row, key, false));
+                let base = constructed(graph, class);
+                keep(known, function, Shape::of(graph, row, base.as_deref(), false));
             }
         }
     }
 }
 
-/// What a constructor hands to that of its base.
-fn constructed(graph: &Graph, class: ClassRef, paths: &[ArgPath]) -> Option<Shared> {
+/// The call by which a constructor hands something to that of its base.
+fn constructed(graph: &Graph, class: ClassRef) -> Option<Arc<CallValue>> {
     let constructor = graph.method(class, "constructor")?;
     let calls = &graph.summary(constructor)?.calls;
-    let call = calls.iter().map(|event| &event.call).find(|call| matches!(call.callee.kind, ValueKind::Super(_)))?;
-    first_there(graph, call, paths)
+    calls.iter().map(|event| &event.call).find(|call| matches!(call.callee.kind, ValueKind::Super(_))).cloned()
+}
+
+/// Where a call is told to let tokens in that have ended: by `true` at one of `unending`, by `false` at one of `ending`.
+pub(super) fn lets_expired_in(
+    graph: &Graph,
+    call: &CallValue,
+    unending: &[ArgPath],
+    ending: &[ArgPath],
+) -> Option<Span> {
+    let says = |paths: &[ArgPath], wanted: bool| {
+        let all = paths.iter().flat_map(|path| graph.argument(call, path));
+        all.map(|value| graph.resolved(&value)).any(|value| matches!(value.kind, ValueKind::Bool(is) if is == wanted))
+    };
+    (says(unending, true) || says(ending, false)).then_some(call.site.span)
 }
 
 pub(super) fn first_there(graph: &Graph, call: &CallValue, paths: &[ArgPath]) -> Option<Shared> {
@@ -210,10 +226,9 @@ fn by_call(graph: &Graph, rows: &[&Row], call: &CallValue, known: &mut BTreeMap<
         if !path.as_ref().is_some_and(|path| pattern.matches(path)) {
             continue;
         }
-        let key = first_there(graph, call, &row.key);
         let handlers: Vec<Shared> = row.handler.iter().flat_map(|path| graph.argument(call, path)).collect();
         for function in handlers.iter().flat_map(|value| functions_behind(graph, value, 6)) {
-            keep(known, function, Shape::of(row, key.clone(), true));
+            keep(known, function, Shape::of(graph, row, Some(call), true));
         }
     }
 }
@@ -336,7 +351,7 @@ fn by_place(graph: &Graph, rows: &[(&Row, GlobSet)], file: FileId, known: &mut B
             }
             let Resolved::Value(value) = graph.resolve_export(file, name) else { continue };
             for function in functions_behind(graph, &value, 6) {
-                keep(known, function, Shape::of(row, None, true));
+                keep(known, function, Shape::of(graph, row, None, true));
             }
         }
     }
@@ -366,4 +381,49 @@ pub(super) fn taking(graph: &Graph, class: &str) -> BTreeSet<FunctionRef> {
 
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::bench::Tree;
+    use crate::guards::claims::verifies;
+
+    fn lets_in(path: &str, text: &str) -> bool {
+        let tree = Tree::of(&[(path, text)]);
+        let graph = tree.graph();
+        let calls = &graph.summary(tree.function(&graph, "check")).unwrap().calls;
+        let mut verifying = calls.iter().filter_map(|event| Some((&event.call, verifies(&graph, &event.call)?)));
+        let (call, row) = verifying.next().unwrap();
+        lets_expired_in(&graph, call, &row.unending, &row.ending).is_some()
+    }
+
+    #[test]
+    fn what_has_ended_gets_in_where_an_option_says_so() {
+        let verify = |options: &str| {
+            let text = format!(
+                "import jwt from 'jsonwebtoken';
+                export function check(token) {{ return jwt.verify(token, process.env.KEY{options}); }}"
+            );
+            lets_in("src/a.ts", &text)
+        };
+        let options = ["", ", { ignoreExpiration: false }", ", { ignoreExpiration: true }"];
+        assert_eq!(options.map(verify), [false, false, true]);
+    }
+
+    #[test]
+    fn what_has_ended_gets_in_where_its_end_is_not_looked_at() {
+        let decode = |says: &str| {
+            let text = format!(
+                "use jsonwebtoken::{{decode, DecodingKey, Validation}};
+                fn check(token: &str) -> Claims {{
+                    let mut validation = Validation::default();
+                    {says}
+                    decode::<Claims>(token, &DecodingKey::from_secret(b\"key\"), &validation).unwrap().claims
+                }}"
+            );
+            lets_in("src/main.rs", &text)
+        };
+        assert_eq!(["", "validation.validate_exp = false;"].map(decode), [false, true]);
+    }
 }

@@ -22,6 +22,10 @@ impl Walk<'_, '_> {
         {
             return true;
         }
+        // What only a sign-in has tells a sign-in from later requests, not the bearers of these.
+        if self.is_first(cond) {
+            return false;
+        }
         let of = |cond: &Shared| self.tells_apart(cond, asked, fuel);
         let is_constant = |side: &Shared| {
             matches!(
@@ -34,6 +38,7 @@ impl Walk<'_, '_> {
             ValueKind::And(left, right) | ValueKind::Fallback { left, right, when: Missing::Falsy } => {
                 of(left) || of(right)
             }
+            ValueKind::Compare { left, right, .. } if self.is_first(left) || self.is_first(right) => false,
             ValueKind::Compare { left, right, .. } => {
                 self.is_claim(left).is_some() && is_constant(right)
                     || self.is_claim(right).is_some() && is_constant(left)

@@ -169,7 +169,8 @@ impl Walk<'_, '_> {
         self.seeds.lie_in(self.graph, base) && puts()
     }
 
-    fn is_first(&self, value: &Shared) -> bool {
+    /// Whether a value is, or is a key of, a parameter that only a sign-in has.
+    pub(super) fn is_first(&self, value: &Shared) -> bool {
         let mut keys: Vec<&str> = Vec::new();
         let mut at = value;
         loop {

@@ -7,7 +7,7 @@ use crate::graph::{Bindings, Graph, Target};
 use crate::guards::asks::{Question, is_kept_global};
 use crate::guards::claims::{Seeds, place, verifies};
 use crate::guards::miss::Miss;
-use crate::guards::shapes::{Shape, functions_behind};
+use crate::guards::shapes::{Shape, functions_behind, lets_expired_in};
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
 use crate::rules::Verify;
@@ -25,12 +25,20 @@ pub(super) struct Root {
     pub first: Vec<(u32, Vec<String>)>,
     pub verifications: Vec<CallSite>,
     pub key: Option<Shared>,
+    /// Where what verifies before is told to let in what has ended.
+    pub expired: Option<Span>,
     pub shape: Option<Shape>,
 }
 
 impl Root {
     pub(super) fn of(shape: &Shape) -> Self {
-        Self { what: shape.what.clone(), key: shape.key.clone(), shape: Some(shape.clone()), ..Self::default() }
+        Self {
+            what: shape.what.clone(),
+            key: shape.key.clone(),
+            expired: shape.expired,
+            shape: Some(shape.clone()),
+            ..Self::default()
+        }
     }
 }
 
@@ -47,6 +55,8 @@ pub(super) struct Walk<'g, 'a> {
     pub verified: Option<Span>,
     pub keys: Vec<Shared>,
     pub foreign: bool,
+    /// Where a verification is told to let in what has ended.
+    pub expired: Option<Span>,
     /// Whether a limit ended the walk somewhere: what lies behind was not seen.
     pub cut: bool,
     /// Whether claims are still being collected.
@@ -84,6 +94,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             verified: None,
             keys: Vec::new(),
             foreign: false,
+            expired: None,
             cut: false,
             collecting: true,
             most_proofs: usize::MAX,
@@ -137,7 +148,9 @@ impl<'g, 'a> Walk<'g, 'a> {
             let ValueKind::Call(call) = &substituted.kind else { continue };
             let mut conditions = entered.conditions.to_vec();
             conditions.extend(self.conditions(&event.guards, entered.bindings));
+            let before = self.proofs.len();
             self.call(function, &event.call, call, &conditions, entered);
+            self.take_back(function, call, &conditions, entered.depth, before);
         }
     }
 
@@ -306,6 +319,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         if !self.collecting {
             return;
         }
+        self.expired = self.expired.or_else(|| lets_expired_in(self.graph, call, &row.unending, &row.ending));
         self.seeds.sites.insert(call.site);
         if let Some(token) = row.token.as_ref().and_then(|path| self.graph.argument(call, path).into_iter().next()) {
             match &token.kind {

@@ -95,6 +95,9 @@ fn out<'a>(report: &Report<'a>, guard: &'a Guard) -> GuardOut<'a> {
         let why = match short.why {
             ShortBy::FirstLogin => "sign-in-only",
             ShortBy::Unused => "unused-result",
+            ShortBy::Kept => "cached-for-good",
+            ShortBy::Added => "only-added",
+            ShortBy::Blanked => "left-empty",
             ShortBy::Another => "something-else",
             ShortBy::ForSome => "some-bearers",
         };

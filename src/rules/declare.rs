@@ -427,4 +427,7 @@ pub struct Method {
     pub call: CallPattern,
     pub name: ArgPath,
     pub function: ArgPath,
+    /// What the library calls the types whose values have it then, wherever they come from.
+    #[serde(default)]
+    pub on: Vec<CallPattern>,
 }

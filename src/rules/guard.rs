@@ -1,7 +1,5 @@
 //! Rows about who lets requests in: what verifies a token, what runs before handlers, what asks about a user, how long tokens live.
 
-use std::collections::BTreeSet;
-
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 
@@ -35,6 +33,11 @@ pub struct Verify {
     pub plugin: Option<String>,
     #[serde(default)]
     pub runs: Vec<ArgPath>,
+    /// Options by which tokens get in that have ended: those that are `true`, and those that are `false`.
+    #[serde(default)]
+    pub unending: Vec<ArgPath>,
+    #[serde(default)]
+    pub ending: Vec<ArgPath>,
 }
 
 impl Verify {
@@ -103,6 +106,9 @@ pub struct Guard {
     /// Where the key stands in the arguments: of the base's constructor (`method`), of the call.
     #[serde(default)]
     pub key: Vec<ArgPath>,
+    /// Options among these by which tokens get in that have ended, where they are `true`.
+    #[serde(default)]
+    pub unending: Vec<ArgPath>,
     /// `config`: paths below the configuration to the functions that decide.
     #[serde(default)]
     pub callbacks: Vec<String>,
@@ -283,58 +289,7 @@ pub struct Lacking {
     pub key: String,
 }
 
-/// Which rows say that a bearer is still there, and which words say that something else is asked about.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Bearer {
-    /// Globs of names of tables and models of users, compared in lower case without `_`.
-    pub tables: Vec<String>,
-    /// The same of sessions, tokens, lists of what was revoked.
-    pub sessions: Vec<String>,
-    /// Globs of columns, compared likewise: a table that has one is of users whatever its name.
-    pub columns: Vec<String>,
-    /// Words of keys and addresses: `rate` of `rate:42`.
-    pub aside: Vec<String>,
-    /// In lower case, what a request holds that whoever sends it may say of anybody: keys of it, and decorators and types of the
-    /// parameters of handlers: `req.params`, `@Body()`, `Path<i64>`.
-    #[serde(default)]
-    pub said: Vec<String>,
-}
-
-impl Bearer {
-    /// Whether rows of a table of that name are of bearers.
-    pub fn is_table(&self, name: &str) -> bool {
-        let name = plain(name);
-        self.tables.iter().any(|glob| path::glob(glob, &name)) || self.is_session(&name)
-    }
-
-    /// Whether they are of sessions or tokens.
-    pub fn is_session(&self, name: &str) -> bool {
-        let name = plain(name);
-        self.sessions.iter().any(|glob| path::glob(glob, &name))
-    }
-
-    /// Whether one of the columns says that its table is of bearers.
-    pub fn has_column<'n>(&self, mut columns: impl Iterator<Item = &'n str>) -> bool {
-        columns.any(|column| {
-            let column = plain(column);
-            self.columns.iter().any(|glob| path::glob(glob, &column))
-        })
-    }
-
-    /// Whether a key, a decorator or a type is that of what a sender may say of anybody.
-    pub fn is_said(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
-        self.said.contains(&name)
-    }
-
-    /// Whether one of the words says that something else is asked about.
-    pub fn is_aside(&self, words: &BTreeSet<String>) -> bool {
-        self.aside.iter().any(|word| words.contains(word))
-    }
-}
-
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 

@@ -20,6 +20,7 @@
 //! `-2` the last but one; `*` any argument; `1..` each from the second on. `0.*` is each element of an array in the first
 //! argument.
 
+mod bearer;
 mod declare;
 mod entry;
 mod event;
@@ -34,6 +35,7 @@ mod sql;
 mod test;
 mod word;
 
+pub use bearer::{Bearer, Lasting};
 pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Input, Interceptor,
     Method, Migration, Naming, Nothing, Subscriber, Transform, TypedTables,
@@ -41,8 +43,8 @@ pub use declare::{
 pub use entry::{Applied, Entry, EntryKind, Layer, Nesting, Prefix, Versioning};
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
-    Asks, Attribute, Bearer, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Keeps,
-    Lacking, Life, Rest, Says, Setting, Status, Unit, Verify, Web,
+    Asks, Attribute, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Keeps, Lacking,
+    Life, Rest, Says, Setting, Status, Unit, Verify, Web,
 };
 pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
@@ -93,7 +95,7 @@ rows! {
     entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, condition: Condition, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, layer: Layer, applied: Applied, kept: Kept, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
-    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
+    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, lasting: Lasting, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
     prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape, input: Input,
 }
@@ -413,6 +415,9 @@ pub struct Mount {
     /// Where the path stands; absent: what the router is mounted on says it.
     #[serde(default)]
     pub prefix: Option<ArgPath>,
+    /// Whether the path may be left out: nothing stands there, or a router.
+    #[serde(default)]
+    pub plain: bool,
     /// Where the routers stand; absent: what is registered on the call's result.
     #[serde(default)]
     pub router: Option<ArgPath>,
