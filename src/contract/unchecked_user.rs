@@ -57,6 +57,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         Some(ShortBy::Blanked) => message.push_str("; where its look-up finds nobody a name is left empty"),
         Some(ShortBy::Another) => message.push_str("; what it looks up is about something else"),
         Some(ShortBy::ForSome) => message.push_str("; it looks some bearers up and lets the others in"),
+        Some(ShortBy::GoesOn) => message.push_str("; where its look-up finds nobody the request goes on"),
         None => {}
     }
     if guard.foreign {
@@ -76,6 +77,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
             ShortBy::Blanked => format!("reads {}, and leaves a name empty where there is none", short.what),
             ShortBy::Another => format!("asks {}, which does not tell whether the user may come in", short.what),
             ShortBy::ForSome => format!("reads {} for bearers with certain claims", short.what),
+            ShortBy::GoesOn => format!("reads {}, and goes on where nobody is found", short.what),
         },
     }));
     let life = guard.exposure.as_ref().and_then(|exposure| exposure.at);

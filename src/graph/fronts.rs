@@ -102,7 +102,10 @@ impl Graph<'_> {
         let mut at = self.resolved(receiver);
         for _ in 0..24 {
             let ValueKind::Call(call) = &at.kind else { return };
-            let around = self.rules.layer().any(|row| row.call.last() == call.method() && !row.whole);
+            // What is mounted further left has its own layers.
+            let mounts = || self.rules.mount().any(|row| row.router.is_some() && row.call.last() == call.method());
+            let around = self.rules.layer().any(|row| row.call.last() == call.method() && !row.whole)
+                || self.is_rust(call.site.span.file) && mounts();
             if !around && call.method().is_some() {
                 front.runs.extend(call.args.iter().flat_map(|arg| handlers(self, &arg.value, 6)));
                 front.made.extend(call.args.iter().flat_map(|arg| made(self, &arg.value, 6)));
@@ -191,9 +194,12 @@ impl Graph<'_> {
                 let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;
                 self.inside(inner, fuel, found);
             }),
-            ValueKind::After { before, call, .. } => {
+            ValueKind::After { before, call, arg } => {
                 self.inside(before, fuel, found);
-                call.args.iter().for_each(|arg| self.inside(&arg.value, fuel, found));
+                // What a library is handed becomes no part of what else it is handed: `from_fn_with_state(state, check)`.
+                if arg.is_none() || !self.targets(call).is_empty() {
+                    call.args.iter().for_each(|arg| self.inside(&arg.value, fuel, found));
+                }
             }
             ValueKind::Object { base, entries } => {
                 // What a struct literal makes.

@@ -1,9 +1,12 @@
 //! What an expression is where a look-up found nobody.
 
+use std::sync::Arc;
+
 use crate::graph::{Graph, Type};
 use crate::guards::miss::{Run, is_param};
 use crate::ir::{Binding, Entry, ExprId, ExprKind, Item};
-use crate::summary::{CallValue, FunctionRef, ValueKind};
+use crate::rules::{Attach, Guard};
+use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
 
 /// What an expression is where nobody was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +187,10 @@ impl Run<'_, '_, '_> {
                 Entry::Spread(value) => (true, *value),
             };
             let held = self.eval(value)?;
+            if held == Held::Absent && !spread && self.is_key(value) {
+                self.way.faint = true;
+                continue;
+            }
             let constant = matches!(self.module.expr(value).kind, ExprKind::Text(_) | ExprKind::Number(_));
             touched |= held == Held::Touched || held == Held::Absent && !spread;
             // `{ ...token, error: 'gone' }`
@@ -224,6 +231,15 @@ impl Run<'_, '_, '_> {
             return Some(Held::Same);
         }
         let tells = given.iter().any(|held| held.tells());
+        if self.calls_on && tells && self.is_attached(id) {
+            self.way.marked = true;
+            self.examined |= self.is_optional();
+            return Some(Held::Same);
+        }
+        if self.calls_on && self.in_miss > 0 && self.answers(id) {
+            self.way.answered = true;
+            return Some(Held::Same);
+        }
         if self.only_records(id) {
             return Some(Held::Same);
         }
@@ -264,6 +280,42 @@ impl Run<'_, '_, '_> {
         self.calls_of(id).any(|call| self.walk.only_tells(call) || self.compares() && self.walk.only_writes(call))
     }
 
+    /// Whether a call keeps what it is handed on the request.
+    pub(super) fn is_attached(&self, id: ExprId) -> bool {
+        self.calls_of(id).any(|call| attaches(self.walk.graph, call))
+    }
+
+    /// Whether a call answers the request by what the middleware was handed to do so.
+    fn answers(&self, id: ExprId) -> bool {
+        self.calls_of(id).any(|call| {
+            let graph = self.walk.graph;
+            let answers = |path: String| graph.rules.harmless_matching(&path).any(|row| row.answers);
+            starts_at_param(call) && graph.library_path(call).is_some_and(answers)
+        })
+    }
+
+    /// Whether what is asked may be nobody where it is kept: in Rust `?` and `.unwrap()` leave an option once, of the result around it.
+    fn is_optional(&self) -> bool {
+        let expr = self.module.expr(self.asked);
+        let rest = self.walk.chain_behind(expr.span);
+        let results = match self.calls_of(self.asked).next() {
+            Some(call) => match self.walk.graph.targets(call).first().map(|target| self.signature(target.function)) {
+                Some(written) if !written.contains("Option<") => return false,
+                Some(written) => usize::from(written.contains("Result<")),
+                None => 1,
+            },
+            None => return false,
+        };
+        !rest.contains(".ok_or") && rest.matches('?').count() + rest.matches(".unwrap()").count() <= results
+    }
+
+    /// How a function is declared.
+    fn signature(&self, function: FunctionRef) -> &str {
+        let span = self.walk.graph.function(function).map(|declared| declared.span);
+        let text = span.map_or("", |span| self.walk.graph.sources.text(span));
+        text.split('{').next().unwrap_or_default()
+    }
+
     /// A call of this function as it was summed up.
     fn calls_of(&self, id: ExprId) -> impl Iterator<Item = &CallValue> {
         let calls = self.walk.graph.summary(self.function).map_or(&[][..], |summary| summary.calls.as_slice());
@@ -283,6 +335,12 @@ impl Run<'_, '_, '_> {
         };
         if !self.way.seen {
             self.way.let_on = true;
+        } else if self.way.answered
+            || given.is_empty() && (self.way.marked || self.way.faint)
+            || handed.tells() && matches!(first, Some(ExprKind::Object(_)))
+        {
+            self.goes_on = true;
+            self.way.answered = false;
         } else if handed.tells() || self.way.marked {
             self.hands_back = true;
         } else if handed == Held::No {
@@ -293,11 +351,74 @@ impl Run<'_, '_, '_> {
     }
 }
 
-/// Whether a call runs what stands behind a middleware in Rust: `next.run(req)`, `next.call(req)`.
+/// Whether a call runs what stands behind a middleware in Rust: `next.run(req)`, `next.call(req)`, `self.inner.call(req)` of a service.
 pub(super) fn runs_the_rest(graph: &Graph, call: &CallValue) -> bool {
     let Some(receiver) = call.receiver() else { return false };
     matches!(receiver.kind, ValueKind::Param(..) | ValueKind::Captured(..))
         && matches!(graph.type_of(receiver), Type::External(path, _) if graph.rules.rest().any(|row| row.of.matches(&path)))
+        || runs_inner(graph, call, receiver)
+}
+
+/// Whether the method that a service itself is run by is called on what it holds, or on a clone of that.
+fn runs_inner(graph: &Graph, call: &CallValue, receiver: &Shared) -> bool {
+    let is_service = |row: &Guard| !row.made_by.is_empty() && row.method.iter().any(|name| call.method() == Some(name));
+    if !graph.is_rust(call.site.span.file) || !graph.rules.guard().any(is_service) {
+        return false;
+    }
+    let is_self = |base: &Shared| match base.kind {
+        ValueKind::This(_) => true,
+        ValueKind::Param(function, 0) => graph.function(function).is_some_and(|function| function.takes_self),
+        _ => false,
+    };
+    let mut at = graph.resolved(receiver);
+    for _ in 0..6 {
+        at = match &at.kind {
+            ValueKind::Field(base, _) if is_self(base) => {
+                return graph.targets(call).is_empty();
+            }
+            // `std::mem::replace(&mut self.inner, clone)`
+            ValueKind::Call(inner) => match inner.receiver().or(inner.args.first().map(|arg| &arg.value)) {
+                Some(next) => graph.resolved(next),
+                None => return false,
+            },
+            ValueKind::After { before, .. } => Arc::clone(before),
+            _ => return false,
+        };
+    }
+    false
+}
+
+/// Whether a call keeps what it is handed on the request: `request.extensions_mut().insert(user)`, `c.set('user', user)`.
+pub(super) fn attaches(graph: &Graph, call: &CallValue) -> bool {
+    let mut rows = graph.rules.attach().filter(|row| row.call.last() == call.method()).peekable();
+    if rows.peek().is_none() {
+        return false;
+    }
+    let on = call.receiver().and_then(|receiver| match &receiver.kind {
+        ValueKind::Call(inner) => inner.method(),
+        ValueKind::Field(_, name) => Some(name.as_str()),
+        _ => None,
+    });
+    let fits = |row: &Attach| match on {
+        Some(on) if !row.on.is_empty() => row.on.iter().any(|name| name == on),
+        _ => row.on.is_empty() && starts_at_param(call),
+    };
+    rows.any(fits)
+}
+
+/// Whether a call is one of a parameter: `res.status(401).json(..)`.
+fn starts_at_param(call: &CallValue) -> bool {
+    let mut at = call.receiver();
+    for _ in 0..6 {
+        at = match at.map(|value| &value.kind) {
+            Some(ValueKind::Param(..) | ValueKind::Captured(..)) => return true,
+            Some(ValueKind::Call(inner)) => inner.receiver(),
+            Some(ValueKind::Field(base, _) | ValueKind::After { before: base, .. }) => Some(base),
+            Some(ValueKind::Object { base, .. }) => base.as_ref(),
+            _ => return false,
+        };
+    }
+    false
 }
 
 /// What an expression consists of, where nothing more is said of it.

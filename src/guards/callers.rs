@@ -73,8 +73,8 @@ pub(super) fn letting_in(
             let decides = match &edge.kind {
                 EdgeKind::Call(call) => match walk.told(edge.caller, call.site, false) {
                     Use::Decided => Some(true),
-                    Use::Returned => Some(decided),
-                    Use::None => decided.then_some(true),
+                    Use::Returned | Use::GoesOn => Some(decided),
+                    Use::None | Use::Ignored => decided.then_some(true),
                 },
                 EdgeKind::Callback(_) => Some(decided),
                 EdgeKind::Framework => None,

@@ -17,6 +17,8 @@ pub(super) enum Miss {
     LetsIn,
     /// Who called is handed what says that nobody was.
     HandsBack,
+    /// What runs behind is run without the user, or after an answer: it may refuse.
+    GoesOn,
     /// It is refused, or this does not tell.
     Refuses,
 }
@@ -29,8 +31,12 @@ pub(super) struct Way {
     pub(super) seen: bool,
     /// Whether the request was let on before the look-up.
     pub(super) let_on: bool,
-    /// Whether something that outlives the function says that nobody was found.
+    /// Whether something that outlives the function says that nobody was found, or lacks who was.
     pub(super) marked: bool,
+    /// Whether something that outlives the function is given no more than a key of nobody: `session.user.name = user?.name`.
+    pub(super) faint: bool,
+    /// Whether the request was answered because nobody was found.
+    pub(super) answered: bool,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what was met on the ways, each by itself")]
@@ -56,6 +62,7 @@ pub(super) struct Run<'r, 'g, 'a> {
     pub(super) refused: bool,
     pub(super) lets_in: bool,
     pub(super) hands_back: bool,
+    pub(super) goes_on: bool,
     /// Whether the function lets on by calling what it is handed.
     pub(super) calls_on: bool,
     pub(super) returns_values: bool,
@@ -120,6 +127,7 @@ impl Walk<'_, '_> {
             refused: false,
             lets_in: false,
             hands_back: false,
+            goes_on: false,
             calls_on,
             returns_values: returns_value(&declared.body),
             is_rust: self.graph.is_rust(function.file),
@@ -133,6 +141,7 @@ impl Walk<'_, '_> {
         // In Rust `?` and `.ok_or(..)` vanish at lowering: only of what is asked whether it is there is known that it may not be.
         let told = !run.refused && run.fuel > 0 && (!run.is_rust || run.examined);
         match (told, run.lets_in, run.hands_back) {
+            (true, ..) if run.goes_on => Miss::GoesOn,
             (true, true, false) => Miss::LetsIn,
             (true, false, true) => Miss::HandsBack,
             _ => Miss::Refuses,
@@ -165,8 +174,8 @@ impl Run<'_, '_, '_> {
     fn statement(&mut self, statement: &Stmt) -> bool {
         match statement {
             Stmt::Assign { target, value, .. } => match self.eval(*value) {
-                Some(value) => {
-                    self.assign(target, value);
+                Some(held) => {
+                    self.assign(target, held, self.is_key(*value));
                     false
                 }
                 None => true,
@@ -181,7 +190,13 @@ impl Run<'_, '_, '_> {
             }
             Stmt::Return(value) => {
                 let value = match value {
-                    Some(value) => self.eval(*value),
+                    Some(value) => {
+                        let held = self.eval(*value);
+                        // `return deny(res)`: it may refuse by what it does as well as by an error that is caught here.
+                        let calls = matches!(self.module.expr(*value).kind, ExprKind::Call(_)) && *value != self.asked;
+                        self.refused |= held.is_none() && calls && self.calls_on && self.in_miss > 0;
+                        held
+                    }
                     None => Some(Held::No),
                 };
                 if let (Some(value), true) = (value, self.way.seen) {
@@ -226,6 +241,7 @@ impl Run<'_, '_, '_> {
         let ended = if let Some(truth) = held.truth() {
             let (taken, passed_over) = if truth { (then, otherwise) } else { (otherwise, then) };
             self.gated |= looked && self.does_something(passed_over);
+            self.way.marked |= looked && self.way.seen && self.calls_on && self.attaches(passed_over);
             self.block(taken)
         } else {
             let before = self.way.clone();
@@ -254,6 +270,20 @@ impl Run<'_, '_, '_> {
         })
     }
 
+    /// Whether statements put something on the request, or on anything else that is not the function's own.
+    fn attaches(&self, statements: &[Stmt]) -> bool {
+        statements.iter().any(|statement| match statement {
+            Stmt::Assign { target: Place::Local(local), .. } => {
+                self.module.locals[local.at()].function != self.function.id || is_param(self.module, *local)
+            }
+            Stmt::Assign { .. } => true,
+            Stmt::Expr(value) => self.is_attached(*value),
+            Stmt::If { then, otherwise, .. } => self.attaches(then) || self.attaches(otherwise),
+            Stmt::Loop { body } | Stmt::Try { body, .. } => self.attaches(body),
+            Stmt::Return(_) | Stmt::Throw(_) => false,
+        })
+    }
+
     fn join(&mut self, other: Way) {
         for (local, held) in other.variables {
             let mine = self.way.variables.entry(local).or_insert(Held::Same);
@@ -267,15 +297,23 @@ impl Run<'_, '_, '_> {
             (false, true) => other.marked,
             _ => self.way.marked && other.marked,
         };
+        self.way.answered |= other.answered;
+        self.way.faint |= other.faint;
         self.way.seen |= other.seen;
         self.way.let_on |= other.let_on;
     }
 
-    fn assign(&mut self, target: &Place, value: Held) {
+    /// Whether an expression only reads a key.
+    pub(super) fn is_key(&self, id: ExprId) -> bool {
+        matches!(self.module.expr(id).kind, ExprKind::Field { .. })
+    }
+
+    fn assign(&mut self, target: &Place, value: Held, is_key: bool) {
         match target {
             Place::Local(local) if self.module.locals[local.at()].function == self.function.id => {
                 self.way.variables.insert(*local, value);
             }
+            _ if value == Held::Absent && is_key => self.way.faint |= self.way.seen,
             // Where stored and handed differ, the one is made the other.
             _ => self.way.marked |= self.way.seen && (value.tells() || self.in_miss > 0 && !self.compares()),
         }
@@ -308,10 +346,14 @@ impl Run<'_, '_, '_> {
     fn returns(&mut self, value: Held) {
         if self.way.let_on {
             self.lets_in = true;
+        } else if self.way.answered {
+            self.refused = true;
         } else if self.calls_on {
             self.refused |= self.in_miss > 0;
         } else if value.tells() || self.way.marked {
             self.hands_back = true;
+        } else if self.way.faint {
+            self.goes_on = true;
         } else {
             match value {
                 Held::Same | Held::Yes => self.lets_in = true,
@@ -326,11 +368,15 @@ impl Run<'_, '_, '_> {
     fn reaches_end(&mut self) {
         if self.way.let_on {
             self.lets_in = true;
+        } else if self.way.answered {
+            self.refused = true;
         } else if self.calls_on {
             // Nothing was called on: the request hangs, or was answered, unless a closure goes on.
-            self.refused |= !(self.lets_in || self.hands_back);
+            self.refused |= !(self.lets_in || self.hands_back || self.goes_on);
         } else if self.returns_values || self.way.marked {
             self.hands_back = true;
+        } else if self.way.faint {
+            self.goes_on = true;
         } else if self.gated {
             self.refused = true;
         } else {

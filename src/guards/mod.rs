@@ -165,6 +165,8 @@ pub enum ShortBy {
     Another,
     /// It is made for bearers with certain claims, and the others get in without it.
     ForSome,
+    /// Where it finds nobody the request goes on, without the user or after an answer: what runs behind may refuse it.
+    GoesOn,
 }
 
 /// The schema knows whether a user is active, and the guard does not ask.
@@ -340,7 +342,10 @@ fn verdict(walk: &Walk, root: &Root) -> Verdict {
     } else if !walk.unclear.is_empty()
         || walk.cut
         || unmet
-        || walk.short.iter().any(|short| matches!(short.why, ShortBy::ForSome | ShortBy::Blanked | ShortBy::Kept))
+        || walk
+            .short
+            .iter()
+            .any(|short| matches!(short.why, ShortBy::ForSome | ShortBy::Blanked | ShortBy::Kept | ShortBy::GoesOn))
     {
         Verdict::Unclear
     } else {

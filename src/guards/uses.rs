@@ -12,9 +12,13 @@ use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// What becomes of the result of a call in the function it stands in.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     None,
+    /// It is looked at, and who was not found is let in all the same.
+    Ignored,
+    /// Where there is nothing the request goes on, and what runs behind may tell.
+    GoesOn,
     Returned,
     Decided,
 }
@@ -27,10 +31,21 @@ impl Walk<'_, '_> {
             return used;
         }
         match self.on_a_miss(function, site, false) {
-            Miss::LetsIn if of_user || !self.refuses_a_hit(function, site) => Use::None,
+            Miss::LetsIn if of_user || !self.refuses_a_hit(function, site) => Use::Ignored,
+            Miss::GoesOn if of_user || !self.refuses_a_hit(function, site) => Use::GoesOn,
             Miss::HandsBack => Use::Returned,
             _ => used,
         }
+    }
+
+    /// Whether the errors of what a call of the tree asks come to nothing: it is caught, or made a `None` that refuses nobody.
+    pub(super) fn swallows(&self, function: FunctionRef, site: CallSite, told: Use) -> bool {
+        let goes_on = matches!(told, Use::Ignored | Use::GoesOn);
+        if self.graph.is_rust(site.span.file) {
+            return goes_on && !self.propagates(site.span);
+        }
+        goes_on && self.chain_behind(site.span).trim_start().starts_with(".catch")
+            || matches!(self.on_a_miss(function, site, true), Miss::LetsIn | Miss::GoesOn)
     }
 
     fn used(&self, function: FunctionRef, site: CallSite) -> Use {
@@ -71,7 +86,7 @@ impl Walk<'_, '_> {
             match then {
                 Use::Decided => return Use::Decided,
                 Use::Returned => most = Use::Returned,
-                Use::None => {}
+                _ => {}
             }
         }
         let rest = summary.exits.values().chain(&summary.this_exit).chain(summary.leaves.values());
@@ -114,14 +129,39 @@ impl Walk<'_, '_> {
         })
     }
 
+    /// What stands behind a call in the same expression.
+    pub(super) fn chain_behind(&self, span: Span) -> &str {
+        let text = self.graph.sources.get(span.file).text.get(span.end as usize..).unwrap_or_default();
+        let mut depth = 0_u32;
+        let ends = |at: char| match at {
+            '(' | '[' => {
+                depth += 1;
+                false
+            }
+            ')' | ']' if depth > 0 => {
+                depth -= 1;
+                false
+            }
+            ')' | ']' => true,
+            '{' | '}' | ';' | ',' => depth == 0,
+            _ => false,
+        };
+        text.split(ends).next().unwrap_or_default()
+    }
+
+    /// Whether an error of a call in Rust ends the function.
+    pub(super) fn propagates(&self, span: Span) -> bool {
+        let rest = self.chain_behind(span);
+        ["?", ".unwrap()", ".expect("].iter().any(|ends| rest.contains(ends))
+    }
+
     /// Whether Rust code goes on from a call by an error where nothing was found: `.ok_or(..)` vanishes at lowering.
     pub(super) fn refuses(&self, call: &CallValue) -> bool {
         let span = call.site.span;
         if !self.graph.is_rust(span.file) {
             return false;
         }
-        let text = self.graph.sources.get(span.file).text.get(span.end as usize..).unwrap_or_default();
-        let rest = text.split(';').next().unwrap_or_default();
+        let rest = self.chain_behind(span);
         rest.contains(".ok_or") || rest.contains(".context(") || rest.contains(".with_context(")
     }
 

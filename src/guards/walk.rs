@@ -72,8 +72,11 @@ struct Entered<'v> {
     bindings: Option<&'v Bindings>,
     /// What holds (or fails) on the way.
     conditions: &'v [(Shared, bool)],
-    /// Whether something depends on what the function returns.
-    result_used: bool,
+    /// What becomes of what the function returns, and where that is a user.
+    result: Use,
+    user: Use,
+    /// Whether its errors come to nothing.
+    swallowed: bool,
     depth: u8,
 }
 
@@ -117,7 +120,17 @@ impl<'g, 'a> Walk<'g, 'a> {
             self.collecting = collecting;
             self.visits = 0;
             self.seeds.forget();
-            self.visit(function, &Entered { bindings: None, conditions: &[], result_used: true, depth: 0 });
+            self.visit(
+                function,
+                &Entered {
+                    bindings: None,
+                    conditions: &[],
+                    result: Use::Decided,
+                    user: Use::Decided,
+                    swallowed: false,
+                    depth: 0,
+                },
+            );
         }
         self.unclear.sort_unstable();
         self.unclear.dedup();
@@ -177,9 +190,10 @@ impl<'g, 'a> Walk<'g, 'a> {
         entered: &Entered,
     ) {
         let used = |of_user| match self.told(function, written.site, of_user) {
-            Use::Decided => true,
-            Use::Returned => entered.result_used,
-            Use::None => false,
+            Use::Returned if of_user => entered.user,
+            Use::Returned => entered.result,
+            Use::Decided if entered.swallowed => Use::GoesOn,
+            told => told,
         };
         if let Some(row) = verifies(self.graph, call) {
             self.verification(row, call);
@@ -194,13 +208,18 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
         let targets = self.graph.targets(call);
         if !targets.is_empty() && !self.stands_around(call, &targets) {
-            let result_used = self.refuses(call) || used(false);
+            let refuses = self.refuses(call);
+            let [result, user] = [false, true].map(|of_user| if refuses { Use::Decided } else { used(of_user) });
+            let swallowed = entered.swallowed || !self.collecting && self.swallows(function, written.site, user);
             let (before, mut silent) = (self.proofs.len(), false);
             for target in targets.iter().take(4) {
                 let so_far = self.proofs.len();
                 let bindings = target.bindings.clone().unwrap_or_else(|| self.graph.bind(call, target.function));
                 let depth = entered.depth + 1;
-                self.visit(target.function, &Entered { bindings: Some(&bindings), conditions, result_used, depth });
+                self.visit(
+                    target.function,
+                    &Entered { bindings: Some(&bindings), conditions, result, user, swallowed, depth },
+                );
                 silent |= self.proofs.len() == so_far;
             }
             // What one class fills in for the guard that it inherits says nothing of the others.
@@ -213,13 +232,13 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
         let heard: Vec<FunctionRef> = self.graph.heard(call).collect();
         if !heard.is_empty() {
-            let result_used = used(false);
+            let [result, user] = [false, true].map(used);
             for listener in heard {
                 if self.collecting && call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value)) {
                     self.seeds.params.insert((listener, 0, Vec::new()));
                 }
                 let depth = entered.depth + 1;
-                self.visit(listener, &Entered { bindings: None, conditions, result_used, depth });
+                self.visit(listener, &Entered { bindings: None, conditions, result, user, swallowed: false, depth });
             }
             return;
         }
@@ -233,25 +252,53 @@ impl<'g, 'a> Walk<'g, 'a> {
             && through
             && let Some(question) = self.asks(call, hands)
         {
-            let is_used = if self.fails(call) {
-                self.on_a_miss(function, written.site, true) != Miss::LetsIn
+            // Of a chain the last that asks is judged.
+            if self.asks_further_on(function, written.site) {
+                self.closures(function, call, conditions, entered, through);
+                return;
+            }
+            let is_rust = self.graph.is_rust(function.file);
+            let fails = self.fails(call)
+                && (!is_rust
+                    || self.propagates(call.site.span)
+                    || !matches!(self.told(function, written.site, true), Use::Ignored | Use::GoesOn));
+            let told = if fails {
+                match self.on_a_miss(function, written.site, true) {
+                    Miss::LetsIn => Use::Ignored,
+                    Miss::GoesOn => Use::GoesOn,
+                    _ if entered.swallowed => Use::GoesOn,
+                    _ => Use::Decided,
+                }
+            } else if self.refuses(call) && !entered.swallowed {
+                Use::Decided
             } else {
-                self.refuses(call) || used(question.of_user)
+                used(question.of_user)
             };
-            self.lookup(question, call, function, conditions, is_used);
+            self.lookup(question, call, function, conditions, told);
             self.closures(function, call, conditions, entered, through);
             return;
         }
         if !self.collecting && !through && self.at_first(function, conditions) {
             let of_first = call.args.iter().any(|arg| self.holds_first(&arg.value, 8));
             if let Some(question) = of_first.then(|| self.asks(call, true)).flatten() {
-                self.lookup(question, call, function, conditions, true);
+                self.lookup(question, call, function, conditions, Use::Decided);
             }
         }
         self.closures(function, call, conditions, entered, through);
         if !self.collecting && hands && !self.is_harmless(call) {
             self.unclear.push(call.site.span);
         }
+    }
+
+    /// Whether a later call of the chain that a call stands in asks the same: `query("SELECT ..").bind(id).fetch_one(pool)`.
+    fn asks_further_on(&self, function: FunctionRef, site: CallSite) -> bool {
+        let calls = self.graph.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
+        self.graph.is_rust(function.file)
+            && calls.iter().any(|event| {
+                let on = event.call.receiver();
+                matches!(on.map(|on| &on.kind), Some(ValueKind::Call(inner)) if inner.site == site)
+                    && self.asks(&event.call, false).is_some()
+            })
     }
 
     /// What is asked by something that was handed in: each of those that may be has to ask.
@@ -294,7 +341,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         call: &CallValue,
         function: FunctionRef,
         conditions: &[(Shared, bool)],
-        is_used: bool,
+        told: Use,
     ) {
         let Question { asks, what, model, of_bearer, .. } = question;
         let span = call.site.span;
@@ -304,11 +351,15 @@ impl<'g, 'a> Walk<'g, 'a> {
             ShortBy::FirstLogin
         } else if self.is_for_some(conditions, call) {
             ShortBy::ForSome
-        } else if is_used {
-            self.proofs.push(Proof { asks, span, what, model });
-            return;
         } else {
-            ShortBy::Unused
+            match told {
+                Use::Decided | Use::Returned => {
+                    self.proofs.push(Proof { asks, span, what, model });
+                    return;
+                }
+                Use::GoesOn => ShortBy::GoesOn,
+                Use::None | Use::Ignored => ShortBy::Unused,
+            }
         };
         self.short.push(Short { span, what, why });
     }
@@ -370,7 +421,17 @@ impl<'g, 'a> Walk<'g, 'a> {
                     self.seeds.params.extend(params.map(|at| (function, at, Vec::new())));
                 }
                 let depth = entered.depth + 1;
-                self.visit(function, &Entered { bindings: None, conditions, result_used: true, depth });
+                self.visit(
+                    function,
+                    &Entered {
+                        bindings: None,
+                        conditions,
+                        result: Use::Decided,
+                        user: Use::Decided,
+                        swallowed: false,
+                        depth,
+                    },
+                );
             }
         }
     }
@@ -395,7 +456,17 @@ impl<'g, 'a> Walk<'g, 'a> {
                 self.seeds.params.extend(params.map(|at| (*closure, at, Vec::new())));
             }
             let (bindings, depth) = (entered.bindings, entered.depth + 1);
-            self.visit(*closure, &Entered { bindings, conditions, result_used: true, depth });
+            self.visit(
+                *closure,
+                &Entered {
+                    bindings,
+                    conditions,
+                    result: Use::Decided,
+                    user: Use::Decided,
+                    swallowed: entered.swallowed,
+                    depth,
+                },
+            );
         }
     }
 

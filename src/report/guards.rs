@@ -100,6 +100,7 @@ fn out<'a>(report: &Report<'a>, guard: &'a Guard) -> GuardOut<'a> {
             ShortBy::Blanked => "left-empty",
             ShortBy::Another => "something-else",
             ShortBy::ForSome => "some-bearers",
+            ShortBy::GoesOn => "goes-on",
         };
         ShortOut { why, what: &short.what, file, line }
     };

@@ -181,6 +181,19 @@ pub struct Rest {
     pub of: CallPattern,
 }
 
+/// A call that keeps what it is handed on the request, for what runs behind: `request.extensions_mut().insert(user)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Attach {
+    pub call: CallPattern,
+    /// What it is called on, by the name of the call or of the field; empty: a parameter of the middleware.
+    #[serde(default)]
+    pub on: Vec<String>,
+    /// The types of parameters that are refused where nothing was kept: `Extension<User>`.
+    #[serde(default)]
+    pub demanded_by: Vec<CallPattern>,
+}
+
 /// A call that may be handed claims and asks nobody.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -189,6 +202,9 @@ pub struct Harmless {
     /// Whether it only writes down what it is handed: a look-up that goes nowhere else decides nothing.
     #[serde(default)]
     pub tells: bool,
+    /// Whether it answers the request, and goes on: `res.status(401).json(..)`.
+    #[serde(default)]
+    pub answers: bool,
 }
 
 /// A call that fetches keys from an issuer at run time: whose signature it checks is not this program's.

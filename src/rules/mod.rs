@@ -43,8 +43,8 @@ pub use declare::{
 pub use entry::{Applied, Entry, EntryKind, Layer, Nesting, Prefix, Versioning};
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
-    Asks, Attribute, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Keeps, Lacking,
-    Life, Rest, Says, Setting, Status, Unit, Verify, Web,
+    Asks, Attach, Attribute, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Keeps,
+    Lacking, Life, Rest, Says, Setting, Status, Unit, Verify, Web,
 };
 pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
@@ -95,7 +95,7 @@ rows! {
     entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, condition: Condition, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, layer: Layer, applied: Applied, kept: Kept, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
-    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, lasting: Lasting, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
+    verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, attach: Attach, lasting: Lasting, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
     prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape, input: Input,
 }

@@ -8,7 +8,7 @@ use crate::rules::{
     Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Read, Receiver, SchemaShape, SqlCall, Status,
     Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
-use crate::rules::{Applied, Condition, Described, Ending, Kept, Lacking, Lasting, Layer, Rest, Setting, Unit};
+use crate::rules::{Applied, Attach, Condition, Described, Ending, Kept, Lacking, Lasting, Layer, Rest, Setting, Unit};
 
 /// One file of rules.
 #[derive(Clone, Debug, Deserialize)]
@@ -94,6 +94,8 @@ pub struct Pack {
     pub rest: Vec<Rest>,
     #[serde(default)]
     pub lasting: Vec<Lasting>,
+    #[serde(default)]
+    pub attach: Vec<Attach>,
     #[serde(default)]
     pub lacking: Vec<Lacking>,
     #[serde(default)]
