@@ -328,8 +328,9 @@ impl Run<'_, '_, '_> {
             ([], _) => Held::Same,
             ([held], Some(ExprKind::Object(_))) => *held,
             ([Held::No, rest @ ..], _) => rest.first().copied().unwrap_or(Held::Same),
+            // The error is answered; who calls on after it lets in as well.
             _ => {
-                self.refused |= self.way.seen && self.in_miss > 0;
+                self.way.answered |= self.way.seen && self.in_miss > 0;
                 return;
             }
         };

@@ -24,6 +24,7 @@ pub(super) enum Miss {
 }
 
 /// One way through the function.
+#[expect(clippy::struct_excessive_bools, reason = "what lies behind on the way, each by itself")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way {
     pub(super) variables: BTreeMap<LocalId, Held>,

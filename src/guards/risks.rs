@@ -236,7 +236,9 @@ impl<'g, 'a> Reader<'g, 'a> {
         }
         let summary = self.graph.summary(self.function)?;
         for event in &summary.calls {
-            if event.call.receiver().is_some_and(|receiver| is_at(receiver, self.read)) {
+            // `user.token?.split('.')[1]` ends with the whole chain.
+            let is_optional = self.behind(self.read).starts_with("?.");
+            if !is_optional && event.call.receiver().is_some_and(|receiver| is_at(receiver, self.read)) {
                 return (!self.is_caught()).then_some("calls a method of it");
             }
             if event.call.args.iter().any(|arg| in_text(&arg.value, self.read, 12)) {

@@ -7,9 +7,10 @@ use crate::guards::Proof;
 use crate::guards::matcher::{matched, texts};
 use crate::guards::order::{Link, everywhere};
 use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
+use crate::ir::FunctionId;
 use crate::rules::EntryKind;
 use crate::source::Scope;
-use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Shared, Summary, Value, ValueKind};
 
 /// What one guard protects.
 pub(super) struct Routes {
@@ -337,9 +338,24 @@ pub(super) fn extractors<'a>(graph: &'a Graph<'_>, guard: FunctionRef) -> BTreeM
         if class.is_some_and(|class| classes.insert(class.name.as_str(), at).is_none()) {
             let same = |caller: &FunctionRef| graph.function(*caller).is_some_and(|f| f.name == function.name);
             open.extend(graph.callers(at).iter().map(|edge| edge.caller).filter(same));
+            let class = class.map_or("", |class| class.name.as_str());
+            open.extend(demanding(graph, class).filter(same));
         }
     }
     classes
+}
+
+/// The functions that have the framework make a value of a class: `request.guard::<Auth>()`.
+fn demanding<'a>(graph: &'a Graph<'_>, class: &'a str) -> impl Iterator<Item = FunctionRef> + 'a {
+    let units = graph.units().filter(|(file, _)| graph.is_rust(*file));
+    units.flat_map(move |(file, unit)| {
+        let demands = |summary: &Summary| {
+            let types = summary.calls.iter().flat_map(|event| &event.call.type_args);
+            types.into_iter().any(|ty| ty.name.rsplit('.').next() == Some(class))
+        };
+        let functions = unit.summary.functions.iter().enumerate().filter(move |(_, summary)| demands(summary));
+        functions.map(move |(at, _)| FunctionRef { file, id: FunctionId::of(at) })
+    })
 }
 
 /// The calls that run a guard by its name.

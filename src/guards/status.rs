@@ -53,6 +53,12 @@ fn note(graph: &Graph, summary: &Summary, rows: &[&Status], names: &mut BTreeSet
         if let Some(method) = call.method().filter(|_| call.args.is_empty()) {
             add(method);
         }
+        // `row.get::<bool, _>("is_active")`
+        if let ([name], true) = (call.args.as_slice(), call.method().is_some())
+            && let ValueKind::Text(name) = &name.value.kind
+        {
+            add(name);
+        }
         if is_query(graph, call) {
             call.args.iter().for_each(|arg| keys(graph, &arg.value, &mut add, 8));
         }

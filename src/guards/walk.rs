@@ -189,7 +189,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         conditions: &[(Shared, bool)],
         entered: &Entered,
     ) {
-        let used = |of_user| match self.told(function, written.site, of_user) {
+        let fate = |of_user| match self.told(function, written.site, of_user) {
             Use::Returned if of_user => entered.user,
             Use::Returned => entered.result,
             Use::Decided if entered.swallowed => Use::GoesOn,
@@ -209,7 +209,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         let targets = self.graph.targets(call);
         if !targets.is_empty() && !self.stands_around(call, &targets) {
             let refuses = self.refuses(call);
-            let [result, user] = [false, true].map(|of_user| if refuses { Use::Decided } else { used(of_user) });
+            let [result, user] = [false, true].map(|of_user| if refuses { Use::Decided } else { fate(of_user) });
             let swallowed = entered.swallowed || !self.collecting && self.swallows(function, written.site, user);
             let (before, mut silent) = (self.proofs.len(), false);
             for target in targets.iter().take(4) {
@@ -232,7 +232,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
         let heard: Vec<FunctionRef> = self.graph.heard(call).collect();
         if !heard.is_empty() {
-            let [result, user] = [false, true].map(used);
+            let [result, user] = [false, true].map(fate);
             for listener in heard {
                 if self.collecting && call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value)) {
                     self.seeds.params.insert((listener, 0, Vec::new()));
@@ -272,7 +272,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             } else if self.refuses(call) && !entered.swallowed {
                 Use::Decided
             } else {
-                used(question.of_user)
+                fate(question.of_user)
             };
             self.lookup(question, call, function, conditions, told);
             self.closures(function, call, conditions, entered, through);
