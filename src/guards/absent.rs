@@ -187,10 +187,6 @@ impl Run<'_, '_, '_> {
                 Entry::Spread(value) => (true, *value),
             };
             let held = self.eval(value)?;
-            if held == Held::Absent && !spread && self.is_key(value) {
-                self.way.faint = true;
-                continue;
-            }
             let constant = matches!(self.module.expr(value).kind, ExprKind::Text(_) | ExprKind::Number(_));
             touched |= held == Held::Touched || held == Held::Absent && !spread;
             // `{ ...token, error: 'gone' }`
@@ -337,7 +333,7 @@ impl Run<'_, '_, '_> {
         if !self.way.seen {
             self.way.let_on = true;
         } else if self.way.answered
-            || given.is_empty() && (self.way.marked || self.way.faint)
+            || given.is_empty() && self.way.marked
             || handed.tells() && matches!(first, Some(ExprKind::Object(_)))
         {
             self.goes_on = true;

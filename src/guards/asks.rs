@@ -8,7 +8,7 @@ use crate::ir::{SqlStatement, SqlText};
 use crate::rules::{Asks, CallPattern, Operation, Read, Target};
 use crate::schema::{self, ModelId};
 use crate::sites;
-use crate::summary::{CallValue, Shared, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, ValueKind};
 
 /// What is asked where the table is not told.
 pub(super) const UNNAMED: &str = "a row of a table";
@@ -79,6 +79,17 @@ impl Walk<'_, '_> {
         let what = UNNAMED.to_owned();
         let of_bearer = is_chain || !self.is_aside(call);
         rows.iter().any(is_told).then_some(Question { asks: Asks::Row, what, model: None, of_bearer, of_user: false })
+    }
+
+    /// Whether a later call of the chain that a call stands in asks the same: `query("SELECT ..").bind(id).fetch_one(pool)`.
+    pub(super) fn asks_further_on(&self, function: FunctionRef, site: CallSite) -> bool {
+        let calls = self.graph.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
+        self.graph.is_rust(function.file)
+            && calls.iter().any(|event| {
+                let on = event.call.receiver();
+                matches!(on.map(|on| &on.kind), Some(ValueKind::Call(inner)) if inner.site == site)
+                    && self.asks(&event.call, false).is_some()
+            })
     }
 
     /// Whether rows say of a call's own module what it does: `createHash(..).update(token)` is no query, whatever else has an `update`.

@@ -34,8 +34,6 @@ pub(super) struct Way {
     pub(super) let_on: bool,
     /// Whether something that outlives the function says that nobody was found, or lacks who was.
     pub(super) marked: bool,
-    /// Whether something that outlives the function is given no more than a key of nobody: `session.user.name = user?.name`.
-    pub(super) faint: bool,
     /// Whether the request was answered because nobody was found.
     pub(super) answered: bool,
 }
@@ -176,7 +174,7 @@ impl Run<'_, '_, '_> {
         match statement {
             Stmt::Assign { target, value, .. } => match self.eval(*value) {
                 Some(held) => {
-                    self.assign(target, held, self.is_key(*value));
+                    self.assign(target, held);
                     false
                 }
                 None => true,
@@ -299,22 +297,15 @@ impl Run<'_, '_, '_> {
             _ => self.way.marked && other.marked,
         };
         self.way.answered |= other.answered;
-        self.way.faint |= other.faint;
         self.way.seen |= other.seen;
         self.way.let_on |= other.let_on;
     }
 
-    /// Whether an expression only reads a key.
-    pub(super) fn is_key(&self, id: ExprId) -> bool {
-        matches!(self.module.expr(id).kind, ExprKind::Field { .. })
-    }
-
-    fn assign(&mut self, target: &Place, value: Held, is_key: bool) {
+    fn assign(&mut self, target: &Place, value: Held) {
         match target {
             Place::Local(local) if self.module.locals[local.at()].function == self.function.id => {
                 self.way.variables.insert(*local, value);
             }
-            _ if value == Held::Absent && is_key => self.way.faint |= self.way.seen,
             // Where stored and handed differ, the one is made the other.
             _ => self.way.marked |= self.way.seen && (value.tells() || self.in_miss > 0 && !self.compares()),
         }
@@ -353,8 +344,6 @@ impl Run<'_, '_, '_> {
             self.refused |= self.in_miss > 0;
         } else if value.tells() || self.way.marked {
             self.hands_back = true;
-        } else if self.way.faint {
-            self.goes_on = true;
         } else {
             match value {
                 Held::Same | Held::Yes => self.lets_in = true,
@@ -376,8 +365,6 @@ impl Run<'_, '_, '_> {
             self.refused |= !(self.lets_in || self.hands_back || self.goes_on);
         } else if self.returns_values || self.way.marked {
             self.hands_back = true;
-        } else if self.way.faint {
-            self.goes_on = true;
         } else if self.gated {
             self.refused = true;
         } else {

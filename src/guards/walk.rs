@@ -290,17 +290,6 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
     }
 
-    /// Whether a later call of the chain that a call stands in asks the same: `query("SELECT ..").bind(id).fetch_one(pool)`.
-    fn asks_further_on(&self, function: FunctionRef, site: CallSite) -> bool {
-        let calls = self.graph.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
-        self.graph.is_rust(function.file)
-            && calls.iter().any(|event| {
-                let on = event.call.receiver();
-                matches!(on.map(|on| &on.kind), Some(ValueKind::Call(inner)) if inner.site == site)
-                    && self.asks(&event.call, false).is_some()
-            })
-    }
-
     /// What is asked by something that was handed in: each of those that may be has to ask.
     fn each_made(
         &mut self,
