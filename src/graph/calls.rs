@@ -185,6 +185,7 @@ impl Graph<'_> {
         {
             return found;
         }
+        let of_class = matches!(self.type_of(base), Type::Object(_)) && !self.is_rust(callee.span.file);
         let classes: Vec<ClassRef> = match self.type_of(base) {
             // What a function gives that declares no type: `ReturnType<typeof create>`.
             Type::Made(function) => {
@@ -221,7 +222,9 @@ impl Graph<'_> {
             let mut found: Vec<FunctionRef> = Vec::new();
             for class in &classes {
                 for function in self.implementations(*class, name) {
-                    if !found.contains(&function) {
+                    // On the class itself stand its static methods alone.
+                    let hides = of_class && self.is_of_instances(function);
+                    if !hides && !found.contains(&function) {
                         found.push(function);
                     }
                 }

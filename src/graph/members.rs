@@ -65,6 +65,11 @@ impl Graph<'_> {
         }
     }
 
+    /// Whether only instances of a class have a method.
+    pub(super) fn is_of_instances(&self, method: FunctionRef) -> bool {
+        self.function(method).is_some_and(|f| f.kind == FunctionKind::Method && f.class.is_some() && !f.is_static)
+    }
+
     /// A receiver of unknown type: the only method of that name in the tree, when the name is distinctive; of several the one that
     /// stands beside what makes the receiver.
     pub(super) fn by_name_alone(&self, base: &Shared, name: &str) -> Vec<Target> {

@@ -71,8 +71,9 @@ pub(super) fn find(
                 if !could_have && !is_told {
                     continue;
                 }
-                let same =
-                    |other: &Candidate| other.model == model && (!certain_name || other.operation == row.operation);
+                let same = |other: &Candidate| {
+                    (other.model, other.within) == (model, None) && (!certain_name || other.operation == row.operation)
+                };
                 if found[from..].iter().any(same) {
                     continue;
                 }
