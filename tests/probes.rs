@@ -52,7 +52,7 @@ pub(crate) fn value(url: &str, sql: &str) -> String {
 
 /// Waits until the standby has all that the primary has.
 pub(crate) fn replayed(servers: &Servers) {
-    let wanted = value(servers.get("PG_ADMIN"), "SELECT pg_current_wal_lsn()::text");
+    let wanted = value(servers.get("PG_ADMIN"), "SELECT pg_current_wal_insert_lsn()::text");
     let reached = format!("SELECT (pg_last_wal_replay_lsn() >= '{wanted}')::int::text");
     let start = Instant::now();
     while value(servers.get("PG_STANDBY_ADMIN"), &reached) != "1" {
