@@ -189,9 +189,6 @@ pub struct Attach {
     /// What it is called on, by the name of the call or of the field; empty: a parameter of the middleware.
     #[serde(default)]
     pub on: Vec<String>,
-    /// The types of parameters that are refused where nothing was kept: `Extension<User>`.
-    #[serde(default)]
-    pub demanded_by: Vec<CallPattern>,
 }
 
 /// A call that may be handed claims and asks nobody.
