@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::graph::calls::{Edge, EdgeKind, handed_bindings};
+use crate::graph::calls::{Edge, EdgeKind};
+use crate::graph::closures::handed_bindings;
 use crate::graph::factories::Inside;
 use crate::graph::{Graph, Unit, entries};
 use crate::ir::{FunctionId, FunctionKind, Imported};
@@ -227,6 +228,14 @@ impl Graph<'_> {
 
     pub(super) fn call_at(&self, at: At) -> Option<&Arc<CallValue>> {
         self.event(at).map(|event| &event.call)
+    }
+
+    /// The only call that names a function where it stands: a closure that is run as it is written.
+    pub(super) fn only_run_of(&self, of: FunctionRef) -> Option<&Arc<CallValue>> {
+        match self.index.direct.get(&of)?.as_slice() {
+            [only] if !self.index.handed.contains_key(&of) => self.call_at(*only),
+            _ => None,
+        }
     }
 
     fn event(&self, at: At) -> Option<&Event> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::graph::expand::{Bindings, bound_by};
 use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind, TypeRef};
-use crate::rules::{Adapter, ArgBase, ArgPath, Handed};
+use crate::rules::{Adapter, ArgBase, ArgPath};
 use crate::source::{FileId, Span};
 use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Guards, Shared, Slot, Value, ValueKind};
 
@@ -79,7 +79,7 @@ impl Graph<'_> {
             | ValueKind::Leaves(..)
             | ValueKind::Call(_)
             | ValueKind::Index(..)
-            | ValueKind::Element(_) => match self.wrapped(callee).or_else(|| self.expand(callee)) {
+            | ValueKind::Element(_) => match self.wrapped(callee).or_else(|| self.behind(callee)) {
                 Some(inner) if !Arc::ptr_eq(&inner, callee) => self.callable(&inner, is_new, fuel),
                 _ => match (&callee.kind, bound_by(callee)) {
                     (_, Some((bound, _))) => self.callable(bound, is_new, fuel),
@@ -108,9 +108,23 @@ impl Graph<'_> {
                 all
             }
             ValueKind::Fallback { left, .. } => self.callable(left, is_new, fuel),
+            // `steps.map((step) => step(token))`
+            ValueKind::Param(function, at) => match self.applied_to(*function, *at) {
+                Some(given) => self.callable(&given, is_new, fuel),
+                None => Vec::new(),
+            },
             // `bind`, `promisify` and the like wrap the only function they are given.
             _ => Vec::new(),
         }
+    }
+
+    /// What is called, one step behind its name: also what a map of functions holds.
+    fn behind(&self, callee: &Shared) -> Option<Shared> {
+        let held = || match &callee.kind {
+            ValueKind::Call(call) => self.looked_up(call),
+            _ => None,
+        };
+        self.expand(callee).or_else(held)
     }
 
     /// The function that a library call gives back in its place: `db.transaction(store)`.
@@ -393,103 +407,6 @@ impl Graph<'_> {
     pub fn calls_inside(&self, function: FunctionRef) -> Vec<&Arc<CallValue>> {
         self.within(function).flat_map(|(_, summary)| &summary.calls).map(|event| &event.call).collect()
     }
-
-    /// The call that a closure is handed to, where it is written as an argument.
-    pub fn handed_to(&self, closure: FunctionRef) -> Option<&Arc<CallValue>> {
-        let parent = FunctionRef { file: closure.file, id: self.function(closure)?.parent.unwrap_or(FunctionId(0)) };
-        self.summary(parent)?
-            .calls
-            .iter()
-            .map(|event| &event.call)
-            .find(|call| call.args.iter().any(|arg| matches!(arg.value.kind, ValueKind::Function(f) if f == closure)))
-    }
-
-    /// The value that a library hands to a closure's parameter, where a rule row says that it is an argument of the call.
-    pub fn handed_value(&self, closure: FunctionRef, at: u32) -> Option<Shared> {
-        match self.handed(self.handed_to(closure)?, closure, at)? {
-            Given::Value(value) => Some(value),
-            Given::Type(_) => None,
-        }
-    }
-
-    /// The type of a closure's parameter that a library hands in.
-    pub(crate) fn handed_type(&self, closure: FunctionRef, at: u32) -> Type {
-        let Some(call) = self.handed_to(closure) else { return Type::Unknown };
-        match self.handed(call, closure, at) {
-            Some(Given::Value(value)) => self.type_of(&value),
-            Some(Given::Type(ty)) => ty,
-            None => Type::Unknown,
-        }
-    }
-
-    fn handed(&self, call: &CallValue, closure: FunctionRef, at: u32) -> Option<Given> {
-        let method = call.method();
-        let fits = |row: &&crate::rules::Callback| {
-            self.callee_path(call).is_some_and(|path| row.call.matches(&path))
-                && self
-                    .argument(call, &row.function)
-                    .iter()
-                    .any(|value| matches!(value.kind, ValueKind::Function(f) if f == closure))
-        };
-        // A row that names the library knows more than one for any method of that name.
-        let rows = || self.rules.callbacks_named(method);
-        let row = rows().filter(|row| row.call.module().is_some()).find(fits).or_else(|| rows().find(fits))?;
-        match row.params.get(at as usize)? {
-            Handed::Unknown => None,
-            Handed::Result => Some(Given::Value(Value::new(ValueKind::Call(Arc::new(call.clone())), call.site.span))),
-            Handed::Argument(path) => self.argument(call, path).into_iter().next().map(Given::Value),
-            Handed::Type(text) => {
-                let argument = |at: usize| match call.args.get(at).map(|arg| self.type_of(&arg.value)) {
-                    Some(Type::Object(class)) => Type::Instance(class, Vec::new()),
-                    Some(other) => other,
-                    None => Type::Unknown,
-                };
-                Some(Given::Type(Self::written_type(text, &argument, &[])))
-            }
-        }
-    }
-}
-
-enum Given {
-    Value(Shared),
-    Type(Type),
-}
-
-/// What the parameters of a handed-over function are: what the called function of the tree passes on, or what a rule row says.
-pub(super) fn handed_bindings(
-    graph: &Graph,
-    call: &CallValue,
-    targets: &[Target],
-    nth: usize,
-    closure: FunctionRef,
-) -> Bindings {
-    let count = graph.function(closure).map_or(0, |f| f.params.len());
-    let span = call.site.span;
-    let unknown = || Value::new(ValueKind::Opaque("a parameter that the called library hands in", Vec::new()), span);
-    for target in targets {
-        let Some(summary) = graph.summary(target.function) else { continue };
-        let inner = summary.calls.iter().find(|event| {
-            matches!(event.call.callee.kind, ValueKind::Param(f, at) if f == target.function && at as usize == nth)
-        });
-        if let Some(inner) = inner {
-            let outer = graph.bind(call, target.function);
-            let params = (0..count)
-                .map(|at| inner.call.args.get(at).map_or_else(unknown, |arg| graph.substitute(&arg.value, &outer)))
-                .collect();
-            return Bindings { function: closure, params, this: None };
-        }
-    }
-    let params = (0..count)
-        .map(|at| {
-            let nth = u32::try_from(at).unwrap_or(u32::MAX);
-            if let Some(Given::Value(value)) = graph.handed(call, closure, nth) {
-                return value;
-            }
-            let span = graph.function(closure).and_then(|f| f.params.get(at)).map_or(span, |param| param.span);
-            Value::new(ValueKind::Param(closure, nth), span)
-        })
-        .collect();
-    Bindings { function: closure, params, this: None }
 }
 
 fn may_be_function(value: &Shared) -> bool {

@@ -14,6 +14,7 @@ mod callers;
 mod calls;
 mod chain;
 mod choices;
+mod closures;
 mod configured;
 mod contexts;
 mod controllers;

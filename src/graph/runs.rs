@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::graph::calls::handed_bindings;
+use crate::graph::closures::handed_bindings;
 use crate::ir::FunctionId;
 use crate::summary::{Argument, CallValue, FunctionRef, Shared, Value, ValueKind};
 
