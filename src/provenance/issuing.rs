@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Edge, Graph};
 use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
 use crate::provenance::kind::Kind;
 use crate::provenance::leaving::Token;
+use crate::provenance::overrides::{Owner, run_by};
 use crate::provenance::path::Hop;
 use crate::rules::{Gives, Mint};
 use crate::source::{FileId, Scope, Span};
@@ -25,6 +26,16 @@ pub(super) struct Minting {
     pub keyed: bool,
     pub what: String,
     pub gives: Option<Gives>,
+}
+
+/// A path that stores no fresh value.
+pub(super) struct OnWay<'s> {
+    /// The entry point last.
+    pub functions: &'s [FunctionRef],
+    /// The calls that fresh values of the column come through, on whatever path.
+    pub through: &'s BTreeSet<Span>,
+    /// Whether it writes back what is stored.
+    pub preserves: bool,
 }
 
 /// Which mints issue a token of one column.
@@ -146,30 +157,35 @@ impl<'g, 'a> Issuing<'g, 'a> {
             .collect()
     }
 
-    /// The function and all that it calls in the tree, closures included.
+    /// The function and all that it calls in the tree, closures included. A method of a base class runs the methods of the object that
+    /// it is called on.
     pub(super) fn below(&self, function: FunctionRef) -> Rc<BTreeSet<FunctionRef>> {
         if let Some(known) = self.below.borrow().get(&function) {
             return Rc::clone(known);
         }
-        let mut seen = BTreeSet::from([function]);
-        let mut open = vec![function];
+        let graph = self.graph;
+        let mut seen: BTreeSet<(FunctionRef, Option<Owner>)> = BTreeSet::from([(function, None)]);
+        let mut open = vec![(function, None)];
         // Only a file that names a mint can add one to what is below.
-        let _limit = self.graph.limit(Rc::clone(&self.minting));
-        while let Some(at) = open.pop() {
+        let _limit = graph.limit(Rc::clone(&self.minting));
+        while let Some((at, own)) = open.pop() {
             if seen.len() > BUDGET {
                 break;
             }
-            let Some(summary) = self.graph.summary(at) else { continue };
-            self.graph.refuel();
-            let called = summary.calls.iter().flat_map(|event| self.graph.targets(&event.call));
+            let Some(summary) = graph.summary(at) else { continue };
+            graph.refuel();
+            let mut next: Vec<(FunctionRef, Option<Owner>)> = Vec::new();
+            for event in &summary.calls {
+                next.extend(run_by(graph, &event.call, own));
+                next.extend(graph.heard(&event.call).map(|heard| (heard, None)));
+            }
             let closures = summary.closures.keys().map(|id| FunctionRef { file: at.file, id: *id });
             // Who registers a handler does not run it.
-            let closures = closures.filter(|closure| self.graph.entries(*closure).iter().all(|entry| entry.indirect));
-            let heard = summary.calls.iter().flat_map(|event| self.graph.heard(&event.call));
-            let next: Vec<FunctionRef> = called.map(|target| target.function).chain(closures).chain(heard).collect();
-            open.extend(next.into_iter().filter(|function| seen.insert(*function)));
+            let closures = closures.filter(|closure| graph.entries(*closure).iter().all(|entry| entry.indirect));
+            next.extend(closures.map(|closure| (closure, own)));
+            open.extend(next.into_iter().filter(|reached| seen.insert(*reached)));
         }
-        let seen = Rc::new(seen);
+        let seen = Rc::new(seen.into_iter().map(|(function, _)| function).collect());
         self.below.borrow_mut().insert(function, Rc::clone(&seen));
         seen
     }
@@ -185,29 +201,61 @@ impl<'g, 'a> Issuing<'g, 'a> {
         found
     }
 
-    /// The mints on a path: those of its functions and of what the functions call.
+    /// The mints on a path, the entry point last: those of its functions and of what the functions call. What lies below a function
+    /// above is what that one runs.
     pub(super) fn on(&self, functions: &[FunctionRef]) -> BTreeSet<Minting> {
-        functions.iter().flat_map(|function| self.minted_below(*function).as_ref().clone()).collect()
+        let mut found = BTreeSet::new();
+        let mut seen: BTreeSet<FunctionRef> = BTreeSet::new();
+        for function in functions.iter().rev() {
+            if !seen.contains(function) {
+                seen.extend(self.below(*function).iter());
+                found.extend(self.minted_below(*function).iter().cloned());
+            }
+        }
+        found
     }
 
-    /// Whether a mint that lies below a path makes a token of the column there. Random bytes of a helper that many call are of it only
-    /// where the stored value comes through the same call, or where they are answered with.
-    pub(super) fn is_of_column(
-        &self,
-        mint: &Minting,
-        functions: &[FunctionRef],
-        is_through: impl Fn(&Span) -> bool,
-    ) -> bool {
+    /// Whether a mint on a path that stores no fresh value makes a token of the column there: one whose value the column gets on other
+    /// paths, made in a function of this one or through the same call, or one that is answered with. What is signed for something
+    /// else (a link in a mail) makes nobody issue; random bytes of a helper count where whoever calls it hands them on.
+    pub(super) fn is_of_column(&self, mint: &Minting, evidence: &Evidence, way: &OnWay) -> bool {
         let maker = mint.site.function;
-        if mint.credential || functions.contains(&maker) {
+        let is_stored = evidence.minted.contains(&mint.site);
+        if is_stored && way.functions.contains(&maker) || mint.credential && !evidence.any_fresh {
             return true;
         }
         let token = Token { graph: self.graph, mint: mint.site };
-        let is_below = |caller: FunctionRef| functions.iter().any(|of| self.below(*of).contains(&caller));
+        let is_below = |caller: &FunctionRef| way.functions.iter().any(|of| self.below(*of).contains(caller));
         let callers = self.graph.callers(maker);
-        callers.iter().filter(|edge| is_below(edge.caller)).any(|edge| {
-            is_through(&edge.span) || token.done_by(edge.caller).answered || token.is_returned_by(edge.caller)
-        })
+        let is_handed_on = |edge: &Edge| {
+            way.through.contains(&edge.span)
+                || !mint.credential && (token.done_by(edge.caller).answered || token.is_returned_by(edge.caller))
+        };
+        if callers.iter().filter(|edge| is_below(&edge.caller)).any(is_handed_on) {
+            return true;
+        }
+        if !mint.credential {
+            return false;
+        }
+        let mut makers = BTreeSet::from([maker]);
+        let mut open = vec![maker];
+        while let Some(at) = open.pop() {
+            let callers = self.graph.callers(at);
+            let above = callers.iter().map(|edge| edge.caller).filter(is_below);
+            open.extend(above.filter(|caller| makers.insert(*caller)));
+        }
+        way.preserves && self.may_be_stored(mint, evidence) || token.may_be_answered(way.functions, &makers)
+    }
+
+    /// Whether neither claims nor options tell a mint from those whose value the column gets.
+    fn may_be_stored(&self, mint: &Minting, evidence: &Evidence) -> bool {
+        let kinds = |site: &CallSite| {
+            let made = self.credentials(site.function, |other| other == site).into_iter();
+            made.map(|(_, (_, kind))| kind).collect::<Vec<_>>()
+        };
+        let own = kinds(&mint.site);
+        let stored: Vec<Kind> = evidence.minted.iter().flat_map(kinds).collect();
+        own.is_empty() || stored.is_empty() || stored.iter().any(|stored| own.iter().any(|own| own.may_be(stored)))
     }
 
     /// What makes a path an issuing one, told from the mints whose value reaches the column on any path.

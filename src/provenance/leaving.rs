@@ -1,5 +1,6 @@
 //! Where a minted token goes from a function: to whoever asked, or elsewhere (a mail, another store).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -58,6 +59,26 @@ impl Token<'_, '_> {
         self.graph.refuel();
         let returned = self.graph.summary(function).and_then(|summary| summary.returns.as_ref());
         returned.is_some_and(|value| self.is_in(value))
+    }
+
+    /// Whether the token, or something made of it, may be what a path answers with: its functions, the entry point last, and what makes
+    /// the token for them.
+    pub(super) fn may_be_answered(&self, functions: &[FunctionRef], makers: &BTreeSet<FunctionRef>) -> bool {
+        let answers = |function: &FunctionRef| {
+            let calls = self.graph.summary(*function).into_iter().flat_map(|summary| &summary.calls);
+            let is_sent = |call: &CallValue| call.args.iter().any(|arg| self.is_made_in(&arg.value));
+            calls.into_iter().any(|event| {
+                self.graph.refuel();
+                self.answers(&event.call) && is_sent(&event.call)
+            })
+        };
+        let is_returned = |top: &FunctionRef| {
+            self.graph.refuel();
+            let returned = self.graph.summary(*top).and_then(|summary| summary.returns.as_ref());
+            returned.is_some_and(|value| self.is_made_in(value))
+        };
+        let is_answered = |function: &FunctionRef| answers(function) || self.done_by(*function).answered;
+        functions.iter().chain(makers).any(is_answered) || functions.last().is_some_and(is_returned)
     }
 
     fn done_with(&self, call: &Arc<CallValue>, fuel: u8) -> Leaving {

@@ -53,7 +53,7 @@ use crate::provenance::cells::{Judge, Written, is_optional, leaves_out};
 use crate::provenance::chain::Chain;
 use crate::provenance::inserts::rows_written;
 use crate::provenance::interceptors::Intercepting;
-use crate::provenance::issuing::{Evidence, Issuing};
+use crate::provenance::issuing::{Evidence, Issuing, OnWay};
 use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::provenance::missing::{Search, Stored};
 use crate::provenance::row::Lookup;
@@ -426,8 +426,10 @@ impl ColumnTracer<'_, '_> {
             let handed_on = self.issuing.on(&draft.ahead);
             let mut path = draft.path;
             let mut issuing = evidence.among(&mints);
+            let preserves = path.meaning.origins().contains(&Origin::Preserved);
             if !path.meaning.origins().contains(&Origin::Fresh) {
-                issuing.retain(|mint| self.issuing.is_of_column(mint, &draft.functions, |span| through.contains(span)));
+                let way = OnWay { functions: &draft.functions, through, preserves };
+                issuing.retain(|mint| self.issuing.is_of_column(mint, evidence, &way));
             }
             // A token that is made before every route is not issued by one that revokes.
             if path.meaning.origins().iter().any(|origin| matches!(origin, Origin::Fresh | Origin::Preserved)) {
@@ -436,7 +438,7 @@ impl ColumnTracer<'_, '_> {
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);
-            if !issuing.is_empty() && path.meaning.origins().contains(&Origin::Preserved) {
+            if !issuing.is_empty() && preserves {
                 self.follow_token(path.entered.iter_mut().chain(&mut path.steps), &draft.functions);
             }
             let key = (path.entry.clone(), path.meaning.clone(), path.form);
