@@ -15,7 +15,7 @@ use globset::GlobSet;
 use regex::Regex;
 
 use crate::config::Config;
-use crate::graph::{Graph, Units, names_towards_routes};
+use crate::graph::{Graph, Units, names_towards_routes, providing};
 use crate::ir::{Binding, Export, FunctionKind, WHOLE};
 use crate::rules::{CallPattern, Guard, GuardKind, Keeps, Rules, Target, Tells};
 use crate::schema::{self, ModelSource, Schema};
@@ -313,7 +313,7 @@ pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
 
 /// The files that may call what was reached.
 pub fn callers(graph: &Graph, reached: &BTreeSet<FunctionRef>) -> BTreeSet<FileId> {
-    let mut wanted = BTreeSet::new();
+    let mut wanted = providing(graph, reached);
     let mut routers: BTreeSet<FileId> = BTreeSet::new();
     let mut keepers: BTreeSet<FileId> = BTreeSet::new();
     for function in reached {

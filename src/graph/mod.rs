@@ -39,6 +39,7 @@ mod modules;
 mod mounts;
 mod names;
 mod places;
+mod provided;
 mod runs;
 mod substitution;
 mod types;
@@ -50,6 +51,7 @@ pub use expand::Bindings;
 pub use exports::Resolved;
 pub use fronts::Front;
 pub use memo::Limit;
+pub use provided::providing;
 pub use types::Type;
 pub use units::{Readers, Unit, Units};
 
@@ -104,6 +106,7 @@ pub struct Graph<'a> {
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     events: OnceCell<events::Events>,
     contexts: OnceCell<contexts::Contexts>,
+    provisions: OnceCell<provided::Provided>,
     entries: entries::Entries,
     /// Structs with generated constructors or builders.
     makers: BTreeMap<ClassRef, Vec<&'a crate::rules::Maker>>,
@@ -141,6 +144,7 @@ impl<'a> Graph<'a> {
             framework_edges: OnceCell::new(),
             events: OnceCell::new(),
             contexts: OnceCell::new(),
+            provisions: OnceCell::new(),
             entries: entries::Entries::default(),
             makers: BTreeMap::new(),
         };

@@ -217,6 +217,9 @@ impl Graph<'_> {
     fn field_type(&self, class: ClassRef, args: &[Type], name: &str, fuel: u8) -> Type {
         for owner in self.lineage(class).iter().copied() {
             let Some(declared) = self.class(owner) else { continue };
+            if let Some(given) = self.provided(owner, name) {
+                return given;
+            }
             if let Some(field) = declared.fields.iter().find(|field| field.name == name) {
                 if let Some(ty) = &field.ty
                     && let Some(found) = known(self.resolve_type(owner.file, ty))

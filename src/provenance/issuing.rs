@@ -36,6 +36,8 @@ pub(super) struct OnWay<'s> {
     pub through: &'s BTreeSet<Span>,
     /// Whether it writes back what is stored.
     pub preserves: bool,
+    /// What it writes.
+    pub row: &'s Shared,
 }
 
 /// Which mints issue a token of one column.
@@ -216,8 +218,9 @@ impl<'g, 'a> Issuing<'g, 'a> {
     }
 
     /// Whether a mint on a path that stores no fresh value makes a token of the column there: one whose value the column gets on other
-    /// paths, made in a function of this one or through the same call, or one that is answered with. What is signed for something
-    /// else (a link in a mail) makes nobody issue; random bytes of a helper count where whoever calls it hands them on.
+    /// paths, made in a function of this one or through the same call, one like it that is written beside, or one that is answered
+    /// with. What is signed for something else (a link in a mail) makes nobody issue; random bytes of a helper count where whoever
+    /// calls it hands them on.
     pub(super) fn is_of_column(&self, mint: &Minting, evidence: &Evidence, way: &OnWay) -> bool {
         let maker = mint.site.function;
         let is_stored = evidence.minted.contains(&mint.site);
@@ -244,7 +247,9 @@ impl<'g, 'a> Issuing<'g, 'a> {
             let above = callers.iter().map(|edge| edge.caller).filter(is_below);
             open.extend(above.filter(|caller| makers.insert(*caller)));
         }
-        way.preserves && self.may_be_stored(mint, evidence) || token.may_be_answered(way.functions, &makers)
+        // A refresh response whose access token is stored beside.
+        let is_kept = || way.preserves || token.is_kept_in(way.row);
+        self.may_be_stored(mint, evidence) && is_kept() || token.may_be_answered(way.functions, &makers)
     }
 
     /// Whether neither claims nor options tell a mint from those whose value the column gets.

@@ -61,6 +61,12 @@ impl Token<'_, '_> {
         returned.is_some_and(|value| self.is_in(value))
     }
 
+    /// Whether a row that is written holds the token as it is.
+    pub(super) fn is_kept_in(&self, row: &Shared) -> bool {
+        self.graph.refuel();
+        self.is_in(row)
+    }
+
     /// Whether the token, or something made of it, may be what a path answers with: its functions, the entry point last, and what makes
     /// the token for them.
     pub(super) fn may_be_answered(&self, functions: &[FunctionRef], makers: &BTreeSet<FunctionRef>) -> bool {

@@ -139,6 +139,7 @@ struct Surveyed {
 struct Draft {
     path: Path,
     functions: Vec<FunctionRef>,
+    row: Shared,
     /// The call that made the entry point, where one did.
     made: Option<CallSite>,
     /// What runs before the entry point on the same request.
@@ -398,7 +399,7 @@ impl ColumnTracer<'_, '_> {
             reason,
             trail,
         };
-        Draft { path, functions: way.functions, made: way.made, ahead: way.ahead }
+        Draft { path, functions: way.functions, row: way.row, made: way.made, ahead: way.ahead }
     }
 
     /// Tells which calls on a path hand on a token that was minted.
@@ -428,7 +429,7 @@ impl ColumnTracer<'_, '_> {
             let mut issuing = evidence.among(&mints);
             let preserves = path.meaning.origins().contains(&Origin::Preserved);
             if !path.meaning.origins().contains(&Origin::Fresh) {
-                let way = OnWay { functions: &draft.functions, through, preserves };
+                let way = OnWay { functions: &draft.functions, through, preserves, row: &draft.row };
                 issuing.retain(|mint| self.issuing.is_of_column(mint, evidence, &way));
             }
             // A token that is made before every route is not issued by one that revokes.

@@ -163,3 +163,27 @@ pub struct Applied {
     pub path: String,
     pub method: String,
 }
+
+/// An object, or a call, that says what is handed to whoever asks for a token: `{ provide: TOKEN, useClass: Store }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Provide {
+    /// Absent: the object is argument 0 of the paths.
+    #[serde(default)]
+    pub call: Option<CallPattern>,
+    pub token: ArgPath,
+    /// Where the class stands of which an instance is handed over,
+    #[serde(default)]
+    pub class: Vec<ArgPath>,
+    /// ... or another token, whose instance it is,
+    #[serde(default)]
+    pub existing: Vec<ArgPath>,
+    /// ... or a function that makes it,
+    #[serde(default)]
+    pub factory: Vec<ArgPath>,
+    /// ... or itself.
+    #[serde(default)]
+    pub value: Vec<ArgPath>,
+    /// The decorator that asks for a token: argument 0. Without one, a constructor's parameter asks for its class.
+    pub inject: CallPattern,
+}

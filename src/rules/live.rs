@@ -64,6 +64,7 @@ fn keep(pack: &mut Pack, is_live: &impl Fn(&CallPattern) -> bool) {
         keep
     );
     pack.entry.retain(|row| row.path.as_ref().is_none_or(is_live));
+    pack.provide.retain(|row| is_live(&row.inject));
     pack.guard.retain(|row| row.path.as_ref().is_none_or(is_live));
 }
 

@@ -44,6 +44,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "drizzle",
     "express",
     "fp",
+    "injection",
     "javascript",
     "jwt",
     "keystone",

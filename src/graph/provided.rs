@@ -1,0 +1,283 @@
+//! Which class stands for what a class asks to be handed: `{ provide: TOKEN, useClass: Store }`, `container.register(TOKEN, ..)`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::graph::{Graph, Type};
+use crate::rules::{ArgBase, ArgPath, Provide, Rules};
+use crate::source::{FileId, Scope, SourceSet};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
+
+/// What is provided, by the last word of its token as written.
+pub(super) type Provided = BTreeMap<String, Vec<Bound>>;
+
+/// What one place of the tree provides under a token.
+#[derive(Debug)]
+pub(super) struct Bound {
+    token: Shared,
+    how: How,
+    given: Shared,
+    /// The call that says so, and the index of its row: whether it is of the library is asked when it matters.
+    by: Option<(Arc<CallValue>, usize)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// An instance of the class.
+    Class,
+    /// What stands for this other token.
+    Existing,
+    /// What the function gives.
+    Factory,
+    Value,
+}
+
+/// What a class asks for.
+enum Asked {
+    Token(Shared),
+    Class(ClassRef),
+}
+
+/// So many tokens that stand for one another are followed.
+const LONGEST: u8 = 4;
+
+/// The files that may say that the classes of methods stand for something: they name the class.
+pub fn providing(graph: &Graph, methods: &BTreeSet<FunctionRef>) -> BTreeSet<FileId> {
+    let mut files = saying(graph.sources, graph.rules);
+    if !files.is_empty() {
+        let class = |of: &FunctionRef| Some(ClassRef { file: of.file, id: graph.function(*of)?.class? });
+        let classes: BTreeSet<ClassRef> = methods.iter().filter_map(class).collect();
+        let names: Vec<String> = classes.into_iter().flat_map(|class| graph.names_of_class(class)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let naming: BTreeSet<FileId> = graph.sources.mentions(&names).into_iter().flatten().collect();
+        files.retain(|file| naming.contains(file));
+    }
+    files
+}
+
+/// The production files that may say what a token stands for.
+fn saying(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+    let mut found = BTreeSet::new();
+    for row in rules.provide() {
+        let word = row.call.as_ref().map_or_else(|| row.token.keys.last().map(String::as_str), |call| call.last());
+        let of_library = |file: &FileId| {
+            let module = row.call.as_ref().and_then(|call| call.module());
+            module.is_none_or(|module| sources.get(*file).text.contains(module))
+        };
+        let files = sources.mentions(word.as_slice()).into_iter().flatten();
+        found.extend(files.filter(|file| sources.get(*file).scope == Scope::Production).filter(of_library));
+    }
+    found
+}
+
+impl Graph<'_> {
+    /// The type of what a class is handed for a field of its own, where the tree says what stands for it.
+    pub(super) fn provided(&self, owner: ClassRef, field: &str) -> Option<Type> {
+        if self.is_linking || self.rules.provide().next().is_none() {
+            return None;
+        }
+        let (asked, declared) = self.asked_for(owner, field)?;
+        // What a library's type says holds whatever stands for it.
+        if matches!(declared, Type::External(..)) && !declared.is_any() {
+            return None;
+        }
+        let given = self.stands_for(&asked, LONGEST)?;
+        let is_of_tree = matches!(&given, Type::Instance(..) | Type::Union(_) | Type::Array(_));
+        (is_of_tree || declared == Type::Unknown).then_some(given)
+    }
+
+    /// What a field asks for, and its type as declared: by a decorator of the field or of the constructor's parameter, else by its type.
+    fn asked_for(&self, owner: ClassRef, field: &str) -> Option<(Asked, Type)> {
+        let unit = self.unit(owner.file)?;
+        let constructor = self.method(owner, "constructor");
+        let summary = constructor.and_then(|constructor| self.summary(constructor));
+        let handed = summary.into_iter().flat_map(|summary| &summary.this_fields);
+        let param = handed.filter(|(name, _)| name == field).find_map(|(_, value)| match value.kind {
+            ValueKind::Param(function, at) if Some(function) == constructor => Some(at as usize),
+            _ => None,
+        });
+        let declared = self.class(owner)?.fields.iter().find(|declared| declared.name == field);
+        let of_param = param.and_then(|at| self.function(constructor?)?.params.get(at)?.ty.as_ref());
+        let ty = declared.and_then(|declared| declared.ty.as_ref()).or(of_param);
+        let ty = ty.map_or(Type::Unknown, |ty| self.resolve_type(owner.file, ty));
+        let of_field = unit.summary.field_decorators.get(&(owner.id, field.to_owned()));
+        let of_param = param.and_then(|at| summary?.param_decorators.get(at));
+        let decorators = of_field.into_iter().chain(of_param).flatten();
+        let is_injection = |call: &&Arc<CallValue>| {
+            let path = self.path(&call.callee);
+            path.is_some_and(|path| self.rules.provide().any(|row| row.inject.matches(&path)))
+        };
+        if let Some(token) = decorators.into_iter().find(is_injection).and_then(|call| call.args.first()) {
+            return Some((Asked::Token(Arc::clone(&token.value)), ty));
+        }
+        match (&ty, param.is_some()) {
+            (Type::Instance(class, _), true) => Some((Asked::Class(*class), ty)),
+            _ => None,
+        }
+    }
+
+    /// The type of what stands for a token, of all that do in the tree; `None` where one cannot be told.
+    fn stands_for(&self, asked: &Asked, fuel: u8) -> Option<Type> {
+        let fuel = fuel.checked_sub(1)?;
+        let name = match asked {
+            Asked::Token(token) => last_word(self.sources.text(token.span)).to_owned(),
+            Asked::Class(class) => self.class(*class)?.name.clone(),
+        };
+        let mut kinds: Vec<Type> = Vec::new();
+        for bound in self.provisions.get_or_init(|| self.find_provisions()).get(&name)? {
+            if !self.is_token(&bound.token, asked) || !self.is_provision(bound) {
+                continue;
+            }
+            match self.type_provided(bound, asked, fuel)? {
+                Type::Union(more) => kinds.extend(more),
+                one => kinds.push(one),
+            }
+        }
+        let mut seen: Vec<Type> = Vec::new();
+        for kind in kinds {
+            if !seen.contains(&kind) {
+                seen.push(kind);
+            }
+        }
+        if seen.len() > 1 { Some(Type::Union(seen)) } else { seen.pop() }
+    }
+
+    fn is_provision(&self, bound: &Bound) -> bool {
+        let Some((call, nth)) = &bound.by else { return true };
+        let row = self.rules.provide().nth(*nth).and_then(|row| row.call.as_ref());
+        let path = self.library_path(call);
+        row.is_some_and(|row| path.is_some_and(|path| row.matches(&path)))
+    }
+
+    fn type_provided(&self, bound: &Bound, asked: &Asked, fuel: u8) -> Option<Type> {
+        let given = match bound.how {
+            How::Factory => match self.resolved(&bound.given).kind {
+                ValueKind::Function(function) => self.summary(function)?.returns.clone()?,
+                _ => return None,
+            },
+            _ => Arc::clone(&bound.given),
+        };
+        let choices = self.choices(&given).unwrap_or_else(|| vec![given]);
+        let mut kinds = Vec::new();
+        for choice in choices {
+            let class = self.class_behind(&choice);
+            let kind = match (bound.how, class) {
+                (How::Class, Some(class)) => Type::Instance(class, Vec::new()),
+                (How::Class, None) => return None,
+                (How::Existing, Some(class)) => {
+                    // What stands for itself: `providers: [Auth, { provide: Base, useExisting: Auth }]`.
+                    let is_itself = matches!(asked, Asked::Class(own) if *own == class);
+                    let other = if is_itself { None } else { self.stands_for(&Asked::Class(class), fuel) };
+                    other.unwrap_or(Type::Instance(class, Vec::new()))
+                }
+                (How::Existing, None) => self.stands_for(&Asked::Token(choice), fuel)?,
+                (How::Factory | How::Value, _) => self.type_of(&choice),
+            };
+            match kind {
+                Type::Union(more) => kinds.extend(more),
+                Type::Unknown | Type::Object(_) => return None,
+                one => kinds.push(one),
+            }
+        }
+        if kinds.len() == 1 { kinds.pop() } else { Some(Type::Union(kinds)) }
+    }
+
+    /// Whether two tokens are one: the same class, the same text, or made at the same place (`Symbol('store')`).
+    fn is_token(&self, token: &Shared, asked: &Asked) -> bool {
+        let token = self.token_behind(token);
+        match asked {
+            Asked::Class(class) => matches!(token.kind, ValueKind::Class(own) if own == *class),
+            Asked::Token(other) => {
+                let other = self.token_behind(other);
+                match (&token.kind, &other.kind) {
+                    (ValueKind::Class(left), ValueKind::Class(right)) => left == right,
+                    (ValueKind::Text(left), ValueKind::Text(right)) => left == right,
+                    _ => token.span == other.span,
+                }
+            }
+        }
+    }
+
+    /// Also behind `forwardRef(() => Store)`.
+    fn token_behind(&self, token: &Shared) -> Shared {
+        let resolved = self.resolved(token);
+        let ValueKind::Call(call) = &resolved.kind else { return resolved };
+        let [only] = call.args.as_slice() else { return resolved };
+        let ValueKind::Function(_) = only.value.kind else { return resolved };
+        let class = self.class_behind(&only.value);
+        class.map_or(Arc::clone(&resolved), |class| Value::new(ValueKind::Class(class), resolved.span))
+    }
+
+    fn find_provisions(&self) -> Provided {
+        let mut found = Provided::new();
+        let files = saying(self.sources, self.rules);
+        for (file, unit) in self.units().filter(|(file, _)| files.contains(file)) {
+            let mut open: Vec<Shared> = Vec::new();
+            for summary in &unit.summary.functions {
+                open.extend(summary.returns.iter().chain(summary.assigned.values().flatten()).cloned());
+                for call in summary.calls.iter().map(|event| &event.call) {
+                    open.extend(call.args.iter().map(|arg| Arc::clone(&arg.value)));
+                    self.add_call(call, &mut found);
+                }
+            }
+            let decorators = unit.summary.class_decorators.iter().flatten();
+            open.extend(decorators.flat_map(|call| &call.args).map(|arg| Arc::clone(&arg.value)));
+            open.extend(unit.summary.fields.values().chain(unit.summary.exported.values()).cloned());
+            let mut seen: BTreeSet<usize> = BTreeSet::new();
+            while let Some(value) = open.pop() {
+                if value.span.file == file && seen.insert(Arc::as_ptr(&value).addr()) {
+                    self.add_object(&value, &mut found);
+                    value.kind.each(&mut |part| open.push(Arc::clone(part)));
+                }
+            }
+        }
+        found
+    }
+
+    fn add_call(&self, call: &Arc<CallValue>, found: &mut Provided) {
+        let args: Vec<Shared> = call.args.iter().map(|arg| Arc::clone(&arg.value)).collect();
+        for (nth, row) in self.rules.provide().enumerate() {
+            if row.call.as_ref().is_some_and(|of| of.last().is_some() && of.last() == call.method()) {
+                self.add(row, &args, Some((call, nth)), found);
+            }
+        }
+    }
+
+    fn add_object(&self, value: &Shared, found: &mut Provided) {
+        if !matches!(value.kind, ValueKind::Object { .. }) {
+            return;
+        }
+        for row in self.rules.provide().filter(|row| row.call.is_none()) {
+            self.add(row, std::slice::from_ref(value), None, found);
+        }
+    }
+
+    fn add(&self, row: &Provide, args: &[Shared], by: Option<(&Arc<CallValue>, usize)>, found: &mut Provided) {
+        let at = |path: &ArgPath| {
+            let ArgBase::Nth(nth) = path.base else { return None };
+            let base = Arc::clone(args.get(nth as usize)?);
+            let value = path.keys.iter().fold(base, |at, key| Value::field(&at, key, at.span));
+            (!matches!(value.kind, ValueKind::Undefined)).then_some(value)
+        };
+        let Some(token) = at(&row.token) else { return };
+        let of_kind = |paths: &[ArgPath], how: How| paths.iter().filter_map(at).map(|given| (how, given)).collect();
+        let all: [Vec<(How, Shared)>; 4] = [
+            of_kind(&row.class, How::Class),
+            of_kind(&row.existing, How::Existing),
+            of_kind(&row.factory, How::Factory),
+            of_kind(&row.value, How::Value),
+        ];
+        for (how, given) in all.into_iter().flatten() {
+            let by = by.map(|(call, nth)| (Arc::clone(call), nth));
+            let name = last_word(self.sources.text(token.span)).to_owned();
+            found.entry(name).or_default().push(Bound { token: Arc::clone(&token), how, given, by });
+        }
+    }
+}
+
+/// `Store` of `forwardRef(() => Store)`, `STORE` of `tokens.STORE` and of `'STORE'`.
+fn last_word(text: &str) -> &str {
+    let text = text.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+    let start = text.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+    start.map_or(text, |at| &text[at..]).trim_start_matches(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
+}
