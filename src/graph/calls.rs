@@ -266,7 +266,24 @@ impl Graph<'_> {
                 return found;
             }
         }
-        self.by_name_alone(base, name)
+        let handed = self.handed_or_default(base, name, callee.span, fuel);
+        if handed.is_empty() { self.by_name_alone(base, name) } else { handed }
+    }
+
+    /// What a field holds that the constructor takes out of its options, or else from the file: `constructor({ store = database } = {})`.
+    fn handed_or_default(&self, base: &Shared, name: &str, span: Span, fuel: u8) -> Vec<Target> {
+        let (ValueKind::Field(..), Some(fuel)) = (&base.kind, fuel.checked_sub(1)) else { return Vec::new() };
+        let ValueKind::Fallback { left, right, .. } = &self.resolved(base).kind else { return Vec::new() };
+        let mut all: Vec<Target> = Vec::new();
+        for part in [left, right] {
+            let found = self.methods(part, name, &Value::field(part, name, span), fuel).into_iter();
+            let new: Vec<Target> =
+                found.filter(|target| all.iter().all(|known| known.function != target.function)).collect();
+            all.extend(new);
+        }
+        // Whoever makes the object may hand in another.
+        all.iter_mut().for_each(|target| target.certain = false);
+        all
     }
 
     /// Whether a library made it, as a mint row says: its methods are the library's.
