@@ -1,5 +1,7 @@
 //! Hand-made facts for the unit tests of checks: entry points, sites and paths on the lines of made-up files.
 
+use std::collections::BTreeSet;
+
 use crate::config::{Cohort, Column, Config, Contract};
 use crate::contract::{Day, Facts, Finding, Judgement, judge};
 use crate::graph::Units;
@@ -54,6 +56,7 @@ pub(crate) fn path(entry_name: &str, text: &str) -> Path {
         steps: Vec::new(),
         issues: true,
         adds_row: false,
+        only_if: BTreeSet::from([BTreeSet::new()]),
         mints: vec![Hop::proven(line(0, 100), "a signed JWT")],
         form: stores.then_some(Form::Plain),
         meaning,
@@ -77,6 +80,12 @@ impl Path {
 
     pub(crate) fn trail(mut self, at: u32, what: &str) -> Self {
         self.trail.push(Hop::proven(line(0, at), what));
+        self
+    }
+
+    /// Under conditions that stand on these lines alone.
+    pub(crate) fn only_if(mut self, conditions: &[(u32, bool)]) -> Self {
+        self.only_if = BTreeSet::from([conditions.iter().map(|(at, holds)| (line(0, *at), *holds)).collect()]);
         self
     }
 

@@ -6,14 +6,16 @@
 //! than half do. Either takes at least [`ENOUGH_ROWS`] rows. What lies between is no evidence: rows from before, users who came in by
 //! several ways.
 
+use std::collections::BTreeSet;
+
 use crate::config::Cohort;
 use crate::contract::case::{Case, Counted};
-use crate::contract::practice::{Practice, Stance};
+use crate::contract::practice::{Practice, Stance, Write};
 use crate::contract::{Expected, Prediction, PredictionOutcome, Way};
 use crate::probe::{Counts, likely_share};
 use crate::provenance::{EntryPoint, Origin};
 use crate::rules::Operation;
-use crate::source::Gap;
+use crate::source::{Gap, Span};
 
 /// Fewer rows than these confirm and contradict nothing.
 const ENOUGH_ROWS: u64 = 5;
@@ -33,7 +35,7 @@ pub(crate) fn predictions(case: &Case<'_>) -> Vec<Prediction> {
                 cohort: cohort.name.clone(),
                 value: value.clone(),
                 expected,
-                outcome: outcome(case, expected, counts, &cohort.name, value),
+                outcome: outcome(case, expected, counts, cohort, (value, parts)),
             }
         }));
     }
@@ -57,7 +59,9 @@ pub(crate) fn unmatched(case: &Case<'_>) -> Vec<Gap> {
     let values = config.cohorts.iter().flat_map(|cohort| cohort.path.iter().map(move |path| (cohort, path)));
     let gaps = values.filter_map(|(cohort, (value, parts))| {
         let practices = &case.practices;
-        let matched = practices.iter().any(|practice| stands_for(parts, practice.entry));
+        let entries = practices.iter().map(|practice| practice.entry);
+        let mut entries = entries.chain(case.writes.iter().map(|write| &write.path.entry));
+        let matched = entries.any(|entry| stands_for(parts, entry));
         if matched || practices.is_empty() || expected(case, cohort, parts) != Expected::Open {
             return None;
         }
@@ -89,20 +93,29 @@ fn closeness(typed: &str, name: &str) -> f64 {
     parts.map(|part| strsim::jaro_winkler(&typed.to_lowercase(), &part.to_lowercase())).fold(0.0, f64::max)
 }
 
+fn inserts(write: &Write<'_>) -> bool {
+    matches!(write.site.operation, Operation::Insert | Operation::UpsertCreate)
+}
+
 fn stands_for(parts: &[String], entry: &EntryPoint) -> bool {
     parts.iter().any(|part| entry.route.contains(part.as_str()) || entry.name.contains(part.as_str()))
 }
 
 fn expected(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> Expected {
     let own: Vec<&Practice<'_>> = case.practices.iter().filter(|practice| stands_for(parts, practice.entry)).collect();
+    let is_written = case.writes.iter().any(|write| stands_for(parts, &write.path.entry));
     let leaves_alone = |practice: &&Practice<'_>| {
         matches!(practice.stance, Stance::Missing | Stance::Omits | Stance::Clears | Stance::Keeps)
     };
-    if own.is_empty() {
+    if own.is_empty() && is_written {
+        // Whatever such users come through that is not for others alone.
+        if starts_empty(case, cohort, parts) && stays_empty(case, cohort, parts) {
+            Expected::Null
+        } else {
+            Expected::Open
+        }
+    } else if own.is_empty() {
         // Where nothing at all fills the column, it does not matter which entry points the value stands for.
-        let inserts = |write: &crate::contract::practice::Write<'_>| {
-            matches!(write.site.operation, Operation::Insert | Operation::UpsertCreate)
-        };
         let empty = |origin: Origin| matches!(origin, Origin::Omitted | Origin::Null);
         let nobody_fills = case.column.default.is_none()
             && case.trace.gaps.is_empty()
@@ -111,7 +124,7 @@ fn expected(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> Expected {
         if nobody_fills { Expected::Null } else { Expected::Open }
     } else if own.iter().all(leaves_alone) && starts_empty(case, cohort, parts) {
         Expected::Null
-    } else if own.iter().all(|practice| always_fills(practice)) {
+    } else if own.iter().all(|practice| always_fills(case, practice)) {
         Expected::Filled
     } else {
         Expected::Open
@@ -120,35 +133,82 @@ fn expected(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> Expected {
 
 /// Whether every row that these entry points, or ones that stand for no value of the cohort, insert starts with NULL.
 fn starts_empty(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> bool {
-    let of_other_value = |entry: &EntryPoint| {
-        !stands_for(parts, entry) && cohort.path.iter().any(|(_, others)| stands_for(others, entry))
-    };
     case.column.default.is_none()
         && case
             .writes
             .iter()
-            .filter(|write| matches!(write.site.operation, Operation::Insert | Operation::UpsertCreate))
-            .filter(|write| !of_other_value(&write.path.entry))
+            .filter(|write| inserts(write))
+            .filter(|write| !is_of_other_value(cohort, parts, &write.path.entry))
             .flat_map(|write| write.path.meaning.origins())
             .all(|origin| matches!(origin, Origin::Omitted | Origin::Null))
 }
 
-fn always_fills(practice: &Practice<'_>) -> bool {
-    let sure = |meaning: &crate::provenance::Meaning| {
-        let filled = |chain: &Vec<Origin>| chain.contains(&Origin::Fresh);
-        meaning.chains.iter().all(filled)
-    };
-    matches!(practice.stance, Stance::Stores | Stance::Fills)
-        && practice.writes.iter().any(|write| sure(&write.path.meaning))
+/// Whether nothing that stands for no other value of the cohort puts anything into the column later.
+fn stays_empty(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> bool {
+    let own = case.writes.iter().filter(|write| !is_of_other_value(cohort, parts, &write.path.entry));
+    let empty = |origin: Origin| matches!(origin, Origin::Omitted | Origin::Null | Origin::Preserved);
+    own.flat_map(|write| write.path.meaning.origins()).all(empty)
 }
 
-fn outcome(case: &Case<'_>, expected: Expected, counts: &Counts, cohort: &str, value: &str) -> PredictionOutcome {
-    let row = counts.cohorts.iter().find(|row| row.name == cohort && row.value.as_deref() == Some(value));
+fn is_of_other_value(cohort: &Cohort, parts: &[String], entry: &EntryPoint) -> bool {
+    !stands_for(parts, entry) && cohort.path.iter().any(|(_, others)| stands_for(others, entry))
+}
+
+/// Whether each token that an entry point issues stands in the column afterwards: stored whatever the conditions, and not taken out again.
+fn always_fills(case: &Case<'_>, practice: &Practice<'_>) -> bool {
+    let is_sure = |write: &&Write<'_>| {
+        let filled = |chain: &Vec<Origin>| chain.contains(&Origin::Fresh);
+        write.path.meaning.chains.iter().all(filled)
+    };
+    let sure: Vec<Write<'_>> = practice.writes.iter().filter(is_sure).copied().collect();
+    let empties = |write: &&Write<'_>| {
+        let origins = write.path.meaning.origins();
+        write.path.entry == *practice.entry
+            && !origins.contains(&Origin::Fresh)
+            && (origins.contains(&Origin::Null) || origins.contains(&Origin::Preserved))
+    };
+    let is_emptied =
+        || case.writes.iter().filter(empties).any(|other| sure.iter().all(|write| may_follow(*other, *write)));
+    let ways: Vec<&BTreeSet<(Span, bool)>> = sure.iter().flat_map(|write| &write.path.only_if).collect();
+    matches!(practice.stance, Stance::Stores | Stance::Fills) && !sure.is_empty() && covers(&ways, 6) && !is_emptied()
+}
+
+/// Whether one of the ways is taken whatever the conditions: none has any, or there is one for either outcome.
+fn covers(ways: &[&BTreeSet<(Span, bool)>], fuel: u8) -> bool {
+    let first = ways.iter().find_map(|way| way.first().copied());
+    let Some((cond, _)) = first.filter(|_| !ways.iter().any(|way| way.is_empty())) else { return true };
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    [true, false].into_iter().all(|holds| {
+        let rest: Vec<BTreeSet<(Span, bool)>> = ways
+            .iter()
+            .filter(|way| !way.contains(&(cond, !holds)))
+            .map(|way| way.iter().copied().filter(|of| of.0 != cond).collect())
+            .collect();
+        !rest.is_empty() && covers(&rest.iter().collect::<Vec<_>>(), fuel)
+    })
+}
+
+/// Whether a write may run after another of the same entry point: where their ways part, its call stands behind, or in another file.
+fn may_follow(write: Write<'_>, other: Write<'_>) -> bool {
+    let calls = |of: Write<'_>| of.path.calls().map(|step| step.span).chain([of.site.span]).collect::<Vec<_>>();
+    let (own, before) = (calls(write), calls(other));
+    let parting = own.iter().zip(&before).find(|(own, before)| own != before);
+    parting.is_none_or(|(own, before)| own.file != before.file || own.start > before.start)
+}
+
+fn outcome(
+    case: &Case<'_>,
+    expected: Expected,
+    counts: &Counts,
+    cohort: &Cohort,
+    (value, parts): (&str, &[String]),
+) -> PredictionOutcome {
+    let row = counts.cohorts.iter().find(|row| row.name == cohort.name && row.value.as_deref() == Some(value));
     let Some(row) = row.filter(|row| row.rows > 0) else { return PredictionOutcome::NoEvidence };
     let nulls = row.nulls.saturating_add(row.empty).min(row.rows);
     let (bearing_out, excused) = match expected {
         Expected::Null => (nulls, false),
-        Expected::Filled => (row.rows - nulls, revokes(case)),
+        Expected::Filled => (row.rows - nulls, is_revoked(case, cohort, parts)),
         Expected::Open => return PredictionOutcome::NoEvidence,
     };
     let Some([low, high]) = likely_share(bearing_out, row.rows, row.effective) else {
@@ -163,9 +223,14 @@ fn outcome(case: &Case<'_>, expected: Expected, counts: &Counts, cohort: &str, v
     }
 }
 
-/// Whether some path takes a token away again, which explains NULL in rows that were filled.
-fn revokes(case: &Case<'_>) -> bool {
-    case.writes.iter().any(|write| !write.path.issues && write.path.meaning.origins().contains(&Origin::Null))
+/// Whether some path that such users can come through takes a token away again, which explains NULL in rows that were filled.
+fn is_revoked(case: &Case<'_>, cohort: &Cohort, parts: &[String]) -> bool {
+    case.writes.iter().any(|write| {
+        !write.path.issues
+            && !inserts(write)
+            && write.path.meaning.origins().contains(&Origin::Null)
+            && !is_of_other_value(cohort, parts, &write.path.entry)
+    })
 }
 
 #[cfg(test)]
@@ -173,6 +238,7 @@ mod tests {
     use super::*;
     use crate::contract::bench::{Bench, bench, path};
     use crate::probe::Outcome;
+    use crate::provenance::Path;
 
     type Told = Vec<(String, Expected, PredictionOutcome)>;
 
@@ -230,6 +296,45 @@ mod tests {
     }
 
     #[test]
+    fn a_cohort_whose_entry_points_only_write_is_predicted_and_not_called_unnamed() {
+        let bench =
+            drifted().insert(20, vec![path("guest", "omitted").revokes(), path("import", "supplied").revokes()]);
+        let bench = bench.cohorts(&[("guest", "guest", 40, 40), ("import", "import", 40, 0), ("app", "mobile", 40, 0)]);
+        assert_eq!(
+            told(&bench)[..2],
+            [
+                ("guest".into(), Expected::Null, PredictionOutcome::Confirmed),
+                ("import".into(), Expected::Open, PredictionOutcome::NoEvidence),
+            ]
+        );
+        assert!(bench.judge().gaps.is_empty());
+    }
+
+    #[test]
+    fn what_fills_the_rows_of_everybody_opens_the_prediction_of_who_only_writes() {
+        let bench = drifted().insert(20, vec![path("guest", "omitted").revokes()]);
+        assert_eq!(told(&bench.cohorts(&[("guest", "guest", 40, 40)]))[0].1, Expected::Open);
+    }
+
+    #[test]
+    fn a_write_under_a_condition_is_sure_only_together_with_the_other_outcome() {
+        let expected = |paths: Vec<Path>| told(&bench().update(10, paths).cohorts(&[("app", "app", 40, 40)]))[0].1;
+        assert_eq!(expected(vec![path("app", "fresh").only_if(&[(50, true)])]), Expected::Open);
+        let one = || path("app", "fresh").only_if(&[(50, true)]);
+        assert_eq!(expected(vec![one(), path("app", "fresh").only_if(&[(50, false)])]), Expected::Filled);
+        assert_eq!(expected(vec![one(), path("app", "fresh").only_if(&[(50, false), (51, true)])]), Expected::Open);
+        assert_eq!(expected(vec![one(), path("app", "fresh")]), Expected::Filled);
+    }
+
+    #[test]
+    fn a_token_that_the_same_entry_point_empties_afterwards_is_not_expected() {
+        let storing = |at: u32| bench().update(at, vec![path("app", "fresh")]);
+        let expected = |bench: Bench| told(&bench.cohorts(&[("app", "app", 40, 40)]))[0].1;
+        assert_eq!(expected(storing(10).update(20, vec![path("app", "null")])), Expected::Open);
+        assert_eq!(expected(storing(20).update(10, vec![path("app", "null")])), Expected::Filled);
+    }
+
+    #[test]
     fn a_cohort_that_stands_for_no_entry_point_is_said_with_the_closest() {
         let gaps = drifted().cohorts(&[("web", "/wbe", 40, 40), ("app", "mobile", 4, 4)]).judge().gaps;
         let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
@@ -249,6 +354,14 @@ mod tests {
     fn null_in_a_filled_cohort_contradicts_nothing_where_a_logout_clears_the_column() {
         let bench = drifted().update(30, vec![path("logout", "null").revokes()]).cohorts(&[("app", "mobile", 40, 39)]);
         assert_eq!(told(&bench), [("app".into(), Expected::Filled, PredictionOutcome::NoEvidence)]);
+    }
+
+    #[test]
+    fn what_only_others_are_signed_out_by_and_rows_without_a_token_excuse_nothing() {
+        let revoking = || drifted().insert(30, vec![path("guest", "null").revokes()]);
+        let bench = revoking().update(40, vec![path("webLogout", "null").revokes()]);
+        let bench = bench.cohorts(&[("app", "mobile", 40, 39), ("web", "web", 40, 40)]);
+        assert_eq!(told(&bench)[0], ("app".into(), Expected::Filled, PredictionOutcome::Contradicted));
     }
 
     #[test]

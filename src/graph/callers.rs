@@ -360,7 +360,7 @@ impl Graph<'_> {
         let right = Value::new(ValueKind::Text(name.clone()), key.span);
         let kind = ValueKind::Compare { left: Arc::clone(key), right, equal: true };
         let cond = Value::new(kind, key.span);
-        Some(Arc::new(Guard { cond, holds: true, outer: event.guards.clone() }))
+        Some(Arc::new(Guard { cond, holds: true, throws: false, outer: event.guards.clone() }))
     }
 
     /// Calls whose callee has no name of its own, by the functions they reach: resolved all at once.

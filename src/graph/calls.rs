@@ -282,7 +282,9 @@ impl Graph<'_> {
             all.extend(new);
         }
         // Whoever makes the object may hand in another.
-        all.iter_mut().for_each(|target| target.certain = false);
+        for target in &mut all {
+            target.certain = false;
+        }
         all
     }
 

@@ -14,7 +14,7 @@ use crate::provenance::overrides::{Owner, run_by};
 use crate::provenance::path::Hop;
 use crate::rules::{Gives, Mint};
 use crate::source::{FileId, Scope, Span};
-use crate::summary::{CallSite, FunctionRef, Shared, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Guard, Guards, Shared, ValueKind};
 
 /// A mint that a function runs, itself or through what it calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +70,11 @@ pub(super) struct Issuing<'g, 'a> {
     own: RefCell<BTreeMap<FunctionRef, Rc<Vec<Minting>>>>,
     below: RefCell<BTreeMap<FunctionRef, Rc<BTreeSet<FunctionRef>>>>,
     minted_below: RefCell<BTreeMap<FunctionRef, Rc<BTreeSet<Minting>>>>,
+}
+
+/// Conditions, innermost first.
+fn around(guards: &Guards) -> impl Iterator<Item = &Guard> {
+    std::iter::successors(guards.as_deref(), |guard| guard.outer.as_deref())
 }
 
 /// More functions than these below one are not looked through.
@@ -250,6 +255,38 @@ impl<'g, 'a> Issuing<'g, 'a> {
         // A refresh response whose access token is stored beside.
         let is_kept = || way.preserves || token.is_kept_in(way.row);
         self.may_be_stored(mint, evidence) && is_kept() || token.may_be_answered(way.functions, &makers)
+    }
+
+    /// The conditions under which alone a way writes, though a token is made where they fail: those of its calls that no mint of the
+    /// column's tokens stands under. Where they throw instead nothing is issued.
+    pub(super) fn skipped(
+        &self,
+        functions: &[FunctionRef],
+        guards: &[Guards],
+        evidence: &Evidence,
+    ) -> BTreeSet<(Span, bool)> {
+        let makers: BTreeSet<FunctionRef> = evidence.minted.iter().map(|site| site.function).collect();
+        let issues = |call: &CallValue| {
+            let is_below = |(called, _): (FunctionRef, _)| !self.below(called).is_disjoint(&makers);
+            evidence.minted.contains(&call.site) || run_by(self.graph, call, None).into_iter().any(is_below)
+        };
+        let mut skipped = BTreeSet::new();
+        for (function, guards) in functions.iter().zip(guards) {
+            let own: Vec<&Guard> = around(guards).filter(|guard| !guard.throws).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let events = self.graph.summary(*function).into_iter().flat_map(|summary| &summary.calls);
+            let left = events.filter(|event| issues(&event.call)).map(|event| {
+                let stands_under = |guard: &Guard| {
+                    around(&event.guards).any(|of| of.holds == guard.holds && Arc::ptr_eq(&of.cond, &guard.cond))
+                };
+                own.iter().copied().filter(|guard| !stands_under(guard)).collect::<Vec<_>>()
+            });
+            let fewest = left.min_by_key(Vec::len).unwrap_or(own);
+            skipped.extend(fewest.into_iter().map(|guard| (guard.cond.span, guard.holds)));
+        }
+        skipped
     }
 
     /// Whether neither claims nor options tell a mint from those whose value the column gets.

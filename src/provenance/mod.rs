@@ -62,7 +62,7 @@ use crate::rules::{Form, Operation};
 use crate::schema::{ColumnId, Schema};
 use crate::sites::{self, Candidate};
 use crate::source::{Gap, Scope, Span};
-use crate::summary::{CallSite, FunctionRef, Shared};
+use crate::summary::{CallSite, FunctionRef, Guards, Shared};
 
 /// Every way to every write, before it is known which of them issue tokens.
 #[derive(Debug)]
@@ -139,6 +139,8 @@ struct Surveyed {
 struct Draft {
     path: Path,
     functions: Vec<FunctionRef>,
+    /// Under what each of the functions leads on.
+    guards: Vec<Guards>,
     row: Shared,
     /// The call that made the entry point, where one did.
     made: Option<CallSite>,
@@ -392,6 +394,7 @@ impl ColumnTracer<'_, '_> {
             steps: way.steps,
             issues: false,
             adds_row,
+            only_if: BTreeSet::new(),
             mints: Vec::new(),
             meaning,
             form,
@@ -399,7 +402,8 @@ impl ColumnTracer<'_, '_> {
             reason,
             trail,
         };
-        Draft { path, functions: way.functions, row: way.row, made: way.made, ahead: way.ahead }
+        let Way { functions, guards, row, made, ahead, .. } = way;
+        Draft { path, functions, guards, row, made, ahead }
     }
 
     /// Tells which calls on a path hand on a token that was minted.
@@ -439,13 +443,21 @@ impl ColumnTracer<'_, '_> {
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);
+            path.only_if = BTreeSet::from([self.issuing.skipped(&draft.functions, &draft.guards, evidence)]);
             if !issuing.is_empty() && preserves {
                 self.follow_token(path.entered.iter_mut().chain(&mut path.steps), &draft.functions);
             }
             let key = (path.entry.clone(), path.meaning.clone(), path.form);
-            match paths.get(&key) {
-                Some(known) if known.steps.len() <= path.steps.len() => {}
-                _ => {
+            match paths.get_mut(&key) {
+                Some(known) => {
+                    path.only_if.append(&mut known.only_if);
+                    if known.steps.len() <= path.steps.len() {
+                        known.only_if = path.only_if;
+                    } else {
+                        *known = path;
+                    }
+                }
+                None => {
                     paths.insert(key, path);
                 }
             }

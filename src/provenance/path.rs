@@ -117,6 +117,8 @@ pub struct Path {
     pub issues: bool,
     /// Whether every run of it adds a row, as sign-ins add sessions: the table is none of users, and no row was looked for before.
     pub adds_row: bool,
+    /// Of each of the ways that it stands for, the conditions under which alone it writes, though a token is issued where they fail.
+    pub only_if: BTreeSet<BTreeSet<(Span, bool)>>,
     /// The mints on the path, whether their value reaches the column or not.
     pub mints: Vec<Hop>,
     pub meaning: Meaning,

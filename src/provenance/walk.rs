@@ -28,6 +28,8 @@ pub(super) struct Way {
     pub steps: Vec<Step>,
     /// All functions on the way, the top last.
     pub functions: Vec<FunctionRef>,
+    /// Under what each of them leads on.
+    pub guards: Vec<Guards>,
     /// What runs before the top on the same request.
     pub ahead: Vec<FunctionRef>,
     /// The row in terms of the top.
@@ -47,6 +49,8 @@ struct State {
     judged: usize,
     steps: Vec<Step>,
     functions: Vec<FunctionRef>,
+    /// Under what each of the functions leads on to the one before.
+    guards: Vec<Guards>,
     certain: bool,
     /// What tells the model further up, in terms of `function`.
     told_by: Option<Shared>,
@@ -64,6 +68,7 @@ impl State {
             judged: 0,
             steps: Vec::new(),
             functions: vec![candidate.function],
+            guards: vec![candidate.guards.clone()],
             certain: true,
             told_by: candidate.told_by.clone(),
             made: None,
@@ -177,6 +182,7 @@ impl Walk<'_, '_> {
                     judged: state.judged,
                     steps: state.steps.clone(),
                     functions: with(&state.functions, parent),
+                    guards: with(&state.guards, None),
                     certain: state.certain,
                     told_by: state.told_by.clone(),
                     made: state.made,
@@ -235,6 +241,7 @@ impl Walk<'_, '_> {
                 judged,
                 steps,
                 functions: with(&state.functions, edge.caller),
+                guards: with(&state.guards, edge.guards.clone()),
                 certain: state.certain && edge.certain,
                 told_by,
                 made: edge.made.or(state.made.filter(|(made, _)| *made != state.function)),
@@ -285,6 +292,7 @@ impl Walk<'_, '_> {
             judged: state.judged,
             steps: state.steps.clone(),
             functions: state.functions.clone(),
+            guards: state.guards.clone(),
             certain: state.certain,
             told_by: None,
             made: state.made,
@@ -335,6 +343,7 @@ impl Walk<'_, '_> {
                 judged: state.judged,
                 steps,
                 functions: with(&state.functions, edge.caller),
+                guards: with(&state.guards, edge.guards.clone()),
                 certain: state.certain && edge.certain,
                 told_by: None,
                 made: edge.made.or(state.made.filter(|(made, _)| *made != state.function)),
@@ -360,6 +369,7 @@ impl Walk<'_, '_> {
             entered: entered.clone(),
             steps: steps.clone(),
             functions: state.functions.clone(),
+            guards: state.guards.clone(),
             ahead: Vec::new(),
             row: Arc::clone(&state.row),
             conditions: state.conditions.clone(),
@@ -426,6 +436,7 @@ fn run_by_library(candidate: &Candidate, action: &str) -> Way {
         fresh: Vec::new(),
         steps: Vec::new(),
         functions: state.functions,
+        guards: state.guards,
         ahead: Vec::new(),
         row: state.row,
         conditions: state.conditions,
@@ -448,8 +459,8 @@ fn push_step(steps: &mut Vec<Step>, step: Step) {
     steps.push(step);
 }
 
-fn with(functions: &[FunctionRef], next: FunctionRef) -> Vec<FunctionRef> {
-    let mut all = functions.to_vec();
+fn with<T: Clone>(before: &[T], next: T) -> Vec<T> {
+    let mut all = before.to_vec();
     all.push(next);
     all
 }

@@ -155,6 +155,7 @@ pub(crate) fn path(entry: EntryPoint, steps: Vec<Step>, origin: Origin, reason: 
         steps,
         issues: matches!(origin, Origin::Fresh | Origin::Preserved),
         adds_row: false,
+        only_if: BTreeSet::from([BTreeSet::new()]),
         mints: Vec::new(),
         meaning: meaning(&[&[origin]]),
         form: (origin != Origin::Null).then_some(Form::Plain),

@@ -56,11 +56,11 @@ pub(super) fn find(
             let mut inner = Vec::new();
             let mut at = &state.guards;
             while let Some(guard) = at {
-                inner.push((graph.substitute(&guard.cond, &bindings), guard.holds));
+                inner.push((graph.substitute(&guard.cond, &bindings), guard.holds, guard.throws));
                 at = &guard.outer;
             }
-            for (cond, holds) in inner.into_iter().rev() {
-                guards = Some(Arc::new(Guard { cond, holds, outer: guards }));
+            for (cond, holds, throws) in inner.into_iter().rev() {
+                guards = Some(Arc::new(Guard { cond, holds, throws, outer: guards }));
             }
             let below = State {
                 function: edge.caller,

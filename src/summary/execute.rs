@@ -221,18 +221,25 @@ impl<'a> Execution<'a> {
         let cond = self.eval(cond);
         let before = self.held();
         let guards = self.guards.clone();
-        let under = |holds| Some(Arc::new(Guard { cond: Arc::clone(&cond), holds, outer: guards.clone() }));
-        self.guards = under(true);
+        let under = |holds, throws| {
+            let cond = Arc::clone(&cond);
+            Some(Arc::new(Guard { cond, holds, throws, outer: guards.clone() }))
+        };
+        self.guards = under(true, false);
+        let returned = self.returns.len();
         let then_ended = self.block(then);
+        let then_throws = self.returns.len() == returned;
         let after_then = self.replace(before);
-        self.guards = under(false);
+        self.guards = under(false, false);
+        let returned = self.returns.len();
         let otherwise_ended = self.block(otherwise);
+        let otherwise_throws = self.returns.len() == returned;
         match (then_ended, otherwise_ended) {
             // The rest of the block runs only where the branch that goes on was taken: its guards stay.
-            (true, false) => self.guards = under(false),
+            (true, false) => self.guards = under(false, then_throws),
             (false, true) => {
                 self.replace(after_then);
-                self.guards = under(true);
+                self.guards = under(true, otherwise_throws);
             }
             (false, false) => {
                 self.guards = guards;

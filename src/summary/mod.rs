@@ -83,6 +83,8 @@ pub type Guards = Option<Arc<Guard>>;
 pub struct Guard {
     pub cond: Shared,
     pub holds: bool,
+    /// Whether the other branch throws: nothing goes on there.
+    pub throws: bool,
     pub outer: Guards,
 }
 

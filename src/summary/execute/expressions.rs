@@ -116,7 +116,7 @@ impl Execution<'_> {
     /// An expression that is evaluated only where a condition holds (or fails).
     pub(super) fn under(&mut self, cond: &Shared, holds: bool, id: ExprId) -> Shared {
         let outer = self.guards.clone();
-        self.guards = Some(Arc::new(Guard { cond: Arc::clone(cond), holds, outer: outer.clone() }));
+        self.guards = Some(Arc::new(Guard { cond: Arc::clone(cond), holds, throws: false, outer: outer.clone() }));
         let value = self.eval(id);
         self.guards = outer;
         value
