@@ -245,7 +245,9 @@ impl Run<'_, '_, '_> {
         });
         let closures: Vec<FunctionRef> = closures.collect();
         if makes {
-            return Some(if tells { Held::Touched } else { Held::Same });
+            // `Outcome::Forward(Status::Unauthorized)`: nothing of the bearer is in it.
+            let says_no = self.in_miss > 0 && !given.contains(&Held::Same);
+            return Some(if tells || says_no { Held::Touched } else { Held::Same });
         }
         // What is handed that nobody was found, or called because of it, may refuse; so may a function that can see it.
         let sees = !closures.is_empty() && self.way.variables.values().any(|held| held.tells());

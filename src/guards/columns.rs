@@ -196,7 +196,11 @@ fn is_handed(graph: &Graph, value: &Shared, fuel: u8) -> bool {
                 _ => is_handed(graph, root, fuel),
             })
         }
-        ValueKind::Call(call) => call.args.iter().any(|arg| is_handed(graph, &arg.value, fuel)),
+        // `req.get('authorization')`
+        ValueKind::Call(call) => {
+            let of = call.receiver().into_iter().chain(call.args.iter().map(|arg| &arg.value));
+            of.into_iter().any(|value| is_handed(graph, value, fuel))
+        }
         ValueKind::Object { .. } | ValueKind::Array(_) => {
             let mut found = false;
             value.kind.each(&mut |inner| found = found || is_handed(graph, inner, fuel));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::guards::settings::Settings;
-use crate::rules::Tells;
+use crate::guards::until::{is_shorter, outside_brackets, shortest};
 use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallValue, ClassRef, Member, Shared, Slot, ValueKind};
 
@@ -21,7 +21,7 @@ pub(super) struct Told {
 
 /// What a text of digits alone stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Digits {
+pub(super) enum Digits {
     /// As the package `ms` reads it: `expiresIn: '3600000'` is an hour (<https://github.com/auth0/node-jsonwebtoken#usage>).
     Milliseconds,
     /// Where something makes a number of it: `Number('3600')`.
@@ -37,13 +37,13 @@ struct Ways {
 
 /// Answers about durations in one tree.
 pub(super) struct Durations<'g, 'a> {
-    graph: &'g Graph<'a>,
+    pub(super) graph: &'g Graph<'a>,
     /// What objects of a class are made with.
     made: OnceCell<BTreeMap<(ClassRef, String), Vec<Shared>>>,
     settings: Settings<'g, 'a>,
 }
 
-const FUEL: u8 = 24;
+pub(super) const FUEL: u8 = 24;
 
 impl<'g, 'a> Durations<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>) -> Self {
@@ -56,13 +56,7 @@ impl<'g, 'a> Durations<'g, 'a> {
         self.lasts(value, unit, Digits::Milliseconds, FUEL)
     }
 
-    /// A time that code computes from now: what it adds.
-    pub(super) fn until(&self, value: &Shared) -> Option<Told> {
-        self.graph.refuel();
-        self.ends(value, FUEL)
-    }
-
-    fn lasts(&self, value: &Shared, unit: u64, digits: Digits, fuel: u8) -> Option<Told> {
+    pub(super) fn lasts(&self, value: &Shared, unit: u64, digits: Digits, fuel: u8) -> Option<Told> {
         let fuel = fuel.checked_sub(1)?;
         let told = |count: u64| Some(Told { seconds: count.checked_mul(unit)? / 1_000, at: value.span, least: false });
         match &value.kind {
@@ -93,8 +87,11 @@ impl<'g, 'a> Durations<'g, 'a> {
                     let (count, least) = self.number(&call.args.first()?.value, fuel)?;
                     return Some(Told { seconds: count.checked_mul(size)?, at: value.span, least });
                 }
+                if let Some(told) = self.counted(value, call, fuel) {
+                    return Some(told);
+                }
                 // A time that lies in the future: `new Date(Date.now() + life)`.
-                if call.is_new && self.graph.path(&call.callee).is_some_and(|path| path.ends_with("#Date")) {
+                if self.is_date(call) {
                     return self.milliseconds_from_now(&call.args.first()?.value, fuel);
                 }
             }
@@ -105,7 +102,11 @@ impl<'g, 'a> Durations<'g, 'a> {
             return Some(told);
         }
         let ValueKind::Call(call) = &value.kind else { return None };
-        // `config.get('JWT_EXPIRES', '15m')`, `Number(env ?? 900)`, `ms('15m')`: the last argument that tells it.
+        // `Number(env ?? 900)`, `parseInt(env, 10)`
+        if let Some(through) = self.handed_through(call) {
+            return through.iter().find_map(|value| self.lasts(value, unit, Digits::Number, fuel));
+        }
+        // `config.get('JWT_EXPIRES', '15m')`, `ms('15m')`: the last argument that tells it.
         let given = call.args.iter().rev().find_map(|arg| match &arg.value.kind {
             ValueKind::Text(text) => Some(Told { seconds: in_words(text)?, at: arg.value.span, least: false }),
             _ => self.lasts(&arg.value, unit, Digits::Number, fuel),
@@ -114,50 +115,8 @@ impl<'g, 'a> Durations<'g, 'a> {
         given.or_else(|| self.lasts(call.receiver()?, unit, Digits::Number, fuel))
     }
 
-    fn ends(&self, value: &Shared, fuel: u8) -> Option<Told> {
-        let fuel = fuel.checked_sub(1)?;
-        let life = |value: &Shared| self.lasts(value, 1_000, Digits::Number, fuel);
-        match &value.kind {
-            ValueKind::Opaque("arithmetic", operands) | ValueKind::Concat(operands)
-                if outside_brackets(self.graph.sources.text(value.span)).contains('+') || !self.is_written(value) =>
-            {
-                let found = operands.iter().find_map(|operand| self.ends(operand, fuel));
-                return found.or_else(|| operands.iter().rev().find_map(life));
-            }
-            ValueKind::Call(call) if is_shorter(call) => return shortest(call, &|inner| self.ends(inner, fuel)),
-            ValueKind::Call(call) => {
-                let adds = call.method().is_some_and(|name| self.graph.rules.tells(Tells::Addition, name));
-                if adds && let Some(told) = call.args.iter().find_map(|arg| life(&arg.value)) {
-                    return Some(told);
-                }
-                if let Some(told) = self.over(value, &|inner| self.ends(inner, fuel)) {
-                    return Some(told);
-                }
-                // `(now + life).timestamp()`, `Math.floor(end / 1000)`
-                let receiver = call.receiver().and_then(|receiver| self.ends(receiver, fuel));
-                return receiver.or_else(|| call.args.iter().find_map(|arg| self.ends(&arg.value, fuel)));
-            }
-            _ => {}
-        }
-        self.over(value, &|inner| self.ends(inner, fuel))
-    }
-
-    /// Whether an operation stands in the text as it is.
-    fn is_written(&self, value: &Shared) -> bool {
-        self.graph.sources.text(value.span).contains(['+', '*', '-', '/'])
-    }
-
-    /// `Date.now() + 12 * 3600 * 1000`
-    fn milliseconds_from_now(&self, value: &Shared, fuel: u8) -> Option<Told> {
-        let fuel = fuel.checked_sub(1)?;
-        if let ValueKind::Opaque("arithmetic", operands) | ValueKind::Concat(operands) = &value.kind {
-            return operands.iter().rev().find_map(|operand| self.lasts(operand, 1, Digits::Number, fuel));
-        }
-        self.over(value, &|inner| self.milliseconds_from_now(inner, fuel))
-    }
-
     /// A whole number, and whether it may be more.
-    fn number(&self, value: &Shared, fuel: u8) -> Option<(u64, bool)> {
+    pub(super) fn number(&self, value: &Shared, fuel: u8) -> Option<(u64, bool)> {
         let fuel = fuel.checked_sub(1)?;
         match &value.kind {
             ValueKind::Number(text) | ValueKind::Text(text) => return Some((plain_number(text)?, false)),
@@ -184,11 +143,24 @@ impl<'g, 'a> Durations<'g, 'a> {
             return Some((told.seconds, told.least));
         }
         let ValueKind::Call(call) = &value.kind else { return None };
-        call.args.iter().rev().find_map(|arg| self.number(&arg.value, fuel))
+        if let Some(through) = self.handed_through(call) {
+            return through.iter().find_map(|value| self.number(value, fuel));
+        }
+        let given = call.args.iter().rev().find_map(|arg| self.number(&arg.value, fuel));
+        // `env::var("MINUTES").unwrap_or_else(..).parse()`
+        given.or_else(|| self.number(call.receiver().filter(|_| call.args.is_empty())?, fuel))
+    }
+
+    /// What a call of a library gives back of its arguments, where the rules say it: not the radix of `parseInt(text, 10)`.
+    fn handed_through(&self, call: &CallValue) -> Option<Vec<Shared>> {
+        let path = self.graph.library_path(call)?;
+        let from = self.graph.rules.passes_matching(&path).flat_map(|row| &row.from);
+        let values: Vec<Shared> = from.flat_map(|from| self.graph.argument(call, from)).collect();
+        (!values.is_empty()).then_some(values)
     }
 
     /// The longest of what a value may be.
-    fn over(&self, value: &Shared, told: &dyn Fn(&Shared) -> Option<Told>) -> Option<Told> {
+    pub(super) fn over(&self, value: &Shared, told: &dyn Fn(&Shared) -> Option<Told>) -> Option<Told> {
         let ways = self.ways(value)?;
         let all: Vec<Option<Told>> = ways.values.iter().map(told).collect();
         let open = ways.all && all.iter().any(Option::is_none);
@@ -304,38 +276,12 @@ fn made(graph: &Graph) -> BTreeMap<(ClassRef, String), Vec<Shared>> {
     made
 }
 
-/// `session_end.min(now + life)`, `Math.min(session, life)`
-fn is_shorter(call: &CallValue) -> bool {
-    call.method() == Some("min") && !call.args.is_empty()
-}
-
-/// The shortest of what a call chooses from: what is not told of the others makes it no longer.
-fn shortest(call: &CallValue, told: &dyn Fn(&Shared) -> Option<Told>) -> Option<Told> {
-    let all = call.receiver().into_iter().chain(call.args.iter().map(|arg| &arg.value)).filter_map(told);
-    all.min_by_key(|told| (told.least, told.seconds))
-}
-
 fn plain_number(text: &str) -> Option<u64> {
     let digits: String = text.trim().chars().filter(|c| *c != '_').collect();
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     // `30i64`
     ["", "n", "i64", "u64", "i32", "u32", "usize", "isize", "i128", "u128"].contains(&&digits[end..]).then_some(())?;
     digits[..end].parse().ok()
-}
-
-/// A text without what stands in brackets.
-fn outside_brackets(text: &str) -> String {
-    let mut depth = 0_u32;
-    let mut kept = String::new();
-    for c in text.chars() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _ if depth == 0 => kept.push(c),
-            _ => {}
-        }
-    }
-    kept
 }
 
 /// `15m`, `7 days`, `1h`: as the package `ms` reads it, seconds at the least.

@@ -41,6 +41,16 @@ impl Exposure {
         Self { seconds: 0, at: None, exact: true, open: Some(Open { endless: true, at }) }
     }
 
+    /// The shorter of what a token's own end and the guard's limit on its age leave.
+    pub(super) fn shorter(of_token: Option<Self>, of_guard: Option<Self>) -> Option<Self> {
+        let is_longer = |of_token: &Self, limit: &Self| of_token.open.is_some() || of_token.seconds > limit.seconds;
+        match (of_token, of_guard) {
+            (Some(of_token), Some(limit)) if is_longer(&of_token, &limit) => Some(limit),
+            (None, limit) => limit,
+            (of_token, _) => of_token,
+        }
+    }
+
     /// `30 days`, `15 minutes`.
     pub fn words(&self) -> String {
         let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];

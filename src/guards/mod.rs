@@ -37,7 +37,9 @@ mod shapes;
 mod some;
 mod status;
 mod storage;
+mod until;
 mod uses;
+mod verified;
 mod walk;
 mod web;
 
@@ -294,7 +296,8 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         let verification = walk.verified.or_else(|| root.verifications.first().map(|site| site.span));
         let keys = root.key.iter().chain(&walk.keys);
         let expired = root.expired.or(walk.expired);
-        let exposure = expired.map(Exposure::without_end).or_else(|| lives.of(graph, keys));
+        let limited = || Exposure::shorter(lives.of(graph, keys), walk.oldest.take());
+        let exposure = expired.map(Exposure::without_end).or_else(limited);
         let guard = Guard {
             name: graph.name(*function),
             span: graph

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph, Target};
 use crate::guards::asks::{Question, is_kept_global};
-use crate::guards::claims::{Seeds, place, verifies};
+use crate::guards::claims::{Seeds, verifies};
+use crate::guards::life::Exposure;
 use crate::guards::miss::Miss;
-use crate::guards::shapes::{Shape, functions_behind, lets_expired_in};
+use crate::guards::shapes::Shape;
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
-use crate::rules::Verify;
 use crate::schema::Schema;
 use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, Value, ValueKind};
@@ -57,10 +57,12 @@ pub(super) struct Walk<'g, 'a> {
     pub foreign: bool,
     /// Where a verification is told to let in what has ended.
     pub expired: Option<Span>,
+    /// How old a token may be that a verification lets in.
+    pub oldest: Option<Exposure>,
     /// Whether a limit ended the walk somewhere: what lies behind was not seen.
     pub cut: bool,
     /// Whether claims are still being collected.
-    collecting: bool,
+    pub(super) collecting: bool,
     /// So many proofs are enough.
     most_proofs: usize,
     visits: u32,
@@ -68,16 +70,16 @@ pub(super) struct Walk<'g, 'a> {
 
 /// Where a function was entered.
 #[derive(Clone, Copy)]
-struct Entered<'v> {
-    bindings: Option<&'v Bindings>,
+pub(super) struct Entered<'v> {
+    pub bindings: Option<&'v Bindings>,
     /// What holds (or fails) on the way.
-    conditions: &'v [(Shared, bool)],
+    pub conditions: &'v [(Shared, bool)],
     /// What becomes of what the function returns, and where that is a user.
-    result: Use,
-    user: Use,
+    pub result: Use,
+    pub user: Use,
     /// Whether its errors come to nothing.
-    swallowed: bool,
-    depth: u8,
+    pub swallowed: bool,
+    pub depth: u8,
 }
 
 const MOST_VISITS: u32 = 600;
@@ -98,6 +100,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             keys: Vec::new(),
             foreign: false,
             expired: None,
+            oldest: None,
             cut: false,
             collecting: true,
             most_proofs: usize::MAX,
@@ -140,7 +143,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         self.short.retain(|short| !proven.contains(&short.span));
     }
 
-    fn visit(&mut self, function: FunctionRef, entered: &Entered) {
+    pub(super) fn visit(&mut self, function: FunctionRef, entered: &Entered) {
         self.visits += 1;
         if self.visits > MOST_VISITS || entered.depth > DEEPEST {
             self.cut = true;
@@ -353,35 +356,6 @@ impl<'g, 'a> Walk<'g, 'a> {
         self.short.push(Short { span, what, why });
     }
 
-    /// Notes what a verification is handed and where its key comes from.
-    fn verification(&mut self, row: &Verify, call: &Arc<CallValue>) {
-        self.verified.get_or_insert(call.site.span);
-        if !self.collecting {
-            return;
-        }
-        self.expired = self.expired.or_else(|| lets_expired_in(self.graph, call, &row.unending, &row.ending));
-        self.seeds.sites.insert(call.site);
-        if let Some(token) = row.token.as_ref().and_then(|path| self.graph.argument(call, path).into_iter().next()) {
-            match &token.kind {
-                ValueKind::Call(inner) => {
-                    self.seeds.sites.insert(inner.site);
-                }
-                ValueKind::Param(function, at) => {
-                    self.seeds.params.insert((*function, *at, Vec::new()));
-                }
-                _ => {}
-            }
-            self.seeds.places.extend(place(&token));
-            self.seeds.values.push(token);
-        }
-        let keys = row.key.iter().filter_map(|path| self.graph.argument(call, path).into_iter().next());
-        let key = keys.into_iter().find(|key| !matches!(key.kind, ValueKind::Undefined));
-        if let Some(key) = key {
-            self.foreign |= crate::guards::life::is_foreign(self.graph, &key);
-            self.keys.push(key);
-        }
-    }
-
     /// Whether the functions of the tree that a call leads to only stand around the library's own query:
     /// `$extends({ query: { user: { findUnique: ({ args, query }) => query(args) } } })`.
     fn stands_around(&self, call: &CallValue, targets: &[Target]) -> bool {
@@ -389,40 +363,6 @@ impl<'g, 'a> Walk<'g, 'a> {
             self.graph.function(target.function).is_some_and(|f| f.class.is_none() && f.parent.is_some())
         };
         targets.iter().all(is_held) && crate::sites::model_read(self.graph, self.schema, call).is_some()
-    }
-
-    /// The functions that a verification runs because the call which sets its library up was given them.
-    fn run_with(&mut self, row: &Verify, conditions: &[(Shared, bool)], entered: &Entered) {
-        let Some(set_up) = &row.set_up else { return };
-        let graph = self.graph;
-        let calls = graph.units().flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
-        for call in calls.map(|event| &event.call).filter(|call| call.method() == set_up.last()) {
-            graph.refuel();
-            let module = call.args.first().and_then(|arg| graph.path(&arg.value));
-            if !row.is_set_up_with(module.as_deref().and_then(|path| path.split('#').next())) {
-                continue;
-            }
-            let given = row.runs.iter().flat_map(|path| graph.argument(call, path));
-            for function in given.flat_map(|value| functions_behind(graph, &value, 4)) {
-                let params = graph.function(function).map_or(0, |f| f.params.len());
-                if self.collecting {
-                    let params = (0..params).filter_map(|at| u32::try_from(at).ok());
-                    self.seeds.params.extend(params.map(|at| (function, at, Vec::new())));
-                }
-                let depth = entered.depth + 1;
-                self.visit(
-                    function,
-                    &Entered {
-                        bindings: None,
-                        conditions,
-                        result: Use::Decided,
-                        user: Use::Decided,
-                        swallowed: false,
-                        depth,
-                    },
-                );
-            }
-        }
     }
 
     /// Closures that are handed to a call run too; of a call with claims they may be handed these.

@@ -38,6 +38,9 @@ pub struct Verify {
     pub unending: Vec<ArgPath>,
     #[serde(default)]
     pub ending: Vec<ArgPath>,
+    /// How old a token may be since it was signed, whatever its end: in seconds where it is a number.
+    #[serde(default)]
+    pub oldest: Vec<ArgPath>,
 }
 
 impl Verify {
@@ -286,7 +289,14 @@ pub struct Described {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Unit {
+    #[serde(default)]
     pub names: Vec<String>,
+    /// What says it beside the number that is added to a time: `add(30, 'minutes')`, `plus({ minutes: 30 })`.
+    #[serde(default)]
+    pub words: Vec<String>,
+    /// Calls that add so many, argument 1, to a time: `addMinutes(new Date(), 30)`.
+    #[serde(default)]
+    pub adds: Vec<CallPattern>,
     /// What one is, in seconds.
     pub seconds: u64,
 }
