@@ -56,7 +56,8 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         Some(ShortBy::Added) => message.push_str("; what its look-up finds is only added to what lets in anyway"),
         Some(ShortBy::Blanked) => message.push_str("; where its look-up finds nobody a name is left empty"),
         Some(ShortBy::Another) => message.push_str("; what it looks up is about something else"),
-        Some(ShortBy::ForSome) => message.push_str("; it looks some bearers up and lets the others in"),
+        Some(ShortBy::ForSome) => message.push_str("; it looks the user up for some bearers or requests only"),
+        Some(ShortBy::Pending) => message.push_str("; nobody waits for what it looks up"),
         Some(ShortBy::GoesOn) => message.push_str("; where its look-up finds nobody the request goes on"),
         None => {}
     }
@@ -76,7 +77,8 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
             ShortBy::Added => format!("reads {}, and adds it to what lets in anyway", short.what),
             ShortBy::Blanked => format!("reads {}, and leaves a name empty where there is none", short.what),
             ShortBy::Another => format!("asks {}, which does not tell whether the user may come in", short.what),
-            ShortBy::ForSome => format!("reads {} for bearers with certain claims", short.what),
+            ShortBy::ForSome => format!("reads {} for certain bearers or requests only", short.what),
+            ShortBy::Pending => format!("reads {}, and does not wait for it", short.what),
             ShortBy::GoesOn => format!("reads {}, and goes on where nobody is found", short.what),
         },
     }));

@@ -217,10 +217,15 @@ impl Run<'_, '_, '_> {
         let on = if lets_on { Held::Same } else { self.eval(call.callee)? };
         let mut given = Vec::new();
         for arg in &call.args {
-            given.push(self.eval(arg.value)?);
+            // `next(createError(401))`: the error is made to be handed on.
+            let makes = lets_on && self.in_miss > 0 && matches!(module.expr(arg.value).kind, ExprKind::Call(_));
+            given.push(if makes { Held::Answer } else { self.eval(arg.value)? });
         }
         if lets_on {
-            self.calls_with(&given, call.args.first().map(|arg| &module.expr(arg.value).kind));
+            // What is handed to the `next` of Express is an error; that of tRPC is handed what goes on.
+            let first = call.args.first().map(|arg| &module.expr(arg.value).kind);
+            let is_error = matches!(callee, ExprKind::Name(_)) && given.len() == 1;
+            self.calls_with(&given, first.filter(|_| !is_error));
             return Some(Held::Answer);
         }
         if !self.way.seen {
@@ -285,11 +290,7 @@ impl Run<'_, '_, '_> {
 
     /// Whether a call answers the request by what the middleware was handed to do so.
     fn answers(&self, id: ExprId) -> bool {
-        self.calls_of(id).any(|call| {
-            let graph = self.walk.graph;
-            let answers = |path: String| graph.rules.harmless_matching(&path).any(|row| row.answers);
-            starts_at_param(call) && graph.library_path(call).is_some_and(answers)
-        })
+        self.calls_of(id).any(|call| answers(self.walk.graph, call))
     }
 
     /// Whether what is asked may be nobody where it is kept: in Rust `?` and `.unwrap()` leave an option once, of the result around it.
@@ -332,10 +333,13 @@ impl Run<'_, '_, '_> {
                 return;
             }
         };
+        self.way.passed |= self.way.seen;
         if !self.way.seen {
             self.way.let_on = true;
         } else if self.way.answered
             || given.is_empty() && self.way.marked
+            // `if (!user) return next()`: without what the others are given.
+            || given.is_empty() && self.in_miss > 0 && !self.way.stood_in && !self.compares()
             || handed.tells() && matches!(first, Some(ExprKind::Object(_)))
         {
             self.goes_on = true;
@@ -403,6 +407,12 @@ pub(super) fn attaches(graph: &Graph, call: &CallValue) -> bool {
         _ => row.on.is_empty() && starts_at_param(call),
     };
     rows.any(fits)
+}
+
+/// Whether a call answers the request: `res.json(..)`, `c.json(..)`.
+pub(super) fn answers(graph: &Graph, call: &CallValue) -> bool {
+    let answers = |path: String| graph.rules.harmless_matching(&path).any(|row| row.answers);
+    starts_at_param(call) && graph.library_path(call).is_some_and(answers)
 }
 
 /// Whether a call is one of a parameter: `res.status(401).json(..)`.

@@ -8,7 +8,7 @@ use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, ValueKind};
 
 impl Walk<'_, '_> {
     /// Takes back the proofs from `before` on where the call that they were found by does no more than to add to what is handed on: who was
-    /// not found is let in without what would have been added. The same where a cache without an end answers.
+    /// not found is let in without what would have been added. The same where a cache without an end answers, or nobody waits for an answer.
     pub(super) fn take_back(
         &mut self,
         function: FunctionRef,
@@ -22,6 +22,8 @@ impl Walk<'_, '_> {
         }
         let why = if self.is_kept_for_good(call, conditions) {
             ShortBy::Kept
+        } else if self.is_pending(function, call) {
+            ShortBy::Pending
         } else {
             let Some(names) = self.names_added(function, call.site) else { return };
             // Who called may look at what a helper has added; any reader of a session may ask who it is of.

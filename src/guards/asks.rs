@@ -81,15 +81,23 @@ impl Walk<'_, '_> {
         rows.iter().any(is_told).then_some(Question { asks: Asks::Row, what, model: None, of_bearer, of_user: false })
     }
 
-    /// Whether a later call of the chain that a call stands in asks the same: `query("SELECT ..").bind(id).fetch_one(pool)`.
+    /// Whether a later call of the chain that a call stands in asks the same: `query("SELECT ..").bind(id).fetch_one(pool)`,
+    /// `knex('users').where({ id }).first()`.
     pub(super) fn asks_further_on(&self, function: FunctionRef, site: CallSite) -> bool {
         let calls = self.graph.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
-        self.graph.is_rust(function.file)
-            && calls.iter().any(|event| {
-                let on = event.call.receiver();
-                matches!(on.map(|on| &on.kind), Some(ValueKind::Call(inner)) if inner.site == site)
-                    && self.asks(&event.call, false).is_some()
-            })
+        calls.iter().any(|event| {
+            let on = event.call.receiver();
+            matches!(on.map(|on| &on.kind), Some(ValueKind::Call(inner)) if inner.site == site)
+                && self.asks(&event.call, false).is_some_and(|question| question.asks == Asks::Row)
+        })
+    }
+
+    /// Whether a read takes no more than the rows out of what a query gives, which are there whoever was found: `const { rows } = ..`.
+    pub(super) fn takes_rows(&self, read: &Shared, site: CallSite) -> bool {
+        let ValueKind::Field(base, name) = &read.kind else { return false };
+        let ValueKind::Call(call) = &base.kind else { return false };
+        let Some(path) = self.graph.library_path(call).filter(|_| call.site == site) else { return false };
+        self.graph.rules.sqls_matching(&path).any(|row| row.rows.as_ref() == Some(name))
     }
 
     /// Whether rows say of a call's own module what it does: `createHash(..).update(token)` is no query, whatever else has an `update`.

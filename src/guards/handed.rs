@@ -45,7 +45,7 @@ impl Walk<'_, '_> {
 }
 
 /// The function by whose parameter a value is told, and the value in terms of that parameter.
-fn handed(graph: &Graph, value: &Shared, fuel: u8) -> Option<(FunctionRef, Shared)> {
+pub(super) fn handed(graph: &Graph, value: &Shared, fuel: u8) -> Option<(FunctionRef, Shared)> {
     let fuel = fuel.checked_sub(1)?;
     if let ValueKind::Param(of, _) = &value.kind {
         return Some((*of, Arc::clone(value)));

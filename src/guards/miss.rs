@@ -36,6 +36,10 @@ pub(super) struct Way {
     pub(super) marked: bool,
     /// Whether the request was answered because nobody was found.
     pub(super) answered: bool,
+    /// Whether the request was let on behind the look-up.
+    pub(super) passed: bool,
+    /// Whether something was put on the request because nobody was found.
+    pub(super) stood_in: bool,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what was met on the ways, each by itself")]
@@ -299,6 +303,8 @@ impl Run<'_, '_, '_> {
         self.way.answered |= other.answered;
         self.way.seen |= other.seen;
         self.way.let_on |= other.let_on;
+        self.way.passed &= other.passed;
+        self.way.stood_in &= other.stood_in;
     }
 
     fn assign(&mut self, target: &Place, value: Held) {
@@ -307,7 +313,10 @@ impl Run<'_, '_, '_> {
                 self.way.variables.insert(*local, value);
             }
             // Where stored and handed differ, the one is made the other.
-            _ => self.way.marked |= self.way.seen && (value.tells() || self.in_miss > 0 && !self.compares()),
+            _ => {
+                self.way.marked |= self.way.seen && (value.tells() || self.in_miss > 0 && !self.compares());
+                self.way.stood_in |= self.way.seen && self.in_miss > 0 && value == Held::Same;
+            }
         }
     }
 
@@ -336,7 +345,9 @@ impl Run<'_, '_, '_> {
     }
 
     fn returns(&mut self, value: Held) {
-        if self.way.let_on {
+        if self.way.passed {
+            // `return next()`: what becomes of it is told already.
+        } else if self.way.let_on {
             self.lets_in = true;
         } else if self.way.answered {
             self.refused = true;

@@ -29,6 +29,8 @@ mod life;
 mod matcher;
 mod miss;
 mod order;
+mod pending;
+mod procedures;
 mod risks;
 mod rotation;
 mod routes;
@@ -37,6 +39,7 @@ mod shapes;
 mod some;
 mod status;
 mod storage;
+mod surroundings;
 mod until;
 mod uses;
 mod verified;
@@ -163,6 +166,8 @@ pub enum ShortBy {
     Added,
     /// What it found becomes who the bearer is said to be, which is left empty where there is nobody.
     Blanked,
+    /// Nobody waits for what it finds.
+    Pending,
     /// It is about something else than the bearer.
     Another,
     /// It is made for bearers with certain claims, and the others get in without it.
@@ -291,7 +296,13 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         }
         if walk.proofs.is_empty() {
             let names = root.shape.as_ref().map_or(&[][..], |shape| shape.before.as_slice());
-            walk.proofs.extend(shapes.called(names).find_map(|next| behind.asks(next)));
+            let asking = shapes.called(names).find_map(|next| behind.asks(next));
+            let asks = &mut |function| behind.asks(function).is_some();
+            if asking.is_some() && procedures::some_ask_nobody(graph, shapes, names, asks) {
+                walk.cut = true;
+            } else {
+                walk.proofs.extend(asking);
+            }
         }
         let verification = walk.verified.or_else(|| root.verifications.first().map(|site| site.span));
         let keys = root.key.iter().chain(&walk.keys);
@@ -345,10 +356,9 @@ fn verdict(walk: &Walk, root: &Root) -> Verdict {
     } else if !walk.unclear.is_empty()
         || walk.cut
         || unmet
-        || walk
-            .short
-            .iter()
-            .any(|short| matches!(short.why, ShortBy::ForSome | ShortBy::Blanked | ShortBy::Kept | ShortBy::GoesOn))
+        || walk.short.iter().any(|short| {
+            !matches!(short.why, ShortBy::FirstLogin | ShortBy::Unused | ShortBy::Added | ShortBy::Another)
+        })
     {
         Verdict::Unclear
     } else {
@@ -458,6 +468,7 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
         let params = (0..).zip(&self.graph.function(function)?.params).filter(|(_, param)| !is_said(param));
         let claims = params.map(|(at, _)| (at, Vec::new())).collect();
         let mut walk = Walk::new(self.graph, self.schema);
+        walk.answers = self.shapes.of(self.graph, function).is_none();
         walk.seeds.without = rows().flat_map(|row| row.said.iter().cloned()).collect();
         let found = walk.first_proof(function, &Root { claims, ..Root::default() });
         let proof = found.map(|(proof, functions)| {

@@ -9,9 +9,13 @@ use crate::summary::{CallValue, Shared, ValueKind};
 
 impl Walk<'_, '_> {
     /// Whether a condition around a look-up tells bearers apart, by a claim or by another look-up, and the others are let in without it. A look at whether
-    /// the claim that is looked up by is there at all tells nobody apart.
+    /// the claim that is looked up by is there at all tells nobody apart. The same of a condition that depends on a setting or on what is
+    /// asked for.
     pub(super) fn is_for_some(&self, conditions: &[(Shared, bool)], asked: &CallValue) -> bool {
-        conditions.iter().any(|(cond, holds)| self.tells_apart(cond, asked, 8) && self.lets_others_in(cond, *holds))
+        conditions.iter().any(|(cond, holds)| {
+            (self.tells_apart(cond, asked, 8) || self.is_left_out(cond, *holds, asked))
+                && self.lets_others_in(cond, *holds)
+        })
     }
 
     fn tells_apart(&self, cond: &Shared, asked: &CallValue, fuel: u8) -> bool {

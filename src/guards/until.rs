@@ -15,7 +15,10 @@ impl Durations<'_, '_> {
         let fuel = fuel.checked_sub(1)?;
         let life = |value: &Shared| self.lasts(value, 1_000, Digits::Number, fuel);
         match &value.kind {
-            ValueKind::Opaque("arithmetic", operands) if let [time, of] = operands.as_slice() && self.is_thousand(of) => {
+            ValueKind::Opaque("arithmetic", operands)
+                if let [time, of] = operands.as_slice()
+                    && self.is_thousand(of) =>
+            {
                 return self.milliseconds_from_now(time, fuel).or_else(|| self.ends(time, fuel));
             }
             ValueKind::Opaque("arithmetic", operands) | ValueKind::Concat(operands)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Target;
+use crate::guards::absent::answers;
 use crate::guards::claims::holds_call;
 use crate::guards::miss::Miss;
 use crate::guards::walk::Walk;
@@ -26,7 +27,7 @@ pub(super) enum Use {
 impl Walk<'_, '_> {
     /// As [`Self::used`], with what the function does where nobody was found; nobody in a list of what is revoked is as it should be.
     pub(super) fn told(&self, function: FunctionRef, site: CallSite, of_user: bool) -> Use {
-        let used = self.used(function, site);
+        let used = self.use_of(function, site, self.answers && !of_user, 6);
         if used == Use::None {
             return used;
         }
@@ -48,11 +49,8 @@ impl Walk<'_, '_> {
             || matches!(self.on_a_miss(function, site, true), Miss::LetsIn | Miss::GoesOn)
     }
 
-    fn used(&self, function: FunctionRef, site: CallSite) -> Use {
-        self.use_of(function, site, 6)
-    }
-
-    fn use_of(&self, function: FunctionRef, site: CallSite, fuel: u8) -> Use {
+    /// `as_data`: what is answered says no more than what there is.
+    fn use_of(&self, function: FunctionRef, site: CallSite, as_data: bool, fuel: u8) -> Use {
         let (Some(summary), Some(fuel)) = (self.graph.summary(function), fuel.checked_sub(1)) else {
             return Use::Decided;
         };
@@ -75,9 +73,12 @@ impl Walk<'_, '_> {
             let then = if handed && (self.only_tells(call) || self.hands_to_tellers(call, &holds, fuel)) {
                 // A log line.
                 Use::None
+            } else if handed && as_data && answers(self.graph, call) {
+                // The sessions of the bearer, as a page shows them.
+                Use::None
             } else if !handed && is_rust && holds(&call.callee) {
                 // A chain goes on: `query(..).fetch_optional(..)`.
-                self.use_of(function, call.site, fuel)
+                self.use_of(function, call.site, as_data, fuel)
             } else if handed || holds(&call.callee) {
                 Use::Decided
             } else {
@@ -90,7 +91,7 @@ impl Walk<'_, '_> {
             }
         }
         let rest = summary.exits.values().chain(&summary.this_exit).chain(summary.leaves.values());
-        if rest.into_iter().any(|value| passes_on(value, site)) || kept(summary, site) {
+        if !as_data && rest.into_iter().any(|value| passes_on(value, site)) || self.kept(summary, site) {
             return Use::Decided;
         }
         if summary.returns.as_ref().is_some_and(|returned| passes_on(returned, site)) { Use::Returned } else { most }
@@ -232,6 +233,14 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether a closure or a further read takes the result.
+    fn kept(&self, summary: &Summary, site: CallSite) -> bool {
+        let mut reads = summary.reads.iter();
+        // A read with a default beside it is seen where it goes.
+        let defaulted = defaults(summary);
+        reads.any(|read| holds_call(read, site) && !defaulted.contains(&read.span) && !self.takes_rows(read, site))
+    }
+
     /// Whether something that only a sign-in has lies in a value.
     pub(super) fn holds_first(&self, value: &Shared, fuel: u8) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
@@ -242,14 +251,6 @@ impl Walk<'_, '_> {
         value.kind.each(&mut |inner| found = found || self.holds_first(inner, fuel));
         found
     }
-}
-
-/// Whether a closure or a further read takes the result.
-fn kept(summary: &Summary, site: CallSite) -> bool {
-    let mut reads = summary.reads.iter();
-    // A read with a default beside it is seen where it goes.
-    let defaulted = defaults(summary);
-    reads.any(|read| holds_call(read, site) && !defaulted.contains(&read.span))
 }
 
 /// Where fields are read that a default stands in for: `user?.name ?? 'gone'`.

@@ -42,6 +42,7 @@ impl Root {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what was met on the way, and how it is walked, each by itself")]
 pub(super) struct Walk<'g, 'a> {
     pub(super) graph: &'g Graph<'a>,
     pub(super) schema: &'g Schema,
@@ -63,6 +64,8 @@ pub(super) struct Walk<'g, 'a> {
     pub cut: bool,
     /// Whether claims are still being collected.
     pub(super) collecting: bool,
+    /// Whether it starts from a handler: what is answered is data by which nobody is let in.
+    pub(super) answers: bool,
     /// So many proofs are enough.
     most_proofs: usize,
     visits: u32,
@@ -103,6 +106,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             oldest: None,
             cut: false,
             collecting: true,
+            answers: false,
             most_proofs: usize::MAX,
             visits: 0,
         }
@@ -128,7 +132,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                 &Entered {
                     bindings: None,
                     conditions: &[],
-                    result: Use::Decided,
+                    result: if self.answers { Use::None } else { Use::Decided },
                     user: Use::Decided,
                     swallowed: false,
                     depth: 0,
@@ -337,20 +341,15 @@ impl<'g, 'a> Walk<'g, 'a> {
     ) {
         let Question { asks, what, model, of_bearer, .. } = question;
         let span = call.site.span;
-        let why = if !of_bearer {
-            ShortBy::Another
-        } else if self.at_first(function, conditions) {
-            ShortBy::FirstLogin
-        } else if self.is_for_some(conditions, call) {
-            ShortBy::ForSome
-        } else {
-            match told {
-                Use::Decided | Use::Returned => {
-                    self.proofs.push(Proof { asks, span, what, model });
-                    return;
-                }
-                Use::GoesOn => ShortBy::GoesOn,
-                Use::None | Use::Ignored => ShortBy::Unused,
+        let why = match told {
+            _ if !of_bearer => ShortBy::Another,
+            _ if self.at_first(function, conditions) => ShortBy::FirstLogin,
+            Use::None | Use::Ignored => ShortBy::Unused,
+            _ if self.is_for_some(conditions, call) => ShortBy::ForSome,
+            Use::GoesOn => ShortBy::GoesOn,
+            Use::Decided | Use::Returned => {
+                self.proofs.push(Proof { asks, span, what, model });
+                return;
             }
         };
         self.short.push(Short { span, what, why });

@@ -101,6 +101,7 @@ fn out<'a>(report: &Report<'a>, guard: &'a Guard) -> GuardOut<'a> {
             ShortBy::Another => "something-else",
             ShortBy::ForSome => "some-bearers",
             ShortBy::GoesOn => "goes-on",
+            ShortBy::Pending => "not-awaited",
         };
         ShortOut { why, what: &short.what, file, line }
     };

@@ -47,6 +47,16 @@ pub enum Tells {
     Errand,
     /// A key of an issuer's answer, in lower case without `_`, that is not in each of its answers.
     PerhapsIssued,
+    /// A method of a database's driver that answers at once, without a promise.
+    AtOnce,
+    /// The path of what says how the program is run.
+    Setting,
+    /// A value of such a setting where the program is run for its users ...
+    Live,
+    /// ... and where it is tried out.
+    Trial,
+    /// A key of a request that says what is asked for, not by whom.
+    Asked,
     /// A method that adds a duration to a time.
     Addition,
     /// A type of Rust that a value of a row is read as, and that holds no NULL.

@@ -366,7 +366,15 @@ pub(super) fn fails(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
     }
     let Some(path) = library_path(graph, call) else { return false };
     // `update` is a method of many; that of a model's accessor is this one.
-    let is_known = |row: &Read| row.on != Target::Model || Named::of_read(row).model(graph, schema, call).is_some();
+    let names = |row: &Read| Named::of_read(row).model(graph, schema, call).is_some();
+    // A chain that another library's row knows by where it begins is that library's: knex has a `first` too, which does not fail.
+    let others = graph.rules.reads_named(call.method()).filter(|row| !row.fails && row.on == Target::Chain);
+    let is_others = others.filter(|row| row.after.is_some() && row.call.matches(&path)).any(names);
+    let is_known = |row: &Read| match row.on {
+        Target::Model => names(row),
+        Target::Chain => !is_others,
+        _ => true,
+    };
     rows.any(|row| row.call.matches(&path) && is_known(row))
 }
 
