@@ -81,6 +81,22 @@ impl Seeds {
         self.known.borrow_mut().clear();
     }
 
+    /// Whether a value is a key of what a verification gave, or of a parameter that holds it.
+    pub(super) fn is_claim(&self, graph: &Graph, value: &Shared) -> bool {
+        let mut at = Arc::clone(value);
+        for _ in 0..12 {
+            let ValueKind::Field(base, _) = &at.kind else { return false };
+            let base = graph.resolved(base);
+            match &base.kind {
+                ValueKind::Call(call) => return self.sites.contains(&call.site),
+                // Below a parameter only its keys may carry them: `req.user.id`.
+                ValueKind::Param(..) => return self.lie_in(graph, &at),
+                _ => at = base,
+            }
+        }
+        false
+    }
+
     /// Whether something of the claims or the token lies in a value.
     pub(super) fn lie_in(&self, graph: &Graph, value: &Shared) -> bool {
         self.carries(graph, value, DEEPEST)

@@ -28,11 +28,22 @@ pub(super) fn problem(graph: &Graph, row: &Web, summary: &Summary, call: &CallVa
     lacking(name, with(flags, sets), path)
 }
 
+/// The options that a call is given, also by a function of the tree: `res.cookie(name, value, cookieOptions())`.
+fn given(graph: &Graph, call: &CallValue, at: &ArgPath) -> Option<Shared> {
+    let mut options = graph.resolved(&graph.argument(call, at).into_iter().next()?);
+    for _ in 0..4 {
+        let ValueKind::Call(made) = &options.kind else { break };
+        let targets = graph.targets(made);
+        let [target] = targets.as_slice() else { break };
+        let Some(returned) = graph.summary(target.function).and_then(|summary| summary.returns.as_ref()) else { break };
+        options = graph.resolved(&graph.substitute(returned, &graph.bind(made, target.function)));
+    }
+    Some(options)
+}
+
 /// Whether the options say that the cookie is over at once: `maxAge: 0`, `expires: new Date(0)`.
 fn clears(graph: &Graph, call: &CallValue, at: &ArgPath) -> bool {
-    let Some(options) = graph.argument(call, at).into_iter().next().map(|options| graph.resolved(&options)) else {
-        return false;
-    };
+    let Some(options) = given(graph, call, at) else { return false };
     let said = |key: &str| graph.resolved(&Value::field(&options, key, options.span));
     let is_zero = |value: &Shared| matches!(&value.kind, ValueKind::Number(text) if text == "0" || text == "1");
     let expires = said("expires");
@@ -46,8 +57,7 @@ type Said = ([Flag; 3], [bool; 3], Option<String>);
 
 /// `{ httpOnly: true, secure, sameSite: 'lax', path: '/' }`
 fn optional(graph: &Graph, row: &Web, call: &CallValue, at: &ArgPath) -> Said {
-    let given = graph.argument(call, at).into_iter().next();
-    let options = given.map(|options| graph.resolved(&options));
+    let options = given(graph, call, at);
     let of = |keys: &[&str]| {
         let Some(options) = &options else { return Flag::Off };
         keys.iter().map(|key| flag(graph, options, key)).find(|f| *f != Flag::Off).unwrap_or(Flag::Off)

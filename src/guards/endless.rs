@@ -80,7 +80,12 @@ fn states(graph: &Graph, row: &Life, call: &CallValue) -> bool {
         ValueKind::Field(base, _) => param_of(graph, base).is_some(),
         _ => false,
     };
-    life::stated(graph, row, call).is_some_and(|value| !handed(&value))
+    life::stated(graph, row, call).is_some_and(|value| !handed(&value) && !is_nothing(graph, &value))
+}
+
+/// `exp: None`
+fn is_nothing(graph: &Graph, value: &Shared) -> bool {
+    matches!(graph.resolved(value).kind, ValueKind::Null | ValueKind::Undefined)
 }
 
 /// The function whose parameter a value is, with or without a default.
@@ -139,7 +144,7 @@ fn claims_without_end(graph: &Graph, payload: &Shared) -> bool {
     // Whoever puts `expires` into it ends it by a look at that.
     let ends = |key: &str| graph.rules.tells(Tells::End, &key.to_lowercase());
     let has_end = matches!(&object.kind, ValueKind::Object { entries, .. }
-        if entries.iter().any(|slot| matches!(slot, Slot::Named { key, .. } if ends(key))));
+        if entries.iter().any(|slot| matches!(slot, Slot::Named { key, value, .. } if ends(key) && !is_nothing(graph, value))));
     let is_written = matches!(&object.kind, ValueKind::Object { base: None, entries }
         if entries.iter().all(|slot| matches!(slot, Slot::Named { .. })));
     is_written && !has_end

@@ -57,6 +57,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
 use crate::guards::callers::above;
+use crate::guards::claims::Seeds;
 use crate::guards::configs::Configured;
 use crate::guards::life::Lives;
 use crate::guards::order::{Link, Orders};
@@ -242,11 +243,11 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     let configured = configs::find(graph);
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
     // What each guard goes through.
-    let mut ways: Vec<BTreeSet<FunctionRef>> = Vec::new();
+    let mut ways: Vec<(BTreeSet<FunctionRef>, Seeds)> = Vec::new();
     let mut behind = Behind::new(graph, schema, shapes, roots, &configured);
     for config in &configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
-        if let Some((mut guard, functions)) = config_guard(graph, schema, config, &lives, &mut behind) {
+        if let Some((mut guard, functions, seeds)) = config_guard(graph, schema, config, &lives, &mut behind) {
             let said = config.routes.as_ref().and_then(|said| matcher::matched(graph, config.span.file, said));
             let made = config.call.filter(|_| said.is_none()).into_iter().flat_map(|site| {
                 let by_call = protected.by_call(site).names;
@@ -255,7 +256,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             guard.routes = Vec::from_iter(said.into_iter().flatten().chain(made).collect::<BTreeSet<String>>());
             found.guards.push(guard);
             walked.extend(functions.iter().copied());
-            ways.push(functions);
+            ways.push((functions, seeds));
         }
     }
     for (function, root) in roots.iter().filter(|(function, _)| !seen_in_config.contains(function)) {
@@ -327,16 +328,16 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             status: None,
         };
         found.guards.push(guard);
-        ways.push(walk.functions);
+        ways.push((walk.functions, walk.seeds));
     }
     let verifying: BTreeSet<FunctionRef> = roots.keys().copied().collect();
     let beside =
         shapes.functions().filter(|function| !verifying.contains(function)).chain(behind.functions.iter().copied());
-    let beside = status::asked(graph, beside);
-    for (guard, functions) in found.guards.iter_mut().zip(ways) {
+    let beside = status::asked(graph, schema, &Seeds::default(), beside);
+    for (guard, (functions, seeds)) in found.guards.iter_mut().zip(ways) {
         guard.proofs.sort();
         guard.proofs.dedup();
-        let asked = status::asked(graph, functions.into_iter()).and(&beside);
+        let asked = status::asked(graph, schema, &seeds, functions.into_iter()).and(&beside);
         guard.status = status::gap(graph, schema, guard, &asked);
     }
     found.guards.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.name.cmp(&b.name)));
@@ -372,7 +373,7 @@ fn config_guard(
     config: &Configured,
     lives: &Lives,
     behind: &mut Behind,
-) -> Option<(Guard, BTreeSet<FunctionRef>)> {
+) -> Option<(Guard, BTreeSet<FunctionRef>, Seeds)> {
     if graph.sources.get(config.span.file).scope != Scope::Production {
         return None;
     }
@@ -414,7 +415,7 @@ fn config_guard(
         foreign: config.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
         status: None,
     };
-    Some((guard, walk.functions))
+    Some((guard, walk.functions, walk.seeds))
 }
 
 /// What is asked behind the guards, told once for each that runs there.

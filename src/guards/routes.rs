@@ -22,8 +22,6 @@ pub(super) struct Routes {
     pub open: bool,
 }
 
-const MOST_ROUTES: usize = 40;
-
 pub(super) const EVERYWHERE: &str = "every route";
 
 /// What runs before which handlers, the other way round.
@@ -306,9 +304,8 @@ fn makes_one_of(graph: &Graph, value: &Shared, classes: &BTreeSet<ClassRef>, fue
 
 impl Routes {
     fn of(names: BTreeSet<String>, handlers: BTreeSet<FunctionRef>) -> Self {
-        let names: Vec<String> = names.into_iter().take(MOST_ROUTES).collect();
         Self {
-            names,
+            names: names.into_iter().collect(),
             known: !handlers.is_empty() && handlers.len() <= 5,
             handlers: handlers.into_iter().collect(),
             open: false,

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::guards::claims::Seeds;
+use crate::guards::miss::Miss;
+use crate::guards::absent::Held;
+use crate::guards::walk::Walk;
 use crate::guards::{Guard, StatusGap};
-use crate::ir::SqlStatement;
+use crate::ir::{ExprId, ExprKind, SqlStatement};
 use crate::rules::{Asks, Status};
 use crate::schema::{Property, Schema};
 use crate::source::Span;
@@ -15,14 +19,33 @@ use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 pub(super) struct Asked(BTreeSet<String>);
 
 /// What the functions on the way of one guard ask by, with those of guards that verify nothing: they run beside any other.
-pub(super) fn asked(graph: &Graph, functions: impl Iterator<Item = FunctionRef>) -> Asked {
+/// `seeds`: where the claims come from, of which nothing is asked that is kept.
+pub(super) fn asked(
+    graph: &Graph,
+    schema: &Schema,
+    seeds: &Seeds,
+    functions: impl Iterator<Item = FunctionRef>,
+) -> Asked {
     let mut names = BTreeSet::new();
     let rows: Vec<&Status> = graph.rules.status().collect();
     let functions: BTreeSet<FunctionRef> = functions.collect();
-    for summary in functions.into_iter().filter_map(|function| graph.summary(function)) {
-        note(graph, summary, &rows, &mut names);
+    let walk = Walk::new(graph, schema);
+    for function in functions {
+        let Some(summary) = graph.summary(function) else { continue };
+        let decides = |read: &Shared| !seeds.is_claim(graph, read) && decides(&walk, function, read.span);
+        note(graph, summary, &rows, &decides, &mut names);
     }
     Asked(names)
+}
+
+/// Whether it makes a difference to a request what a read finds: `if (!user.isActive) log(..)` lets in whoever it is.
+fn decides(walk: &Walk, function: FunctionRef, read: Span) -> bool {
+    let Some(module) = walk.graph.module(function.file) else { return true };
+    let mut exprs = module.exprs.iter().enumerate();
+    let is_it = |kind: &ExprKind| matches!(kind, ExprKind::Field { .. });
+    let Some((at, _)) = exprs.find(|(_, expr)| expr.span == read && is_it(&expr.kind)) else { return true };
+    let lets_in = |held| walk.where_it_is(function, ExprId::of(at), Some(held)) == Miss::LetsIn;
+    !(lets_in(Held::Absent) && lets_in(Held::Found))
 }
 
 impl Asked {
@@ -35,15 +58,25 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
-fn note(graph: &Graph, summary: &Summary, rows: &[&Status], names: &mut BTreeSet<String>) {
+fn note(
+    graph: &Graph,
+    summary: &Summary,
+    rows: &[&Status],
+    decides: &dyn Fn(&Shared) -> bool,
+    names: &mut BTreeSet<String>,
+) {
+    let is_status = |name: &str| rows.iter().any(|row| row.fits(name));
     let mut add = |name: &str| {
-        if rows.iter().any(|row| row.fits(name)) {
+        if is_status(name) {
             names.insert(plain(name));
         }
     };
     let handed_on = handed_on(summary);
     for read in summary.reads.iter().filter(|read| !handed_on.contains(&read.span)) {
-        if let ValueKind::Field(_, name) = &read.kind {
+        if let ValueKind::Field(_, name) = &read.kind
+            && is_status(name)
+            && decides(read)
+        {
             add(name);
         }
     }

@@ -149,10 +149,15 @@ impl Keeping<'_, '_> {
         }
     }
 
-    /// Whether the value is an object, written out or made a text of, one of whose keys says token: `JSON.stringify({ accessToken })`.
+    /// Whether the value is read from a key that says token, or is an object, written out or made a text of, one of whose keys says so:
+    /// `JSON.stringify({ accessToken })`.
     fn holds_token(&self, call: &CallValue) -> bool {
         let value = self.row.value.as_ref().and_then(|path| self.graph.argument(call, path).into_iter().next());
         let Some(value) = value.map(|value| self.graph.resolved(&value)) else { return false };
+        // `setItem('auth', answer.accessToken)`
+        if let ValueKind::Field(_, name) = &value.kind {
+            return is_token(self.graph.rules, name);
+        }
         let inner = match &value.kind {
             ValueKind::Call(made) => made.args.first().map(|arg| self.graph.resolved(&arg.value)),
             _ => Some(Arc::clone(&value)),
