@@ -390,7 +390,7 @@ pub fn mounting(graph: &Graph, handlers: &BTreeSet<FunctionRef>) -> BTreeSet<Fil
 }
 
 /// The files that import one of these, directly or through files that export it on.
-fn importers(graph: &Graph, files: BTreeSet<FileId>) -> BTreeSet<FileId> {
+pub fn importers(graph: &Graph, files: BTreeSet<FileId>) -> BTreeSet<FileId> {
     let mut found = BTreeSet::new();
     let mut open: Vec<FileId> = files.iter().copied().collect();
     let mut seen = files;

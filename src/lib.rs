@@ -249,6 +249,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         let survey = guards::survey(&graph, &traces);
         units.lower(&sources, demand::callers(&graph, &survey.reached));
         units.lower(&sources, demand::mounting(&graph, &survey.handlers));
+        units.lower(&sources, demand::importers(&graph, survey.holding.clone()));
         if units.count() == linked {
             // With the tables that stand in files which only guards led to.
             let schema = bound(&units, &sources, rules, &config).map_err(Error::Columns)?;

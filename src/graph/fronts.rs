@@ -73,9 +73,19 @@ impl Graph<'_> {
         }
         self.refuel();
         let given: Vec<FunctionRef> = call.args.iter().flat_map(|arg| handlers(self, &arg.value, 6)).collect();
-        let behind: BTreeSet<FunctionRef> = given.iter().copied().filter(|of| self.is_routed(*of)).collect();
+        let mut behind: BTreeSet<FunctionRef> = given.iter().copied().filter(|of| self.is_routed(*of)).collect();
         if behind.is_empty() {
             return;
+        }
+        // What a call in front was given (`jwt({ getToken })`) runs there, whatever else it is given to.
+        if let [ahead @ .., last] = call.args.as_slice() {
+            let last: Vec<FunctionRef> = handlers(self, &last.value, 6);
+            let is_made = |value: &Shared| !made(self, value, 6).is_empty();
+            let inner = ahead.iter().filter(|arg| is_made(&arg.value)).flat_map(|arg| handlers(self, &arg.value, 6));
+            let inner: BTreeSet<FunctionRef> = inner.filter(|function| !last.contains(function)).collect();
+            if behind.iter().any(|function| last.contains(function)) {
+                behind.retain(|function| !inner.contains(function));
+            }
         }
         let Some(path) = self.library_path(call) else { return };
         let is_it = |row: &&&EntryRow| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path));

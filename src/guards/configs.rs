@@ -16,6 +16,7 @@ use crate::rules::{Guard as Row, GuardKind};
 use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
 
+#[derive(Debug)]
 pub(super) struct Configured {
     pub name: String,
     pub span: Span,

@@ -68,8 +68,8 @@ use crate::ir::Param;
 use crate::provenance::ColumnTrace;
 use crate::rules::Asks;
 use crate::schema::{ModelId, Schema};
-use crate::source::{Scope, Span};
-use crate::summary::FunctionRef;
+use crate::source::{FileId, Scope, Span};
+use crate::summary::{CallSite, FunctionRef};
 
 /// What was found of letting in.
 #[derive(Clone, Debug, Default)]
@@ -195,6 +195,9 @@ pub struct Survey<'g, 'a> {
     shapes: Shapes<'g>,
     roots: BTreeMap<FunctionRef, Root>,
     protected: Protected<'g, 'a>,
+    configured: Vec<Configured>,
+    /// Files that hold guards which calls made: who imports them may put these in front of handlers.
+    pub holding: BTreeSet<FileId>,
     /// Functions whose callers must be known for this to be complete.
     pub reached: BTreeSet<FunctionRef>,
     /// Handlers behind guards: where their routers are mounted must be known.
@@ -222,9 +225,15 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
     routes::open_behind(graph, &guards);
     reached.extend(routes::naming(graph, &shapes, &guards));
     let protected = Protected::find(graph, &shapes);
-    let handlers = protected.behind(&guards);
+    let mut handlers = protected.behind(&guards);
     reached.extend(guards);
-    Survey { graph, shapes, roots, protected, reached, handlers }
+    let configured = configs::find(graph);
+    let made = configured.iter().filter_map(|config| config.call);
+    let held = made.filter(|site| site.function.id.0 == 0 && graph.scope(site.function) == Scope::Production);
+    let held: Vec<CallSite> = held.collect();
+    handlers.extend(held.iter().flat_map(|site| protected.by_call(*site).handlers));
+    let holding = held.into_iter().map(|site| site.function.file).collect();
+    Survey { graph, shapes, roots, protected, configured, holding, reached, handlers }
 }
 
 impl Survey<'_, '_> {
@@ -235,17 +244,16 @@ impl Survey<'_, '_> {
 }
 
 fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
-    let Survey { graph, shapes, roots, protected, .. } = survey;
+    let Survey { graph, shapes, roots, protected, configured, .. } = survey;
     let graph = *graph;
     let mut found = Guards::default();
     let lives = Lives::find(graph);
     let mut walked: BTreeSet<FunctionRef> = BTreeSet::new();
-    let configured = configs::find(graph);
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
     // What each guard goes through.
     let mut ways: Vec<(BTreeSet<FunctionRef>, Seeds)> = Vec::new();
-    let mut behind = Behind::new(graph, schema, shapes, roots, &configured);
-    for config in &configured {
+    let mut behind = Behind::new(graph, schema, shapes, roots, configured);
+    for config in configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
         if let Some((mut guard, functions, seeds)) = config_guard(graph, schema, config, &lives, &mut behind) {
             let said = config.routes.as_ref().and_then(|said| matcher::matched(graph, config.span.file, said));
