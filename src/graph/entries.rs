@@ -9,6 +9,7 @@ use crate::graph::chain::{Ahead, Covers, runs_before};
 use crate::graph::configured::configured;
 use crate::graph::controllers::{Applications, Below, class_decorator, controllers, version};
 use crate::graph::handlers::{Handler, handlers_made, may_run, verbs};
+use crate::graph::issued;
 use crate::graph::mounts::{Mounts, slashed};
 use crate::graph::places::{route_of_file, route_of_name};
 use crate::graph::{Graph, Resolved};
@@ -265,6 +266,7 @@ fn registered(
                 let named = named.filter(|earlier| runs_before(graph, row, *earlier));
                 let before = ahead.runs.iter().copied().filter(|earlier| *earlier != handler.0).chain(named).collect();
                 add(graph, row, *handler, route.clone(), before, found);
+                issued::hand_in(graph, row, (&[module], issued::first(call)), handler.0, found);
             }
         }
         routed.extend(handlers.into_iter().map(|(function, _)| function));
@@ -307,6 +309,7 @@ fn extended(graph: &Graph, rows: &[&EntryRow], class: ClassRef, found: &mut BTre
         for name in &row.method {
             if let Some(function) = graph.method(class, name) {
                 add(graph, row, (function, None), row.verb.clone().unwrap_or_default(), Vec::new(), found);
+                issued::hand_in(graph, row, (&modules, issued::options_of(graph, class)), function, found);
             }
         }
     }

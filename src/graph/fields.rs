@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph, Type};
 use crate::ir::FunctionKind;
-use crate::summary::{CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
+use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Shared, Slot, Value, ValueKind};
 
 impl Graph<'_> {
     /// What a constructor puts into a field of the object that it is called for.
@@ -28,11 +28,50 @@ impl Graph<'_> {
             methods.into_iter().find(is_getter)
         })?;
         let returns = self.summary(getter)?.returns.as_ref()?;
+        let base = &self.with_setters(base).unwrap_or_else(|| Arc::clone(base));
         let this = match &base.kind {
             ValueKind::Call(_) | ValueKind::Object { .. } | ValueKind::This(_) => Arc::clone(base),
             _ => Value::new(ValueKind::Object { base: Some(Arc::clone(base)), entries: Vec::new() }, base.span),
         };
         Some(self.substitute(returns, &Bindings { function: getter, params: Vec::new(), this: Some(this) }))
+    }
+
+    /// An object to which something was assigned that its class has setters for, with these run; `None` where it has none.
+    pub fn with_setters(&self, object: &Shared) -> Option<Shared> {
+        let ValueKind::Object { base: Some(base), entries } = &object.kind else { return None };
+        let is_setter =
+            |function: &FunctionRef| self.function(*function).is_some_and(|f| f.kind == FunctionKind::Setter);
+        let may_set = |slot: &Slot| match slot {
+            Slot::Named { key, .. } => self.functions_named(key).iter().any(is_setter),
+            _ => false,
+        };
+        if !entries.iter().any(may_set) {
+            return None;
+        }
+        let Type::Instance(class, _) = self.type_of(base) else { return None };
+        let line = self.lineage(class);
+        let setter = |slot: &Slot| match slot {
+            Slot::Named { key, value, .. } => {
+                let method = line.iter().find_map(|owner| self.method(*owner, key)).filter(is_setter)?;
+                let left = self.summary(method).filter(|summary| !summary.calls.iter().any(is_on_this))?;
+                Some((method, Arc::clone(value), Arc::clone(left.this_exit.as_ref()?)))
+            }
+            _ => None,
+        };
+        let mut at = Arc::clone(base);
+        let mut has_run = false;
+        for slot in entries {
+            let (run, entries) = match setter(slot) {
+                Some(run) => (Some(run), Vec::new()),
+                None => (None, vec![slot.clone()]),
+            };
+            at = Value::new(ValueKind::Object { base: Some(at), entries }, object.span);
+            if let Some((function, value, left)) = run {
+                at = self.substitute(&left, &Bindings { function, params: vec![value], this: Some(at) });
+                has_run = true;
+            }
+        }
+        has_run.then_some(at)
     }
 
     /// What the class itself puts into one of its fields.
@@ -90,4 +129,9 @@ impl Graph<'_> {
         let above = calls.iter().find(|event| matches!(event.call.callee.kind, ValueKind::Super(_)))?;
         Some(self.substitute(&value, &self.bind(&above.call, *base)))
     }
+}
+
+/// `this.setDataValue(..)`: where the value goes is not told by what is assigned.
+fn is_on_this(event: &Event) -> bool {
+    event.call.receiver().is_some_and(|receiver| matches!(receiver.kind, ValueKind::This(_)))
 }

@@ -136,7 +136,8 @@ impl Graph<'_> {
         let this = match &receiver.kind {
             // A base's method runs on the object that calls it.
             ValueKind::Super(class) => Value::new(ValueKind::This(*class), span),
-            ValueKind::Call(_) | ValueKind::Object { .. } => return Some(receiver.clone()),
+            ValueKind::Object { .. } => return Some(self.with_setters(receiver).unwrap_or_else(|| receiver.clone())),
+            ValueKind::Call(_) => return Some(receiver.clone()),
             _ => receiver.clone(),
         };
         let declared = self.function(function)?.class.map(|id| ClassRef { file: function.file, id });

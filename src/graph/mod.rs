@@ -31,6 +31,7 @@ mod generics;
 mod globs;
 mod handed;
 mod handlers;
+mod issued;
 mod makers;
 mod maps;
 mod members;

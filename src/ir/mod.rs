@@ -331,6 +331,7 @@ pub enum FunctionKind {
     Method,
     Constructor,
     Getter,
+    Setter,
     Closure,
     /// A signature: interface method, abstract method, overload.
     Signature,

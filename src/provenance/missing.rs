@@ -97,7 +97,8 @@ impl Search<'_, '_, '_> {
     /// Entry points that reach an issuer and are on no way to a write. A call whose constants switch the mint off
     /// (`present(user, false)`) does not reach it.
     ///
-    /// `alike` are mints of the same kind that nobody stores: who answers with one and does nothing else with it has forgotten to.
+    /// `alike` are mints of the same kind that nobody stores: who answers with one and does nothing else with it has forgotten to; of
+    /// who hands one to a call that may store it, that cannot be told.
     pub(super) fn missing(&self, issuers: &BTreeSet<FunctionRef>, alike: &BTreeSet<CallSite>) -> Missing {
         let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
         let mut untold = BTreeSet::new();
@@ -116,7 +117,7 @@ impl Search<'_, '_, '_> {
                 let is_of_kind = |silent: &Silent| {
                     let is_alike = |known: &Kind| known.may_be(&silent.kind);
                     if silent.may_differ {
-                        silent.answers && stored.contains(&silent.kind)
+                        (silent.answers || silent.untold.is_some()) && stored.contains(&silent.kind)
                     } else {
                         stored.is_empty() || stored.iter().any(is_alike)
                     }
@@ -134,8 +135,12 @@ impl Search<'_, '_, '_> {
             let calls = self.graph.summary(site.function).into_iter().flat_map(|summary| &summary.calls);
             for event in calls.filter(|event| event.call.site == *site) {
                 let above = self.above(site.function, &event.call, conditions(&event.guards), true);
-                for silent in above.silent.into_iter().filter(|silent| silent.answers) {
-                    found.entry((silent.missing.entry.clone(), site.function)).or_insert(silent.missing);
+                for silent in above.silent {
+                    if let Some(span) = silent.untold {
+                        untold.insert((span, silent.missing.entry));
+                    } else if silent.answers {
+                        found.entry((silent.missing.entry.clone(), site.function)).or_insert(silent.missing);
+                    }
                 }
             }
         }
@@ -325,5 +330,43 @@ impl Search<'_, '_, '_> {
         let known = values.by_ref().take(state.conditions.len()).collect::<Vec<_>>();
         let known = known.into_iter().zip(&state.conditions).map(|(cond, (_, holds))| (cond, *holds)).collect();
         (known, values.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::graph::bench::Tree;
+    use crate::provenance::survey;
+
+    #[test]
+    fn a_token_like_the_stored_ones_that_goes_to_an_unknown_call_is_a_gap_and_no_missing_write() {
+        let tree = Tree::one(
+            "declare class Publisher { publish(name: string, what: object): Promise<void> }
+             const publisher = new Publisher();
+             app.post('/login', async (q, s) => {
+               const token = jwt.sign({ id: q.id }, 's');
+               await db.user.update({ where: { id: q.id }, data: { token } });
+               s.json({ token });
+             });
+             app.post('/sent', async (q, s) => {
+               const token = jwt.sign({ id: q.id }, 's');
+               await publisher.publish('token.made', { id: q.id, token });
+               s.json({ token });
+             });
+             app.post('/link', async (q, s) => {
+               const token = jwt.sign({ id: q.id, purpose: 'reset' }, 'other');
+               await publisher.publish('mail', { token });
+               s.end();
+             });
+             app.post('/only', (q, s) => s.json({ token: jwt.sign({ id: q.id }, 's') }));",
+        );
+        let graph = tree.graph();
+        let found = survey(&graph, &tree.schema).finish().remove(0);
+        let missing: Vec<&str> = found.missing.iter().map(|missing| missing.entry.route.as_str()).collect();
+        assert_eq!(missing, ["POST /only"]);
+        let gaps: Vec<&str> = found.gaps.iter().map(|gap| gap.why.as_str()).collect();
+        let why =
+            "may write users.token for `POST /sent`: what `publisher.publish` does with the token could not be told";
+        assert_eq!(gaps, [why]);
     }
 }

@@ -80,6 +80,7 @@ impl Lookup<'_, '_> {
             return unknown("the row is built in too many steps to follow");
         };
         match &row.kind {
+            ValueKind::Object { .. } if let Some(set) = self.graph.with_setters(row) => self.at(&set, fuel),
             ValueKind::Object { base, entries } => self.entries(base.as_ref(), entries, fuel),
             ValueKind::Cond { cond, then, otherwise } if self.constant(cond).is_some() => {
                 self.at(if self.constant(cond) == Some(true) { then } else { otherwise }, fuel)

@@ -83,6 +83,24 @@ impl Entry {
     }
 }
 
+/// What the verify callback of a strategy is handed by the issuer, whatever its parameters are called.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Issued {
+    /// The modules of the strategies (globs).
+    pub from: Vec<String>,
+    /// Positions of parameters.
+    pub at: Vec<u32>,
+    /// An option of the strategy, in its first argument, with which the request stands before them.
+    pub shift: String,
+}
+
+impl Issued {
+    pub fn is_from(&self, module: &str) -> bool {
+        self.from.iter().any(|glob| path::glob(glob, module))
+    }
+}
+
 /// A call that puts a path in front of the routes of an application's controllers: `app.setGlobalPrefix('api', { exclude })`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -40,7 +40,7 @@ pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Input, Interceptor,
     Method, Migration, Naming, Nothing, Subscriber, Transform, TypedTables,
 };
-pub use entry::{Applied, Entry, EntryKind, Layer, Nesting, Prefix, Provide, Versioning};
+pub use entry::{Applied, Entry, EntryKind, Issued, Layer, Nesting, Prefix, Provide, Versioning};
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
     Asks, Attach, Attribute, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Keeps,
@@ -97,7 +97,7 @@ rows! {
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, attach: Attach, lasting: Lasting, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
-    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape, input: Input, provide: Provide,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape, input: Input, provide: Provide, issued: Issued,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
-    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Keep, Leave, Life, Listen, Maker, Method,
-    Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Provide, Read, Receiver, SchemaShape, SqlCall,
-    Status, Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
+    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Issued, Keep, Leave, Life, Listen, Maker,
+    Method, Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Provide, Read, Receiver, SchemaShape,
+    SqlCall, Status, Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
 use crate::rules::{Applied, Attach, Condition, Described, Ending, Kept, Lacking, Lasting, Layer, Rest, Setting, Unit};
 
@@ -142,4 +142,6 @@ pub struct Pack {
     pub keep: Vec<Keep>,
     #[serde(default)]
     pub provide: Vec<Provide>,
+    #[serde(default)]
+    pub issued: Vec<Issued>,
 }

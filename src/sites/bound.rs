@@ -6,6 +6,7 @@ use crate::graph::Graph;
 use crate::rules::{ArgBase, ArgPath};
 use crate::sites::models;
 use crate::sites::texts::{self, Element};
+use crate::sites::ways::{Condition, conditions, go_together};
 use crate::source::Span;
 use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
 
@@ -14,6 +15,8 @@ pub(super) enum Params {
     /// An array of values.
     Array(Shared),
     List(Vec<Shared>),
+    /// Of a list that is filled in several ways the values of one; a text that needs more is none of that way.
+    Way(Vec<Shared>, Shared),
     Unknown,
 }
 
@@ -65,13 +68,34 @@ pub(super) fn params(graph: &Graph, call: &CallValue, path: Option<&ArgPath>) ->
     })
 }
 
+/// The values where some conditions hold: of a list that grows by the same ones, as the text does, the values of that way.
+pub(super) fn under(graph: &Graph, params: Params, when: &[Condition]) -> Params {
+    let list = match params {
+        Params::Array(list) if !when.is_empty() && is_list(graph, &list, 6) => list,
+        other => return other,
+    };
+    let ways = texts::elements(graph, &list, 60).into_iter();
+    let ways: Vec<Vec<Element>> = ways.filter(|way| go_together(graph, &conditions(way), when)).collect();
+    let [only] = ways.as_slice() else { return Params::Array(list) };
+    let value = |element: &Element| match element {
+        Element::One(value) => Some(Some(Arc::clone(value))),
+        Element::If(_) => Some(None),
+        Element::Each(_) | Element::Rest(_) => None,
+    };
+    let values: Option<Vec<Option<Shared>>> = only.iter().map(value).collect();
+    match values {
+        Some(values) => Params::Way(values.into_iter().flatten().collect(), list),
+        None => Params::Array(list),
+    }
+}
+
 /// What a list holds for the nth placeholder; a way to fill it that is too short is none that runs the text.
 pub(super) fn nth(graph: &Graph, list: &Shared, at: usize, span: Span) -> Option<Shared> {
     let index = || Value::index(list, &Value::new(ValueKind::Number(at.to_string()), span), span);
     if !is_list(graph, list, 6) {
         return Some(index());
     }
-    let ways = texts::elements(graph, list, 60);
+    let ways = texts::filled(graph, list, 60);
     let is_known = |way: &[Element]| way.iter().take(at + 1).all(|element| matches!(element, Element::One(_)));
     let mut found: Vec<Shared> = Vec::new();
     for way in &ways {
@@ -98,11 +122,12 @@ pub(super) fn of_rows(graph: &Graph, list: &Shared, at: usize, span: Span) -> Sh
         ValueKind::Call(call) => texts::joined_list(call).unwrap_or(list).clone(),
         _ => Arc::clone(list),
     };
-    for way in texts::elements(graph, &list, 12) {
+    for way in texts::filled(graph, &list, 12) {
         for element in way {
             let row = match element {
                 Element::One(row) | Element::Each(row) => row,
                 Element::Rest(list) => Value::element(&list, span),
+                Element::If(_) => continue,
             };
             found.extend(nth(graph, &graph.resolved(&row), at, span));
         }

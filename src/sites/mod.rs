@@ -26,6 +26,7 @@ mod tables;
 mod texts;
 mod told;
 mod unresolved;
+mod ways;
 mod wrapped;
 
 use std::rc::Rc;

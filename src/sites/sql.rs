@@ -7,8 +7,9 @@ use crate::graph::Graph;
 use crate::ir::{Conflict, ExprKind, FunctionId, Missing, SqlStatement, SqlText, SqlValue, SqlValueKind, WHOLE_ROW};
 use crate::rules::{Operation, SqlCall, Undefined};
 use crate::schema::{ModelId, Schema};
-use crate::sites::bound::{Params, bound_values, nth, of_rows, params};
+use crate::sites::bound::{Params, bound_values, nth, of_rows, params, under};
 use crate::sites::tables::Target;
+use crate::sites::texts::Way;
 use crate::sites::{Candidate, collected, is_tracked, models, tables, texts, wrapped};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Guards, Member, Shared, Slot, Value, ValueKind};
@@ -135,7 +136,7 @@ pub(super) fn run(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Sh
     let method = call.method();
     let mut path = None;
     // What hands over the values says more than what only names the text.
-    let mut bare: Option<Vec<Shared>> = None;
+    let mut bare: Option<Vec<Way>> = None;
     for row in rows {
         if row.call.last().is_some_and(|last| method.is_some_and(|method| method != last)) {
             continue;
@@ -144,7 +145,7 @@ pub(super) fn run(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Sh
         if !path.as_ref().is_some_and(|path| row.call.matches(path)) {
             continue;
         }
-        let found: Vec<Shared> = run_texts(graph, call, row);
+        let found = run_texts(graph, call, row);
         let handed = || match &row.bind {
             Some(method) => bound_values(graph, call, method, row.after.as_deref()),
             None => params(graph, call, row.params.as_ref()),
@@ -156,13 +157,13 @@ pub(super) fn run(graph: &Graph, rows: &[&SqlCall], call: &CallValue) -> Vec<(Sh
             bare.get_or_insert(found);
             continue;
         }
-        return found.into_iter().map(|text| (text, handed())).collect();
+        return found.into_iter().map(|(text, when)| (text, under(graph, handed(), &when))).collect();
     }
-    bare.unwrap_or_default().into_iter().map(|text| (text, Params::Unknown)).collect()
+    bare.unwrap_or_default().into_iter().map(|(text, _)| (text, Params::Unknown)).collect()
 }
 
 /// The text that a row points to: in this call, or in the one that prepared the statement.
-fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
+fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Way> {
     let texts = match &row.after {
         Some(after) => {
             let chain = call.receiver().map_or_else(Vec::new, |receiver| models::chain_calls(graph, receiver));
@@ -172,7 +173,8 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
         None => graph.argument(call, &row.text),
     };
     if row.file {
-        return texts.iter().flat_map(|path| texts::of_file(graph, path)).collect();
+        let files = texts.iter().flat_map(|path| texts::of_file(graph, path));
+        return files.map(|text| (text, Vec::new())).collect();
     }
     texts
         .into_iter()
@@ -182,12 +184,12 @@ fn run_texts(graph: &Graph, call: &CallValue, row: &SqlCall) -> Vec<Shared> {
                 let handed = tagged.args.iter().map(|arg| graph.resolved(&arg.value)).filter(is_sql);
                 let handed: Vec<Shared> = handed.collect();
                 if handed.is_empty() {
-                    texts::read(graph, &text)
+                    texts::read_ways(graph, &text)
                 } else {
-                    handed.iter().flat_map(|text| texts::read(graph, text)).collect()
+                    handed.iter().flat_map(|text| texts::read_ways(graph, text)).collect()
                 }
             }
-            _ => texts::read(graph, &text),
+            _ => texts::read_ways(graph, &text),
         })
         .collect()
 }
@@ -197,6 +199,7 @@ fn with_names(graph: &Graph, sql: &SqlText, holes: &[Shared], params: &Params) -
     let name = |at: &usize| match params {
         Params::Array(list) => nth(graph, list, *at, list.span),
         Params::List(values) => values.get(*at).cloned(),
+        Params::Way(values, list) => values.get(*at).cloned().or_else(|| nth(graph, list, *at, list.span)),
         Params::Unknown => None,
     };
     holes.iter().cloned().chain(sql.names.iter().map_while(name)).collect()
@@ -421,7 +424,8 @@ impl Text<'_> {
             SqlValueKind::Text(text) => ValueKind::Text(text.clone()),
             SqlValueKind::Literal(text) => ValueKind::Number(text.clone()),
             SqlValueKind::Placeholder(at) => match &self.params {
-                Params::Array(array) => match nth(self.graph, array, *at, span) {
+                Params::Way(values, _) if *at < values.len() => return Arc::clone(&values[*at]),
+                Params::Array(array) | Params::Way(_, array) => match nth(self.graph, array, *at, span) {
                     Some(value) => return value,
                     None => ValueKind::Opaque("a placeholder without a value", Vec::new()),
                 },
@@ -432,7 +436,7 @@ impl Text<'_> {
                 Params::Unknown => ValueKind::Opaque("a placeholder whose value could not be found", Vec::new()),
             },
             SqlValueKind::Named(name) => match &self.params {
-                Params::Array(object) => return Value::field(object, name, span),
+                Params::Array(object) | Params::Way(_, object) => return Value::field(object, name, span),
                 Params::List(values) if !values.is_empty() => return Value::field(&values[0], name, span),
                 _ => ValueKind::Opaque("a named parameter whose value could not be found", Vec::new()),
             },

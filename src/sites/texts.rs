@@ -6,11 +6,10 @@ use std::sync::Arc;
 use crate::graph::{Graph, Type};
 use crate::ir::{ExprKind, SqlPart, SqlStatement, SqlText};
 use crate::rules::Pass;
+use crate::sites::ways::{Condition, Conditional, WIDEST, conditions, in_order, under};
 use crate::source::Span;
 use crate::summary::{Argument, CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
-/// More ways to put a text together than these are not told apart.
-const WIDEST: usize = 16;
 const DEEPEST: u8 = 24;
 const DEEPEST_FRAGMENT: u8 = 6;
 
@@ -20,30 +19,69 @@ pub(super) enum Part {
     Written(SqlPart, Span),
     Put(String, Span),
     Hole(Shared),
+    /// No text: what holds (or fails) where the text is put together in this way.
+    If(Condition),
+}
+
+/// A text as SQL, and what holds where it is that.
+pub(super) type Way = (Shared, Vec<Condition>);
+
+impl Conditional for Part {
+    fn condition(&self) -> Option<&Condition> {
+        if let Self::If(condition) = self { Some(condition) } else { None }
+    }
+}
+
+impl Conditional for Element {
+    fn condition(&self) -> Option<&Condition> {
+        if let Self::If(condition) = self { Some(condition) } else { None }
+    }
 }
 
 /// The SQL that a text can be, one value a way to put it together; none where it is no SQL.
 pub(super) fn read(graph: &Graph, text: &Shared) -> Vec<Shared> {
+    read_ways(graph, text).into_iter().map(|(text, _)| text).collect()
+}
+
+/// The same, each with the conditions under which the text is that.
+pub(super) fn read_ways(graph: &Graph, text: &Shared) -> Vec<Way> {
+    let anyhow = |texts: Vec<Shared>| texts.into_iter().map(|text| (text, Vec::new())).collect();
     let text = if is_put_together(text) { Arc::clone(text) } else { graph.resolved(text) };
     match &text.kind {
-        ValueKind::Sql(sql, holes) if !has_fragments(graph, sql, holes) => vec![text],
-        ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
-            [left, right].into_iter().flat_map(|way| read(graph, way)).collect()
+        ValueKind::Sql(sql, holes) if !has_fragments(graph, sql, holes) => vec![(text, Vec::new())],
+        ValueKind::Cond { cond, then, otherwise } => {
+            let under = |value: &Shared, holds: bool| {
+                let ways = read_ways(graph, value).into_iter();
+                ways.map(move |(text, mut when)| {
+                    when.push((Arc::clone(cond), holds));
+                    (text, when)
+                })
+            };
+            under(then, true).chain(under(otherwise, false)).collect()
         }
-        ValueKind::Either(values) if values.len() <= WIDEST => values.iter().flat_map(|way| read(graph, way)).collect(),
+        ValueKind::Fallback { left, right, .. } => {
+            [left, right].into_iter().flat_map(|way| read_ways(graph, way)).collect()
+        }
+        ValueKind::Either(values) if values.len() <= WIDEST => {
+            values.iter().flat_map(|way| read_ways(graph, way)).collect()
+        }
         // `include_str!("../queries/clear.sql")`
         ValueKind::Call(call) if graph.callee_path(call).is_some_and(|path| path.ends_with("include_str!")) => {
-            call.args.iter().flat_map(|arg| of_file(graph, &arg.value)).collect()
+            anyhow(call.args.iter().flat_map(|arg| of_file(graph, &arg.value)).collect())
         }
         // A text that a struct holds, as its functions make it.
         ValueKind::Field(base, name) if graph.is_rust(text.span.file) => {
-            made_with(graph, base, name).iter().flat_map(|text| read(graph, text)).take(WIDEST).collect()
+            made_with(graph, base, name).iter().flat_map(|text| read_ways(graph, text)).take(WIDEST).collect()
         }
         // `statements[kind]` with a kind that cannot be told.
-        ValueKind::Index(table, _) => held(graph, table).iter().flat_map(|text| read(graph, text)).collect(),
+        ValueKind::Index(table, _) => held(graph, table).iter().flat_map(|text| read_ways(graph, text)).collect(),
         _ if is_put_together(&text) || matches!(text.kind, ValueKind::Sql(..)) => {
             let ways = ways(graph, &text, DEEPEST);
-            in_step(ways.into_iter().filter_map(|parts| parsed(graph, text.span, parts)).collect())
+            let read = |parts: Vec<Part>| {
+                let when = conditions(&parts);
+                Some((parsed(graph, text.span, parts)?, when))
+            };
+            in_step(ways.into_iter().filter_map(read).collect())
         }
         _ => Vec::new(),
     }
@@ -51,15 +89,15 @@ pub(super) fn read(graph: &Graph, text: &Shared) -> Vec<Shared> {
 
 /// Those of several ways to put an insert together whose rows have a value for each column: `(id${c ? ', token' : ''}) VALUES ($1${c ?
 /// ', $2' : ''})` is none with a column more or less.
-fn in_step(texts: Vec<Shared>) -> Vec<Shared> {
+fn in_step(texts: Vec<Way>) -> Vec<Way> {
     let is_even = |statement: &SqlStatement| match statement {
         SqlStatement::Insert { columns, rows, .. } => {
             columns.is_empty() || rows.iter().all(|row| row.len() == columns.len())
         }
         _ => true,
     };
-    let is_one = |text: &Shared| matches!(&text.kind, ValueKind::Sql(sql, _) if sql.statements.iter().all(is_even));
-    let (even, odd): (Vec<Shared>, Vec<Shared>) = texts.into_iter().partition(is_one);
+    let is_one = |(text, _): &Way| matches!(&text.kind, ValueKind::Sql(sql, _) if sql.statements.iter().all(is_even));
+    let (even, odd): (Vec<Way>, Vec<Way>) = texts.into_iter().partition(is_one);
     if even.is_empty() { odd } else { even }
 }
 
@@ -187,6 +225,7 @@ fn is_text(value: &Value) -> bool {
 fn as_text(parts: &[Part]) -> Option<String> {
     let text = |part: &Part| match part {
         Part::Written(SqlPart::Written(text, _) | SqlPart::Put(text, _), _) | Part::Put(text, _) => Some(text.clone()),
+        Part::If(_) => Some(String::new()),
         Part::Written(SqlPart::Hole(_), _) | Part::Hole(_) => None,
     };
     parts.iter().map(text).collect()
@@ -260,7 +299,7 @@ fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
     if let ValueKind::After { call, before, .. } = &value.kind
         && is_appended(call)
     {
-        return in_order([before, &call.args[0].value].into_iter().map(|part| ways(graph, part, fuel)));
+        return in_order(graph, [before, &call.args[0].value].into_iter().map(|part| ways(graph, part, fuel)));
     }
     let resolved = graph.resolved(value);
     let several = |values: &[&Shared]| {
@@ -272,24 +311,32 @@ fn ways(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Vec<Part>> {
         ValueKind::Sql(sql, holes) => {
             let parts = written(sql, holes, resolved.span).into_iter();
             let mut nth = 0..;
-            in_order(parts.map(|part| match &part {
-                Part::Hole(hole) if nth.next().is_some_and(|at| is_part(graph, sql, at, hole)) => {
-                    ways(graph, hole, fuel)
-                }
-                _ => vec![vec![part]],
-            }))
+            in_order(
+                graph,
+                parts.map(|part| match &part {
+                    Part::Hole(hole) if nth.next().is_some_and(|at| is_part(graph, sql, at, hole)) => {
+                        ways(graph, hole, fuel)
+                    }
+                    _ => vec![vec![part]],
+                }),
+            )
         }
         ValueKind::Concat(parts) | ValueKind::Opaque("arithmetic", parts) => {
-            in_order(parts.iter().map(|part| ways(graph, part, fuel)))
+            in_order(graph, parts.iter().map(|part| ways(graph, part, fuel)))
         }
-        ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
-            several(&[left, right])
+        ValueKind::Cond { cond, then, otherwise } => {
+            let branch =
+                |value: &Shared, holds: bool| under(ways(graph, value, fuel), &Part::If((Arc::clone(cond), holds)));
+            let all = [branch(then, true), branch(otherwise, false)].concat();
+            if all.len() > WIDEST { hole(value) } else { all }
         }
+        ValueKind::Fallback { left, right, .. } => several(&[left, right]),
         ValueKind::Either(values) => several(&values.iter().collect::<Vec<_>>()),
         // `${isNew && ', token = $2'}`
-        ValueKind::And(_, right) => {
-            let nothing = Value::new(ValueKind::Text(String::new()), resolved.span);
-            several(&[right, &nothing])
+        ValueKind::And(cond, right) => {
+            let when = |holds: bool| Part::If((Arc::clone(cond), holds));
+            let all = [under(ways(graph, right, fuel), &when(true)), vec![vec![when(false)]]].concat();
+            if all.len() > WIDEST { hole(value) } else { all }
         }
         ValueKind::Call(call) if is_join_of(graph, call) => {
             joined(graph, &call.args[0].value, call.args.get(1), fuel).unwrap_or_else(|| hole(value))
@@ -320,16 +367,21 @@ fn joined(graph: &Graph, list: &Shared, between: Option<&Argument>, fuel: u8) ->
     let lists = elements(graph, list, fuel);
     let found = lists.into_iter().flat_map(|list| {
         let mut parts = Vec::new();
-        for (at, element) in list.iter().enumerate() {
-            if at > 0 {
+        let mut is_first = true;
+        for element in &list {
+            if let Element::If(condition) = element {
+                parts.push(vec![vec![Part::If(condition.clone())]]);
+                continue;
+            }
+            if !std::mem::take(&mut is_first) {
                 parts.push(vec![vec![Part::Put(between.clone(), element.value().span)]]);
             }
             parts.push(match element {
-                Element::Rest(list) => vec![vec![Part::Hole(Arc::clone(list))]],
                 Element::One(value) | Element::Each(value) => ways(graph, value, fuel),
+                other => vec![vec![Part::Hole(Arc::clone(other.value()))]],
             });
         }
-        in_order(parts.into_iter())
+        in_order(graph, parts.into_iter())
     });
     Some(found.take(WIDEST).collect())
 }
@@ -342,11 +394,13 @@ pub(super) enum Element {
     Each(Shared),
     /// A list of which nothing more is known.
     Rest(Shared),
+    /// No element: what holds (or fails) where the list is filled in this way.
+    If(Condition),
 }
 
 impl Element {
     fn value(&self) -> &Shared {
-        let (Self::One(value) | Self::Each(value) | Self::Rest(value)) = self;
+        let (Self::One(value) | Self::Each(value) | Self::Rest(value) | Self::If((value, _))) = self;
         value
     }
 }
@@ -360,40 +414,30 @@ pub(super) fn elements(graph: &Graph, list: &Shared, fuel: u8) -> Vec<Vec<Elemen
         values.iter().flat_map(|way| elements(graph, way, fuel)).take(WIDEST).collect()
     };
     match &resolved.kind {
-        ValueKind::Array(members) => in_order(members.iter().map(|member| match member {
-            Member::One(value) => vec![vec![Element::One(Arc::clone(value))]],
-            Member::Each(value) => vec![vec![Element::Each(Arc::clone(value))]],
-            Member::Spread(inner) => elements(graph, inner, fuel),
-        })),
-        ValueKind::Cond { then: left, otherwise: right, .. } | ValueKind::Fallback { left, right, .. } => {
-            several(&[left, right])
+        ValueKind::Array(members) => in_order(
+            graph,
+            members.iter().map(|member| match member {
+                Member::One(value) => vec![vec![Element::One(Arc::clone(value))]],
+                Member::Each(value) => vec![vec![Element::Each(Arc::clone(value))]],
+                Member::Spread(inner) => elements(graph, inner, fuel),
+            }),
+        ),
+        ValueKind::Cond { cond, then, otherwise } => {
+            let branch = |value: &Shared, holds: bool| {
+                under(elements(graph, value, fuel), &Element::If((Arc::clone(cond), holds)))
+            };
+            [branch(then, true), branch(otherwise, false)].concat().into_iter().take(WIDEST).collect()
         }
+        ValueKind::Fallback { left, right, .. } => several(&[left, right]),
         ValueKind::Either(values) => several(&values.iter().collect::<Vec<_>>()),
         _ => untold(),
     }
 }
 
-/// Every way of the first followed by every way of the next; of too many only so many that each stands in one.
-fn in_order<T: Clone>(all: impl Iterator<Item = Vec<Vec<T>>>) -> Vec<Vec<T>> {
-    let mut found: Vec<Vec<T>> = vec![Vec::new()];
-    for ways in all {
-        if found.len() * ways.len() > WIDEST {
-            // Each stands in one of them.
-            let most = found.len().max(ways.len()).min(WIDEST);
-            let (befores, afters) = (found.iter().cycle(), ways.iter().cycle());
-            found = befores
-                .zip(afters)
-                .take(most)
-                .map(|(before, way)| before.iter().chain(way).cloned().collect())
-                .collect();
-            continue;
-        }
-        found = found
-            .iter()
-            .flat_map(|before| ways.iter().map(|way| before.iter().chain(way).cloned().collect()))
-            .collect();
-    }
-    found
+/// What a list can hold, without the conditions.
+pub(super) fn filled(graph: &Graph, list: &Shared, fuel: u8) -> Vec<Vec<Element>> {
+    let is_element = |element: &Element| !matches!(element, Element::If(_));
+    elements(graph, list, fuel).into_iter().map(|way| way.into_iter().filter(is_element).collect()).collect()
 }
 
 /// The parts of a text that was read already.
@@ -415,15 +459,18 @@ pub(super) fn parsed(graph: &Graph, place: Span, parts: Vec<Part>) -> Option<Sha
     let mut holes = Vec::new();
     let parts: Vec<SqlPart> = parts
         .into_iter()
-        .map(|part| match part {
-            Part::Written(SqlPart::Written(written, _), span) if span.file != file => SqlPart::Put(written, place),
-            Part::Written(part, _) => part,
-            Part::Put(put, span) => SqlPart::Put(put, here(span)),
+        .filter_map(|part| match part {
+            Part::Written(SqlPart::Written(written, _), span) if span.file != file => {
+                Some(SqlPart::Put(written, place))
+            }
+            Part::Written(part, _) => Some(part),
+            Part::Put(put, span) => Some(SqlPart::Put(put, here(span))),
             Part::Hole(value) => {
                 let span = here(value.span);
                 holes.push(value);
-                SqlPart::Hole(span)
+                Some(SqlPart::Hole(span))
             }
+            Part::If(_) => None,
         })
         .collect();
     let sql = graph.read_sql(&parts, file)?;

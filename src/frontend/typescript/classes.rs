@@ -114,6 +114,8 @@ impl<'t> Lowering<'t> {
             FunctionKind::Constructor
         } else if has_token(node, "get") {
             FunctionKind::Getter
+        } else if has_token(node, "set") {
+            FunctionKind::Setter
         } else {
             FunctionKind::Method
         };
