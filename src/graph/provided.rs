@@ -41,30 +41,41 @@ enum Asked {
 /// So many tokens that stand for one another are followed.
 const LONGEST: u8 = 4;
 
-/// The files that may say that the classes of methods stand for something: they name the class.
+/// The files that may say that the classes of methods stand for something, or for themselves where others could: they name the class.
 pub fn providing(graph: &Graph, methods: &BTreeSet<FunctionRef>) -> BTreeSet<FileId> {
-    let mut files = saying(graph.sources, graph.rules);
-    if !files.is_empty() {
-        let class = |of: &FunctionRef| Some(ClassRef { file: of.file, id: graph.function(*of)?.class? });
-        let classes: BTreeSet<ClassRef> = methods.iter().filter_map(class).collect();
-        let names: Vec<String> = classes.into_iter().flat_map(|class| graph.names_of_class(class)).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let naming: BTreeSet<FileId> = graph.sources.mentions(&names).into_iter().flatten().collect();
-        files.retain(|file| naming.contains(file));
+    let (binding, listing) = (saying(graph.sources, graph.rules, false), saying(graph.sources, graph.rules, true));
+    if binding.is_empty() {
+        return binding;
     }
-    files
+    let class = |of: &FunctionRef| Some(ClassRef { file: of.file, id: graph.function(*of)?.class? });
+    let classes: BTreeSet<ClassRef> = methods.iter().filter_map(class).collect();
+    let mut found = BTreeSet::new();
+    for class in classes {
+        let is_related = graph.lineage(class).len() > 1 || !graph.heirs(class).is_empty();
+        let names = graph.names_of_class(class);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let naming = graph.sources.mentions(&names).into_iter().flatten();
+        found.extend(naming.filter(|file| binding.contains(file) || is_related && listing.contains(file)));
+    }
+    found
 }
 
-/// The production files that may say what a token stands for.
-fn saying(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
+/// The production files that may say what a token stands for; or list classes that stand for themselves.
+fn saying(sources: &SourceSet, rules: &Rules, plain: bool) -> BTreeSet<FileId> {
     let mut found = BTreeSet::new();
     for row in rules.provide() {
-        let word = row.call.as_ref().map_or_else(|| row.token.keys.last().map(String::as_str), |call| call.last());
+        let key = |path: &ArgPath| path.keys.last().cloned();
+        let words: Vec<String> = match &row.call {
+            _ if plain => row.plain.iter().filter_map(key).collect(),
+            Some(call) => call.last().map(str::to_owned).into_iter().collect(),
+            None => key(&row.token).into_iter().collect(),
+        };
         let of_library = |file: &FileId| {
             let module = row.call.as_ref().and_then(|call| call.module());
             module.is_none_or(|module| sources.get(*file).text.contains(module))
         };
-        let files = sources.mentions(word.as_slice()).into_iter().flatten();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let files = sources.mentions(&words).into_iter().flatten();
         found.extend(files.filter(|file| sources.get(*file).scope == Scope::Production).filter(of_library));
     }
     found
@@ -203,14 +214,18 @@ impl Graph<'_> {
         let resolved = self.resolved(token);
         let ValueKind::Call(call) = &resolved.kind else { return resolved };
         let [only] = call.args.as_slice() else { return resolved };
-        let ValueKind::Function(_) = only.value.kind else { return resolved };
-        let class = self.class_behind(&only.value);
+        let returned = match only.value.kind {
+            ValueKind::Function(function) => self.summary(function).and_then(|summary| summary.returns.as_ref()),
+            _ => None,
+        };
+        let class = returned.and_then(|returned| self.class_behind(returned));
         class.map_or(Arc::clone(&resolved), |class| Value::new(ValueKind::Class(class), resolved.span))
     }
 
     fn find_provisions(&self) -> Provided {
         let mut found = Provided::new();
-        let files = saying(self.sources, self.rules);
+        let mut files = saying(self.sources, self.rules, false);
+        files.append(&mut saying(self.sources, self.rules, true));
         for (file, unit) in self.units().filter(|(file, _)| files.contains(file)) {
             let mut open: Vec<Shared> = Vec::new();
             for summary in &unit.summary.functions {
@@ -259,6 +274,15 @@ impl Graph<'_> {
             let value = path.keys.iter().fold(base, |at, key| Value::field(&at, key, at.span));
             (!matches!(value.kind, ValueKind::Undefined)).then_some(value)
         };
+        let listed = row.plain.iter().filter_map(at).flat_map(|list| match &list.kind {
+            ValueKind::Array(members) => members.iter().map(|member| Arc::clone(member.value())).collect(),
+            _ => Vec::new(),
+        });
+        for class in listed.filter(|class| matches!(class.kind, ValueKind::Class(_) | ValueKind::Import(..))) {
+            let name = last_word(self.sources.text(class.span)).to_owned();
+            let bound = Bound { token: Arc::clone(&class), how: How::Class, given: class, by: None };
+            found.entry(name).or_default().push(bound);
+        }
         let Some(token) = at(&row.token) else { return };
         let of_kind = |paths: &[ArgPath], how: How| paths.iter().filter_map(at).map(|given| (how, given)).collect();
         let all: [Vec<(How, Shared)>; 4] = [

@@ -202,6 +202,9 @@ pub struct Provide {
     /// ... or itself.
     #[serde(default)]
     pub value: Vec<ArgPath>,
+    /// Where classes are listed that stand for themselves.
+    #[serde(default)]
+    pub plain: Vec<ArgPath>,
     /// The decorator that asks for a token: argument 0. Without one, a constructor's parameter asks for its class.
     pub inject: CallPattern,
 }
