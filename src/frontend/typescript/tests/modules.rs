@@ -184,7 +184,7 @@ export default abstract class B {}
       x = (opaque "yield" (call global:f))
       return (opaque "yield" x)
     #2 Method A.m() static
-    #3 Method A.v(x)
+    #3 Setter A.v(x)
       this.w = x
     export default = class:B
     "#);
