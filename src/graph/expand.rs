@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::graph::kept::{held, is_variable};
 use crate::graph::substitution::Substitution;
 use crate::graph::{Graph, Resolved, Type};
-use crate::ir::{FunctionId, LocalId};
 use crate::rules::ArgBase;
 use crate::source::Span;
 use crate::summary::{Argument, CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
@@ -109,10 +109,12 @@ impl Graph<'_> {
             ValueKind::Captured(closure, local) => self.captured(*closure, *local),
             ValueKind::Leaves(closure, local, before) => {
                 let left = Arc::clone(self.summary(*closure)?.leaves.get(local)?);
-                if self.runs_once(*closure) {
+                let of_each = left.changed_from().is_some_and(|list| is_variable(list, *local));
+                if of_each || self.runs_once(*closure) {
                     return Some(left);
                 }
-                Some(Value::new(ValueKind::Either(vec![Arc::clone(before), left]), span))
+                let is_itself = |value: &Shared| Arc::ptr_eq(value, before) || is_variable(value, *local);
+                Some(held(vec![Arc::clone(before), left], span, &is_itself))
             }
             ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
                 Resolved::Value(inner) => Some(inner),
@@ -148,12 +150,10 @@ impl Graph<'_> {
         if let Some(got) = self.got(base, name) {
             return Some(got);
         }
+        if let Some(inner) = self.namespace(base) {
+            return self.resolve_export(inner, name).value();
+        }
         match &base.kind {
-            ValueKind::Import(..) | ValueKind::Module(_) => {
-                if let Some(inner) = self.namespace(base) {
-                    return self.resolve_export(inner, name).value();
-                }
-            }
             ValueKind::This(class) | ValueKind::Class(class) => return self.own_field(*class, name),
             // Both ways of a branch, so that what each object holds under the key comes out.
             ValueKind::Cond { cond, then, otherwise } => {
@@ -188,32 +188,6 @@ impl Graph<'_> {
         }
         let inner = self.expand(base).map(|inner| Value::field(&inner, name, span));
         inner.or_else(|| self.kept_in_field(base, name, span))
-    }
-
-    /// The variable of a function around, as the closure sees it.
-    fn captured(&self, closure: FunctionRef, local: LocalId) -> Option<Shared> {
-        let module = self.module(closure.file)?;
-        let owner = module.locals.get(local.at())?.function;
-        let mut at = closure.id;
-        for _ in 0..100 {
-            let function = module.functions.get(at.at())?;
-            let parent = if at.at() == 0 { return None } else { function.parent.unwrap_or(FunctionId(0)) };
-            let around = FunctionRef { file: closure.file, id: parent };
-            let seen =
-                self.summary(around).and_then(|summary| summary.closures.get(&at)).and_then(|env| env.get(&local));
-            if let Some(seen) = seen {
-                let itself = matches!(seen.kind, ValueKind::Captured(c, l) if c == closure && l == local);
-                return (!itself).then(|| Arc::clone(seen));
-            }
-            if parent == owner {
-                return self.any_value_of(around, local);
-            }
-            if parent == at {
-                return None;
-            }
-            at = parent;
-        }
-        None
     }
 
     /// What a call of a function of the tree returns, in terms of the caller.

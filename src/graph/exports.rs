@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::graph::kept::{held, is_variable};
 use crate::graph::{Graph, Unit};
 use crate::ir::{Binding, Export, ImportId, Imported, LocalId, WHOLE};
 use crate::source::{FileId, Span};
@@ -49,12 +50,17 @@ impl Graph<'_> {
 
     /// The file that a value is all exports of.
     pub(super) fn namespace(&self, value: &Shared) -> Option<FileId> {
-        match value.kind {
-            ValueKind::Module(file) => Some(file),
-            ValueKind::Import(file, id) => match self.resolve_import(file, id) {
+        match &value.kind {
+            ValueKind::Module(file) => Some(*file),
+            ValueKind::Import(file, id) => match self.resolve_import(*file, *id) {
                 Resolved::Namespace(inner) => Some(inner),
                 _ => None,
             },
+            // A CommonJS file's own: `exports.persist(..)`, `module.exports.persist(..)`.
+            ValueKind::Global(name) if name == "exports" => Some(value.span.file),
+            ValueKind::Field(base, name) if name == "exports" => {
+                matches!(&base.kind, ValueKind::Global(name) if name == "module").then_some(value.span.file)
+            }
             _ => None,
         }
     }
@@ -217,13 +223,11 @@ impl Graph<'_> {
                 return Some(Value::new(ValueKind::Param(function, u32::try_from(at).unwrap_or(u32::MAX)), span));
             }
         }
-        match self.summary(function)?.assigned.get(&local)?.as_slice() {
-            [] => None,
-            [only] => Some(Arc::clone(only)),
-            several => {
-                let span = several[0].span;
-                Some(Value::new(ValueKind::Either(several.to_vec()), span))
-            }
-        }
+        let assigned = self.summary(function)?.assigned.get(&local).into_iter().flatten();
+        let mut values: Vec<Shared> =
+            assigned.filter(|value| !matches!(value.kind, ValueKind::Leaves(..))).cloned().collect();
+        values.extend(self.left_in(function.file, local, &[]));
+        let span = values.first()?.span;
+        Some(held(values, span, &|value| is_variable(value, local)))
     }
 }

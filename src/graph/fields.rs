@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::graph::kept::held;
 use crate::graph::{Bindings, Graph, Type};
 use crate::ir::FunctionKind;
 use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Shared, Slot, Value, ValueKind};
@@ -112,11 +113,8 @@ impl Graph<'_> {
                     None => continue,
                 }
             }
-            return Some(if values.len() == 1 {
-                values.swap_remove(0)
-            } else {
-                Value::new(ValueKind::Either(values), first)
-            });
+            let is_itself = |value: &Shared| matches!(&value.kind, ValueKind::Field(this, field) if field == name && matches!(this.kind, ValueKind::This(_)));
+            return Some(held(values, first, &is_itself));
         }
         None
     }

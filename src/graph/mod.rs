@@ -32,6 +32,7 @@ mod globs;
 mod handed;
 mod handlers;
 mod issued;
+mod kept;
 mod makers;
 mod maps;
 mod members;
@@ -102,6 +103,8 @@ pub struct Graph<'a> {
     heirs: BTreeMap<ClassRef, Vec<ClassRef>>,
     index: callers::CallIndex<'a>,
     callers: RefCell<BTreeMap<FunctionRef, Rc<Vec<Edge>>>>,
+    /// Functions that something depends on which is handed to them at another time.
+    sought: RefCell<BTreeSet<FunctionRef>>,
     nameless: OnceCell<BTreeMap<FunctionRef, Vec<callers::At>>>,
     aliases: OnceCell<aliases::Aliases>,
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
@@ -140,6 +143,7 @@ impl<'a> Graph<'a> {
             index: callers::CallIndex::new(&linked),
             linked,
             callers: RefCell::default(),
+            sought: RefCell::default(),
             nameless: OnceCell::new(),
             aliases: OnceCell::new(),
             framework_edges: OnceCell::new(),

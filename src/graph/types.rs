@@ -293,6 +293,10 @@ impl Graph<'_> {
                 (Type::Unknown, ValueKind::Text(name)) => {
                     self.type_args(call).into_iter().next().unwrap_or_else(|| Type::Literal(name.clone()))
                 }
+                // `EntityTarget<T>` is a class of `T`.
+                (Type::External(path, args), _) if known(self.external_member(&path, &args)).is_some() => {
+                    self.external_member(&path, &args)
+                }
                 (other, _) => other,
             })
         };

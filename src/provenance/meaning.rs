@@ -183,7 +183,7 @@ impl Evaluator<'_, '_> {
                 chains[0][0].definite = true;
                 chains
             }
-            ValueKind::Param(function, at) => self.param(value, *function, *at),
+            ValueKind::Param(function, at) => self.param(value, *function, *at, fuel),
             ValueKind::Field(base, name) => match self.absence(value, name) {
                 Some(absence) => absence,
                 None => self.field(value, base, name, fuel),
@@ -306,7 +306,7 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    fn param(&self, value: &Shared, function: FunctionRef, at: u32) -> Vec<Chain> {
+    fn param(&self, value: &Shared, function: FunctionRef, at: u32, fuel: u8) -> Vec<Chain> {
         let name = self
             .graph
             .function(function)
@@ -328,6 +328,11 @@ impl Evaluator<'_, '_> {
         let is_entry = !self.graph.entries(function).is_empty();
         if is_entry {
             return one(Origin::Supplied, value, format!("`{name}`, handed in by the caller of {owner}"));
+        }
+        // What is kept from another call: `setToken(t) { this.token = t }`.
+        let handed = self.graph.handed_by_callers(function, at);
+        if !handed.is_empty() {
+            return handed.iter().fold(Vec::new(), |all, value| join(all, self.eval(value, fuel / 2)));
         }
         unknown(value, format!("`{name}` of a callback, handed in by code that is not followed"))
     }

@@ -92,6 +92,7 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, schema: &'g Schema) -> Survey<'g, 'a
         let column = ColumnTracer { graph, schema, issuing, interceptors, column: ColumnId(at) };
         survey.columns.push(column.survey(&candidates, &mut survey.reached));
     }
+    survey.reached.extend(graph.sought());
     survey
 }
 

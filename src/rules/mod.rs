@@ -174,6 +174,9 @@ pub struct Write {
     /// its own the call writes what is inserted; with a list of names, that part of it.
     #[serde(default)]
     pub turns: Option<String>,
+    /// Where the call `after` lists the columns that are written at all: `.into(User, ['email'])`.
+    #[serde(default)]
+    pub only: Option<ArgPath>,
     /// Where an object stands whose keys the row starts with: `where` of `findOrCreate({ where, defaults })`.
     #[serde(default)]
     pub beneath: Option<ArgPath>,

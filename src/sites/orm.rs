@@ -224,12 +224,20 @@ fn written_rows(
         turned.insert(insert.site.span);
         let inserted = insert.args.first().map(|arg| &arg.value);
         values = match (values.as_slice(), inserted) {
+            // `.insert().into(User, columns)`: nothing is inserted here.
+            (_, None) => return Vec::new(),
             ([], Some(inserted)) => vec![Arc::clone(inserted)],
-            ([only], Some(inserted)) => {
-                vec![part(graph, properties, only, inserted)]
-            }
+            ([only], Some(inserted)) => vec![part(graph, properties, only, inserted, true)],
             _ => values,
         };
+    }
+    if let Some(path) = &row.only {
+        let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
+        let after = chain.iter().find(|call| call.method() == row.after.as_deref());
+        let lists = after.into_iter().flat_map(|after| graph.argument(after, path));
+        if let Some(list) = lists.map(|list| graph.resolved(&list)).find(|list| is_list_of_names(list)) {
+            values = values.iter().map(|value| part(graph, properties, &list, value, false)).collect();
+        }
     }
     values = values.iter().map(|value| opened(graph, properties, value, row)).collect();
     if let Some(path) = &row.beneath {
@@ -246,8 +254,9 @@ fn written_rows(
     values
 }
 
-/// `['email']`, by the names of properties or columns, is that part of what is inserted; anything else is a row of its own.
-fn part(graph: &Graph, properties: &[Property], row: &Shared, inserted: &Shared) -> Shared {
+/// `['email']`, by the names of properties or columns, is that part of what is inserted; anything else is a row of its own. With
+/// `defaults`, what is inserted without a listed column has its default there.
+fn part(graph: &Graph, properties: &[Property], row: &Shared, inserted: &Shared, defaults: bool) -> Shared {
     let resolved = graph.resolved(row);
     let ValueKind::Array(members) = &resolved.kind else { return Arc::clone(row) };
     let entries = members.iter().filter_map(|member| match member {
@@ -255,7 +264,8 @@ fn part(graph: &Graph, properties: &[Property], row: &Shared, inserted: &Shared)
             ValueKind::Text(key) => {
                 let named = properties.iter().find(|known| known.name == *key || known.column == *key);
                 let key = named.map_or(key, |known| &known.name);
-                let value = Value::field(&Value::element_or_self(inserted), key, name.span);
+                let default = named.filter(|_| defaults);
+                let value = of_inserted(graph, &Value::element_or_self(inserted), key, default, name.span);
                 Some(Slot::Named { key: key.clone(), key_span: name.span, value })
             }
             _ => None,
@@ -263,6 +273,32 @@ fn part(graph: &Graph, properties: &[Property], row: &Shared, inserted: &Shared)
         Member::Spread(_) | Member::Each(_) => None,
     });
     Value::new(ValueKind::Object { base: None, entries: entries.collect() }, row.span)
+}
+
+/// What an INSERT puts into a column under a key of its row (or of each of its rows); with `column`, its default where the key is not
+/// there.
+fn of_inserted(graph: &Graph, row: &Shared, key: &str, column: Option<&Property>, span: Span) -> Shared {
+    let known = graph.resolved(row);
+    let kind = match &known.kind {
+        ValueKind::Either(rows) => {
+            ValueKind::Either(rows.iter().map(|row| of_inserted(graph, row, key, column, span)).collect())
+        }
+        ValueKind::Object { .. } => {
+            let value = Value::field(&known, key, span);
+            match column.filter(|_| matches!(value.kind, ValueKind::Undefined)) {
+                None => return value,
+                Some(column) if column.default.is_none() => ValueKind::Null,
+                Some(_) => ValueKind::Opaque("the column's default", Vec::new()),
+            }
+        }
+        _ => return Value::field(row, key, span),
+    };
+    Value::new(kind, span)
+}
+
+fn is_list_of_names(list: &Value) -> bool {
+    let is_name = |member: &Member| matches!(member, Member::One(name) if matches!(name.kind, ValueKind::Text(_)));
+    matches!(&list.kind, ValueKind::Array(members) if members.iter().all(is_name))
 }
 
 /// `{ $set: { a }, $unset: { b: 1 } }` is `{ a, b: null }`. What only callers tell is looked up below each of the keys, and each of

@@ -150,9 +150,16 @@ fn handle(graph: &Graph, row: &Write, receiver: &Shared) -> Option<Told> {
     match args.first() {
         Some(ty) if ty.is_parameter() => Some(Told::Handed(receiver.clone())),
         Some(Type::External(path, _)) => Some(name_in(path).map_or(Told::Nothing, Told::Name)),
+        None | Some(Type::Unknown) if is_made_of_handed(receiver) => Some(Told::Handed(receiver.clone())),
         None | Some(Type::Unknown) => Some(Told::Nothing),
         Some(_) => None,
     }
+}
+
+/// `dataSource.getRepository(this.target)`: what an heir or a caller hands in tells the model.
+fn is_made_of_handed(receiver: &Shared) -> bool {
+    let ValueKind::Call(call) = &receiver.kind else { return false };
+    call.args.first().is_some_and(|arg| is_own(&arg.value) || matches!(arg.value.kind, ValueKind::Param(..)))
 }
 
 /// A row of generic code, whose bound says no more than that it is one: `data: impl IntoActiveModel<A>`.

@@ -2,12 +2,13 @@
 
 mod changes;
 mod expressions;
+mod outside;
 mod returns;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::ir::{Binding, ClassId, Decorator, Export, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
+use crate::ir::{ClassId, Decorator, Export, ExprId, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
 use crate::summary::execute::returns::Returned;
 use crate::summary::{
@@ -24,6 +25,11 @@ pub fn summarize(module: &Module) -> ModuleSummary {
     let mut functions = vec![body.run()];
     functions.extend((1..module.functions.len()).map(|at| Execution::of(module, FunctionId::of(at)).run()));
     let mut result = ModuleSummary { functions, ..ModuleSummary::default() };
+    for (at, function) in result.functions.iter().enumerate() {
+        for local in function.leaves.keys() {
+            result.left.entry(*local).or_default().push(FunctionId::of(at));
+        }
+    }
     // What stands outside of functions sees the module's variables as they are at the end.
     let outside = || Execution { env: body.env.clone(), ..Execution::of(module, FunctionId(0)) };
     for (at, class) in module.classes.iter().enumerate() {
@@ -271,7 +277,7 @@ impl<'a> Execution<'a> {
             .iter()
             .filter_map(|(local, left)| {
                 let list = self.env.get(local)?;
-                is_list_of_changed(left, list).then(|| (*local, Arc::clone(left)))
+                left.changed_from().is_some_and(|of| Arc::ptr_eq(of, list)).then(|| (*local, Arc::clone(left)))
             })
             .collect();
         self.env.extend(changed);
@@ -374,18 +380,6 @@ fn grows(longer: &Shared, before: &Shared, fuel: u8) -> bool {
     }
 }
 
-/// Whether a list is what a loop over `list` left that assigned fields of each element.
-fn is_list_of_changed(left: &Value, list: &Shared) -> bool {
-    let ValueKind::Array(members) = &left.kind else { return false };
-    let [Member::Each(element)] = members.as_slice() else { return false };
-    let mut at = element;
-    while let ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } = &at.kind {
-        at = base;
-    }
-    !Arc::ptr_eq(at, element)
-        && matches!(&at.kind, ValueKind::Element(of) | ValueKind::Index(of, _) if Arc::ptr_eq(of, list))
-}
-
 /// One of two ways to here.
 fn alternatives(cond: Option<&Shared>, left: Shared, right: Shared, span: Span) -> Shared {
     let kind = match cond {
@@ -428,23 +422,6 @@ fn conjunction(guards: &Guards) -> Option<Shared> {
     result
 }
 
-/// Whether an expression is a variable or a parameter, by itself.
-fn is_variable(module: &Module, at: ExprId) -> bool {
-    matches!(module.expr(at).kind, ExprKind::Name(Binding::Local(_)))
-}
-
-/// The variable that a chain of fields starts from.
-fn root(module: &Module, mut at: ExprId) -> Option<LocalId> {
-    for _ in 0..20 {
-        match &module.expr(at).kind {
-            ExprKind::Name(Binding::Local(local)) => return Some(*local),
-            ExprKind::Field { base, .. } => at = *base,
-            _ => return None,
-        }
-    }
-    None
-}
-
 /// The objects whose fields statements assign, not counting closures.
 fn assigned_fields<'m>(statements: &'m [Stmt]) -> Box<dyn Iterator<Item = ExprId> + 'm> {
     Box::new(statements.iter().flat_map(move |statement| -> Box<dyn Iterator<Item = ExprId> + 'm> {
@@ -457,44 +434,4 @@ fn assigned_fields<'m>(statements: &'m [Stmt]) -> Box<dyn Iterator<Item = ExprId
             _ => Box::new(std::iter::empty()),
         }
     }))
-}
-
-/// Variables of functions around that a closure assigns, them or their fields, or hands to a function that it was given.
-fn assigned_outside(module: &Module, id: FunctionId) -> Vec<LocalId> {
-    fn visit(module: &Module, id: FunctionId, statements: &[Stmt], out: &mut BTreeSet<LocalId>) {
-        let outside =
-            |local: Option<LocalId>| local.filter(|l| module.locals.get(l.at()).is_some_and(|l| l.function != id));
-        for statement in statements {
-            let (Stmt::Expr(value) | Stmt::Return(Some(value)) | Stmt::Assign { value, .. }) = statement else {
-                continue;
-            };
-            let ExprKind::Call(call) = &module.expr(*value).kind else { continue };
-            if is_variable(module, call.callee) {
-                let variables = call.args.iter().filter(|arg| is_variable(module, arg.value));
-                out.extend(variables.filter_map(|arg| outside(root(module, arg.value))));
-            }
-        }
-        for statement in statements {
-            match statement {
-                Stmt::Assign { target, .. } => out.extend(outside(match target {
-                    Place::Local(local) => Some(*local),
-                    Place::Field { base, .. } | Place::Index { base, .. } => root(module, *base),
-                })),
-                Stmt::If { then, otherwise, .. } => {
-                    visit(module, id, then, out);
-                    visit(module, id, otherwise, out);
-                }
-                Stmt::Loop { body } => visit(module, id, body, out),
-                Stmt::Try { body, catch, finally } => {
-                    visit(module, id, body, out);
-                    visit(module, id, catch, out);
-                    visit(module, id, finally, out);
-                }
-                Stmt::Expr(_) | Stmt::Return(_) | Stmt::Throw(_) => {}
-            }
-        }
-    }
-    let mut out = BTreeSet::new();
-    visit(module, id, &module.function(id).body, &mut out);
-    out.into_iter().collect()
 }

@@ -36,6 +36,8 @@ pub struct ModuleSummary {
     pub extends_calls: BTreeMap<ClassId, Shared>,
     /// Expressions exported by value.
     pub exported: BTreeMap<String, Shared>,
+    /// By variable: the functions in its scope that assign it.
+    pub left: BTreeMap<LocalId, Vec<FunctionId>>,
 }
 
 /// What a function does.

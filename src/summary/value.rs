@@ -162,6 +162,20 @@ impl Value {
         if matches!(value.kind, ValueKind::Array(_)) { Self::element(value, value.span) } else { Arc::clone(value) }
     }
 
+    /// The list whose elements these are, where each had fields assigned: by a loop, or by a closure that was run with each.
+    pub fn changed_from(&self) -> Option<&Shared> {
+        let ValueKind::Array(members) = &self.kind else { return None };
+        let [Member::Each(element)] = members.as_slice() else { return None };
+        let mut at = element;
+        while let ValueKind::Object { base: Some(base), .. } | ValueKind::After { before: base, .. } = &at.kind {
+            at = base;
+        }
+        match &at.kind {
+            ValueKind::Element(of) | ValueKind::Index(of, _) if !Arc::ptr_eq(at, element) => Some(of),
+            _ => None,
+        }
+    }
+
     /// Element `index` of `base`, looked up where the index is a number and the array is known.
     pub fn index(base: &Shared, index: &Shared, span: Span) -> Shared {
         if let (ValueKind::Array(members), ValueKind::Number(number)) = (&base.kind, &index.kind)

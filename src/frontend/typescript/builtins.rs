@@ -276,14 +276,21 @@ impl<'t> Lowering<'t> {
 
     /// `list.push(x)`, `list.unshift(x)` on a variable that is known to hold an array; at which end hardly matters.
     fn push(&mut self, object: Node<'t>, items: &[Node<'t>], node: Node<'t>) -> Option<ExprId> {
-        if object.kind() != "identifier" {
+        let is_list = match object.kind() {
+            "identifier" => {
+                matches!(self.resolve(self.slice(object)), Binding::Local(local) if self.lists.contains(&local))
+            }
+            "member_expression" => {
+                field(object, "object").is_some_and(|of| of.kind() == "this")
+                    && field(object, "property").is_some_and(|name| self.list_fields.contains(self.slice(name)))
+            }
+            _ => false,
+        };
+        if !is_list {
             return None;
         }
-        let Binding::Local(local) = self.resolve(self.slice(object)) else { return None };
-        if !self.lists.contains(&local) {
-            return None;
-        }
-        let before = self.add(ExprKind::Name(Binding::Local(local)), object);
+        let place = self.place(object)?;
+        let before = self.expr(object);
         let mut all = vec![Item::Spread(before)];
         for item in items {
             all.push(match item.kind() {
@@ -292,7 +299,7 @@ impl<'t> Lowering<'t> {
             });
         }
         let value = self.add(ExprKind::Array(all), node);
-        self.assign(Place::Local(local), value, self.span(node));
+        self.assign(place, value, self.span(node));
         Some(self.opaque("the length of an array", Vec::new(), node))
     }
 

@@ -1,5 +1,7 @@
 //! Classes, interfaces, enums and type aliases.
 
+use std::collections::BTreeSet;
+
 use tree_sitter::Node;
 
 use crate::frontend::typescript::{Lowering, children, field, has_token, inner, statements_in};
@@ -44,9 +46,37 @@ impl<'t> Lowering<'t> {
             self.heritage(id, heritage);
         }
         if let Some(body) = field(node, "body") {
+            let lists = self.list_fields(body);
+            let outer = std::mem::replace(&mut self.list_fields, lists);
             self.members(id, body);
+            self.list_fields = outer;
         }
         self.pop_scope();
+    }
+
+    /// Names of the fields that a class declares as arrays or starts with an array literal, there or in its constructor.
+    fn list_fields(&self, body: Node<'t>) -> BTreeSet<&'t str> {
+        let is_array = |value: Option<Node<'t>>| value.is_some_and(|value| value.kind() == "array");
+        let mut names = BTreeSet::new();
+        for member in children(body) {
+            let Some(name) = field(member, "name") else { continue };
+            if member.kind() == "public_field_definition" {
+                let ty = field(member, "type").and_then(inner);
+                let is_list = |ty: Node<'t>| {
+                    ty.kind() == "array_type" || ty.kind() == "generic_type" && self.slice(ty).starts_with("Array<")
+                };
+                if ty.is_some_and(is_list) || is_array(field(member, "value")) {
+                    names.insert(self.slice(name));
+                }
+            } else if self.slice(name) == "constructor" {
+                let statements = field(member, "body").map(children).unwrap_or_default();
+                let assigned = statements.into_iter().filter_map(inner).filter(|node| is_array(field(*node, "right")));
+                let targets = assigned.filter_map(|node| field(node, "left"));
+                let own = targets.filter(|left| field(*left, "object").is_some_and(|object| object.kind() == "this"));
+                names.extend(own.filter_map(|left| field(left, "property")).map(|name| self.slice(name)));
+            }
+        }
+        names
     }
 
     fn heritage(&mut self, id: ClassId, heritage: Node<'t>) {

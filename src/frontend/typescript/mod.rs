@@ -126,6 +126,8 @@ struct Lowering<'t> {
     classes: FxHashMap<usize, ClassId>,
     /// Locals that hold an array literal or are declared as arrays.
     lists: BTreeSet<LocalId>,
+    /// The same of the fields of the class around.
+    list_fields: BTreeSet<&'t str>,
     /// The object literal whose method is being lowered: `this` in it.
     own_object: Option<literals::OwnObject>,
     /// The same, for the next function that is no arrow.
@@ -148,6 +150,7 @@ impl<'t> Lowering<'t> {
             functions: FxHashMap::default(),
             classes: FxHashMap::default(),
             lists: BTreeSet::new(),
+            list_fields: BTreeSet::new(),
             own_object: None,
             handed_object: None,
             namespaces: 0,

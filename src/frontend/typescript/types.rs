@@ -84,7 +84,8 @@ impl<'t> Lowering<'t> {
             "function_type" | "constructor_type" => {
                 let returns = field(node, "return_type").or_else(|| field(node, "type"));
                 let args = returns.map(|ty| self.ty(ty)).into_iter().collect();
-                self.built("=>", args, node)
+                let is_class = node.kind() == "constructor_type";
+                self.built(if is_class { "new" } else { "=>" }, args, node)
             }
             "conditional_type" => {
                 let branches = [field(node, "consequence"), field(node, "alternative")];

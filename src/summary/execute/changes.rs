@@ -42,6 +42,13 @@ impl Execution<'_> {
             ValueKind::Element(list) | ValueKind::Index(list, _) => Some(list),
             _ => None,
         };
+        // A list of the function around: `rows.forEach((_, at) => { rows[at].slot = .. })`.
+        if let Some(held) = list.filter(|_| !self.module.lends)
+            && let ValueKind::Captured(_, local) = held.kind
+            && !self.env.contains_key(&local)
+        {
+            self.env.insert(local, Arc::clone(held));
+        }
         // `for (const token of user.tokens) token.value = null`: the user has other tokens.
         let member = list.filter(|_| !self.module.lends).and_then(|list| match &list.kind {
             ValueKind::Field(owner, key) => {

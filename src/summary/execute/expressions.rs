@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::ir::{Binding, Call, ClassId, Entry, ExprId, ExprKind, FunctionId, Item, LocalId};
 use crate::source::Span;
-use crate::summary::execute::{BUDGET, Execution, assigned_fields, assigned_outside, assigns, root};
+use crate::summary::execute::outside::{assigned_outside, root};
+use crate::summary::execute::{BUDGET, Execution, assigned_fields, assigns};
 use crate::summary::{
     Argument, CallSite, CallValue, ClassRef, Event, FunctionRef, Guard, Member, Shared, Slot, Value, ValueKind,
 };
