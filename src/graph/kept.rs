@@ -8,7 +8,7 @@ use crate::graph::Graph;
 use crate::graph::calls::EdgeKind;
 use crate::ir::{FunctionId, LocalId};
 use crate::source::{FileId, Span};
-use crate::summary::{FunctionRef, Member, Shared, Value, ValueKind};
+use crate::summary::{FunctionRef, Member, Shared, Summary, Value, ValueKind};
 
 impl Graph<'_> {
     /// The variable of a function around, as the closure sees it.
@@ -54,8 +54,15 @@ impl Graph<'_> {
     }
 
     /// What the callers of a function hand it as a parameter, for what it keeps: `setToken(token) { this.token = token }`. Nothing where
-    /// one of them does not tell, or there are too many.
+    /// it keeps nothing, one of them does not tell, or there are too many.
     pub fn handed_by_callers(&self, function: FunctionRef, parameter: u32) -> Vec<Shared> {
+        let keeps = |summary: &Summary| {
+            let fields = summary.this_fields.iter().map(|(_, value)| value);
+            fields.chain(summary.leaves.values()).any(|value| is_made_of(value, function, parameter, 4))
+        };
+        if !self.summary(function).is_some_and(keeps) {
+            return Vec::new();
+        }
         self.sought.borrow_mut().insert(function);
         let callers = self.callers(function);
         if callers.len() > MOST_CALLERS {
@@ -117,6 +124,14 @@ fn assigned(value: &Shared, local: LocalId, fuel: u8) -> Option<Shared> {
         _ => return Some(Arc::clone(value)),
     };
     Some(Value::new(kind, value.span))
+}
+
+/// Whether a parameter lies in a value.
+fn is_made_of(value: &Shared, function: FunctionRef, parameter: u32, fuel: u8) -> bool {
+    let Some(fuel) = fuel.checked_sub(1).filter(|_| value.is_open()) else { return false };
+    let mut found = matches!(value.kind, ValueKind::Param(of, at) if of == function && at == parameter);
+    value.kind.each(&mut |inner| found |= is_made_of(inner, function, parameter, fuel));
+    found
 }
 
 /// Whether a value is a variable as some closure finds it.
