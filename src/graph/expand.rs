@@ -139,9 +139,12 @@ impl Graph<'_> {
             ValueKind::Call(call) => self.results.get(value, None, &self.horizon, || {
                 let result = self.returned(call).or_else(|| self.given_back(call));
                 let result = result.or_else(|| self.made_by_derive(call)).or_else(|| self.promised(call));
+                let result = result.or_else(|| self.looked_up(call)).or_else(|| self.enumerated(call));
                 result.or_else(|| self.listened(call)).or_else(|| self.kept_by_call(call))
             }),
-            ValueKind::After { call, arg, before } => Some(self.after(call, *arg, before)),
+            ValueKind::After { call, arg, before } => {
+                Some(self.map_of_pairs(value).unwrap_or_else(|| self.after(call, *arg, before)))
+            }
             _ => None,
         }
     }

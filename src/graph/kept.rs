@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::graph::calls::EdgeKind;
-use crate::ir::{FunctionId, LocalId};
+use crate::ir::{FunctionId, FunctionKind, LocalId};
 use crate::source::{FileId, Span};
 use crate::summary::{FunctionRef, Member, Shared, Summary, Value, ValueKind};
 
@@ -60,7 +60,9 @@ impl Graph<'_> {
             let fields = summary.this_fields.iter().map(|(_, value)| value);
             fields.chain(summary.leaves.values()).any(|value| is_made_of(value, function, parameter, 4))
         };
-        if !self.summary(function).is_some_and(keeps) {
+        // What a constructor keeps is told by the object.
+        let is_constructor = self.function(function).is_some_and(|declared| declared.kind == FunctionKind::Constructor);
+        if is_constructor || !self.summary(function).is_some_and(keeps) {
             return Vec::new();
         }
         self.sought.borrow_mut().insert(function);

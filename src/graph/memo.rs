@@ -55,8 +55,8 @@ impl<T: Clone> Memo<T> {
 }
 
 impl<T: Clone, K: Clone + Eq + Hash> Memo<T, K> {
-    /// An answer that a limit kept a file out of holds as long as that limit does, so that the same question without it asks
-    /// for the file, and a long chain of calls is not worked out anew from each of its links.
+    /// An answer that a used-up budget cut short is not kept. One that a limit kept a file out of holds as long as that limit does, so
+    /// that the same question without it asks for the file, and a long chain of calls is not worked out anew from each of its links.
     pub(super) fn of(&self, key: &K, cut: T, horizon: &Horizon, work: impl FnOnce() -> T) -> T {
         let now = horizon.limit.get();
         let known = self.0.borrow().get(key).map(|known| (known.answer.clone(), known.under));
@@ -71,10 +71,15 @@ impl<T: Clone, K: Clone + Eq + Hash> Memo<T, K> {
         let keep = |answer, under| {
             self.0.borrow_mut().insert(key.clone(), Known { answer, under });
         };
-        let before = horizon.hidden.get();
+        let before = (horizon.hidden.get(), horizon.starved.get());
         keep(cut, None);
         let found = work();
-        keep(found.clone(), (horizon.hidden.get() != before).then_some(now));
+        if horizon.starved.get() == before.1 {
+            keep(found.clone(), (horizon.hidden.get() != before.0).then_some(now));
+        } else {
+            // A question with more steps left gets further.
+            self.0.borrow_mut().remove(key);
+        }
         found
     }
 }
@@ -87,11 +92,17 @@ pub(super) struct Horizon {
     /// The number of the limit that holds, and how many there were.
     pub(super) limit: Cell<u32>,
     pub(super) limits: Cell<u32>,
+    /// Counts the steps that were not taken because the budget of the question was used up.
+    pub(super) starved: Cell<u32>,
 }
 
 impl Horizon {
     pub(super) fn hide(&self) {
         self.hidden.set(self.hidden.get().wrapping_add(1));
+    }
+
+    pub(super) fn starve(&self) {
+        self.starved.set(self.starved.get().wrapping_add(1));
     }
 
     /// Another limit; the number of that before it.

@@ -71,7 +71,7 @@ use crate::summary::{ClassRef, FunctionRef, Shared, Summary};
 
 /// Steps that one question may take: looking behind a name or a call, working out a type. Code that needs more is generated, or
 /// refers to itself in circles.
-const FUEL: u32 = 4_000;
+const FUEL: u32 = 8_000;
 
 /// The lowered files as one program.
 #[derive(Debug)]
@@ -250,6 +250,9 @@ impl<'a> Graph<'a> {
     pub fn step(&self) -> bool {
         let left = self.fuel.get();
         self.fuel.set(left.saturating_sub(1));
+        if left == 0 {
+            self.horizon.starve();
+        }
         left > 0
     }
 
