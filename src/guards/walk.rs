@@ -13,7 +13,7 @@ use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
 use crate::schema::Schema;
 use crate::source::Span;
-use crate::summary::{CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, Value, ValueKind};
+use crate::summary::{Argument, CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, Value, ValueKind};
 
 /// Where a walk starts.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +126,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         for collecting in [true, false] {
             self.collecting = collecting;
             self.visits = 0;
+            self.functions.clear();
             self.seeds.forget();
             self.visit(
                 function,
@@ -228,6 +229,12 @@ impl<'g, 'a> Walk<'g, 'a> {
                     &Entered { bindings: Some(&bindings), conditions, result, user, swallowed, depth },
                 );
                 silent |= self.proofs.len() == so_far;
+            }
+            // A method that the name alone leads to may not be the one that is called, which runs what it is handed.
+            let unseen = |arg: &Argument| matches!(&arg.value.kind, ValueKind::Function(closure) if !self.functions.contains(closure));
+            if targets.iter().all(|target| !target.certain) && call.args.iter().any(unseen) {
+                let through = call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value));
+                self.closures(function, call, conditions, entered, through);
             }
             // What one class fills in for the guard that it inherits says nothing of the others.
             let is_own = call.receiver().is_some_and(|receiver| matches!(receiver.kind, ValueKind::This(_)));
