@@ -98,6 +98,11 @@ impl Graph<'_> {
         values.iter().map(|value| work.apply(value)).collect()
     }
 
+    /// A call with the parameters of the function that it stands in replaced; still that call, whatever is known of its result.
+    pub fn substitute_call(&self, call: &Arc<CallValue>, bindings: &Bindings) -> Arc<CallValue> {
+        Substitution::new(self, bindings).call(call)
+    }
+
     /// One step behind a value: the variable of the function around, the imported constant, what a call of the tree returns.
     /// `None` where there is nothing behind it.
     pub fn expand(&self, value: &Shared) -> Option<Shared> {
@@ -140,6 +145,7 @@ impl Graph<'_> {
                 let result = self.returned(call).or_else(|| self.given_back(call));
                 let result = result.or_else(|| self.made_by_derive(call)).or_else(|| self.promised(call));
                 let result = result.or_else(|| self.looked_up(call)).or_else(|| self.enumerated(call));
+                let result = result.or_else(|| self.map_of_pairs(value));
                 result.or_else(|| self.listened(call)).or_else(|| self.kept_by_call(call))
             }),
             ValueKind::After { call, arg, before } => {

@@ -71,7 +71,7 @@ impl Graph<'_> {
         let given = made.args.first().map(|arg| self.resolved(&arg.value));
         if let Some(ValueKind::Array(members)) = given.as_ref().map(|given| &given.kind) {
             for member in members.iter().take(LARGEST_MAP) {
-                let Member::One(pair) = member else { return None };
+                let (Member::One(pair) | Member::Each(pair)) = member else { return None };
                 let ValueKind::Array(pair) = &self.resolved(pair).kind else { return None };
                 let [Member::One(key), Member::One(value)] = pair.as_slice() else { return None };
                 pairs.push((Arc::clone(key), Arc::clone(value)));

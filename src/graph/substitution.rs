@@ -173,7 +173,7 @@ impl<'g, 'a> Substitution<'g, 'a> {
         values.iter().map(|value| self.apply(value)).collect()
     }
 
-    fn call(&mut self, call: &Arc<CallValue>) -> Arc<CallValue> {
+    pub(super) fn call(&mut self, call: &Arc<CallValue>) -> Arc<CallValue> {
         let args = call.args.iter().map(|arg| Argument { value: self.apply(&arg.value), spread: arg.spread }).collect();
         // A method's receiver stays a field, so that the call still names its method.
         let callee = match &call.callee.kind {

@@ -85,6 +85,32 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether what a function hands on says who the bearer is only where a call finds somebody: `{ ...session, user: row ? {..} : null }`.
+    pub(super) fn blanks(&self, function: FunctionRef, site: CallSite) -> bool {
+        let Some(summary) = self.graph.summary(function) else { return false };
+        summary.exits.values().chain(&summary.returns).any(|value| self.is_blanked_in(value, site, 12))
+    }
+
+    fn is_blanked_in(&self, value: &Shared, site: CallSite, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1).filter(|_| holds_call(value, site)) else { return false };
+        let inside = |value: &Shared| self.is_blanked_in(value, site, fuel);
+        match &value.kind {
+            ValueKind::Object { base, entries } => {
+                base.as_ref().is_some_and(inside)
+                    || entries.iter().any(|slot| match slot {
+                        Slot::Named { key, value, .. } => {
+                            self.tells_who(key) && is_there_with(value, site) || inside(value)
+                        }
+                        Slot::Spread(value) => inside(value),
+                        Slot::Computed { .. } => false,
+                    })
+            }
+            ValueKind::Cond { then, otherwise, .. } => inside(then) || inside(otherwise),
+            ValueKind::Either(values) => values.iter().any(inside),
+            _ => false,
+        }
+    }
+
     /// Whether somebody may be refused who lacks a key: it says who they are, or that they are active.
     fn tells_who(&self, name: &str) -> bool {
         let rules = self.graph.rules;
@@ -96,4 +122,16 @@ impl Walk<'_, '_> {
 fn is_part(value: &Shared, site: CallSite) -> bool {
     let ValueKind::Field(base, _) = &value.kind else { return false };
     matches!(&base.kind, ValueKind::Call(call) if call.site == site) || is_part(base, site)
+}
+
+/// Whether a value is there only where a call gives something, and nothing else.
+fn is_there_with(value: &Shared, site: CallSite) -> bool {
+    let is_nothing = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
+    match &value.kind {
+        ValueKind::Cond { cond, then, otherwise } => {
+            holds_call(cond, site) && (is_nothing(then) || is_nothing(otherwise))
+        }
+        ValueKind::And(cond, _) => holds_call(cond, site),
+        _ => false,
+    }
 }

@@ -18,6 +18,8 @@ pub(super) enum Use {
     None,
     /// It is looked at, and who was not found is let in all the same.
     Ignored,
+    /// So is who was not found, without what says who they are.
+    Blanked,
     /// Where there is nothing the request goes on, and what runs behind may tell.
     GoesOn,
     Returned,
@@ -29,9 +31,10 @@ impl Walk<'_, '_> {
     pub(super) fn told(&self, function: FunctionRef, site: CallSite, of_user: bool) -> Use {
         let used = self.use_of(function, site, self.answers && !of_user, 6);
         if used == Use::None {
-            return used;
+            return if self.blanks(function, site) { Use::Blanked } else { used };
         }
         match self.on_a_miss(function, site, false) {
+            Miss::LetsIn if self.blanks(function, site) => Use::Blanked,
             Miss::LetsIn if of_user || !self.refuses_a_hit(function, site) => Use::Ignored,
             Miss::GoesOn if of_user || !self.refuses_a_hit(function, site) => Use::GoesOn,
             Miss::HandsBack => Use::Returned,
@@ -41,7 +44,7 @@ impl Walk<'_, '_> {
 
     /// Whether the errors of what a call of the tree asks come to nothing: it is caught, or made a `None` that refuses nobody.
     pub(super) fn swallows(&self, function: FunctionRef, site: CallSite, told: Use) -> bool {
-        let goes_on = matches!(told, Use::Ignored | Use::GoesOn);
+        let goes_on = matches!(told, Use::Ignored | Use::Blanked | Use::GoesOn);
         if self.graph.is_rust(site.span.file) {
             return goes_on && !self.propagates(site.span);
         }

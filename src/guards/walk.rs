@@ -13,7 +13,7 @@ use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
 use crate::schema::Schema;
 use crate::source::Span;
-use crate::summary::{Argument, CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, Value, ValueKind};
+use crate::summary::{Argument, CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, ValueKind};
 
 /// Where a walk starts.
 #[derive(Clone, Debug, Default)]
@@ -126,7 +126,6 @@ impl<'g, 'a> Walk<'g, 'a> {
         for collecting in [true, false] {
             self.collecting = collecting;
             self.visits = 0;
-            self.functions.clear();
             self.seeds.forget();
             self.visit(
                 function,
@@ -161,12 +160,10 @@ impl<'g, 'a> Walk<'g, 'a> {
                 return;
             }
             self.graph.refuel();
-            let written = Value::new(ValueKind::Call(Arc::clone(&event.call)), event.span());
-            let substituted = match entered.bindings {
-                Some(bindings) => self.graph.substitute(&written, bindings),
-                None => written,
+            let call = match entered.bindings {
+                Some(bindings) => &self.graph.substitute_call(&event.call, bindings),
+                None => &event.call,
             };
-            let ValueKind::Call(call) = &substituted.kind else { continue };
             let mut conditions = entered.conditions.to_vec();
             conditions.extend(self.conditions(&event.guards, entered.bindings));
             let before = self.proofs.len();
@@ -231,8 +228,8 @@ impl<'g, 'a> Walk<'g, 'a> {
                 silent |= self.proofs.len() == so_far;
             }
             // A method that the name alone leads to may not be the one that is called, which runs what it is handed.
-            let unseen = |arg: &Argument| matches!(&arg.value.kind, ValueKind::Function(closure) if !self.functions.contains(closure));
-            if targets.iter().all(|target| !target.certain) && call.args.iter().any(unseen) {
+            let is_closure = |arg: &Argument| matches!(arg.value.kind, ValueKind::Function(_));
+            if targets.iter().all(|target| !target.certain) && call.args.iter().any(is_closure) {
                 let through = call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value));
                 self.closures(function, call, conditions, entered, through);
             }
@@ -275,7 +272,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             let fails = self.fails(call)
                 && (!is_rust
                     || self.propagates(call.site.span)
-                    || !matches!(self.told(function, written.site, true), Use::Ignored | Use::GoesOn));
+                    || !matches!(self.told(function, written.site, true), Use::Ignored | Use::Blanked | Use::GoesOn));
             let told = if fails {
                 match self.on_a_miss(function, written.site, true) {
                     Miss::LetsIn => Use::Ignored,
@@ -352,6 +349,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             _ if !of_bearer => ShortBy::Another,
             _ if self.at_first(function, conditions) => ShortBy::FirstLogin,
             Use::None | Use::Ignored => ShortBy::Unused,
+            Use::Blanked => ShortBy::Blanked,
             _ if self.is_for_some(conditions, call) => ShortBy::ForSome,
             Use::GoesOn => ShortBy::GoesOn,
             Use::Decided | Use::Returned => {
