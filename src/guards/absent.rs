@@ -128,6 +128,8 @@ impl Run<'_, '_, '_> {
                     Some(false) => left,
                     None => match self.eval(*right)? {
                         Held::No | Held::Yes => left,
+                        // `user && user.isActive`: whatever the left is, it does not hold.
+                        Held::Absent => Held::Absent,
                         right => either(left, right),
                     },
                 }
