@@ -34,6 +34,33 @@ const HOLDERS: [&str; 21] = [
 ];
 const MAKERS: [&str; 9] = ["new", "from", "pin", "Owned", "Borrowed", "clone", "Some", "Ok", "Continue"];
 
+/// The block of a future, alone or in what only holds it: `Box::pin(async move { .. })`.
+pub(super) fn future(expr: &Expr) -> Option<&syn::Block> {
+    let mut at = expr;
+    loop {
+        at = match at {
+            Expr::Async(block) => return Some(&block.block),
+            Expr::Paren(inner) => &inner.expr,
+            Expr::Call(call) if call.args.len() == 1 && is_holder(&call.func) => call.args.first()?,
+            Expr::MethodCall(call) if call.args.is_empty() && is_boxing(&call.method) => &call.receiver,
+            _ => return None,
+        }
+    }
+}
+
+/// `Box::pin`
+fn is_holder(function: &Expr) -> bool {
+    let Expr::Path(path) = function else { return false };
+    let mut names = path.path.segments.iter().rev().map(|segment| segment.ident.to_string());
+    let maker = names.next().is_some_and(|name| MAKERS.contains(&name.as_str()));
+    maker && names.next().is_some_and(|name| HOLDERS.contains(&name.as_str()))
+}
+
+/// <https://docs.rs/futures/latest/futures/future/trait.FutureExt.html#method.boxed>
+fn is_boxing(method: &syn::Ident) -> bool {
+    method == "boxed" || method == "boxed_local"
+}
+
 impl Lowering<'_> {
     pub(super) fn call(&mut self, call: &ExprCall, span: Span) -> ExprId {
         if is_error(call) {

@@ -4,6 +4,7 @@ use syn::{Block, Expr, Stmt as Syntax};
 
 use crate::frontend::rust::Lowering;
 use crate::frontend::rust::branches::Sink;
+use crate::frontend::rust::calls::future;
 use crate::frontend::rust::paths::Scope;
 use crate::ir::{ExprId, ExprKind, Stmt};
 
@@ -132,6 +133,10 @@ impl Lowering<'_> {
 
     fn put_at(&mut self, expr: &Expr, sink: Sink) {
         let span = self.expr_span(expr);
+        // Who awaits what is returned is given what the block ends with.
+        if let Some(block) = future(expr).filter(|_| sink == Sink::Return) {
+            return self.block(block, sink);
+        }
         match expr {
             Expr::Paren(inner) => self.into(&inner.expr, sink),
             Expr::Group(inner) => self.into(&inner.expr, sink),
