@@ -77,15 +77,10 @@ impl Graph<'_> {
         if behind.is_empty() {
             return;
         }
-        // What a call in front was given (`jwt({ getToken })`) runs there, whatever else it is given to.
-        if let [ahead @ .., last] = call.args.as_slice() {
-            let last: Vec<FunctionRef> = handlers(self, &last.value, 6);
-            let is_made = |value: &Shared| !made(self, value, 6).is_empty();
-            let inner = ahead.iter().filter(|arg| is_made(&arg.value)).flat_map(|arg| handlers(self, &arg.value, 6));
-            let inner: BTreeSet<FunctionRef> = inner.filter(|function| !last.contains(function)).collect();
-            if behind.iter().any(|function| last.contains(function)) {
-                behind.retain(|function| !inner.contains(function));
-            }
+        // What runs in front, or was given to a call there (`jwt({ getToken })`), may run on other routes too.
+        let last = call.args.last().map_or_else(Vec::new, |last| handlers(self, &last.value, 6));
+        if behind.iter().any(|function| last.contains(function)) {
+            behind.retain(|function| last.contains(function));
         }
         let Some(path) = self.library_path(call) else { return };
         let is_it = |row: &&&EntryRow| row.path.as_ref().is_some_and(|pattern| pattern.matches(&path));

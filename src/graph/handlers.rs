@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::graph::mounts::called_as;
 use crate::ir::{ExprId, FunctionId};
-use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, Slot, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// `get(list).post(create)`: the handlers with the name of the call around each.
 pub(super) fn verbs(graph: &Graph, value: &Shared) -> Vec<(String, FunctionRef)> {
@@ -85,6 +85,7 @@ pub(super) fn handlers(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionR
 pub(super) fn handlers_made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Handler> {
     let handlers = handlers_made;
     let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
+    let value = Value::before_calls(value);
     match &value.kind {
         ValueKind::Function(function) => vec![(*function, None)],
         // `asyncHandler(f)`, `controller.login.bind(controller)`
@@ -153,6 +154,7 @@ pub(super) fn handlers_made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Hand
 /// The calls of the tree whose results a registration names, or that wrap what it names: `requireRole('admin')`, `withAuth(handler)`.
 pub(super) fn made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<CallSite> {
     let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
+    let value = Value::before_calls(value);
     match &value.kind {
         ValueKind::Call(call) => {
             let inner = call.args.iter().flat_map(|arg| made(graph, &arg.value, fuel));
@@ -174,7 +176,8 @@ pub(super) fn made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<CallSite> {
         }
         ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
             let behind = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
-            let is_made = behind.filter(|inner| matches!(inner.kind, ValueKind::Call(_) | ValueKind::Array(_)));
+            let is_made = behind
+                .filter(|inner| matches!(Value::before_calls(inner).kind, ValueKind::Call(_) | ValueKind::Array(_)));
             is_made.map_or_else(Vec::new, |inner| made(graph, &inner, fuel))
         }
         _ => Vec::new(),

@@ -9,7 +9,7 @@ use crate::guards::shapes::Shapes;
 use crate::ir::{FunctionId, FunctionKind};
 use crate::rules::{CallPattern, EntryKind, Guard, GuardKind};
 use crate::source::{FileId, Scope, Span};
-use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// What stands on the way of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,6 +184,7 @@ fn run_of(graph: &Graph, registering: &BTreeSet<String>, call: &CallValue) -> Op
 /// What a value runs, in order: a chain of registrations from its beginning, a list, what a wrapper is handed.
 fn linked(graph: &Graph, value: &Shared, links: &mut Vec<Link>, fuel: u8) {
     let Some(fuel) = fuel.checked_sub(1) else { return };
+    let value = Value::before_calls(value);
     match &value.kind {
         ValueKind::Function(function) => links.push(Link::Function(*function)),
         ValueKind::Call(call) => {
@@ -205,7 +206,10 @@ fn linked(graph: &Graph, value: &Shared, links: &mut Vec<Link>, fuel: u8) {
         }),
         ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
             let inner = graph.resolved(value);
-            if matches!(inner.kind, ValueKind::Function(_) | ValueKind::Call(_) | ValueKind::Array(_)) {
+            if matches!(
+                Value::before_calls(&inner).kind,
+                ValueKind::Function(_) | ValueKind::Call(_) | ValueKind::Array(_)
+            ) {
                 linked(graph, &inner, links, fuel);
             }
         }

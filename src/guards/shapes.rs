@@ -12,7 +12,7 @@ use crate::guards::walk::Root;
 use crate::ir::{Class, ClassId, ClassKind, Export, FunctionId};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Guard as Row, GuardKind};
 use crate::source::{FileId, Span};
-use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
+use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Value, ValueKind};
 
 /// Why a function is taken for a guard.
 #[derive(Clone, Debug)]
@@ -310,6 +310,7 @@ fn calls_around(graph: &Graph, function: FunctionRef, names: &[String]) -> bool 
 /// The functions that a value stands for: itself, what wraps it, what a factory returns.
 pub(super) fn functions_behind(graph: &Graph, value: &Shared, fuel: u8) -> Vec<FunctionRef> {
     let Some(fuel) = fuel.checked_sub(1) else { return Vec::new() };
+    let value = Value::before_calls(value);
     match &value.kind {
         ValueKind::Function(function) => vec![*function],
         ValueKind::Call(call) => {

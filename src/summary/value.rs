@@ -162,6 +162,15 @@ impl Value {
         if matches!(value.kind, ValueKind::Array(_)) { Self::element(value, value.span) } else { Arc::clone(value) }
     }
 
+    /// What stood there before calls were handed it: each registration that names `const check = expressjwt({ .. })` may change it.
+    pub fn before_calls(value: &Shared) -> &Shared {
+        let mut at = value;
+        while let ValueKind::After { before, .. } = &at.kind {
+            at = before;
+        }
+        at
+    }
+
     /// The list whose elements these are, where each had fields assigned: by a loop, or by a closure that was run with each.
     pub fn changed_from(&self) -> Option<&Shared> {
         let ValueKind::Array(members) = &self.kind else { return None };
