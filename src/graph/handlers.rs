@@ -167,6 +167,8 @@ pub(super) fn made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<CallSite> {
                 made(graph, inner, fuel)
             })
             .collect(),
+        // What was handed to a router before is the same still.
+        ValueKind::After { before, .. } => made(graph, before, fuel),
         ValueKind::Object { entries, .. } => {
             let named = entries.iter().filter_map(|entry| match entry {
                 Slot::Named { value, .. } => Some(made(graph, value, fuel)),

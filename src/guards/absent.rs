@@ -282,7 +282,8 @@ impl Run<'_, '_, '_> {
 
     /// Whether a call only writes down what it is handed, or makes what is stored what was handed.
     fn only_records(&self, id: ExprId) -> bool {
-        self.calls_of(id).any(|call| self.walk.only_tells(call) || self.compares() && self.walk.only_writes(call))
+        let records = |call: &CallValue| self.walk.only_tells(call) || self.walk.is_told_to_tellers(call);
+        self.calls_of(id).any(|call| records(call) || self.compares() && self.walk.only_writes(call))
     }
 
     /// Whether a call keeps what it is handed on the request.

@@ -68,7 +68,9 @@ impl Walk<'_, '_> {
                 }
                 for slot in entries {
                     match slot {
-                        Slot::Named { key, value, .. } if is_part(value, site) => names.push(key.clone()),
+                        Slot::Named { key, value, .. } if is_part(value, site, base.is_none()) => {
+                            names.push(key.clone())
+                        }
                         Slot::Named { value, .. } => self.added(value, site, names, fuel)?,
                         Slot::Spread(value) if !holds_call(value, site) => {}
                         _ => return None,
@@ -118,10 +120,18 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Whether a value is a key of what a call gives: `row?.role`.
-fn is_part(value: &Shared, site: CallSite) -> bool {
-    let ValueKind::Field(base, _) = &value.kind else { return false };
-    matches!(&base.kind, ValueKind::Call(call) if call.site == site) || is_part(base, site)
+/// Whether a value is a key of what a call gives, `row?.role`; with `whole`, also all of it, or nothing where that failed.
+fn is_part(value: &Shared, site: CallSite, whole: bool) -> bool {
+    let is_it = |value: &Shared| matches!(&value.kind, ValueKind::Call(call) if call.site == site);
+    let is_nothing = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
+    match &value.kind {
+        ValueKind::Call(_) => whole && is_it(value),
+        ValueKind::Field(base, _) => is_it(base) || is_part(base, site, whole),
+        ValueKind::Either(values) if whole => {
+            values.iter().all(|value| is_nothing(value) || is_part(value, site, whole))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a value is there only where a call gives something, and nothing else.

@@ -353,6 +353,9 @@ impl Run<'_, '_, '_> {
             self.refused = true;
         } else if self.calls_on {
             self.refused |= self.in_miss > 0;
+        } else if self.way.stood_in && value == Held::Yes {
+            // `catch { req.user = claims } return true`
+            self.lets_in = true;
         } else if value.tells() || self.way.marked {
             self.hands_back = true;
         } else {

@@ -106,6 +106,11 @@ impl Walk<'_, '_> {
         self.graph.rules.harmless_matching(&path).any(|row| row.tells)
     }
 
+    /// Whether functions of the tree only write down all that a call hands them.
+    pub(super) fn is_told_to_tellers(&self, call: &CallValue) -> bool {
+        self.hands_to_tellers(call, &|_| true, 4)
+    }
+
     /// Whether functions of the tree do nothing with what they are handed but write it down: `audit(user)`.
     fn hands_to_tellers(&self, call: &CallValue, holds: &dyn Fn(&Shared) -> bool, fuel: u8) -> bool {
         let targets = self.graph.targets(call);

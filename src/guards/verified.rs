@@ -27,6 +27,8 @@ impl Walk<'_, '_> {
             before => before.zip(oldest).map(|(a, b)| if a.seconds < b.seconds { b } else { a }),
         };
         self.seeds.sites.insert(call.site);
+        let put = row.puts.iter().flat_map(|path| self.graph.argument(call, path));
+        self.seeds.places.extend(put.filter_map(|claims| place(&claims)));
         if let Some(token) = row.token.as_ref().and_then(|path| self.graph.argument(call, path).into_iter().next()) {
             match &token.kind {
                 ValueKind::Call(inner) => {

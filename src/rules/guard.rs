@@ -13,6 +13,9 @@ pub struct Verify {
     /// Where the token stands; absent where the call takes it from the request itself.
     #[serde(default)]
     pub token: Option<ArgPath>,
+    /// Where the call puts the claims: `receiver.user` of `request.jwtVerify()`.
+    #[serde(default)]
+    pub puts: Option<ArgPath>,
     /// Where the key stands; the first that is there counts.
     #[serde(default)]
     pub key: Vec<ArgPath>,
