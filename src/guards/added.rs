@@ -69,7 +69,7 @@ impl Walk<'_, '_> {
                 for slot in entries {
                     match slot {
                         Slot::Named { key, value, .. } if is_part(value, site, base.is_none()) => {
-                            names.push(key.clone())
+                            names.push(key.clone());
                         }
                         Slot::Named { value, .. } => self.added(value, site, names, fuel)?,
                         Slot::Spread(value) if !holds_call(value, site) => {}

@@ -1,6 +1,6 @@
 //! What constants and mints decide about a row: conditions on its keys, keys that are computed.
 
-use crate::ir::Shape;
+use crate::ir::{Missing, Shape};
 use crate::provenance::calls::mint_of;
 use crate::provenance::row::Lookup;
 use crate::summary::{Shared, ValueKind};
@@ -52,6 +52,12 @@ impl Lookup<'_, '_> {
             ValueKind::And(left, right) => match (self.constant(left), self.constant(right)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
+            // A default: `(id, remember = true)`.
+            ValueKind::Fallback { left, right, when: Missing::Undefined } => match &self.graph.resolved(left).kind {
+                ValueKind::Undefined => self.constant(right),
+                ValueKind::Bool(_) | ValueKind::Null | ValueKind::Text(_) | ValueKind::Number(_) => self.constant(left),
                 _ => None,
             },
             ValueKind::Compare { left, right, equal } => self.same(left, right).map(|same| same == *equal),

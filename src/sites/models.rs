@@ -183,7 +183,7 @@ fn is_handle(graph: &Graph, ty: &Type) -> bool {
 }
 
 /// `User.build(row)`, `em.create(User, row)`: an object of an entity that is not stored yet.
-fn made_by(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
+pub(super) fn made_by(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
     let path = graph.callee_path(call)?;
     graph.rules.passes_matching(&path).find(|row| row.into.is_none() && !row.from.is_empty())?;
     let receiver = call.receiver().and_then(|receiver| model_behind(graph, schema, receiver));
