@@ -10,6 +10,7 @@
 //! with the row `data`, and one for `Account` with the row `data.accounts.create`.
 
 mod adapters;
+mod apart;
 mod assignments;
 mod bound;
 mod collected;
