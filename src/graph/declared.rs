@@ -56,6 +56,21 @@ impl Graph<'_> {
     }
 }
 
+impl Graph<'_> {
+    /// The name of the model that a value is, where a library call declares it and writes the name out.
+    pub(super) fn declared_model(&self, value: &Shared) -> Option<String> {
+        let resolved = self.resolved(value);
+        let ValueKind::Call(call) = &resolved.kind else { return None };
+        let path = self.library_path(call)?;
+        let row = self.rules.model().find(|row| row.call.matches(&path))?;
+        let names = row.name.iter().flat_map(|at| self.argument(call, at));
+        names.into_iter().find_map(|name| match &self.resolved(&name).kind {
+            ValueKind::Text(name) => Some(name.clone()),
+            _ => None,
+        })
+    }
+}
+
 /// What has no methods of the tree.
 fn is_constant(value: &Value) -> bool {
     matches!(

@@ -43,7 +43,8 @@ impl Type {
     /// Whether a type or its arguments are parameters.
     pub fn is_generic(&self) -> bool {
         let args: &[Self] = match self {
-            Self::External(_, args) | Self::Instance(_, args) => args,
+            Self::External(_, args) | Self::Instance(_, args) | Self::Union(args) => args,
+            Self::Array(inner) => std::slice::from_ref(inner),
             _ => &[],
         };
         self.is_parameter() || args.iter().any(Self::is_parameter)
@@ -88,6 +89,17 @@ impl Graph<'_> {
         match self.arguments_of(owner, class, args) {
             Some(args) => ty.filled(&declared.type_params, &args),
             None => ty,
+        }
+    }
+
+    /// A type that is written in a method, as the object that it is called on has it: `Promise<T>` of `Base<T>` is a user for
+    /// `users.create(..)` with `Users extends Base<User>`.
+    pub(super) fn as_received(&self, ty: Type, method: FunctionRef, call: &CallValue) -> Type {
+        let owner = self.function(method).and_then(|declared| declared.class);
+        let (Some(id), Some(receiver)) = (owner, call.receiver()) else { return ty };
+        match self.type_of(receiver) {
+            Type::Instance(class, args) => self.seen_from(ty, ClassRef { file: method.file, id }, class, &args),
+            _ => ty,
         }
     }
 

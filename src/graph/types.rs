@@ -185,7 +185,7 @@ impl Graph<'_> {
             if let Some(written) = &function.returns
                 && let Some(found) = known(self.resolve_type(target.function.file, written))
             {
-                declared = found;
+                declared = self.as_received(found, target.function, call);
                 break;
             }
         }
@@ -292,6 +292,14 @@ impl Graph<'_> {
                 // `getRepository<User>('User')`
                 (Type::Unknown, ValueKind::Text(name)) => {
                     self.type_args(call).into_iter().next().unwrap_or_else(|| Type::Literal(name.clone()))
+                }
+                // `new EntitySchema({ name: 'User', .. })`: no class tells its rows.
+                (Type::Unknown, _) if let Some(name) = self.declared_model(&arg.value) => Type::Literal(name),
+                (Type::External(_, args), _)
+                    if args.is_empty()
+                        && let Some(name) = self.declared_model(&arg.value) =>
+                {
+                    Type::Literal(name)
                 }
                 // `EntityTarget<T>` is a class of `T`.
                 (Type::External(path, args), _) if known(self.external_member(&path, &args)).is_some() => {

@@ -3,7 +3,7 @@
 use crate::ir::{Missing, Shape};
 use crate::provenance::calls::mint_of;
 use crate::provenance::row::Lookup;
-use crate::summary::{Shared, ValueKind};
+use crate::summary::{Shared, Value, ValueKind};
 
 pub(super) fn is_nullish(value: &Shared) -> bool {
     matches!(value.kind, ValueKind::Null | ValueKind::Undefined)
@@ -43,7 +43,7 @@ pub(super) fn shaped(value: &Shared, shape: Shape) -> Option<bool> {
 impl Lookup<'_, '_> {
     /// Whether a condition that is a constant holds.
     pub(super) fn constant(&self, cond: &Shared) -> Option<bool> {
-        match &self.graph.resolved(cond).kind {
+        match &self.given(cond, 6).kind {
             ValueKind::Bool(value) => Some(*value),
             ValueKind::Null | ValueKind::Undefined => Some(false),
             ValueKind::Text(text) => Some(!text.is_empty()),
@@ -68,6 +68,37 @@ impl Lookup<'_, '_> {
         }
     }
 
+    /// What a value is; where it has a default, what is handed in or else the default, as far as constants decide that:
+    /// `(id, token, remember = true)`.
+    fn given(&self, value: &Shared, fuel: u8) -> Shared {
+        let value = self.graph.resolved(value);
+        let Some(fuel) = fuel.checked_sub(1) else { return value };
+        match &value.kind {
+            ValueKind::Fallback { left, right, when } => {
+                let left = self.given(left, fuel);
+                let is_missing = match (&left.kind, when) {
+                    (ValueKind::Undefined, _) => true,
+                    (ValueKind::Null, Missing::Undefined) => false,
+                    (ValueKind::Null, _) => true,
+                    (ValueKind::Bool(there), Missing::Falsy) => !there,
+                    (ValueKind::Bool(_) | ValueKind::Object { .. }, _) => false,
+                    (ValueKind::Text(_) | ValueKind::Number(_), Missing::Undefined | Missing::Nullish) => false,
+                    _ => return value,
+                };
+                if is_missing { self.given(right, fuel) } else { left }
+            }
+            // `(id, token, { remember = true } = {})`
+            ValueKind::Field(base, name) if matches!(base.kind, ValueKind::Fallback { .. }) => {
+                let base = self.given(base, fuel);
+                match base.kind {
+                    ValueKind::Object { .. } => self.given(&Value::field(&base, name, value.span), fuel),
+                    _ => value,
+                }
+            }
+            _ => value,
+        }
+    }
+
     /// What was minted is there.
     fn is_minted(&self, value: &Shared) -> bool {
         match &self.graph.resolved(value).kind {
@@ -84,7 +115,7 @@ impl Lookup<'_, '_> {
             return None;
         }
         let asks_undefined = matches!(right.kind, ValueKind::Undefined);
-        let (left, right) = (self.graph.resolved(left), self.graph.resolved(right));
+        let (left, right) = (self.given(left, 6), self.given(right, 6));
         same_constants(&left, &right, asks_undefined)
             .or_else(|| (is_nullish(&right) && self.is_minted(&left)).then_some(false))
     }
