@@ -77,12 +77,17 @@ impl Lookup<'_, '_> {
             ValueKind::Fallback { left, right, when } => {
                 let left = self.given(left, fuel);
                 let is_missing = match (&left.kind, when) {
-                    (ValueKind::Undefined, _) => true,
-                    (ValueKind::Null, Missing::Undefined) => false,
-                    (ValueKind::Null, _) => true,
+                    (ValueKind::Undefined, _) | (ValueKind::Null, Missing::Nullish | Missing::Falsy) => true,
                     (ValueKind::Bool(there), Missing::Falsy) => !there,
-                    (ValueKind::Bool(_) | ValueKind::Object { .. }, _) => false,
-                    (ValueKind::Text(_) | ValueKind::Number(_), Missing::Undefined | Missing::Nullish) => false,
+                    (ValueKind::Text(_) | ValueKind::Number(_), Missing::Falsy) => return value,
+                    (
+                        ValueKind::Null
+                        | ValueKind::Bool(_)
+                        | ValueKind::Text(_)
+                        | ValueKind::Number(_)
+                        | ValueKind::Object { .. },
+                        _,
+                    ) => false,
                     _ => return value,
                 };
                 if is_missing { self.given(right, fuel) } else { left }
