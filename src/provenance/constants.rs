@@ -54,12 +54,6 @@ impl Lookup<'_, '_> {
                 (Some(true), Some(true)) => Some(true),
                 _ => None,
             },
-            // A default: `(id, remember = true)`.
-            ValueKind::Fallback { left, right, when: Missing::Undefined } => match &self.graph.resolved(left).kind {
-                ValueKind::Undefined => self.constant(right),
-                ValueKind::Bool(_) | ValueKind::Null | ValueKind::Text(_) | ValueKind::Number(_) => self.constant(left),
-                _ => None,
-            },
             ValueKind::Compare { left, right, equal } => self.same(left, right).map(|same| same == *equal),
             ValueKind::Is(value, shape) => shaped(&self.graph.resolved(value), *shape)
                 .or_else(|| (*shape == Shape::Text && self.is_minted(value)).then_some(true)),
