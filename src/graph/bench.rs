@@ -87,7 +87,7 @@ impl Tree {
         let graph = self.graph();
         let from = self.function(&graph, from);
         let calls = &graph.summary(from).unwrap().calls;
-        let targets = calls.iter().flat_map(|event| graph.targets(&event.call));
+        let targets = calls.iter().flat_map(|event| graph.targets(&event.call).to_vec());
         targets
             .map(|target| format!("{}{}", graph.name(target.function), if target.certain { "" } else { "?" }))
             .collect()

@@ -276,7 +276,7 @@ impl Graph<'_> {
         for at in candidates {
             let Some(event) = self.event(at) else { continue };
             self.refuel();
-            for target in self.targets(&event.call) {
+            for target in self.targets(&event.call).iter() {
                 if target.function == of {
                     let called = edge(at.0, event, target.certain, EdgeKind::Call(Arc::clone(&event.call)));
                     edges.push(Edge { guards: self.dispatched(event, of), ..called });
@@ -370,7 +370,7 @@ impl Graph<'_> {
         for at in &self.index.nameless {
             let Some(event) = self.event(*at) else { continue };
             self.refuel();
-            for target in self.targets(&event.call) {
+            for target in self.targets(&event.call).iter() {
                 found.entry(target.function).or_default().push(*at);
             }
         }

@@ -1,5 +1,6 @@
 //! Which functions a call reaches.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::expand::{Bindings, bound_by};
@@ -48,13 +49,15 @@ const LARGEST_TABLE: usize = 32;
 
 impl Graph<'_> {
     /// The functions of the tree that a call reaches; empty for library calls and for what cannot be told.
-    pub fn targets(&self, call: &CallValue) -> Vec<Target> {
+    pub fn targets(&self, call: &CallValue) -> Rc<[Target]> {
+        let none = || Rc::clone(&self.no_targets);
+        let shared = |found: Vec<Target>| if found.is_empty() { none() } else { Rc::from(found) };
         if call.is_new {
-            return self.callable(&call.callee, true, 12);
+            return shared(self.callable(&call.callee, true, 12));
         }
-        let found =
-            self.reached.get(&call.callee, Vec::new(), &self.horizon, || self.callable(&call.callee, false, 12));
-        if found.is_empty() { self.as_declared(call) } else { found }
+        let callable = || shared(self.callable(&call.callee, false, 12));
+        let found = self.reached.get(&call.callee, none(), &self.horizon, callable);
+        if found.is_empty() { shared(self.as_declared(call)) } else { found }
     }
 
     fn callable(&self, callee: &Shared, is_new: bool, fuel: u8) -> Vec<Target> {

@@ -18,7 +18,7 @@ impl Graph<'_> {
         let Some(written) = written else { return Vec::new() };
         match &written.callee.kind {
             ValueKind::Field(receiver, _) if matches!(receiver.kind, ValueKind::Param(..)) => {
-                let mut found = self.targets(written);
+                let mut found = self.targets(written).to_vec();
                 for target in &mut found {
                     target.certain = false;
                 }

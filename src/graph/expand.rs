@@ -203,7 +203,7 @@ impl Graph<'_> {
     fn returned(&self, call: &CallValue) -> Option<Shared> {
         let targets = self.targets(call);
         let mut values: Vec<Shared> = Vec::new();
-        for target in &targets {
+        for target in targets.iter() {
             let Some(summary) = self.summary(target.function) else { continue };
             let Some(returns) = &summary.returns else { continue };
             let returns = &self.run_inside(returns);
@@ -240,7 +240,7 @@ impl Graph<'_> {
         if arg.is_none() && !self.is_called_on(call, before) {
             return Arc::clone(before);
         }
-        for target in self.targets(call) {
+        for target in self.targets(call).iter() {
             let Some(summary) = self.summary(target.function) else { continue };
             let own = u32::try_from(self.own_parameters(call, target.function)).unwrap_or(0);
             // Where the method takes what it is called on as a parameter, that is the argument before the first.

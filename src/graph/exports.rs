@@ -39,7 +39,7 @@ const LONGEST_CHAIN: u8 = 24;
 
 impl Graph<'_> {
     pub fn resolve_import(&self, file: FileId, id: ImportId) -> Resolved {
-        self.imports.of(&(file, id), Resolved::Missing, &self.horizon, || self.import(file, id, 0))
+        self.imports.of(&(file, id), || (file, id), Resolved::Missing, &self.horizon, || self.import(file, id, 0))
     }
 
     /// The file of the tree that a value is imported from.

@@ -39,7 +39,7 @@ impl<'a> Graph<'a> {
     /// The functions that a call of a function of the tree makes, with the call as that function sees it.
     pub(super) fn made_by(&self, call: &CallValue) -> Option<(Vec<FunctionRef>, Bindings)> {
         let targets = self.targets(call);
-        let [target] = targets.as_slice() else { return None };
+        let [target] = &*targets else { return None };
         if !target.certain || target.bindings.is_some() {
             return None;
         }

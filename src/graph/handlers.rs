@@ -140,8 +140,7 @@ pub(super) fn handlers_made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Hand
                 is_new: false,
                 type_args: Vec::new(),
             };
-            let direct: Vec<Handler> =
-                graph.targets(&probe).into_iter().map(|target| (target.function, None)).collect();
+            let direct: Vec<Handler> = graph.targets(&probe).iter().map(|target| (target.function, None)).collect();
             if !direct.is_empty() {
                 return direct;
             }

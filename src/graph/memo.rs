@@ -1,5 +1,6 @@
 //! Answers that are kept, and how far the question under which they were found could see.
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::source::FileId;
-use crate::summary::Shared;
+use crate::summary::{Shared, Value};
 
 /// Answers by what was asked.
 ///
@@ -25,12 +26,15 @@ struct Known<T> {
 }
 
 /// A value as a key. Values are shared, so their address stands for them; the value that is held keeps the address taken.
-#[derive(Clone, Debug)]
-pub(super) struct Address(Shared);
+#[derive(Debug)]
+pub(super) struct Address {
+    at: *const Value,
+    _held: Shared,
+}
 
 impl PartialEq for Address {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.at == other.at
     }
 }
 
@@ -38,7 +42,13 @@ impl Eq for Address {}
 
 impl Hash for Address {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.0).hash(state);
+        self.at.hash(state);
+    }
+}
+
+impl Borrow<*const Value> for Address {
+    fn borrow(&self) -> &*const Value {
+        &self.at
     }
 }
 
@@ -50,14 +60,25 @@ impl<T, K> Default for Memo<T, K> {
 
 impl<T: Clone> Memo<T> {
     pub(super) fn get(&self, value: &Shared, cut: T, horizon: &Horizon, work: impl FnOnce() -> T) -> T {
-        self.of(&Address(Arc::clone(value)), cut, horizon, work)
+        let at = Arc::as_ptr(value);
+        self.of(&at, || Address { at, _held: Arc::clone(value) }, cut, horizon, work)
     }
 }
 
-impl<T: Clone, K: Clone + Eq + Hash> Memo<T, K> {
+impl<T: Clone, K: Eq + Hash> Memo<T, K> {
     /// An answer that a used-up budget cut short is not kept. One that a limit kept a file out of holds as long as that limit does, so
     /// that the same question without it asks for the file, and a long chain of calls is not worked out anew from each of its links.
-    pub(super) fn of(&self, key: &K, cut: T, horizon: &Horizon, work: impl FnOnce() -> T) -> T {
+    pub(super) fn of<Q: Eq + Hash>(
+        &self,
+        key: &Q,
+        own: impl FnOnce() -> K,
+        cut: T,
+        horizon: &Horizon,
+        work: impl FnOnce() -> T,
+    ) -> T
+    where
+        K: Borrow<Q>,
+    {
         let now = horizon.limit.get();
         let known = self.0.borrow().get(key).map(|known| (known.answer.clone(), known.under));
         match known {
@@ -68,14 +89,14 @@ impl<T: Clone, K: Clone + Eq + Hash> Memo<T, K> {
             }
             _ => {}
         }
-        let keep = |answer, under| {
-            self.0.borrow_mut().insert(key.clone(), Known { answer, under });
-        };
         let before = (horizon.hidden.get(), horizon.starved.get());
-        keep(cut, None);
+        self.0.borrow_mut().insert(own(), Known { answer: cut, under: None });
         let found = work();
         if horizon.starved.get() == before.1 {
-            keep(found.clone(), (horizon.hidden.get() != before.0).then_some(now));
+            let under = (horizon.hidden.get() != before.0).then_some(now);
+            if let Some(known) = self.0.borrow_mut().get_mut(key) {
+                *known = Known { answer: found.clone(), under };
+            }
         } else {
             // A question with more steps left gets further.
             self.0.borrow_mut().remove(key);

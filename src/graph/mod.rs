@@ -90,9 +90,11 @@ pub struct Graph<'a> {
     taken: Cell<u64>,
     globs: RefCell<globs::Globs>,
     types: Memo<Type>,
-    reached: Memo<Vec<Target>>,
+    reached: Memo<Rc<[Target]>>,
+    no_targets: Rc<[Target]>,
     results: Memo<Option<Shared>>,
     paths: Memo<Option<String>>,
+    called_paths: Memo<Option<String>>,
     imports: Memo<Resolved, (FileId, ImportId)>,
     lineages: RefCell<BTreeMap<ClassRef, Rc<Vec<ClassRef>>>>,
     /// Methods and functions by name.
@@ -132,8 +134,10 @@ impl<'a> Graph<'a> {
             globs: RefCell::default(),
             types: Memo::default(),
             reached: Memo::default(),
+            no_targets: Rc::from([]),
             results: Memo::default(),
             paths: Memo::default(),
+            called_paths: Memo::default(),
             imports: Memo::default(),
             lineages: RefCell::default(),
             by_name: FxHashMap::default(),
@@ -220,6 +224,7 @@ impl<'a> Graph<'a> {
         self.reached = Memo::default();
         self.results = Memo::default();
         self.paths = Memo::default();
+        self.called_paths = Memo::default();
         self.imports = Memo::default();
         self.lineages = RefCell::default();
     }
@@ -254,6 +259,11 @@ impl<'a> Graph<'a> {
             self.horizon.starve();
         }
         left > 0
+    }
+
+    /// Whether the question under way has no steps left.
+    pub fn is_spent(&self) -> bool {
+        self.fuel.get() == 0
     }
 
     /// Until the guard is dropped, only these files (and barrels, which lead to them) are asked for: the question under way

@@ -127,7 +127,7 @@ impl Mounts {
         for at in graph.calls_towards(&functions) {
             let Some(call) = graph.call_at(at) else { continue };
             graph.refuel();
-            for target in graph.targets(call) {
+            for target in graph.targets(call).iter() {
                 for (function, at) in takes.iter().filter(|(function, _)| *function == target.function) {
                     let given = call.args.get(*at as usize);
                     if let Some(router) = given.and_then(|arg| router_behind(graph, &arg.value)) {

@@ -16,7 +16,10 @@ impl Graph<'_> {
 
     /// The path of what a call calls.
     pub fn callee_path(&self, call: &CallValue) -> Option<String> {
-        self.called(call, DEEPEST)
+        if call.is_new {
+            return self.path_of(&call.callee, DEEPEST);
+        }
+        self.called_paths.get(&call.callee, None, &self.horizon, || self.callee_path_of(&call.callee, DEEPEST))
     }
 
     fn called(&self, call: &CallValue, fuel: u8) -> Option<String> {

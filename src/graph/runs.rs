@@ -32,7 +32,7 @@ impl Graph<'_> {
             return at == 0 && matches!(&call.callee.kind, ValueKind::Global(name) if name == "Promise");
         }
         let is_it = |value: &Shared| matches!(value.kind, ValueKind::Function(f) if f == closure);
-        match self.targets(call).as_slice() {
+        match &*self.targets(call) {
             [] => {
                 let mut rows = self.rules.callbacks_named(call.method()).filter(|row| row.once).peekable();
                 rows.peek().is_some()

@@ -180,7 +180,7 @@ impl Graph<'_> {
             return given;
         }
         let mut declared = Type::Unknown;
-        for target in self.targets(call) {
+        for target in self.targets(call).iter() {
             let Some(function) = self.function(target.function) else { continue };
             if let Some(written) = &function.returns
                 && let Some(found) = known(self.resolve_type(target.function.file, written))

@@ -34,7 +34,7 @@ fn given(graph: &Graph, call: &CallValue, at: &ArgPath) -> Option<Shared> {
     for _ in 0..4 {
         let ValueKind::Call(made) = &options.kind else { break };
         let targets = graph.targets(made);
-        let [target] = targets.as_slice() else { break };
+        let [target] = &*targets else { break };
         let Some(returned) = graph.summary(target.function).and_then(|summary| summary.returns.as_ref()) else { break };
         options = graph.resolved(&graph.substitute(returned, &graph.bind(made, target.function)));
     }

@@ -8,10 +8,10 @@ use crate::guards::claims::about;
 use crate::guards::life;
 use crate::ir::SqlStatement;
 use crate::rules::{Asks, Rules, Tells};
-use crate::schema::{Schema, words};
+use crate::schema::{Model, Schema, words};
 use crate::sites;
 use crate::source::Span;
-use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
 
 fn names_a_list(rules: &Rules, text: &str) -> bool {
     let text: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
@@ -23,16 +23,34 @@ pub(super) fn prefixes_a_list(rules: &Rules, text: &str) -> bool {
     names_a_list(rules, text) || rules.tells_name(Tells::DenylistKey, &words(text))
 }
 
+/// The denylists that a program keeps in tables: hardly any program has one, and to look for them in every call costs a lot.
+pub(super) struct Lists<'s> {
+    schema: &'s Schema,
+    in_models: bool,
+    in_statements: bool,
+}
+
+impl<'s> Lists<'s> {
+    pub(super) fn find(graph: &Graph, schema: &'s Schema) -> Self {
+        let rules = graph.rules;
+        let is_list = |model: &Model| names_a_list(rules, &model.table) || names_a_list(rules, &model.name);
+        let mut texts = graph.units().flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.sql);
+        let in_statements = texts.any(|(text, _)| asks_by_token(rules, text));
+        Self { schema, in_models: schema.models.iter().any(is_list), in_statements }
+    }
+}
+
 /// Where a denylist is asked by the token, or by a hash of it: the call's own place, or those of the callers that hand it the key.
 pub(super) fn by_token(
     graph: &Graph,
-    schema: &Schema,
+    lists: &Lists,
     function: FunctionRef,
     call: &CallValue,
 ) -> Vec<(FunctionRef, Span)> {
     let stores = graph.rules.consults_named(call.method()).filter(|row| row.asks == Asks::Store);
     if call.method().is_none() || about(graph, stores, call).is_empty() {
-        let asks = by_token_in_table(graph, schema, call) || by_token_in_statement(graph, call);
+        let asks = lists.in_models && by_token_in_table(graph, lists.schema, call)
+            || lists.in_statements && by_token_in_statement(graph, call);
         return if asks { vec![(function, call.site.span)] } else { Vec::new() };
     }
     let mut found = Vec::new();
@@ -97,7 +115,10 @@ fn expanded(graph: &Graph, value: &Shared) -> Shared {
 
 /// `SELECT 1 FROM revoked_tokens WHERE token_hash = $1`
 fn by_token_in_statement(graph: &Graph, call: &CallValue) -> bool {
-    let rules = graph.rules;
+    call.args.iter().any(|arg| asks_by_token(graph.rules, &graph.resolved(&arg.value)))
+}
+
+fn asks_by_token(rules: &Rules, text: &Value) -> bool {
     let asks = |statement: &SqlStatement| match statement {
         SqlStatement::Select { tables, columns, .. } => {
             let all: Vec<String> = columns.iter().flat_map(|column| words(column)).collect();
@@ -108,8 +129,7 @@ fn by_token_in_statement(graph: &Graph, call: &CallValue) -> bool {
         }
         _ => false,
     };
-    let in_text = |value: &Shared| matches!(&value.kind, ValueKind::Sql(text, _) if text.statements.iter().any(asks));
-    call.args.iter().any(|arg| in_text(&graph.resolved(&arg.value)))
+    matches!(&text.kind, ValueKind::Sql(text, _) if text.statements.iter().any(asks))
 }
 
 fn by_token_in_table(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {

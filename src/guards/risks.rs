@@ -157,7 +157,9 @@ impl<'g, 'a> Reader<'g, 'a> {
         // `if (!hasToken(user)) return`
         let asked = || {
             let inside = calls().filter(|event| within(event.span()));
-            inside.flat_map(|event| self.graph.targets(&event.call)).any(|target| self.reads_it(target.function))
+            inside
+                .map(|event| self.graph.targets(&event.call))
+                .any(|targets| targets.iter().any(|target| self.reads_it(target.function)))
         };
         demanded || asked() || self.is_filtered()
     }

@@ -94,7 +94,7 @@ impl<'g, 'a> Ends<'g, 'a> {
             if targets.is_empty() {
                 self.safe |= self.graph.rules.ending().flat_map(|row| &row.takes).any(|word| name.contains(word));
             }
-            for target in targets {
+            for target in targets.iter() {
                 self.visit(target.function, fuel);
             }
         }

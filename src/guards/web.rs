@@ -8,7 +8,7 @@ use crate::graph::Graph;
 use crate::guards::callers::as_called;
 use crate::guards::claims::about;
 use crate::guards::cookies;
-use crate::guards::denylist::by_token;
+use crate::guards::denylist::{self, by_token};
 use crate::guards::endless::endless;
 use crate::guards::life::Lives;
 use crate::guards::storage;
@@ -47,6 +47,7 @@ pub enum Problem {
 pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
     let mut found: BTreeSet<Hit> = BTreeSet::new();
     let _limit = graph.limit(Rc::default());
+    let lists = denylist::Lists::find(graph, schema);
     for (file, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
@@ -63,7 +64,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
                     let keeping = Keeping { graph, row, summary };
                     keeping.find(function, &event.call, 3, &mut found);
                 }
-                for (function, span) in by_token(graph, schema, function, &event.call) {
+                for (function, span) in by_token(graph, &lists, function, &event.call) {
                     let (name, function) = (String::new(), graph.name(function));
                     found.insert(Hit { span, problem: Problem::ByToken, name, function });
                 }

@@ -331,8 +331,8 @@ pub(super) fn form_of(evaluator: &Evaluator, model: ModelId, property: &str) -> 
             Value::new(ValueKind::Function(function), span)
         });
         let made = decorators.iter().filter_map(|decorator| {
-            let target = graph.targets(decorator).into_iter().next()?;
-            let returns = graph.summary(target.function)?.returns.as_ref()?;
+            let target = graph.targets(decorator).first()?.function;
+            let returns = graph.summary(target)?.returns.as_ref()?;
             Some(Value::field(&graph.resolved(returns), "set", returns.span))
         });
         setters.into_iter().chain(made).find_map(|function| form_given(evaluator, row, &function))
@@ -352,7 +352,7 @@ fn form_given(evaluator: &Evaluator, row: &Transform, function: &Shared) -> Opti
         is_new: false,
         type_args: Vec::new(),
     };
-    let Some(target) = graph.targets(&call).into_iter().next() else {
+    let Some(target) = graph.targets(&call).first().cloned() else {
         let result = Value::new(ValueKind::Call(Arc::new(call)), function.span);
         return changed(evaluator, &result);
     };

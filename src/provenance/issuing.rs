@@ -9,7 +9,7 @@ use crate::graph::{Edge, Graph};
 use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
 use crate::provenance::kind::Kind;
-use crate::provenance::leaving::Token;
+use crate::provenance::leaving::{Leavings, Token};
 use crate::provenance::overrides::{Owner, run_by};
 use crate::provenance::path::Hop;
 use crate::rules::{Gives, Mint};
@@ -70,6 +70,7 @@ pub(super) struct Issuing<'g, 'a> {
     own: RefCell<BTreeMap<FunctionRef, Rc<Vec<Minting>>>>,
     below: RefCell<BTreeMap<FunctionRef, Rc<BTreeSet<FunctionRef>>>>,
     minted_below: RefCell<BTreeMap<FunctionRef, Rc<BTreeSet<Minting>>>>,
+    leavings: Leavings,
 }
 
 /// Conditions, innermost first.
@@ -85,7 +86,19 @@ impl<'g, 'a> Issuing<'g, 'a> {
         let names: Vec<&str> =
             graph.rules.mint().filter(|row| row.credential).filter_map(|row| row.call.last()).collect();
         let minting = Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect());
-        Self { graph, minting, own: RefCell::default(), below: RefCell::default(), minted_below: RefCell::default() }
+        Self {
+            graph,
+            minting,
+            own: RefCell::default(),
+            below: RefCell::default(),
+            minted_below: RefCell::default(),
+            leavings: Leavings::default(),
+        }
+    }
+
+    /// The token that a call mints, with what is known of where it goes.
+    pub(super) fn token(&self, mint: CallSite) -> Token<'_, 'a> {
+        Token { graph: self.graph, mint, known: &self.leavings }
     }
 
     /// The mints that a function runs itself.
@@ -232,7 +245,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
         if is_stored && way.functions.contains(&maker) || mint.credential && !evidence.any_fresh {
             return true;
         }
-        let token = Token { graph: self.graph, mint: mint.site };
+        let token = self.token(mint.site);
         let is_below = |caller: &FunctionRef| way.functions.iter().any(|of| self.below(*of).contains(caller));
         let callers = self.graph.callers(maker);
         let is_handed_on = |edge: &Edge| {

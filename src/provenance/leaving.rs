@@ -1,6 +1,8 @@
 //! Where a minted token goes from a function: to whoever asked, or elsewhere (a mail, another store).
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -34,18 +36,40 @@ impl Leaving {
     }
 }
 
+/// What is known of minted tokens and functions, whatever column and way asked for it.
+#[derive(Debug, Default)]
+pub(super) struct Leavings {
+    done: RefCell<FxHashMap<(CallSite, FunctionRef), Leaving>>,
+    sent: RefCell<FxHashMap<(CallSite, FunctionRef), bool>>,
+    returned: RefCell<FxHashMap<(CallSite, FunctionRef), bool>>,
+    /// By mint, and whether texts made of the token count: the values that it is not in.
+    without: RefCell<FxHashMap<(CallSite, bool), FxHashMap<usize, Shared>>>,
+}
+
+fn once<K: Copy + Eq + Hash, T: Copy>(known: &RefCell<FxHashMap<K, T>>, key: K, work: impl FnOnce() -> T) -> T {
+    if let Some(answer) = known.borrow().get(&key) {
+        return *answer;
+    }
+    let answer = work();
+    known.borrow_mut().insert(key, answer);
+    answer
+}
+
 pub(super) struct Token<'g, 'a> {
     pub graph: &'g Graph<'a>,
     pub mint: CallSite,
+    pub known: &'g Leavings,
 }
 
 impl Token<'_, '_> {
     /// What a function does with the token by its calls.
     pub(super) fn done_by(&self, function: FunctionRef) -> Leaving {
-        let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
-        calls.fold(Leaving::default(), |all, event| {
-            self.graph.refuel();
-            all.and(self.done_with(&event.call, DEEPEST))
+        once(&self.known.done, (self.mint, function), || {
+            let calls = self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+            calls.fold(Leaving::default(), |all, event| {
+                self.graph.refuel();
+                all.and(self.done_with(&event.call, DEEPEST))
+            })
         })
     }
 
@@ -70,21 +94,27 @@ impl Token<'_, '_> {
     /// Whether the token, or something made of it, may be what a path answers with: its functions, the entry point last, and what makes
     /// the token for them.
     pub(super) fn may_be_answered(&self, functions: &[FunctionRef], makers: &BTreeSet<FunctionRef>) -> bool {
-        let answers = |function: &FunctionRef| {
-            let calls = self.graph.summary(*function).into_iter().flat_map(|summary| &summary.calls);
-            let is_sent = |call: &CallValue| call.args.iter().any(|arg| self.is_made_in(&arg.value));
-            calls.into_iter().any(|event| {
+        let is_answered = |function: &FunctionRef| self.is_sent_by(*function) || self.done_by(*function).answered;
+        let is_returned = |top: &FunctionRef| {
+            once(&self.known.returned, (self.mint, *top), || {
+                self.graph.refuel();
+                let returned = self.graph.summary(*top).and_then(|summary| summary.returns.as_ref());
+                returned.is_some_and(|value| self.is_made_in(value))
+            })
+        };
+        functions.iter().chain(makers).any(is_answered) || functions.last().is_some_and(is_returned)
+    }
+
+    /// Whether a function answers with the token, or with something made of it.
+    fn is_sent_by(&self, function: FunctionRef) -> bool {
+        let calls = || self.graph.summary(function).into_iter().flat_map(|summary| &summary.calls);
+        let is_sent = |call: &CallValue| call.args.iter().any(|arg| self.is_made_in(&arg.value));
+        once(&self.known.sent, (self.mint, function), || {
+            calls().any(|event| {
                 self.graph.refuel();
                 self.answers(&event.call) && is_sent(&event.call)
             })
-        };
-        let is_returned = |top: &FunctionRef| {
-            self.graph.refuel();
-            let returned = self.graph.summary(*top).and_then(|summary| summary.returns.as_ref());
-            returned.is_some_and(|value| self.is_made_in(value))
-        };
-        let is_answered = |function: &FunctionRef| answers(function) || self.done_by(*function).answered;
-        functions.iter().chain(makers).any(is_answered) || functions.last().is_some_and(is_returned)
+        })
     }
 
     fn done_with(&self, call: &Arc<CallValue>, fuel: u8) -> Leaving {
@@ -146,12 +176,26 @@ impl Token<'_, '_> {
     }
 
     fn is_in(&self, value: &Shared) -> bool {
-        Search { token: self, in_texts: false, seen: FxHashMap::default() }.finds(value)
+        self.is_found_in(value, false)
     }
 
     /// Also where only a text is made of it.
     fn is_made_in(&self, value: &Shared) -> bool {
-        Search { token: self, in_texts: true, seen: FxHashMap::default() }.finds(value)
+        self.is_found_in(value, true)
+    }
+
+    fn is_found_in(&self, value: &Shared, in_texts: bool) -> bool {
+        let key = (self.mint, in_texts);
+        let without = self.known.without.borrow_mut().remove(&key).unwrap_or_default();
+        let mut search = Search { token: self, in_texts, seen: FxHashMap::default(), without };
+        let is_found = search.finds(value);
+        let Search { seen, mut without, .. } = search;
+        // Nothing that was looked at leads to the token, where all of it was looked at.
+        if !is_found && !self.graph.is_spent() {
+            without.extend(seen);
+        }
+        self.known.without.borrow_mut().insert(key, without);
+        is_found
     }
 }
 
@@ -160,12 +204,18 @@ struct Search<'t, 'g, 'a> {
     in_texts: bool,
     /// What was looked at, by its address and kept, so that no other takes it.
     seen: FxHashMap<usize, Shared>,
+    /// What earlier searches did not find it in.
+    without: FxHashMap<usize, Shared>,
 }
 
 impl Search<'_, '_, '_> {
     fn finds(&mut self, value: &Shared) -> bool {
         let graph = self.token.graph;
-        if !graph.step() || self.seen.insert(Arc::as_ptr(value).addr(), Arc::clone(value)).is_some() {
+        let address = Arc::as_ptr(value).addr();
+        if self.without.contains_key(&address)
+            || !graph.step()
+            || self.seen.insert(address, Arc::clone(value)).is_some()
+        {
             return false;
         }
         match &value.kind {

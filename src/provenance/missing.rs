@@ -10,7 +10,7 @@ use crate::graph::{Edge, EdgeKind, Entry, Graph};
 use crate::provenance::entries::{entry_point, is_registration};
 use crate::provenance::issuing::Issuing;
 use crate::provenance::kind::Kind;
-use crate::provenance::leaving::{Leaving, Token};
+use crate::provenance::leaving::Leaving;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::overrides::Overrides;
 use crate::provenance::path::{EntryPoint, MissingWrite, Step};
@@ -189,7 +189,7 @@ impl Search<'_, '_, '_> {
         conditions_of_mint: Conditions,
         may_differ: bool,
     ) -> Above {
-        let token = Token { graph: self.graph, mint: mint.site };
+        let token = self.issuing.token(mint.site);
         let mut found = Above::default();
         let mut done: BTreeMap<FunctionRef, Leaving> = BTreeMap::new();
         let mut seen = BTreeSet::new();

@@ -62,7 +62,7 @@ pub(super) struct Owner {
 
 /// The functions that a call runs, each with what its `this` is where heirs have other methods; the caller's own `this` is `own`.
 pub(super) fn run_by(graph: &Graph, call: &CallValue, own: Option<Owner>) -> Vec<(FunctionRef, Option<Owner>)> {
-    let called: Vec<FunctionRef> = graph.targets(call).into_iter().map(|target| target.function).collect();
+    let called: Vec<FunctionRef> = graph.targets(call).iter().map(|target| target.function).collect();
     let is_inherited = |method: &FunctionRef| {
         let class = graph.function(*method).and_then(|declared| declared.class);
         class.is_some_and(|id| !graph.heirs(ClassRef { file: method.file, id }).is_empty())

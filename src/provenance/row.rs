@@ -335,7 +335,7 @@ impl Lookup<'_, '_> {
         let Type::Instance(class, _) = self.graph.type_of(row) else {
             return Cell::Unknown { why: "an object of a class outside the tree".to_owned(), at: row.span };
         };
-        for target in self.graph.targets(call) {
+        for target in self.graph.targets(call).iter() {
             let Some(summary) = self.graph.summary(target.function) else { continue };
             let assigned = summary.this_fields.iter().rev().find(|(field, _)| field == self.key);
             if let Some((_, value)) = assigned {

@@ -105,6 +105,12 @@ impl CallPattern {
     /// Whether this row is about the callable at `path`: a concrete path such as `crypto#createHash().update().digest`, or
     /// `?.update` where the receiver's origin is not known.
     pub fn matches(&self, path: &str) -> bool {
+        // Most calls of a program are no row's business and differ in the last name already.
+        if let Some(last) = &self.last
+            && !plain_name(path).ends_with(last.as_str())
+        {
+            return false;
+        }
         let (module, tail) = if path.starts_with('?') {
             (None, path.split_once('.').map_or("", |(_, tail)| tail))
         } else if let Some((module, tail)) = split_module(path) {
@@ -112,21 +118,13 @@ impl CallPattern {
         } else {
             return false;
         };
-        // Most calls of a program are no row's business and differ in the last name already.
-        if let Some(last) = &self.last
-            && tail.rsplit('.').next().map(plain_name) != Some(last.as_str())
-        {
-            return false;
-        }
-        let steps: Vec<&str> = if tail.is_empty() { Vec::new() } else { tail.split('.').collect() };
-        match (&self.root, module) {
-            (Root::Module(pattern), Some(module)) => {
-                module_matches(pattern, module) && steps_match(&self.steps, &steps, false)
-            }
-            (Root::Unknown, None) => steps_match(&self.steps, &steps, false),
-            (Root::Any, _) => steps_match(&self.steps, &steps, true),
+        let is_of_root = match (&self.root, module) {
+            (Root::Module(pattern), Some(module)) => module_matches(pattern, module),
+            (Root::Unknown, None) | (Root::Any, _) => true,
             (Root::Module(_), None) | (Root::Unknown, Some(_)) => false,
-        }
+        };
+        let fits = |steps: &[&str]| steps_match(&self.steps, steps, self.root == Root::Any);
+        is_of_root && if tail.is_empty() { fits(&[]) } else { split(tail, '.', fits) }
     }
 }
 
@@ -168,9 +166,23 @@ fn module_matches(pattern: &str, module: &str) -> bool {
     if !pattern.contains('*') {
         return pattern == module;
     }
-    let pattern: Vec<&str> = pattern.split('/').collect();
-    let module: Vec<&str> = module.split('/').collect();
-    steps_match(&pattern, &module, false)
+    let (first, named) = (pattern.split('/').next(), module.split('/').next());
+    if first != named && first.is_some_and(|first| !first.contains('*')) {
+        return false;
+    }
+    split(pattern, '/', |pattern| split(module, '/', |module| steps_match(pattern, module, false)))
+}
+
+/// The parts of a text; they hardly ever need memory of their own.
+fn split<T>(text: &str, at: char, of_parts: impl FnOnce(&[&str]) -> T) -> T {
+    let mut few = [""; 12];
+    let mut count = 0;
+    for part in text.split(at) {
+        let Some(place) = few.get_mut(count) else { return of_parts(&text.split(at).collect::<Vec<_>>()) };
+        *place = part;
+        count += 1;
+    }
+    of_parts(&few[..count])
 }
 
 /// Whether the steps fit; `tail`: any number of steps may stand before them.

@@ -134,7 +134,7 @@ impl Collected<'_, '_> {
             if !call.args.iter().any(|arg| self.leads(&arg.value, root).is_some()) {
                 continue;
             }
-            for target in graph.targets(call) {
+            for target in graph.targets(call).iter() {
                 let mut inner = graph.bind(call, target.function);
                 let handed = inner.params.iter().position(|param| self.leads(param, root).is_some());
                 let Some(nth) = handed.and_then(|nth| u32::try_from(nth).ok()) else { continue };

@@ -21,7 +21,7 @@ fn inside(graph: &Graph, rows: &[&SqlCall], call: &CallValue, fuel: u8) -> Vec<(
     if !call.args.iter().any(|arg| is_sql(graph, &arg.value, DEEPEST)) {
         return Vec::new();
     }
-    for target in graph.targets(call) {
+    for target in graph.targets(call).iter() {
         let bindings = target.bindings.clone().unwrap_or_else(|| graph.bind(call, target.function));
         let mut found: Vec<(Shared, Params)> = Vec::new();
         for inner in graph.calls_inside(target.function) {

@@ -24,6 +24,15 @@ fn a_pattern_without_wildcards_matches_itself_alone() {
 }
 
 #[test]
+fn a_path_of_many_steps_is_matched_to_its_end() {
+    let many = |last: &str| format!("zod#z.{}{last}", "object().".repeat(30));
+    assert!(matches(".parse", &many("parse")));
+    assert!(matches("zod#**.parse", &many("parse")));
+    assert!(!matches("zod#**.parse", &many("sparse")));
+    assert!(!matches("zod#**.parse", &many("parse().then")));
+}
+
+#[test]
 fn node_and_default_make_no_difference() {
     assert!(matches("crypto#randomBytes", "node:crypto#default.randomBytes"));
     assert!(matches("node:crypto#default.randomBytes", "crypto#randomBytes"));
