@@ -46,12 +46,18 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
     };
     let bound = if short_lived { ", within `max-token-life`" } else { "" };
     let name = if guard.name == guard.what { guard.name.clone() } else { format!("{} ({})", guard.name, guard.what) };
+    // Who is found may be refused for being inactive.
+    let is_refused = guard.short.iter().any(|short| short.why == ShortBy::Missed);
+    let gone = if is_refused { "deleted" } else { "deleted or deactivated" };
     let mut message = format!(
-        "{name} accepts a verified token and asks nobody whether its user still exists: a deleted or deactivated user gets in {exposure}{bound}"
+        "{name} accepts a verified token and asks nobody whether its user still exists: a {gone} user gets in {exposure}{bound}"
     );
     match guard.short.first().map(|short| short.why) {
         Some(ShortBy::FirstLogin) => message.push_str("; it looks the user up at the sign-in only"),
         Some(ShortBy::Unused) => message.push_str("; nothing depends on what its look-up finds"),
+        Some(ShortBy::Missed) => {
+            message.push_str("; what its look-up finds may be refused, and nothing is where it finds nobody")
+        }
         Some(ShortBy::Kept) => message.push_str("; what it looks up may be answered by a cache without an end"),
         Some(ShortBy::Added) => message.push_str("; what its look-up finds is only added to what lets in anyway"),
         Some(ShortBy::Blanked) => message.push_str("; where its look-up finds nobody a name is left empty"),
@@ -73,6 +79,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         message: match short.why {
             ShortBy::FirstLogin => format!("reads {}, at the sign-in only", short.what),
             ShortBy::Unused => format!("reads {}, and nothing depends on it", short.what),
+            ShortBy::Missed => format!("reads {}, and refuses nobody where there is none", short.what),
             ShortBy::Kept => format!("asks {}, where a cache without an end may answer", short.what),
             ShortBy::Added => format!("reads {}, and adds it to what lets in anyway", short.what),
             ShortBy::Blanked => format!("reads {}, and leaves a name empty where there is none", short.what),

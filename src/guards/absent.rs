@@ -74,7 +74,7 @@ impl Run<'_, '_, '_> {
                 self.looks += 1;
                 match self.finds {
                     Some(held) => held,
-                    None => return self.fail(),
+                    None => return if self.is_handled() { None } else { self.fail() },
                 }
             }
             ExprKind::Null | ExprKind::Undefined | ExprKind::Bool(false) => Held::No,
@@ -142,6 +142,21 @@ impl Run<'_, '_, '_> {
                 held => held,
             },
             ExprKind::Compare { left, right, equal } => match (self.asked(*left)?, self.asked(*right)?) {
+                // `user?.isActive === false`, `user?.status === 'banned'`: nobody is neither.
+                (Held::Absent, _) if self.is_value(*right) => {
+                    if *equal {
+                        Held::Absent
+                    } else {
+                        Held::Found
+                    }
+                }
+                (_, Held::Absent) if self.is_value(*left) => {
+                    if *equal {
+                        Held::Absent
+                    } else {
+                        Held::Found
+                    }
+                }
                 (Held::Absent, Held::No) | (Held::No, Held::Absent) if *equal => Held::Found,
                 (Held::Absent, Held::No) | (Held::No, Held::Absent) => Held::Absent,
                 (left, right) if left.tells() || right.tells() => Held::Touched,
@@ -151,6 +166,18 @@ impl Run<'_, '_, '_> {
             ExprKind::Element(list) | ExprKind::Index { base: list, .. } => self.eval(*list)?,
             _ => self.operands(id)?,
         })
+    }
+
+    /// Whether an expression is a constant other than `null` and `undefined`, as one of an enumeration is: `Status.BANNED`.
+    fn is_value(&self, id: ExprId) -> bool {
+        match &self.module.expr(id).kind {
+            _ if self.is_rust => false,
+            ExprKind::Bool(_) | ExprKind::Text(_) | ExprKind::Number(_) => true,
+            ExprKind::Field { base, .. } => {
+                matches!(self.module.expr(*base).kind, ExprKind::Name(Binding::Class(_) | Binding::Import(_)))
+            }
+            _ => false,
+        }
     }
 
     /// Whether reading a key of what is absent is no error: `user?.name`, or a chain that goes on: `find(id).lean()`.
@@ -320,8 +347,11 @@ impl Run<'_, '_, '_> {
 
     /// A call of this function as it was summed up.
     fn calls_of(&self, id: ExprId) -> impl Iterator<Item = &CallValue> {
-        let calls = self.walk.graph.summary(self.function).map_or(&[][..], |summary| summary.calls.as_slice());
-        calls.iter().map(|event| &*event.call).filter(move |call| call.site.expr == id)
+        let file = self.function.file;
+        let functions = std::iter::once(self.function.id).chain(self.within.iter().copied());
+        let summaries = functions.filter_map(move |id| self.walk.graph.summary(FunctionRef { file, id }));
+        let calls = summaries.flat_map(|summary| &summary.calls);
+        calls.map(|event| &*event.call).filter(move |call| call.site.expr == id)
     }
 
     /// `next()`, `done(null, claims)`, `next({ ctx })`; with anything else first it is an error.

@@ -74,7 +74,7 @@ pub(super) fn letting_in(
                 EdgeKind::Call(call) => match walk.told(edge.caller, call.site, false) {
                     Use::Decided => Some(true),
                     Use::Returned | Use::GoesOn => Some(decided),
-                    Use::None | Use::Ignored | Use::Blanked => decided.then_some(true),
+                    Use::None | Use::Ignored | Use::Missed | Use::Blanked => decided.then_some(true),
                 },
                 EdgeKind::Callback(_) => Some(decided),
                 EdgeKind::Framework => None,

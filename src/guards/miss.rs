@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::guards::absent::{Held, runs_the_rest};
 use crate::guards::walk::Walk;
-use crate::ir::{Expr, ExprId, ExprKind, LocalId, Module, Place, Stmt};
+use crate::ir::{Expr, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
 use crate::summary::{CallSite, FunctionRef, ValueKind};
 
@@ -60,6 +60,12 @@ pub(super) struct Run<'r, 'g, 'a> {
     pub(super) examined: bool,
     /// What each `try` around this catches.
     pub(super) thrown: Vec<Option<Way>>,
+    /// Whether a promise was rejected whose handler is the next to run.
+    pub(super) rejected: bool,
+    /// What such a handler gives back, while it runs.
+    pub(super) given: Option<Vec<Held>>,
+    /// The handlers that run.
+    pub(super) within: Vec<FunctionId>,
     /// Whether something runs only where somebody was found.
     pub(super) gated: bool,
     pub(super) refused: bool,
@@ -126,6 +132,9 @@ impl Walk<'_, '_> {
             looks: 0,
             examined: false,
             thrown: Vec::new(),
+            rejected: false,
+            given: None,
+            within: Vec::new(),
             gated: false,
             refused: false,
             lets_in: false,
@@ -170,8 +179,18 @@ fn returns_value(statements: &[Stmt]) -> bool {
 
 impl Run<'_, '_, '_> {
     /// Executes statements; true where the end is never reached.
-    fn block(&mut self, statements: &[Stmt]) -> bool {
-        statements.iter().any(|statement| self.statement(statement))
+    pub(super) fn block(&mut self, statements: &[Stmt]) -> bool {
+        let mut at = 0;
+        while let Some(statement) = statements.get(at) {
+            at += 1;
+            if self.statement(statement) {
+                match self.handler(statement, &statements[at..]) {
+                    Some(passed) => at += passed,
+                    None => return true,
+                }
+            }
+        }
+        false
     }
 
     fn statement(&mut self, statement: &Stmt) -> bool {
@@ -202,6 +221,10 @@ impl Run<'_, '_, '_> {
                     }
                     None => Some(Held::No),
                 };
+                if let (Some(given), Some(value)) = (&mut self.given, value) {
+                    given.push(value);
+                    return true;
+                }
                 if let (Some(value), true) = (value, self.way.seen) {
                     self.returns(value);
                 }
@@ -276,9 +299,7 @@ impl Run<'_, '_, '_> {
     /// Whether statements put something on the request, or on anything else that is not the function's own.
     fn attaches(&self, statements: &[Stmt]) -> bool {
         statements.iter().any(|statement| match statement {
-            Stmt::Assign { target: Place::Local(local), .. } => {
-                self.module.locals[local.at()].function != self.function.id || is_param(self.module, *local)
-            }
+            Stmt::Assign { target: Place::Local(local), .. } => !self.is_own(*local) || is_param(self.module, *local),
             Stmt::Assign { .. } => true,
             Stmt::Expr(value) => self.is_attached(*value),
             Stmt::If { then, otherwise, .. } => self.attaches(then) || self.attaches(otherwise),
@@ -307,9 +328,15 @@ impl Run<'_, '_, '_> {
         self.way.stood_in &= other.stood_in;
     }
 
+    /// Whether a variable is one of what is executed.
+    fn is_own(&self, local: LocalId) -> bool {
+        let function = self.module.locals[local.at()].function;
+        function == self.function.id || self.within.contains(&function)
+    }
+
     fn assign(&mut self, target: &Place, value: Held) {
         match target {
-            Place::Local(local) if self.module.locals[local.at()].function == self.function.id => {
+            Place::Local(local) if self.is_own(*local) => {
                 self.way.variables.insert(*local, value);
             }
             // Where stored and handed differ, the one is made the other.
@@ -320,8 +347,10 @@ impl Run<'_, '_, '_> {
         }
     }
 
+    /// Whether what is asked is a test, not a look-up that finds somebody or nobody.
     pub(super) fn compares(&self) -> bool {
         matches!(self.module.expr(self.asked).kind, ExprKind::Compare { .. })
+            || matches!(self.finds, Some(Held::Yes | Held::No))
     }
 
     fn throw(&mut self) {

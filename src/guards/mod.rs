@@ -31,6 +31,7 @@ mod miss;
 mod order;
 mod pending;
 mod procedures;
+mod rejected;
 mod risks;
 mod rotation;
 mod routes;
@@ -161,6 +162,8 @@ pub enum ShortBy {
     FirstLogin,
     /// Nothing depends on what it found.
     Unused,
+    /// Some whom it finds are refused, and who is not found is let in.
+    Missed,
     /// A cache may answer whose entries have no end.
     Kept,
     /// What it found is only added to what lets in anyway.
@@ -366,7 +369,10 @@ fn verdict(walk: &Walk, root: &Root) -> Verdict {
         || walk.cut
         || unmet
         || walk.short.iter().any(|short| {
-            !matches!(short.why, ShortBy::FirstLogin | ShortBy::Unused | ShortBy::Added | ShortBy::Another)
+            !matches!(
+                short.why,
+                ShortBy::FirstLogin | ShortBy::Unused | ShortBy::Missed | ShortBy::Added | ShortBy::Another
+            )
         })
     {
         Verdict::Unclear

@@ -16,7 +16,7 @@ impl Walk<'_, '_> {
         let (before, behind) = (part(declared.span.start, span.start).trim_end(), part(span.end, declared.span.end));
         let is_pending = if self.chain_behind(span).trim_start().starts_with(['.', '?']) {
             false
-        } else if before.ends_with([';', '{', '}']) {
+        } else if before.ends_with([';', '{', '}']) || before.ends_with("void") {
             true
         } else {
             is_kept_as_it_is(before, behind)

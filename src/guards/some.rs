@@ -8,7 +8,7 @@ use crate::ir::{ExprId, Missing};
 use crate::summary::{CallValue, Shared, ValueKind};
 
 impl Walk<'_, '_> {
-    /// Whether a condition around a look-up tells bearers apart, by a claim or by another look-up, and the others are let in without it. A look at whether
+    /// Whether a condition around a look-up tells bearers apart, by a claim (when the token ends too) or by another look-up, and the others are let in without it. A look at whether
     /// the claim that is looked up by is there at all tells nobody apart. The same of a condition that depends on a setting or on what is
     /// asked for.
     pub(super) fn is_for_some(&self, conditions: &[(Shared, bool)], asked: &CallValue) -> bool {
@@ -55,11 +55,31 @@ impl Walk<'_, '_> {
                         || self.is_claim(member).is_some() && is_constant(list)
                 })
             }
-            _ => self.is_claim(cond).is_some_and(|name| {
-                let own = |arg: &Shared| self.is_claim(arg).is_some_and(|other| other == name);
-                !asked.args.iter().any(|arg| holds(&arg.value, &own, 8))
+            // `claims.exp - now < 300`, `now - claims.iat > 3600`
+            ValueKind::Opaque("a comparison", sides) => sides.iter().any(|side| self.holds_other_claim(side, asked)),
+            // `isAfter(new Date(claims.exp * 1000), soon)`, `needsRenewal(claims)`
+            ValueKind::Call(call) if self.graph.targets(call).is_empty() => {
+                let given = call.receiver().into_iter().chain(call.args.iter().map(|arg| &arg.value));
+                given.into_iter().any(|given| self.holds_other_claim(given, asked))
+            }
+            ValueKind::Call(_) => self.graph.expand(cond).is_some_and(|inner| {
+                let is_test = matches!(inner.kind, ValueKind::Opaque("a comparison", _) | ValueKind::Compare { .. });
+                is_test && of(&inner)
             }),
+            _ => self.is_claim(cond).is_some_and(|name| self.is_asked_by_another(name, asked)),
         }
+    }
+
+    /// Whether a claim lies in a value by which a look-up is not made.
+    fn holds_other_claim(&self, value: &Shared, asked: &CallValue) -> bool {
+        let is_it = |part: &Shared| self.is_claim(part).is_some_and(|name| self.is_asked_by_another(name, asked));
+        holds(value, &is_it, 12)
+    }
+
+    /// Whether a look-up is made by something else than the claim of that name.
+    fn is_asked_by_another(&self, name: &str, asked: &CallValue) -> bool {
+        let own = |arg: &Shared| self.is_claim(arg).is_some_and(|other| other == name);
+        !asked.args.iter().any(|arg| holds(&arg.value, &own, 8))
     }
 
     /// The name of a claim: a key of what a verification gave.

@@ -18,6 +18,8 @@ pub(super) enum Use {
     None,
     /// It is looked at, and who was not found is let in all the same.
     Ignored,
+    /// Who was not found is let in, and some who are found are not.
+    Missed,
     /// So is who was not found, without what says who they are.
     Blanked,
     /// Where there is nothing the request goes on, and what runs behind may tell.
@@ -35,7 +37,11 @@ impl Walk<'_, '_> {
         }
         match self.on_a_miss(function, site, false) {
             Miss::LetsIn if self.blanks(function, site) => Use::Blanked,
-            Miss::LetsIn if of_user || !self.refuses_a_hit(function, site) => Use::Ignored,
+            Miss::LetsIn => match (self.refuses_a_hit(function, site), of_user) {
+                (true, true) => Use::Missed,
+                (true, false) => used,
+                (false, _) => Use::Ignored,
+            },
             Miss::GoesOn if of_user || !self.refuses_a_hit(function, site) => Use::GoesOn,
             Miss::HandsBack => Use::Returned,
             _ => used,
@@ -44,7 +50,7 @@ impl Walk<'_, '_> {
 
     /// Whether the errors of what a call of the tree asks come to nothing: it is caught, or made a `None` that refuses nobody.
     pub(super) fn swallows(&self, function: FunctionRef, site: CallSite, told: Use) -> bool {
-        let goes_on = matches!(told, Use::Ignored | Use::Blanked | Use::GoesOn);
+        let goes_on = matches!(told, Use::Ignored | Use::Missed | Use::Blanked | Use::GoesOn);
         if self.graph.is_rust(site.span.file) {
             return goes_on && !self.propagates(site.span);
         }

@@ -272,7 +272,10 @@ impl<'g, 'a> Walk<'g, 'a> {
             let fails = self.fails(call)
                 && (!is_rust
                     || self.propagates(call.site.span)
-                    || !matches!(self.told(function, written.site, true), Use::Ignored | Use::Blanked | Use::GoesOn));
+                    || !matches!(
+                        self.told(function, written.site, true),
+                        Use::Ignored | Use::Missed | Use::Blanked | Use::GoesOn
+                    ));
             let told = if fails {
                 match self.on_a_miss(function, written.site, true) {
                     Miss::LetsIn => Use::Ignored,
@@ -349,6 +352,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             _ if !of_bearer => ShortBy::Another,
             _ if self.at_first(function, conditions) => ShortBy::FirstLogin,
             Use::None | Use::Ignored => ShortBy::Unused,
+            Use::Missed => ShortBy::Missed,
             Use::Blanked => ShortBy::Blanked,
             _ if self.is_for_some(conditions, call) => ShortBy::ForSome,
             Use::GoesOn => ShortBy::GoesOn,

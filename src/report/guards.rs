@@ -95,6 +95,7 @@ fn out<'a>(report: &Report<'a>, guard: &'a Guard) -> GuardOut<'a> {
         let why = match short.why {
             ShortBy::FirstLogin => "sign-in-only",
             ShortBy::Unused => "unused-result",
+            ShortBy::Missed => "missing-passes",
             ShortBy::Kept => "cached-for-good",
             ShortBy::Added => "only-added",
             ShortBy::Blanked => "left-empty",
