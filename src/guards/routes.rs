@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{EdgeKind, Front, Graph};
 use crate::guards::Proof;
+use crate::guards::chain::Link;
 use crate::guards::matcher::{matched, texts};
-use crate::guards::order::{Link, everywhere};
+use crate::guards::order::everywhere;
 use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
 use crate::ir::FunctionId;
 use crate::rules::EntryKind;
