@@ -224,9 +224,7 @@ impl<'g> Chain<'_, 'g, '_> {
             ValueKind::Text(text) => Some(text.clone()),
             _ => None,
         });
-        let is_route = call.receiver().is_some()
-            && call.method().is_some_and(|name| self.names.routes.contains(name))
-            && call.args.iter().any(|arg| !matches!(arg.value.kind, ValueKind::Text(_)));
+        let is_route = self.is_route(call);
         if is_route {
             self.within.push(Branch { at: call.site.span, path: text.clone() });
         }
@@ -235,7 +233,7 @@ impl<'g> Chain<'_, 'g, '_> {
         let mut last = before;
         for arg in &call.args {
             last = self.steps.len();
-            let is_router = lays.is_none() && !is_route && self.registers(&arg.value);
+            let is_router = lays.is_none() && !is_route && self.has_routes(&arg.value);
             if is_router {
                 self.within.push(Branch { at: arg.value.span, path: text.clone() });
             }
@@ -265,16 +263,21 @@ impl<'g> Chain<'_, 'g, '_> {
         false
     }
 
-    /// Whether a value is a chain of calls that registers: `Router::new().route("/me", get(me)).layer(check)`.
-    fn registers(&self, value: &Shared) -> bool {
-        let mut at = Value::before_calls(value);
-        while let ValueKind::Call(call) = &at.kind {
-            let Some(receiver) = call.receiver().map(Value::before_calls) else { return false };
-            let is_made = matches!(receiver.kind, ValueKind::Call(_));
-            if is_made && call.method().is_some_and(|name| self.names.has(name)) {
+    /// Whether a call is given what runs for its route: `app.get('/me', me)`.
+    fn is_route(&self, call: &CallValue) -> bool {
+        call.receiver().is_some()
+            && call.method().is_some_and(|name| self.names.routes.contains(name))
+            && call.args.iter().any(|arg| !matches!(arg.value.kind, ValueKind::Text(_)))
+    }
+
+    /// Whether a value is a chain of calls with routes: `new Hono().use(check).get('/me', me)`.
+    fn has_routes(&self, value: &Shared) -> bool {
+        let mut at = Some(Value::before_calls(value));
+        while let Some(ValueKind::Call(call)) = at.map(|value| &value.kind) {
+            if self.is_route(call) {
                 return true;
             }
-            at = receiver;
+            at = call.receiver().map(Value::before_calls);
         }
         false
     }
