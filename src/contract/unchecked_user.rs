@@ -56,7 +56,7 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         Some(ShortBy::FirstLogin) => message.push_str("; it looks the user up at the sign-in only"),
         Some(ShortBy::Unused) => message.push_str("; nothing depends on what its look-up finds"),
         Some(ShortBy::Missed) => {
-            message.push_str("; what its look-up finds may be refused, and nothing is where it finds nobody")
+            message.push_str("; what its look-up finds may be refused, and nothing is where it finds nobody");
         }
         Some(ShortBy::Kept) => message.push_str("; what it looks up may be answered by a cache without an end"),
         Some(ShortBy::Added) => message.push_str("; what its look-up finds is only added to what lets in anyway"),
