@@ -307,10 +307,12 @@ impl Run<'_, '_, '_> {
         })
     }
 
-    /// Whether a call only writes down what it is handed, or makes what is stored what was handed.
-    fn only_records(&self, id: ExprId) -> bool {
-        let records = |call: &CallValue| self.walk.only_tells(call) || self.walk.is_told_to_tellers(call);
-        self.calls_of(id).any(|call| records(call) || self.compares() && self.walk.only_writes(call))
+    /// Whether a call only writes down what it is handed, as a log or a row does.
+    pub(super) fn only_records(&self, id: ExprId) -> bool {
+        let writes = |call: &CallValue| self.walk.only_writes(call) && (self.compares() || !self.walk.fails(call));
+        let records =
+            |call: &CallValue| self.walk.only_tells(call) || self.walk.is_told_to_tellers(call) || writes(call);
+        self.calls_of(id).any(records)
     }
 
     /// Whether a call keeps what it is handed on the request.

@@ -56,7 +56,11 @@ pub fn comments(
             let near = Near::of(source, module, file, &declared, &places, &column.table, &names);
             for block in blocks(source).iter().filter(|block| !near.in_text(source, block)) {
                 for (claim, line, said) in block.claims(rules, &claims) {
-                    let is_said = claim.says != Says::Compared || said.iter().any(|clause| names_one(clause, &names));
+                    let is_said = match claim.says {
+                        Says::Compared => said.iter().any(|clause| names_one(clause, &names)),
+                        Says::Stateless => true,
+                        _ => !is_of_another(&block.text, &said[0], &names),
+                    };
                     if is_said && near.is_about(block, claim.says, &column.table, &names) {
                         let span = line_span(source, file, line);
                         let (says, phrase) = (claim.says, claim.phrase.clone());
@@ -202,6 +206,8 @@ impl Block {
                 let clause = words[start].clause;
                 let before = words[..start].iter().rev().take_while(|word| word.clause == clause);
                 let hedged = before.into_iter().any(|word| rules.tells(Tells::Hedge, &word.text));
+                let sentence = words[..start].iter().rev().take_while(|word| word.sentence == words[start].sentence);
+                let hedged = hedged || sentence.into_iter().any(|word| rules.tells(Tells::Plan, &word.text));
                 let behind = words.get(start + phrase.len()).filter(|word| word.clause == clause);
                 let narrowed = behind.is_some_and(|word| rules.tells(Tells::Narrowing, &word.text));
                 if !hedged && !narrowed && !questions.contains(&words[start].sentence) {
@@ -275,6 +281,17 @@ fn names_one(said: &str, names: &[&str]) -> bool {
     let padded = format!(" {said} ");
     let is_said = |text: &str| !text.is_empty() && padded.contains(&format!(" {text} "));
     names.iter().any(|name| is_said(&name.to_lowercase()) || is_said(&tokens(name).join(" ")))
+}
+
+/// Whether what stands before a claim names something else of the code, and not the column: `refreshToken is not used (accessToken is)`.
+fn is_of_another(text: &str, before: &str, names: &[&str]) -> bool {
+    let is_code = |word: &&str| {
+        let cased = word.starts_with(char::is_lowercase) && word.contains(char::is_uppercase);
+        cased || word.trim_matches('_').contains('_')
+    };
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(is_code);
+    let others: Vec<&str> = words.filter(|word| !names.contains(word)).collect();
+    !names_one(before, names) && names_one(before, &others)
 }
 
 /// Whether a comment names the column. A name that is a word of the language (`token`) is one only as code: `users.token`, or between

@@ -400,12 +400,22 @@ fn name(graph: &Graph, key: &Shared) -> Option<String> {
 
 /// Whether keys are fetched from an issuer at run time, which a `foreign` call of the rules makes.
 pub(super) fn is_foreign(graph: &Graph, key: &Shared) -> bool {
-    let key = graph.resolved(key);
-    let path = match &key.kind {
-        ValueKind::Call(call) => graph.library_path(call),
-        _ => graph.path(&key),
-    };
-    path.is_some_and(|path| graph.rules.foreign_matching(&path).next().is_some())
+    let is_row = |path: String| graph.rules.foreign_matching(&path).next().is_some();
+    let mut key = graph.resolved(key);
+    // `(header, done) => client.getSigningKey(header.kid, (error, key) => done(error, key?.getPublicKey()))`
+    if let ValueKind::Function(function) = key.kind {
+        let calls = graph.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
+        return calls.iter().any(|event| graph.library_path(&event.call).is_some_and(is_row));
+    }
+    for _ in 0..6 {
+        let ValueKind::Call(call) = &key.kind else { return graph.path(&key).is_some_and(is_row) };
+        if graph.library_path(call).is_some_and(is_row) {
+            return true;
+        }
+        let Some(receiver) = call.receiver() else { return false };
+        key = graph.resolved(receiver);
+    }
+    false
 }
 
 #[cfg(test)]

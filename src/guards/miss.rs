@@ -285,10 +285,12 @@ impl Run<'_, '_, '_> {
         ended
     }
 
-    /// Whether statements do more than assign.
+    /// Whether statements do more than assign and write down.
     fn does_something(&self, statements: &[Stmt]) -> bool {
         statements.iter().any(|statement| match statement {
-            Stmt::Expr(value) => matches!(self.module.expr(*value).kind, ExprKind::Call(_)),
+            Stmt::Expr(value) => {
+                matches!(self.module.expr(*value).kind, ExprKind::Call(_)) && !self.only_records(*value)
+            }
             Stmt::If { then, otherwise, .. } => self.does_something(then) || self.does_something(otherwise),
             Stmt::Loop { body } | Stmt::Try { body, .. } => self.does_something(body),
             Stmt::Assign { .. } => false,

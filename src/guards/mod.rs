@@ -321,7 +321,9 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         let verification = walk.verified.or_else(|| root.verifications.first().map(|site| site.span));
         let keys = root.key.iter().chain(&walk.keys);
         let expired = root.expired.or(walk.expired);
-        let limited = || Exposure::shorter(lives.of(graph, keys), walk.oldest.take());
+        let foreign = walk.foreign || root.key.as_ref().is_some_and(|key| life::is_foreign(graph, key));
+        // How long somebody else's tokens live, no signer of this tree says.
+        let limited = || Exposure::shorter(lives.of(graph, keys).filter(|_| !foreign), walk.oldest.take());
         let exposure = expired.map(Exposure::without_end).or_else(limited);
         let guard = Guard {
             name: graph.name(*function),
@@ -337,7 +339,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             unclear: std::mem::take(&mut walk.unclear),
             exposure,
             expired,
-            foreign: walk.foreign || root.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
+            foreign,
             status: None,
         };
         found.guards.push(guard);

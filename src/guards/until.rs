@@ -186,6 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn the_claims_of_jwt_simple_live_for_the_duration_that_they_are_given() {
+        let lives = |claims: &str| {
+            let text = format!(
+                "use jwt_simple::prelude::*; use once_cell::sync::Lazy; pub struct Custom {{ id: i64 }}
+                 static KEY: Lazy<HS256Key> = Lazy::new(|| HS256Key::from_bytes(b\"key\"));
+                 pub fn issue(id: i64) -> String {{ KEY.authenticate({claims}).unwrap() }}"
+            );
+            let tree = Tree::of(&[("src/lib.rs", &text)]);
+            Lives::find(&tree.graph()).all.iter().map(|life| life.seconds).collect::<Vec<u64>>()
+        };
+        assert_eq!(lives("Claims::with_custom_claims(Custom { id }, Duration::from_hours(2))"), [7_200]);
+        assert_eq!(lives("Claims::create(Duration::from_mins(10))"), [600]);
+    }
+
+    #[test]
     fn milliseconds_are_made_seconds_or_are_no_end_that_is_told() {
         assert_eq!(ends("Math.floor((Date.now() + 3600000) / 1000)"), [3_600]);
         assert_eq!(ends("Math.floor(new Date(Date.now() + 60000).getTime() / 1000)"), [60]);

@@ -9,6 +9,7 @@ use crate::guards::claims::holds_call;
 use crate::guards::miss::Miss;
 use crate::guards::walk::Walk;
 use crate::ir::{Binding, Expr, ExprKind, Missing};
+use crate::rules::Asks;
 use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
@@ -136,12 +137,24 @@ impl Walk<'_, '_> {
             let mut around: Vec<&CallValue> = summary.calls.iter().map(|event| &*event.call).collect();
             around.retain(|call| within(call.site.span, mention.span));
             around.sort_by_key(|call| call.site.span.end - call.site.span.start);
-            around.iter().any(|call| self.only_tells(call)) && self.graph.targets(around[0]).is_empty()
+            let keeps = |call: &&&CallValue| self.only_tells(call) || self.is_sent_off(function, call);
+            around.iter().any(|call| keeps(&call)) && self.graph.targets(around[0]).is_empty()
                 || around.first().is_some_and(|call| {
                     let holds = |value: &Shared| within(value.span, mention.span);
                     self.hands_to_tellers(call, &holds, fuel)
                 })
         })
+    }
+
+    /// Whether a call only stores what it is handed, or sends it to another service whose answer nobody looks at.
+    fn is_sent_off(&self, function: FunctionRef, call: &CallValue) -> bool {
+        if self.only_writes(call) {
+            return !self.fails(call);
+        }
+        let Some(path) = self.graph.library_path(call) else { return false };
+        self.graph.rules.consults_matching(&path).any(|row| row.asks == Asks::Issuer)
+            && self.use_of(function, call.site, false, 4) == Use::None
+            && matches!(self.on_a_miss(function, call.site, true), Miss::LetsIn)
     }
 
     /// What stands behind a call in the same expression.

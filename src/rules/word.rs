@@ -65,6 +65,8 @@ pub enum Tells {
     Comparison,
     /// Before a claim in a comment: it is none about what is.
     Hedge,
+    /// Anywhere before a claim in its sentence: what is to be done is not so yet.
+    Plan,
     /// Behind a claim in a comment: it is about less than the column.
     Narrowing,
 }

@@ -8,7 +8,7 @@ use crate::ir::{Binding, TypeRef};
 use crate::source::Span;
 
 /// A value of such a type is used as what it holds.
-const WRAPPERS: [&str; 20] = [
+const WRAPPERS: [&str; 21] = [
     "Option",
     "Result",
     "Box",
@@ -28,6 +28,7 @@ const WRAPPERS: [&str; 20] = [
     "OnceCell",
     "OnceLock",
     "LazyLock",
+    "Lazy",
     "Cow",
 ];
 const LISTS: [&str; 8] = ["Vec", "HashSet", "BTreeSet", "VecDeque", "IndexSet", "SmallVec", "Iter", "IntoIter"];
