@@ -270,7 +270,7 @@ impl Run<'_, '_, '_> {
             self.way.answered = true;
             return Some(Held::Same);
         }
-        if self.only_records(id) {
+        if self.only_records(id, self.dropped == Some(id)) {
             return Some(Held::Same);
         }
         let closures = call.args.iter().filter_map(|arg| match module.expr(arg.value).kind {
@@ -307,9 +307,10 @@ impl Run<'_, '_, '_> {
         })
     }
 
-    /// Whether a call only writes down what it is handed, as a log or a row does.
-    pub(super) fn only_records(&self, id: ExprId) -> bool {
-        let writes = |call: &CallValue| self.walk.only_writes(call) && (self.compares() || !self.walk.fails(call));
+    /// Whether a call only writes down what it is handed, as a log does, or a row that is not looked at (`dropped`).
+    pub(super) fn only_records(&self, id: ExprId, dropped: bool) -> bool {
+        let writes =
+            |call: &CallValue| self.walk.only_writes(call) && (self.compares() || dropped && !self.walk.fails(call));
         let records =
             |call: &CallValue| self.walk.only_tells(call) || self.walk.is_told_to_tellers(call) || writes(call);
         self.calls_of(id).any(records)

@@ -58,6 +58,8 @@ pub(super) struct Run<'r, 'g, 'a> {
     pub(super) looks: u32,
     /// Whether it was asked whether it is there.
     pub(super) examined: bool,
+    /// The last expression whose value nothing takes.
+    pub(super) dropped: Option<ExprId>,
     /// What each `try` around this catches.
     pub(super) thrown: Vec<Option<Way>>,
     /// Whether a promise was rejected whose handler is the next to run.
@@ -131,6 +133,7 @@ impl Walk<'_, '_> {
             in_miss: 0,
             looks: 0,
             examined: false,
+            dropped: None,
             thrown: Vec::new(),
             rejected: false,
             given: None,
@@ -202,7 +205,10 @@ impl Run<'_, '_, '_> {
                 }
                 None => true,
             },
-            Stmt::Expr(value) => self.eval(*value).is_none(),
+            Stmt::Expr(value) => {
+                self.dropped = Some(*value);
+                self.eval(*value).is_none()
+            }
             Stmt::If { cond, then, otherwise } => self.branch(*cond, then, otherwise),
             Stmt::Loop { body } => {
                 let before = self.way.clone();
@@ -289,7 +295,7 @@ impl Run<'_, '_, '_> {
     fn does_something(&self, statements: &[Stmt]) -> bool {
         statements.iter().any(|statement| match statement {
             Stmt::Expr(value) => {
-                matches!(self.module.expr(*value).kind, ExprKind::Call(_)) && !self.only_records(*value)
+                matches!(self.module.expr(*value).kind, ExprKind::Call(_)) && !self.only_records(*value, true)
             }
             Stmt::If { then, otherwise, .. } => self.does_something(then) || self.does_something(otherwise),
             Stmt::Loop { body } | Stmt::Try { body, .. } => self.does_something(body),
