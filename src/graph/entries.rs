@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use rustc_hash::FxHashMap;
 
 use crate::graph::chain::{Ahead, Covers, runs_before};
 use crate::graph::configured::configured;
 use crate::graph::controllers::{Applications, Below, class_decorator, controllers, version};
 use crate::graph::handlers::{Handler, handlers_made, may_run, verbs};
 use crate::graph::issued;
-use crate::graph::mounts::{Mounts, slashed};
+use crate::graph::mounts::{Mounts, mounted};
+use crate::graph::named::{ByName, by_name, rows_of};
 use crate::graph::places::{route_of_file, route_of_name};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
-use crate::rules::{ArgBase, ArgPath, CallPattern, Entry as EntryRow, EntryKind, GuardKind};
+use crate::rules::{ArgBase, ArgPath, Entry as EntryRow, EntryKind, GuardKind};
 use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
@@ -54,10 +54,7 @@ pub(super) struct Entries {
 pub(super) fn find(graph: &Graph) -> Entries {
     let mut found: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let rows: Vec<&EntryRow> = graph.rules.entry().collect();
-    let mut registrations: FxHashMap<Option<&str>, Vec<&EntryRow>> = FxHashMap::default();
-    for row in rows.iter().filter(|row| row.kind == EntryKind::Call) {
-        registrations.entry(row.path.as_ref().and_then(CallPattern::last)).or_default().push(*row);
-    }
+    let (registrations, decorators) = (by_name(&rows, EntryKind::Call), by_name(&rows, EntryKind::Decorator));
     let mounts = Mounts::find(graph);
     let covers = Covers::find(graph);
     let applications = Applications::find(graph);
@@ -80,7 +77,15 @@ pub(super) fn find(graph: &Graph) -> Entries {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             for decorator in &summary.decorators {
                 graph.refuel();
-                decorated(graph, &rows, (&mounts, &applications), function, decorator, &mut found, &mut described);
+                decorated(
+                    graph,
+                    &decorators,
+                    (&mounts, &applications),
+                    function,
+                    decorator,
+                    &mut found,
+                    &mut described,
+                );
             }
             // Where a test mounts a handler says nothing of where it is mounted in production.
             let in_test = !summary.calls.is_empty() && graph.scope(function) == Scope::Test;
@@ -139,7 +144,7 @@ pub(super) fn add(
 
 fn decorated(
     graph: &Graph,
-    rows: &[&EntryRow],
+    rows: &ByName,
     (mounts, applications): (&Mounts, &Applications),
     function: FunctionRef,
     decorator: &CallValue,
@@ -151,7 +156,7 @@ fn decorated(
         let values = graph.argument(decorator, at);
         values.iter().any(|value| matches!(graph.resolved(value).kind, ValueKind::Bool(true)))
     };
-    for row in rows.iter().filter(|row| row.kind == EntryKind::Decorator) {
+    for row in rows_of(rows, &path) {
         if !row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)) || !row.when.as_ref().is_none_or(is_true) {
             continue;
         }
@@ -207,7 +212,7 @@ pub(super) fn text_at(graph: &Graph, call: &CallValue, path: &ArgPath) -> Option
 /// `app.post('/login', limiter, handler)`; the functions that are registered below a path.
 fn registered(
     graph: &Graph,
-    rows: &FxHashMap<Option<&str>, Vec<&EntryRow>>,
+    rows: &ByName,
     (covers, mounts): (&Covers, &Mounts),
     call: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
@@ -220,13 +225,11 @@ fn registered(
         return routed;
     }
     let Some(path) = graph.library_path(call) else { return routed };
-    let last = path.rsplit(['.', '#']).next();
-    let named = rows.get(&last).into_iter().chain(rows.get(&None)).flatten();
     let module = path.split_once('#').map_or("", |(module, _)| module);
-    let fits = |row: &&&EntryRow| {
+    let fits = |row: &&EntryRow| {
         row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)) && (row.from.is_empty() || row.is_from(module))
     };
-    for row in named.filter(fits) {
+    for row in rows_of(rows, &path).filter(fits) {
         let own = row.route.iter().find_map(|at| text_at(graph, call, at));
         if row.verb.as_deref() == Some("$handler") {
             let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));
@@ -272,17 +275,6 @@ fn registered(
         routed.extend(handlers.into_iter().map(|(function, _)| function));
     }
     routed
-}
-
-/// A route below each of the places where its router is mounted.
-fn mounted(places: Vec<Vec<String>>, own: Option<&String>) -> Vec<Option<String>> {
-    let below = |before: Vec<String>| {
-        if before.is_empty() {
-            return own.cloned();
-        }
-        Some(slashed(&before.into_iter().chain(own.cloned()).collect::<Vec<_>>()))
-    };
-    places.into_iter().map(below).collect()
 }
 
 /// `class GoogleStrategy extends PassportStrategy(Strategy)`.

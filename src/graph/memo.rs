@@ -110,9 +110,10 @@ impl<T: Clone, K: Eq + Hash> Memo<T, K> {
 pub(super) struct Horizon {
     /// Counts the files that a limit kept from being asked for.
     pub(super) hidden: Cell<u32>,
-    /// The number of the limit that holds, and how many there were.
+    /// The number of the limit that holds; 0: none.
     pub(super) limit: Cell<u32>,
-    pub(super) limits: Cell<u32>,
+    /// The same files are the same limit, however often it is set.
+    limits: RefCell<FxHashMap<Rc<BTreeSet<FileId>>, u32>>,
     /// Counts the steps that were not taken because the budget of the question was used up.
     pub(super) starved: Cell<u32>,
 }
@@ -126,10 +127,14 @@ impl Horizon {
         self.starved.set(self.starved.get().wrapping_add(1));
     }
 
-    /// Another limit; the number of that before it.
-    pub(super) fn moved(&self) -> u32 {
-        self.limits.set(self.limits.get().wrapping_add(1));
-        self.limit.replace(self.limits.get())
+    /// Sees these files, or all; the number of the limit before.
+    pub(super) fn moved(&self, to: Option<&Rc<BTreeSet<FileId>>>) -> u32 {
+        let number = to.map_or(0, |files| {
+            let mut known = self.limits.borrow_mut();
+            let next = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
+            *known.entry(Rc::clone(files)).or_insert(next)
+        });
+        self.limit.replace(number)
     }
 }
 
@@ -145,5 +150,29 @@ impl Drop for Limit<'_> {
     fn drop(&mut self) {
         self.horizon.limit.set(self.before.0);
         self.limits.replace(self.before.1.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_files_are_the_same_limit() {
+        let horizon = Horizon::default();
+        let files = |all: &[u32]| Rc::new(all.iter().copied().map(FileId).collect::<BTreeSet<_>>());
+        let memo: Memo<u32, u32> = Memo::default();
+        let asked = |under: Option<&Rc<BTreeSet<FileId>>>, answer: u32| {
+            horizon.moved(under);
+            let work = || {
+                horizon.hide();
+                answer
+            };
+            memo.of(&7, || 7, 0, &horizon, work)
+        };
+        assert_eq!(asked(Some(&files(&[])), 1), 1);
+        assert_eq!(asked(Some(&files(&[])), 2), 1);
+        assert_eq!(asked(Some(&files(&[3])), 3), 3);
+        assert_eq!(asked(None, 4), 4);
     }
 }

@@ -39,6 +39,7 @@ mod members;
 mod memo;
 mod modules;
 mod mounts;
+mod named;
 mod names;
 mod places;
 mod provided;
@@ -278,7 +279,7 @@ impl<'a> Graph<'a> {
     }
 
     fn limited(&self, files: Option<Rc<BTreeSet<FileId>>>) -> Limit<'_> {
-        let before = (self.horizon.moved(), self.limits.replace(files));
+        let before = (self.horizon.moved(files.as_ref()), self.limits.replace(files));
         Limit { horizon: &self.horizon, limits: &self.limits, before }
     }
 

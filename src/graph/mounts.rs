@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::graph::Graph;
 use crate::graph::entries::text_at;
 use crate::graph::handlers::handlers;
 use crate::ir::FunctionId;
+use crate::rules::Mount;
 use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, Value, ValueKind};
 
@@ -38,20 +41,22 @@ const MOST: usize = 24;
 impl Mounts {
     pub(super) fn find(graph: &Graph) -> Self {
         let mut mounts = Self::default();
-        if graph.rules.mount().next().is_none() {
+        let mut rows: FxHashMap<Option<&str>, Vec<&Mount>> = FxHashMap::default();
+        for row in graph.rules.mount() {
+            rows.entry(row.call.last()).or_default().push(row);
+        }
+        if rows.is_empty() {
             return mounts;
         }
+        let any: &[&Mount] = rows.get(&None).map_or(&[], Vec::as_slice);
         for (file, unit) in graph.units() {
             let functions = unit.summary.functions.iter().enumerate();
             let calls = functions.flat_map(|(at, summary)| summary.calls.iter().map(move |event| (at, event)));
             for (at, event) in calls {
                 let call = &event.call;
-                let method = call.method();
-                for row in graph.rules.mount() {
-                    let Some(router) = &row.router else { continue };
-                    if row.call.last().is_some_and(|last| method != Some(last)) || call.args.is_empty() {
-                        continue;
-                    }
+                let named = call.method().and_then(|method| rows.get(&Some(method)));
+                for row in named.into_iter().flatten().chain(any) {
+                    let Some(router) = row.router.as_ref().filter(|_| !call.args.is_empty()) else { continue };
                     graph.refuel();
                     for call in elementwise(graph, call) {
                         let prefix = row.prefix.as_ref().map(|prefix| text_at(graph, &call, prefix));
@@ -192,8 +197,19 @@ impl Mounts {
     }
 }
 
+/// A route below each of the places where its router is mounted.
+pub(super) fn mounted(places: Vec<Vec<String>>, own: Option<&String>) -> Vec<Option<String>> {
+    let below = |before: Vec<String>| {
+        if before.is_empty() {
+            return own.cloned();
+        }
+        Some(slashed(&before.into_iter().chain(own.cloned()).collect::<Vec<_>>()))
+    };
+    places.into_iter().map(below).collect()
+}
+
 /// Whether nothing stands where a path may, or a router: `app.use(router)`.
-fn says_none(graph: &Graph, call: &CallValue, row: &crate::rules::Mount) -> bool {
+fn says_none(graph: &Graph, call: &CallValue, row: &Mount) -> bool {
     let values: Vec<Shared> = row.prefix.iter().flat_map(|at| graph.argument(call, at)).collect();
     values.into_iter().all(|value| {
         matches!(graph.resolved(&value).kind, ValueKind::Undefined) || router_behind(graph, &value).is_some()
