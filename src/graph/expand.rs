@@ -301,14 +301,7 @@ impl Graph<'_> {
 
     /// What a library call keeps under a key of its result: `E.right(x)` is `{ right: x }`.
     fn kept_under(&self, call: &CallValue, name: &str) -> Option<Shared> {
-        let method = call.method();
-        let mut rows = self
-            .rules
-            .pass()
-            .filter(|row| {
-                row.key.is_some() && row.call.last().is_none_or(|last| method.is_none_or(|method| method == last))
-            })
-            .peekable();
+        let mut rows = self.rules.passes_named(call.method()).filter(|row| row.key.is_some()).peekable();
         rows.peek()?;
         let path = self.library_path(call)?;
         let row = rows.find(|row| row.call.matches(&path))?;
