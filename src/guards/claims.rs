@@ -108,25 +108,34 @@ impl Seeds {
             return *known;
         }
         self.known.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), false));
-        let is_place = || !self.places.is_empty() && place(value).is_some_and(|place| self.places.contains(&place));
-        let is_seed = || self.values.iter().any(|seed| Arc::ptr_eq(seed, value));
-        let found = is_seed() || self.within(graph, value, fuel) || is_place();
+        let found = self.is_named(value) || self.within(graph, value, fuel);
         self.known.borrow_mut().insert(Arc::as_ptr(value), (Arc::clone(value), found));
         found
+    }
+
+    /// Whether a value is one of those that are named by themselves or by the place they are read from.
+    fn is_named(&self, value: &Shared) -> bool {
+        self.values.iter().any(|seed| Arc::ptr_eq(seed, value))
+            || !self.places.is_empty() && place(value).is_some_and(|place| self.places.contains(&place))
+    }
+
+    fn is_below_named(&self, value: &Shared) -> bool {
+        self.is_named(value) || matches!(&value.kind, ValueKind::Field(base, _) if self.is_below_named(base))
     }
 
     fn within(&self, graph: &Graph, value: &Shared, fuel: u8) -> bool {
         match &value.kind {
             ValueKind::Param(function, at) => self.params.iter().any(|(f, i, _)| f == function && i == at),
             ValueKind::Field(base, name) => {
-                if let ValueKind::Param(function, at) = &base.kind {
-                    let mut own = self.params.iter().filter(|(f, i, _)| f == function && i == at).peekable();
+                if let Some((function, at, names)) = below_param(base, name) {
+                    let mut own = self.params.iter().filter(|(f, i, _)| *f == function && *i == at).peekable();
                     if own.peek().is_some() {
-                        let is_within = |keys: &[String]| match keys.first() {
-                            Some(key) => key == name,
-                            None => !self.without.contains(name),
+                        // What lies around them has them too: `req.headers`.
+                        let is_within = |keys: &[String]| match keys {
+                            [] => names.first().is_none_or(|first| !self.without.iter().any(|key| key == first)),
+                            keys => keys.iter().zip(&names).all(|(key, name)| key == name),
                         };
-                        return own.any(|(_, _, keys)| is_within(keys));
+                        return own.any(|(_, _, keys)| is_within(keys)) || self.is_below_named(base);
                     }
                 }
                 self.carries(graph, base, fuel) || self.behind(graph, value, fuel)
@@ -155,6 +164,24 @@ impl Seeds {
 
     fn behind(&self, graph: &Graph, value: &Shared, fuel: u8) -> bool {
         graph.expand(value).is_some_and(|inner| !Arc::ptr_eq(&inner, value) && self.carries(graph, &inner, fuel))
+    }
+}
+
+/// The parameter that a field lies below, and the keys on the way.
+fn below_param<'v>(base: &'v Shared, name: &'v str) -> Option<(FunctionRef, u32, Vec<&'v str>)> {
+    let (mut at, mut names) = (base, vec![name]);
+    loop {
+        match &at.kind {
+            ValueKind::Param(function, index) => {
+                names.reverse();
+                return Some((*function, *index, names));
+            }
+            ValueKind::Field(base, name) => {
+                names.push(name);
+                at = base;
+            }
+            _ => return None,
+        }
     }
 }
 

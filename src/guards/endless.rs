@@ -6,7 +6,8 @@ use std::rc::Rc;
 use crate::graph::Graph;
 use crate::guards::callers::as_called;
 use crate::guards::claims::{about, holds_call};
-use crate::guards::life::{self, Lives};
+use crate::guards::life::Lives;
+use crate::guards::stated::{is_closed, maker, options, stated, struct_fields};
 use crate::rules::{Life, Tells};
 use crate::source::{Scope, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
@@ -80,7 +81,7 @@ fn states(graph: &Graph, row: &Life, call: &CallValue) -> bool {
         ValueKind::Field(base, _) => param_of(graph, base).is_some(),
         _ => false,
     };
-    life::stated(graph, row, call).is_some_and(|value| !handed(&value) && !is_nothing(graph, &value))
+    stated(graph, row, call).is_some_and(|value| !handed(&value) && !is_nothing(graph, &value))
 }
 
 /// `exp: None`
@@ -112,16 +113,16 @@ fn is_endless(graph: &Graph, row: &Life, function: FunctionRef, call: &CallValue
         }
         (graph.argument(start, path), Vec::new())
     } else if row.made {
-        let Some(maker) = life::maker(graph, call) else { return false };
-        (graph.argument(call, path), life::options(graph, row, &maker))
+        let Some(made_by) = maker(graph, call) else { return false };
+        (graph.argument(call, path), options(graph, row, &made_by))
     } else {
         // A function among the arguments is handed the token.
-        let options = life::options(graph, row, call);
+        let options = options(graph, row, call);
         let options = options.into_iter().filter(|value| !matches!(value.kind, ValueKind::Function(_))).collect();
         (graph.argument(call, path), options)
     };
     let Some(payload) = payload.into_iter().next() else { return false };
-    options.iter().all(|value| life::is_closed(graph, value) || life::struct_fields(graph, value).is_some())
+    options.iter().all(|value| is_closed(graph, value) || struct_fields(graph, value).is_some())
         && claims_without_end(graph, &payload)
 }
 
@@ -140,7 +141,7 @@ fn start(call: &CallValue) -> Option<&CallValue> {
 
 fn claims_without_end(graph: &Graph, payload: &Shared) -> bool {
     let payload = graph.resolved(payload);
-    let object = life::struct_fields(graph, &payload).unwrap_or(payload);
+    let object = struct_fields(graph, &payload).unwrap_or(payload);
     // Whoever puts `expires` into it ends it by a look at that.
     let ends = |key: &str| graph.rules.tells(Tells::End, &key.to_lowercase());
     let has_end = matches!(&object.kind, ValueKind::Object { entries, .. }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use globset::GlobSet;
 
 use crate::graph::{Graph, Resolved, Type};
+use crate::guards::life::calls_in;
 use crate::guards::walk::Root;
 use crate::ir::{Class, ClassId, ClassKind, Export, FunctionId};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Guard as Row, GuardKind};
@@ -33,6 +34,8 @@ pub(super) struct Shape {
     /// The call whose result runs it by its name, and what it is called where its registration does not say.
     pub asked: Option<(CallPattern, String)>,
     claims: Vec<ArgPath>,
+    /// Where the token stands that they were in.
+    token: Vec<ArgPath>,
     first: Vec<ArgPath>,
 }
 
@@ -101,6 +104,7 @@ impl<'g> Shapes<'g> {
             .map(|(function, shape)| {
                 let mut root = Root::of(shape);
                 root.claims = params(graph, *function, &shape.claims);
+                root.claims.extend(params(graph, *function, &shape.token));
                 root.first = params(graph, *function, &shape.first);
                 (*function, root)
             })
@@ -120,9 +124,23 @@ impl Shape {
             made_by: row.made_by.clone(),
             asked: row.asked.clone().zip(row.named.clone()),
             claims: row.claims.clone(),
+            token: row.token.iter().cloned().chain(set_up.into_iter().flat_map(|call| read(graph, row, call))).collect(),
             first: row.first.clone(),
         }
     }
+}
+
+/// Where what sets a guard up says that the token is read.
+fn read(graph: &Graph, row: &Row, set_up: &CallValue) -> Vec<ArgPath> {
+    let calls = if row.reads.is_empty() { Vec::new() } else { calls_in(set_up) };
+    let told = calls.into_iter().filter_map(|call| {
+        let reader = row.reads.iter().find(|reader| reader.call.last() == call.method())?;
+        let ValueKind::Text(key) = &graph.resolved(&call.args.first()?.value).kind else { return None };
+        let is_it = graph.library_path(call).is_some_and(|path| reader.call.matches(&path));
+        let keys = reader.below.keys.iter().chain([key]).cloned().collect();
+        is_it.then_some(ArgPath { base: reader.below.base, keys })
+    });
+    told.collect()
 }
 
 /// The parameters that paths name, with the keys below.

@@ -106,6 +106,12 @@ pub struct Guard {
     /// Parameters that hold claims which the library has verified already: `last`, `0.token`. Empty: the function verifies itself.
     #[serde(default)]
     pub claims: Vec<ArgPath>,
+    /// Where the token itself may be read among the parameters: `0.headers.authorization`.
+    #[serde(default)]
+    pub token: Vec<ArgPath>,
+    /// Calls among what sets it up that say where else, by a key: `ExtractJwt.fromBodyField('token')`.
+    #[serde(default)]
+    pub reads: Vec<Reader>,
     /// Parameters that are there only at a sign-in: `0.user`.
     #[serde(default)]
     pub first: Vec<ArgPath>,
@@ -148,6 +154,14 @@ pub struct Guard {
     pub before: Vec<String>,
     /// In words: `NestJS guard`.
     pub what: String,
+}
+
+/// A call that says by its first argument below which key of a parameter the token stands.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Reader {
+    pub call: CallPattern,
+    pub below: ArgPath,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -1,0 +1,77 @@
+//! What runs behind guards and asks in their place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::Graph;
+use crate::guards::Proof;
+use crate::guards::chain::Link;
+use crate::guards::configs::Configured;
+use crate::guards::order::Orders;
+use crate::guards::shapes::Shapes;
+use crate::guards::walk::{Root, Walk};
+use crate::ir::Param;
+use crate::schema::Schema;
+use crate::summary::FunctionRef;
+
+/// What is asked behind the guards, told once for each that runs there.
+pub(super) struct Behind<'s, 'g, 'a> {
+    graph: &'g Graph<'a>,
+    schema: &'s Schema,
+    shapes: &'s Shapes<'g>,
+    wanted: BTreeSet<Link>,
+    orders: Option<Orders>,
+    known: BTreeMap<FunctionRef, Option<Proof>>,
+    /// Where they ask.
+    pub functions: BTreeSet<FunctionRef>,
+}
+
+impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
+    pub(super) fn new(
+        graph: &'g Graph<'a>,
+        schema: &'s Schema,
+        shapes: &'s Shapes<'g>,
+        roots: &BTreeMap<FunctionRef, Root>,
+        configured: &[Configured],
+    ) -> Self {
+        let calls = configured.iter().filter_map(|config| config.call).map(Link::Call);
+        let wanted = roots.keys().copied().map(Link::Function).chain(calls).collect();
+        Self { graph, schema, shapes, wanted, orders: None, known: BTreeMap::new(), functions: BTreeSet::new() }
+    }
+
+    /// What is asked wherever a guard is registered, by what runs behind it.
+    pub(super) fn asked(&mut self, guard: Link) -> BTreeSet<Proof> {
+        let orders = match self.orders.take() {
+            Some(orders) => orders,
+            None => Orders::find(self.graph, self.shapes, &self.wanted),
+        };
+        let found = orders.behind(guard, &mut |function| self.asks(function));
+        self.orders = Some(orders);
+        found
+    }
+
+    /// What a function asks about who is handed to it.
+    pub(super) fn asks(&mut self, function: FunctionRef) -> Option<Proof> {
+        if let Some(known) = self.known.get(&function) {
+            return known.clone();
+        }
+        // Of a request what names the bearer, not what its sender says of anybody: `find(req.params.id)`.
+        let rows = || self.graph.rules.bearer();
+        let is_said = |param: &Param| {
+            let names =
+                param.decorators.iter().map(|decorator| &decorator.name).chain(param.ty.iter().map(|ty| &ty.name));
+            names.into_iter().any(|name| rows().any(|row| row.is_said(name.rsplit('.').next().unwrap_or(name))))
+        };
+        let params = (0..).zip(&self.graph.function(function)?.params).filter(|(_, param)| !is_said(param));
+        let claims = params.map(|(at, _)| (at, Vec::new())).collect();
+        let mut walk = Walk::new(self.graph, self.schema);
+        walk.answers = self.shapes.of(self.graph, function).is_none();
+        walk.seeds.without = rows().flat_map(|row| row.said.iter().cloned()).collect();
+        let found = walk.first_proof(function, &Root { claims, ..Root::default() });
+        let proof = found.map(|(proof, functions)| {
+            self.functions.extend(functions);
+            proof
+        });
+        self.known.insert(function, proof.clone());
+        proof
+    }
+}
