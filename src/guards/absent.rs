@@ -74,6 +74,7 @@ impl Run<'_, '_, '_> {
                 self.looks += 1;
                 match self.finds {
                     Some(held) => held,
+                    None if self.is_settled() => Held::Touched,
                     None => return if self.is_handled() { None } else { self.fail() },
                 }
             }
@@ -307,15 +308,6 @@ impl Run<'_, '_, '_> {
         })
     }
 
-    /// Whether a call only writes down what it is handed, as a log does, or a row that is not looked at (`dropped`).
-    pub(super) fn only_records(&self, id: ExprId, dropped: bool) -> bool {
-        let writes =
-            |call: &CallValue| self.walk.only_writes(call) && (self.compares() || dropped && !self.walk.fails(call));
-        let records =
-            |call: &CallValue| self.walk.only_tells(call) || self.walk.is_told_to_tellers(call) || writes(call);
-        self.calls_of(id).any(records)
-    }
-
     /// Whether a call keeps what it is handed on the request.
     pub(super) fn is_attached(&self, id: ExprId) -> bool {
         self.calls_of(id).any(|call| attaches(self.walk.graph, call))
@@ -349,7 +341,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// A call of this function as it was summed up.
-    fn calls_of(&self, id: ExprId) -> impl Iterator<Item = &CallValue> {
+    pub(super) fn calls_of(&self, id: ExprId) -> impl Iterator<Item = &CallValue> {
         let file = self.function.file;
         let functions = std::iter::once(self.function.id).chain(self.within.iter().copied());
         let summaries = functions.filter_map(move |id| self.walk.graph.summary(FunctionRef { file, id }));

@@ -295,7 +295,9 @@ impl Run<'_, '_, '_> {
     fn does_something(&self, statements: &[Stmt]) -> bool {
         statements.iter().any(|statement| match statement {
             Stmt::Expr(value) => {
-                matches!(self.module.expr(*value).kind, ExprKind::Call(_)) && !self.only_records(*value, true)
+                matches!(self.module.expr(*value).kind, ExprKind::Call(_))
+                    && !self.only_records(*value, true)
+                    && !self.only_changes(*value)
             }
             Stmt::If { then, otherwise, .. } => self.does_something(then) || self.does_something(otherwise),
             Stmt::Loop { body } | Stmt::Try { body, .. } => self.does_something(body),

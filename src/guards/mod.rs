@@ -17,6 +17,7 @@ mod behind;
 mod callers;
 mod chain;
 mod claims;
+mod cleanup;
 mod columns;
 mod comments;
 mod configs;

@@ -2,10 +2,22 @@
 
 use crate::guards::absent::Held;
 use crate::guards::miss::Run;
-use crate::ir::{ExprId, ExprKind, FunctionId, Place, Stmt};
+use crate::ir::{Entry, ExprId, ExprKind, FunctionId, Place, Stmt};
 use crate::source::Span;
 
 impl Run<'_, '_, '_> {
+    /// Whether what is asked stands in `Promise.allSettled`, which is lowered to objects that stand where their values do: its failure
+    /// ends nothing, and is told among what that gives.
+    pub(super) fn is_settled(&self) -> bool {
+        let asked = self.module.expr(self.asked).span;
+        self.module.exprs.iter().any(|expr| match &expr.kind {
+            ExprKind::Object(entries) if expr.span.start <= asked.start && asked.end <= expr.span.end => {
+                matches!(entries.as_slice(), [Entry::Named { key_span, .. }] if *key_span == expr.span)
+            }
+            _ => false,
+        })
+    }
+
     /// Whether what is asked, which fails where nobody is found, has its failure handled where it stands: then the way goes on from there.
     pub(super) fn is_handled(&mut self) -> bool {
         let asked = self.module.expr(self.asked).span;

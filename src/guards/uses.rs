@@ -49,14 +49,19 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whether the errors of what a call of the tree asks come to nothing: it is caught, or made a `None` that refuses nobody.
-    pub(super) fn swallows(&self, function: FunctionRef, site: CallSite, told: Use) -> bool {
+    /// What becomes of the errors of what a call of the tree asks, where they come to nothing: it is caught, or made a `None` that refuses
+    /// nobody.
+    pub(super) fn swallows(&self, function: FunctionRef, site: CallSite, told: Use) -> Option<Use> {
         let goes_on = matches!(told, Use::Ignored | Use::Missed | Use::Blanked | Use::GoesOn);
         if self.graph.is_rust(site.span.file) {
-            return goes_on && !self.propagates(site.span);
+            return (goes_on && !self.propagates(site.span)).then_some(Use::GoesOn);
         }
-        goes_on && self.chain_behind(site.span).trim_start().starts_with(".catch")
-            || matches!(self.on_a_miss(function, site, true), Miss::LetsIn | Miss::GoesOn)
+        match self.on_a_miss(function, site, true) {
+            Miss::LetsIn => Some(Use::Ignored),
+            Miss::GoesOn => Some(Use::GoesOn),
+            _ if goes_on && self.chain_behind(site.span).trim_start().starts_with(".catch") => Some(Use::GoesOn),
+            _ => None,
+        }
     }
 
     /// `as_data`: what is answered says no more than what there is.

@@ -76,7 +76,7 @@ impl Walk<'_, '_> {
                         conditions,
                         result: Use::Decided,
                         user: Use::Decided,
-                        swallowed: false,
+                        swallowed: None,
                         depth,
                     },
                 );

@@ -80,8 +80,8 @@ pub(super) struct Entered<'v> {
     /// What becomes of what the function returns, and where that is a user.
     pub result: Use,
     pub user: Use,
-    /// Whether its errors come to nothing.
-    pub swallowed: bool,
+    /// What becomes of its errors where they end nothing.
+    pub swallowed: Option<Use>,
     pub depth: u8,
 }
 
@@ -134,7 +134,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                     conditions: &[],
                     result: if self.answers { Use::None } else { Use::Decided },
                     user: Use::Decided,
-                    swallowed: false,
+                    swallowed: None,
                     depth: 0,
                 },
             );
@@ -197,7 +197,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         let fate = |of_user| match self.told(function, written.site, of_user) {
             Use::Returned if of_user => entered.user,
             Use::Returned => entered.result,
-            Use::Decided if entered.swallowed => Use::GoesOn,
+            Use::Decided => entered.swallowed.unwrap_or(Use::Decided),
             told => told,
         };
         if let Some(row) = verifies(self.graph, call) {
@@ -215,7 +215,8 @@ impl<'g, 'a> Walk<'g, 'a> {
         if !targets.is_empty() && !self.stands_around(call, &targets) {
             let refuses = self.refuses(call);
             let [result, user] = [false, true].map(|of_user| if refuses { Use::Decided } else { fate(of_user) });
-            let swallowed = entered.swallowed || !self.collecting && self.swallows(function, written.site, user);
+            let own = || self.swallows(function, written.site, user);
+            let swallowed = entered.swallowed.or_else(|| (!self.collecting).then(own).flatten());
             let (before, mut silent) = (self.proofs.len(), false);
             for target in targets.iter().take(4) {
                 let so_far = self.proofs.len();
@@ -249,7 +250,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                     self.seeds.params.insert((listener, 0, Vec::new()));
                 }
                 let depth = entered.depth + 1;
-                self.visit(listener, &Entered { bindings: None, conditions, result, user, swallowed: false, depth });
+                self.visit(listener, &Entered { bindings: None, conditions, result, user, swallowed: None, depth });
             }
             return;
         }
@@ -280,10 +281,9 @@ impl<'g, 'a> Walk<'g, 'a> {
                 match self.on_a_miss(function, written.site, true) {
                     Miss::LetsIn => Use::Ignored,
                     Miss::GoesOn => Use::GoesOn,
-                    _ if entered.swallowed => Use::GoesOn,
-                    _ => Use::Decided,
+                    _ => entered.swallowed.unwrap_or(Use::Decided),
                 }
-            } else if self.refuses(call) && !entered.swallowed {
+            } else if self.refuses(call) && entered.swallowed.is_none() {
                 Use::Decided
             } else {
                 fate(question.of_user)
