@@ -34,6 +34,7 @@ mod miss;
 mod order;
 mod pending;
 mod procedures;
+mod refused;
 mod rejected;
 mod risks;
 mod rotation;

@@ -188,16 +188,6 @@ impl Walk<'_, '_> {
         ["?", ".unwrap()", ".expect("].iter().any(|ends| rest.contains(ends))
     }
 
-    /// Whether Rust code goes on from a call by an error where nothing was found: `.ok_or(..)` vanishes at lowering.
-    pub(super) fn refuses(&self, call: &CallValue) -> bool {
-        let span = call.site.span;
-        if !self.graph.is_rust(span.file) {
-            return false;
-        }
-        let rest = self.chain_behind(span);
-        rest.contains(".ok_or") || rest.contains(".context(") || rest.contains(".with_context(")
-    }
-
     /// Whether `cond` being true (or false) means a sign-in: a parameter is there that only a sign-in has, or the claims lack what
     /// the function is about to put there.
     pub(super) fn only_at_first(&self, function: FunctionRef, cond: &Shared, holds: bool, fuel: u8) -> bool {
