@@ -233,7 +233,7 @@ impl Walk<'_, '_> {
         })
     }
 
-    fn texts_in_chain(&self, call: &CallValue) -> Vec<Arc<SqlText>> {
+    pub(super) fn texts_in_chain(&self, call: &CallValue) -> Vec<Arc<SqlText>> {
         let mut at = call;
         for _ in 0..20 {
             let own: Vec<_> = at

@@ -124,7 +124,12 @@ impl Shape {
             made_by: row.made_by.clone(),
             asked: row.asked.clone().zip(row.named.clone()),
             claims: row.claims.clone(),
-            token: row.token.iter().cloned().chain(set_up.into_iter().flat_map(|call| read(graph, row, call))).collect(),
+            token: row
+                .token
+                .iter()
+                .cloned()
+                .chain(set_up.into_iter().flat_map(|call| read(graph, row, call)))
+                .collect(),
             first: row.first.clone(),
         }
     }

@@ -34,8 +34,34 @@ pub(super) fn asked(
         let Some(summary) = graph.summary(function) else { continue };
         let decides = |read: &Shared| !seeds.is_claim(graph, read) && decides(&walk, function, read.span);
         note(graph, summary, &rows, &decides, &mut names);
+        let by_place = summary.reads.iter().filter_map(|read| Some((read, selected(&walk, read)?)));
+        let by_place = by_place.filter(|(read, name)| rows.iter().any(|row| row.fits(name)) && decides(read));
+        names.extend(by_place.map(|(_, name)| plain(&name)));
     }
     Asked(names)
+}
+
+/// The column that a field of a tuple is read from: `user.1` of `SELECT id, is_active FROM users`.
+fn selected(walk: &Walk, read: &Shared) -> Option<String> {
+    let ValueKind::Field(base, place) = &read.kind else { return None };
+    let place: usize = place.parse().ok()?;
+    let mut at = base;
+    let call = loop {
+        match &at.kind {
+            ValueKind::Call(call) => break call,
+            ValueKind::Element(inner) | ValueKind::After { before: inner, .. } => at = inner,
+            _ => return None,
+        }
+    };
+    let texts = walk.texts_in_chain(call);
+    let written = texts.iter().flat_map(|text| &text.statements).find_map(|statement| match statement {
+        SqlStatement::Select { span, .. } => Some(walk.graph.sources.text(*span).to_lowercase()),
+        _ => None,
+    })?;
+    let list = written.split_once("select ")?.1.split_once(" from ")?.0;
+    // What a function makes of columns may hold a comma.
+    let item = (!list.contains('(')).then(|| list.split(',').nth(place)).flatten()?;
+    item.rsplit(['.', ' ']).find(|word| !word.is_empty()).map(|word| word.trim().to_owned())
 }
 
 /// Whether it makes a difference to a request what a read finds: `if (!user.isActive) log(..)` lets in whoever it is.
