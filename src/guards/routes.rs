@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::{EdgeKind, Front, Graph};
+use crate::graph::{EdgeKind, Entry, Front, Graph};
 use crate::guards::Proof;
 use crate::guards::chain::Link;
 use crate::guards::matcher::{matched, texts};
@@ -120,7 +120,7 @@ impl<'g, 'a> Protected<'g, 'a> {
             handlers.insert(handler);
         }
         handlers.remove(&guard);
-        names.extend(handlers.iter().flat_map(|handler| route_names(graph, *handler)));
+        names.extend(handlers.iter().flat_map(|handler| names_behind(graph, *handler, guard)));
         if self.everywhere.contains(&Link::Function(guard)) {
             names = BTreeSet::from([EVERYWHERE.to_owned()]);
         }
@@ -244,12 +244,23 @@ fn has_route(graph: &Graph, handler: FunctionRef) -> bool {
 
 /// The routes of a handler; a procedure's goes by the key that holds it.
 fn route_names(graph: &Graph, handler: FunctionRef) -> Vec<String> {
-    let routes = graph.entries(handler).iter().filter(|entry| !entry.covers).map(|entry| entry.route.clone());
+    names_of(graph, handler, |_| true)
+}
+
+/// The routes of a handler that a guard is registered in front of; all where the registrations do not say of which.
+fn names_behind(graph: &Graph, handler: FunctionRef, guard: FunctionRef) -> Vec<String> {
+    let is_behind = |entry: &Entry| entry.ahead.contains(&guard);
+    let said = graph.entries(handler).iter().any(|entry| !entry.covers && is_behind(entry));
+    names_of(graph, handler, |entry| !said || is_behind(entry))
+}
+
+fn names_of(graph: &Graph, handler: FunctionRef, is_meant: impl Fn(&Entry) -> bool) -> Vec<String> {
+    let entries = graph.entries(handler).iter().filter(|entry| !entry.covers && is_meant(entry));
     let named = |route: String| match graph.registered_name(handler).filter(|_| !route.contains(' ')) {
         Some(name) => format!("{route} {name}"),
         None => route,
     };
-    routes.filter(|route| !route.is_empty()).map(named).collect()
+    entries.map(|entry| entry.route.clone()).filter(|route| !route.is_empty()).map(named).collect()
 }
 
 /// The calls that a guard is the result of: `requireRole('admin')`.
