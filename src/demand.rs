@@ -9,18 +9,21 @@
 //! Worked example: for `users.access_token` first the files that name the column or declare the table; then those with
 //! `.user.create(` or `INSERT INTO users`; then, as `UsersService.updateToken` turned out to write, those that mention `updateToken`.
 
+mod guards;
+
 use std::collections::BTreeSet;
 
-use globset::GlobSet;
 use regex::Regex;
 
 use crate::config::Config;
 use crate::graph::{Graph, Units, names_towards_routes, providing};
 use crate::ir::{Binding, Export, FunctionKind, WHOLE};
-use crate::rules::{CallPattern, Guard, GuardKind, Keeps, Rules, Target, Tells};
+use crate::rules::{CallPattern, Rules, Target};
 use crate::schema::{self, ModelSource, Schema};
 use crate::source::{FileId, Language, Scope, SourceSet};
 use crate::summary::{ClassRef, FunctionRef};
+
+pub use guards::{guards, handing};
 
 /// A name mentioned by more files than this leads to callers only together with the name of its class.
 const COMMON: usize = 24;
@@ -247,68 +250,6 @@ fn keepers(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
         wanted.extend(sources.mentions(&[method]).into_iter().flatten().filter(keeps));
     }
     wanted
-}
-
-/// One of the words that tell something, as a part of any other.
-fn saying(rules: &Rules, what: &[Tells]) -> impl Fn(&str) -> bool {
-    let words = what.iter().flat_map(|what| rules.words_of(*what));
-    let any: Vec<String> = words.map(|word| regex::escape(word.trim_matches('*'))).collect();
-    let any = Regex::new(&format!("(?i){}", any.join("|")));
-    move |text| any.as_ref().is_ok_and(|any| any.is_match(text))
-}
-
-/// The production files that verify tokens, guard by a library's own verification, or keep something in the browser.
-pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
-    let verified = || rules.verify().map(|row| &row.call);
-    let guarded = rules.guard().filter(|row| !row.claims.is_empty()).filter_map(|row| row.path.as_ref());
-    let modules: BTreeSet<&str> = verified().chain(guarded).filter_map(|pattern| pattern.module()).collect();
-    let methods: BTreeSet<&str> =
-        verified().filter(|pattern| pattern.module().is_none()).filter_map(|pattern| pattern.last()).collect();
-    // A configuration that hands claims to nothing is found by the call that takes it: its module is named all over.
-    let configured =
-        rules.guard().filter(|row| row.claims.is_empty() && matches!(row.kind, GuardKind::Config | GuardKind::Token));
-    let is_known = |pattern: &CallPattern| pattern.module().is_some_and(|module| modules.contains(module));
-    let configured = configured.filter_map(|row| row.path.as_ref().filter(|path| !is_known(path))?.last());
-    let names: Vec<&str> = modules.iter().chain(&methods).copied().chain(configured).collect();
-    // `localStorage` and `setItem`, `cookies` and `set`: a file that keeps something says both.
-    let kept = rules.web().flat_map(|row| {
-        let both = sources.mentions(&[row.call.first(), row.call.last().unwrap_or(row.call.first())]);
-        let last: BTreeSet<FileId> = both.get(1).into_iter().flatten().copied().collect();
-        let names_header = move |file: &FileId| {
-            let text = &sources.get(*file).text;
-            row.keeps != Keeps::Header || ["Set-Cookie", "set-cookie", "SET_COOKIE"].iter().any(|n| text.contains(n))
-        };
-        let kept = both.into_iter().next().unwrap_or_default().into_iter();
-        // An item of a storage may be assigned too.
-        let is_storage = row.keeps == Keeps::Storage;
-        kept.filter(move |file| is_storage || last.contains(file)).filter(names_header)
-    });
-    let kept: BTreeSet<FileId> = kept.collect();
-    let of_tokens = saying(rules, &[Tells::Token, Tells::SessionCookie]);
-    let keeping = kept.into_iter().filter(|file| of_tokens(&sources.get(*file).text));
-    let stores: Vec<&str> = rules.consult().filter_map(|row| row.call.module()).collect();
-    let of_lists = saying(rules, &[Tells::Denylist]);
-    let listing = sources.mentions(&stores).into_iter().flatten();
-    let listing = listing.filter(|file| of_lists(&sources.get(*file).text));
-    // Where a guard is run by its name.
-    let asked = rules.guard().filter_map(|row| row.asked.as_ref()).flat_map(|call| {
-        let of_library = |file: &FileId| call.module().is_none_or(|module| sources.get(*file).text.contains(module));
-        let files = sources.mentions(&[call.last().unwrap_or(call.first())]).into_iter().flatten();
-        files.filter(of_library).collect::<Vec<_>>()
-    });
-    // Where a configuration gets its values.
-    let settings = rules.setting().flat_map(|row| {
-        let of_library =
-            |file: &FileId| row.call.module().is_none_or(|module| sources.get(*file).text.contains(module));
-        let files = sources.mentions(&[row.call.last().unwrap_or(row.call.first())]).into_iter().flatten();
-        files.filter(of_library).collect::<Vec<_>>()
-    });
-    // What a file of guards hands on may be another file's.
-    let placed: Vec<GlobSet> = rules.guard().filter(|row| row.routes.is_some()).filter_map(Guard::files).collect();
-    let placed = sources.iter().filter(|(_, of)| placed.iter().any(|globs| globs.is_match(&of.path))).map(|(id, _)| id);
-    let keeping = keeping.chain(listing).chain(asked).chain(settings).chain(placed);
-    let all = sources.mentions(&names).into_iter().flatten().chain(keeping);
-    all.filter(|file| sources.get(*file).scope == Scope::Production).collect()
 }
 
 /// The files that may call what was reached.

@@ -250,6 +250,7 @@ fn run_on(request: Request, rules: &Rules, sources: SourceSet, mut clock: Clock)
         units.lower(&sources, demand::callers(&graph, &survey.reached));
         units.lower(&sources, demand::mounting(&graph, &survey.handlers));
         units.lower(&sources, demand::importers(&graph, survey.holding.clone()));
+        units.lower(&sources, demand::handing(&graph, guards::keeping_for_others(&graph)));
         if units.count() == linked {
             // With the tables that stand in files which only guards led to.
             let schema = bound(&units, &sources, rules, &config).map_err(Error::Columns)?;

@@ -48,6 +48,15 @@ impl Graph<'_> {
         self.resolve_module(file, &self.module(file)?.imports.get(id.at())?.module)
     }
 
+    /// The name by which a value is exported there.
+    pub fn imported_name(&self, value: &Shared) -> Option<&str> {
+        let ValueKind::Import(file, id) = value.kind else { return None };
+        match &self.module(file)?.imports.get(id.at())?.what {
+            Imported::Named(name) => Some(name),
+            Imported::Default | Imported::Namespace => None,
+        }
+    }
+
     /// The file that a value is all exports of.
     pub(super) fn namespace(&self, value: &Shared) -> Option<FileId> {
         match &value.kind {

@@ -17,14 +17,16 @@ impl Graph<'_> {
     /// The path of what a call calls.
     pub fn callee_path(&self, call: &CallValue) -> Option<String> {
         if call.is_new {
-            return self.path_of(&call.callee, DEEPEST);
+            return self.path_of(&call.callee, DEEPEST).map(as_default);
         }
-        self.called_paths.get(&call.callee, None, &self.horizon, || self.callee_path_of(&call.callee, DEEPEST))
+        self.called_paths
+            .get(&call.callee, None, &self.horizon, || self.callee_path_of(&call.callee, DEEPEST).map(as_default))
     }
 
     fn called(&self, call: &CallValue, fuel: u8) -> Option<String> {
         // What a `new` makes goes by the class that the callee is typed as.
-        if call.is_new { self.path_of(&call.callee, fuel) } else { self.callee_path_of(&call.callee, fuel) }
+        let path = if call.is_new { self.path_of(&call.callee, fuel) } else { self.callee_path_of(&call.callee, fuel) };
+        path.map(as_default)
     }
 
     /// A called member goes by what it is called on: `typeorm#DataSource.getRepository`, not by what a property of that name holds.
@@ -202,6 +204,14 @@ impl Graph<'_> {
             })
         })
     }
+}
+
+/// Of a module that is called as a whole, `const jwt = require('koa-jwt')`, it is the default export.
+fn as_default(mut path: String) -> String {
+    if path.ends_with('#') {
+        path.push_str("default");
+    }
+    path
 }
 
 /// `argon2#` and `hash` are `argon2#hash`; the default export's members are the module's.

@@ -57,7 +57,7 @@ pub use comments::{Comment, comments};
 pub use life::{Exposure, Open};
 pub use risks::Risk;
 pub use rotation::{Ended, Rotation};
-pub use web::{Hit, Problem};
+pub use web::{Hit, Problem, keeping_for_others};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -106,7 +106,8 @@ impl Walk<'_, '_> {
     }
 }
 
-fn holds(value: &Shared, is_it: &dyn Fn(&Shared) -> bool, fuel: u8) -> bool {
+/// Whether something lies in a value.
+pub(super) fn holds(value: &Shared, is_it: &dyn Fn(&Shared) -> bool, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
     if is_it(value) {
         return true;

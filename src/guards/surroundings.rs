@@ -1,16 +1,17 @@
 //! Look-ups that depend on how the program is run or on what is asked of it: `if (process.env.STRICT)`, `if (req.method !== 'GET')`,
-//! `protect({ lookup: false })`.
+//! `protect({ lookup: false })`, or on how its handler is marked: `if (!this.reflector.get('roles', handler))`.
 
 use std::sync::Arc;
 
 use crate::graph::EdgeKind;
 use crate::guards::columns::innermost;
 use crate::guards::handed::handed;
+use crate::guards::some::holds;
 use crate::guards::walk::Walk;
-use crate::ir::Missing;
+use crate::ir::{Binding, ExprKind, Missing};
 use crate::rules::Tells;
 use crate::source::Scope;
-use crate::summary::{CallValue, Shared, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
 
 /// What is known of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ impl Walk<'_, '_> {
             },
             ValueKind::And(left, right) => both(of(left), of(right), false),
             ValueKind::Fallback { left, right, when: Missing::Falsy } => both(of(left), of(right), true),
+            ValueKind::Compare { left, right, .. } if self.is_marked(left) || self.is_marked(right) => Known::Varies,
             ValueKind::Compare { left, right, equal } => {
                 let (left, right) = (self.graph.resolved(left), self.graph.resolved(right));
                 let (side, other) = if self.is_setting(&right) { (right, left) } else { (left, right) };
@@ -63,6 +65,7 @@ impl Walk<'_, '_> {
                     _ => Known::Nothing,
                 }
             }
+            _ if self.is_marked(cond) => Known::Varies,
             // `req.path.startsWith('/public')`, `['GET', 'HEAD'].includes(req.method)`
             ValueKind::Call(call) if call.args.len() == 1 => {
                 let parts = call.receiver().into_iter().chain(call.args.iter().map(|arg| &arg.value));
@@ -85,6 +88,23 @@ impl Walk<'_, '_> {
             _ => return false,
         };
         path.is_some_and(|path| self.graph.rules.tells(Tells::Setting, &path))
+    }
+
+    /// Whether a value comes from how a handler is marked: `roles.length`, `isPublic(context)`.
+    fn is_marked(&self, value: &Shared) -> bool {
+        let is_mark = |part: &Shared| match &part.kind {
+            ValueKind::Call(call) => {
+                let path = self.graph.library_path(call);
+                path.is_some_and(|path| self.graph.rules.tells(Tells::Marked, &path))
+            }
+            _ => false,
+        };
+        let of_tree = || match &value.kind {
+            ValueKind::Call(call) => !self.graph.targets(call).is_empty(),
+            _ => false,
+        };
+        holds(value, &is_mark, 8)
+            || of_tree() && self.graph.expand(value).is_some_and(|inner| holds(&inner, &is_mark, 8))
     }
 
     /// Whether a value says what a request asks for: `req.method`.
@@ -141,11 +161,40 @@ impl Walk<'_, '_> {
         let mut start = None;
         let given = asked.receiver().into_iter().chain(asked.args.iter().map(|arg| &arg.value));
         given.into_iter().for_each(|value| self.earliest(value, function, &mut start, 8));
-        start.is_none_or(|start| start < cond.span.start)
+        let start = start.or_else(|| self.leads_to_claims(function, 4));
+        start.is_none_or(|start| start < self.place(cond, function, asked))
+    }
+
+    /// Where a condition is asked: what was kept in a variable is so where the variable is named last before the look-up.
+    fn place(&self, cond: &Shared, of: FunctionRef, asked: &CallValue) -> u32 {
+        let (Some(module), Some(summary)) = (self.graph.module(of.file), self.graph.summary(of)) else {
+            return cond.span.start;
+        };
+        let is_kept = |local| {
+            let values = summary.assigned.get(local).into_iter().flatten();
+            values.into_iter().any(|value| value.span == cond.span)
+        };
+        let end = if asked.site.function == of { asked.site.span.start } else { u32::MAX };
+        let named = module.exprs.iter().filter(|expr| expr.span.start < end).filter_map(|expr| match &expr.kind {
+            ExprKind::Name(Binding::Local(local)) if is_kept(local) => Some(expr.span.start),
+            _ => None,
+        });
+        named.max().unwrap_or(cond.span.start)
+    }
+
+    /// Where the first call of a function stands behind which a token is verified.
+    fn leads_to_claims(&self, of: FunctionRef, fuel: u8) -> Option<u32> {
+        let fuel = fuel.checked_sub(1)?;
+        let leads = |call: &CallValue| {
+            self.seeds.sites.contains(&call.site)
+                || self.graph.targets(call).iter().any(|target| self.leads_to_claims(target.function, fuel).is_some())
+        };
+        let calls = self.graph.summary(of)?.calls.iter().filter(|event| leads(&event.call));
+        calls.map(|event| event.call.site.span.start).min()
     }
 
     /// Where the first call of a function stands that gives claims to a value.
-    fn earliest(&self, value: &Shared, of: crate::summary::FunctionRef, start: &mut Option<u32>, fuel: u8) {
+    fn earliest(&self, value: &Shared, of: FunctionRef, start: &mut Option<u32>, fuel: u8) {
         let Some(fuel) = fuel.checked_sub(1) else { return };
         if let ValueKind::Call(call) = &value.kind
             && call.site.function == of

@@ -12,10 +12,10 @@ use crate::guards::denylist::{self, by_token};
 use crate::guards::endless::endless;
 use crate::guards::life::Lives;
 use crate::guards::storage;
-use crate::ir::FunctionId;
+use crate::ir::{Export, FunctionId, Imported};
 use crate::rules::{ArgBase, Keeps, Rules, Tells, Web};
 use crate::schema::{Schema, words};
-use crate::source::{Scope, Span};
+use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// One place.
@@ -78,6 +78,53 @@ pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
     found.into_iter().collect()
 }
 
+/// The files of the functions that keep something under a name which they are handed.
+pub fn keeping_for_others(graph: &Graph) -> BTreeSet<FileId> {
+    let _limit = graph.limit(Rc::default());
+    let mut found = BTreeSet::new();
+    for (file, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
+        let hands_on = |call: &CallValue| {
+            let named = graph.rules.webs_named(call.method()).filter(|row| row.keeps != Keeps::Header);
+            let paths = about(graph, named, call).into_iter().filter_map(|row| row.name.as_ref());
+            let mut given = paths.flat_map(|path| graph.argument(call, path));
+            given.any(|name| matches!(graph.resolved(&name).kind, ValueKind::Param(..)))
+        };
+        if unit.summary.functions.iter().flat_map(|summary| &summary.calls).any(|event| hands_on(&event.call)) {
+            found.insert(file);
+        }
+    }
+    found
+}
+
+/// Asks for the files that a name or the options of what is kept are imported from.
+fn ask_for(graph: &Graph, value: &Shared, fuel: u8) {
+    let Some(fuel) = fuel.checked_sub(1) else { return };
+    if let Some(file) = graph.imported_from(value) {
+        ask_along(graph, file, graph.imported_name(value), fuel);
+    }
+    value.kind.each(&mut |inner| ask_for(graph, inner, fuel));
+}
+
+/// A file, and where it only exports a name on, the file that the name comes from.
+fn ask_along(graph: &Graph, file: FileId, name: Option<&str>, fuel: u8) {
+    let Some(fuel) = fuel.checked_sub(1) else { return };
+    graph.ask(file);
+    let (Some(name), Some(module)) = (name, graph.module(file)) else { return };
+    for export in &module.exports {
+        let (from, name) = match export {
+            Export::From { name: exported, from: Imported::Named(inner), module } if exported == name => {
+                (module, inner.as_str())
+            }
+            Export::All { module } => (module, name),
+            _ => continue,
+        };
+        let says = |file: &FileId| graph.sources.get(*file).text.contains(name);
+        if let Some(inner) = graph.resolve_module(file, from).filter(says) {
+            ask_along(graph, inner, Some(name), fuel);
+        }
+    }
+}
+
 /// Whether a row about headers may be about a call: hardly any `append` or `set` names `Set-Cookie`.
 fn may_be_header(row: &Web, call: &CallValue) -> bool {
     let Some(path) = row.name.as_ref().filter(|_| row.keeps == Keeps::Header) else { return true };
@@ -105,6 +152,8 @@ impl Keeping<'_, '_> {
             found.insert(Hit { span: call.site.span, problem, name, function: graph.name(function) });
         };
         let given = self.row.name.as_ref().and_then(|path| graph.argument(call, path).into_iter().next());
+        let options = self.row.options.iter().flat_map(|path| graph.argument(call, path));
+        given.iter().cloned().chain(options).for_each(|value| ask_for(graph, &value, 6));
         if self.row.keeps == Keeps::Header {
             let is_it = given.is_none_or(|name| match &graph.resolved(&name).kind {
                 ValueKind::Text(text) => text.eq_ignore_ascii_case("set-cookie"),

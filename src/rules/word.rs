@@ -57,6 +57,8 @@ pub enum Tells {
     Trial,
     /// A key of a request that says what is asked for, not by whom.
     Asked,
+    /// The path of what says how the handler of a request is marked: its metadata.
+    Marked,
     /// A method that adds a duration to a time.
     Addition,
     /// A type of Rust that a value of a row is read as, and that holds no NULL.
