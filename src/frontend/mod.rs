@@ -24,6 +24,9 @@ pub fn lower(id: FileId, file: &SourceFile, macros: &Macros) -> Module {
         Language::Sql => sql::lower(id, &file.text),
         Language::Prisma => prisma::lower(id, &file.text),
     };
+    if matches!(file.language, Language::TypeScript | Language::Tsx | Language::Rust) {
+        sql::join_triggers(&mut module, &file.text);
+    }
     // The front ends for texts do not know what their text is called.
     for gap in &mut module.gaps {
         gap.path.clone_from(&file.path);

@@ -1,10 +1,10 @@
 //! SQL inside the program: statements reduced to which column gets which value.
 
-use crate::ir::ExprId;
+use crate::ir::{ExprId, Routines};
 use crate::source::Span;
 
 /// A piece of SQL, from a `.sql` file, a string literal or a template.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SqlText {
     pub statements: Vec<SqlStatement>,
     /// The substitutions of a template in order; [`SqlValueKind::Hole`] points here.
@@ -17,6 +17,8 @@ pub struct SqlText {
     pub parts: Vec<SqlPart>,
     /// Of a text that is only a part of a statement: what it sets where it is put behind `SET`.
     pub assignments: Vec<(String, SqlValue)>,
+    /// What it says of triggers. What bodies assign to new rows becomes statements when the file is read as a whole.
+    pub routines: Routines,
     /// Why a part of the text could not be parsed.
     pub gap: Option<String>,
 }

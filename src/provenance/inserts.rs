@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::graph::{Graph, Type};
 use crate::provenance::calls::mint_of;
 use crate::provenance::declared::{Key, declared};
+use crate::provenance::meaning::Evaluator;
+use crate::provenance::walk::conditions;
 use crate::rules::{Operation, Undefined};
 use crate::schema::{ModelId, Schema};
 use crate::sites::{self, Candidate};
@@ -42,15 +44,19 @@ pub(super) fn is_one_of_many(graph: &Graph, schema: &Schema, model: ModelId) -> 
 }
 
 /// The rows that a write with this one writes: itself, or those of its model below it. With what is done with each, and with what
-/// is undefined in it.
+/// is undefined in it. Rows that stand under a condition which constants decide the other way are not written.
 pub(super) fn rows_written(
     graph: &Graph,
     schema: &Schema,
     candidate: &Candidate,
     row: &Shared,
+    evaluator: &Evaluator,
 ) -> Vec<(Operation, Undefined, Shared)> {
+    let is_there = |nested: &Candidate| {
+        conditions(&nested.guards).iter().all(|(cond, holds)| evaluator.holds(cond, 20) != Some(!holds))
+    };
     let rows = match sites::below(graph, schema, candidate, row) {
-        Some(below) => below.rows.into_iter().map(|row| (row.operation, row.undefined, row.row)).collect(),
+        Some(below) => below.rows.into_iter().filter(is_there).map(|row| (row.operation, row.undefined, row.row)).collect(),
         None => vec![(candidate.operation, candidate.undefined, Arc::clone(row))],
     };
     let mut all = Vec::new();

@@ -287,7 +287,7 @@ impl ColumnTracer<'_, '_> {
         let mut sites: Vec<DraftSite> = Vec::new();
         let handed_optional = lookup().of(&candidate.row).value().is_some_and(|value| is_optional(self.graph, value));
         let written = |way: Way| {
-            let rows = rows_written(self.graph, self.schema, candidate, &way.row);
+            let rows = rows_written(self.graph, self.schema, candidate, &way.row, &evaluator(None));
             rows.into_iter().map(move |(operation, undefined, row)| (operation, undefined, Way { row, ..way.clone() }))
         };
         for (operation, undefined, way) in found.ways.into_iter().flat_map(written) {

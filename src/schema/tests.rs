@@ -464,15 +464,7 @@ fn a_table_that_only_statements_name_has_a_model_of_that_column() {
         rows: vec![],
         conflict: Some(Conflict::Nothing),
     };
-    let sql = SqlText {
-        statements: vec![insert],
-        holes: vec![],
-        names: vec![],
-        fragments: vec![],
-        parts: vec![],
-        assignments: vec![],
-        gap: None,
-    };
+    let sql = SqlText { statements: vec![insert], ..SqlText::default() };
     let text = made.add(ExprKind::Sql(Box::new(sql)));
     let callee = made.add(ExprKind::Undefined);
     let args = vec![Arg { value: text, spread: false }];

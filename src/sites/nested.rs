@@ -7,7 +7,7 @@ use crate::graph::Graph;
 use crate::rules::{ArgBase, Pass};
 use crate::schema::{ModelId, Schema};
 use crate::sites::{Below, Candidate, is_read, is_tracked};
-use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
+use crate::summary::{CallValue, Guard, Guards, Member, Shared, Slot, Value, ValueKind};
 
 /// Relations of relations of relations are followed this far.
 const DEEPEST: u8 = 6;
@@ -35,10 +35,10 @@ pub(super) fn find(graph: &Graph, schema: &Schema, outer: &Candidate, found: &mu
     }
 }
 
-/// What a candidate whose row is of the model `outer` writes of its own model.
+/// What a candidate whose row is of the model `outer` writes of its own model, each under what the row itself puts it.
 pub(super) fn below(graph: &Graph, schema: &Schema, candidate: &Candidate, outer: ModelId, row: &Shared) -> Below {
     let mut search = Search { graph, schema, rows: Vec::new(), open: Vec::new() };
-    search.below(&Candidate { model: outer, ..candidate.clone() }, row, DEEPEST);
+    search.below(&Candidate { model: outer, guards: None, ..candidate.clone() }, row, DEEPEST);
     let Search { mut rows, open, .. } = search;
     rows.retain(|nested| nested.model == candidate.model);
     Below { rows, is_open: !open.is_empty() }
@@ -86,9 +86,9 @@ impl Search<'_, '_> {
         if schema.models[outer.model.0].properties.iter().all(|property| property.relation.is_none()) {
             return;
         }
-        let Objects { named, open } = objects(graph, row);
+        let Objects { named, open } = objects(graph, row, &outer.guards);
         self.open.extend(open.into_iter().map(|part| (outer.model, part)));
-        for (key, value) in named.into_iter().flatten() {
+        for (key, value, guards) in named.into_iter().flatten() {
             let Some((model, cascades)) = related(schema, outer.model, &key) else { continue };
             let mut taken: Vec<&str> = Vec::new();
             let pack = &schema.models[outer.model.0].pack;
@@ -119,7 +119,8 @@ impl Search<'_, '_> {
                 }
                 for row in rows {
                     let (operation, undefined) = (rule.operation, rule.undefined);
-                    let nested = Candidate { model, operation, undefined, row, called: None, ..outer.clone() };
+                    let guards = guards.clone();
+                    let nested = Candidate { model, operation, undefined, row, guards, called: None, ..outer.clone() };
                     self.below(&nested, &nested.row.clone(), fuel);
                     self.rows.push(nested);
                 }
@@ -166,20 +167,20 @@ fn related(schema: &Schema, model: ModelId, property: &str) -> Option<(ModelId, 
 
 /// What is known of a row.
 struct Objects {
-    /// The named entries of every object that it can be.
-    named: Vec<Vec<(String, Shared)>>,
+    /// The named entries of every object that it can be, with what holds where they are there.
+    named: Vec<Vec<(String, Shared, Guards)>>,
     /// The parts of it that callers hand in.
     open: Vec<Shared>,
 }
 
-fn objects(graph: &Graph, row: &Shared) -> Objects {
+fn objects(graph: &Graph, row: &Shared, under: &Guards) -> Objects {
     let mut all = Objects { named: Vec::new(), open: Vec::new() };
-    for row in members(graph, row) {
+    for (row, guards) in ways(graph, row, under) {
         let mut entries = Vec::new();
         // Spreads share their objects: each is taken apart once.
         let mut seen = HashSet::new();
-        let mut open = vec![row];
-        while let Some(at) = open.pop() {
+        let mut open = vec![(row, guards)];
+        while let Some((at, guards)) = open.pop() {
             if !seen.insert(Arc::as_ptr(&at)) || seen.len() > MOST {
                 continue;
             }
@@ -189,12 +190,12 @@ fn objects(graph: &Graph, row: &Shared) -> Objects {
             };
             for slot in slots {
                 match slot {
-                    Slot::Named { key, value, .. } => entries.push((key.clone(), value.clone())),
-                    Slot::Spread(inner) => open.extend(members(graph, inner)),
+                    Slot::Named { key, value, .. } => entries.push((key.clone(), value.clone(), guards.clone())),
+                    Slot::Spread(inner) => open.extend(ways(graph, inner, &guards)),
                     Slot::Computed { .. } => {}
                 }
             }
-            open.extend(base.clone());
+            open.extend(base.clone().map(|base| (base, guards)));
         }
         all.named.push(entries);
     }
@@ -203,25 +204,39 @@ fn objects(graph: &Graph, row: &Shared) -> Objects {
 
 /// The object itself, the elements of an array, the ways of a branch.
 fn members(graph: &Graph, row: &Shared) -> Vec<Shared> {
-    let mut found = Vec::new();
+    ways(graph, row, &None).into_iter().map(|(row, _)| row).collect()
+}
+
+/// As [`members`], each with what holds (or fails) where it is that.
+fn ways(graph: &Graph, row: &Shared, under: &Guards) -> Vec<(Shared, Guards)> {
+    let mut found: Vec<(Shared, Guards)> = Vec::new();
     let mut seen = HashSet::new();
-    let mut open = vec![row.clone()];
-    while let Some(at) = open.pop() {
+    let mut open = vec![(row.clone(), under.clone())];
+    while let Some((at, guards)) = open.pop() {
         if !seen.insert(Arc::as_ptr(&at)) || seen.len() > MOST {
+            // What more than one way leads to is there whatever holds.
+            found.iter_mut().for_each(|(_, guards)| guards.clone_from(under));
             continue;
         }
         let at = if matches!(at.kind, ValueKind::Object { .. }) { at } else { graph.resolved(&at) };
+        let when = |cond: &Shared, holds| {
+            Some(Arc::new(Guard { cond: Arc::clone(cond), holds, throws: false, outer: guards.clone() }))
+        };
         match &at.kind {
-            ValueKind::Array(items) => open.extend(items.iter().rev().map(Member::value).cloned()),
-            ValueKind::Cond { then, otherwise, .. } => open.extend([otherwise.clone(), then.clone()]),
-            ValueKind::Either(values) => open.extend(values.iter().rev().cloned()),
-            ValueKind::And(_, right) => open.push(right.clone()),
+            ValueKind::Array(items) => {
+                open.extend(items.iter().rev().map(|item| (item.value().clone(), guards.clone())));
+            }
+            ValueKind::Cond { cond, then, otherwise } => {
+                open.extend([(otherwise.clone(), when(cond, false)), (then.clone(), when(cond, true))]);
+            }
+            ValueKind::Either(values) => open.extend(values.iter().rev().map(|value| (value.clone(), guards.clone()))),
+            ValueKind::And(left, right) => open.push((right.clone(), when(left, true))),
             ValueKind::Undefined | ValueKind::Null => {}
             ValueKind::Call(call) => match copied(graph, call) {
-                given if given.is_empty() => found.push(at),
-                given => open.extend(given),
+                given if given.is_empty() => found.push((at, guards)),
+                given => open.extend(given.into_iter().map(|value| (value, guards.clone()))),
             },
-            _ => found.push(at),
+            _ => found.push((at, guards)),
         }
     }
     found

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::frontend::sql::ast::Piece;
 use crate::frontend::sql::lex::{Kind, Lexer, Tokens};
-use crate::frontend::sql::routine::{self, Routines};
+use crate::frontend::sql::routine;
 use crate::frontend::sql::text::Text;
-use crate::frontend::sql::{ddl, fallback, reduce, split};
-use crate::ir::{ExprKind, FunctionId, Module, SqlStatement, SqlText, Stmt};
+use crate::frontend::sql::{ddl, fallback, reduce, split, triggers};
+use crate::ir::{Assignment, ExprKind, FunctionId, Module, Routines, SqlStatement, SqlText, Stmt};
 use crate::source::{FileId, Gap};
 
 pub(crate) fn lower(id: FileId, sql: &str) -> Module {
@@ -139,19 +139,13 @@ fn matter(tokens: &Tokens<'_>) -> Matter {
     if tokens.is_any(first, ROWS) || is_prepared {
         return Matter::Rows;
     }
-    let fillers =
-        ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "CONSTRAINT", "DEFINER", "AGGREGATE"];
     let is_ddl = tokens.is_any(0, &["CREATE", "ALTER", "DROP", "RENAME"]);
-    let mut kind = 1;
-    while is_ddl && tokens.is_any(kind, &fillers) {
-        kind += 1;
-    }
-    let is_routine = |at: usize| tokens.is_any(at, &["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"]);
+    let kind = if is_ddl { routine::kind(tokens) } else { 1 };
     if is_ddl && tokens.is(kind, "TABLE") {
         Matter::Table
     } else if tokens.is(0, "CREATE") && tokens.is_any(kind, &["VIEW", "MATERIALIZED"]) {
         Matter::Rows
-    } else if (tokens.is(0, "CREATE") && (kind..kind + 8).any(is_routine)) || tokens.is(0, "DO") {
+    } else if routine::is_one(tokens) {
         Matter::Routine
     } else if tokens.is_any(0, NO_MATTER) || tokens.is_any(0, &["CALL", "EXECUTE", "EXEC", "PREPARE"]) {
         Matter::None
@@ -195,15 +189,7 @@ impl File<'_> {
             return;
         }
         let span = self.text.span(range);
-        let sql = SqlText {
-            statements,
-            holes: Vec::new(),
-            names: Vec::new(),
-            fragments: Vec::new(),
-            parts: Vec::new(),
-            assignments: Vec::new(),
-            gap: why,
-        };
+        let sql = SqlText { statements, gap: why, ..SqlText::default() };
         let expr = self.module.add(ExprKind::Sql(Box::new(sql)), span);
         if let Some(body) = self.module.functions.get_mut(FunctionId(0).at()) {
             body.body.push(Stmt::Expr(expr));
@@ -247,17 +233,14 @@ impl File<'_> {
     /// Triggers and the functions they run are joined when the whole file is read.
     fn finish(mut self) -> Module {
         let routines = std::mem::take(&mut self.routines);
-        for (table, column) in routines.filled() {
-            self.module.tables.push(ddl::filled(&table, column, self.text.span(0..0)));
-        }
-        for (range, table, sets) in routines.assignments() {
-            if let Some(table) = table {
-                let span = self.text.span(range.clone());
-                self.push(range, vec![SqlStatement::Update { table, span, sets }], None);
+        triggers::fill(&mut self.module, &routines);
+        for assigned in routines.assigned.clone() {
+            let Assignment { span, name, updates } = routines.assignment(assigned);
+            let range = span.start as usize..span.end as usize;
+            if updates.is_empty() {
+                self.gap(range.start, triggers::unjoined(&name));
             } else {
-                let names: Vec<String> = sets.into_iter().map(|(name, _)| format!("NEW.{name}")).collect();
-                let why = format!("{} is assigned for a trigger that this file does not create", names.join(", "));
-                self.gap(range.start, why);
+                self.push(range, updates, None);
             }
         }
         self.module

@@ -16,6 +16,7 @@ use Likelihood::{Maybe, No, Yes};
 
 const FIRST: &[&str] = &[
     "SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "REPLACE", "MERGE", "CREATE", "ALTER", "DROP", "TRUNCATE", "BEGIN",
+    "DO",
 ];
 
 /// Words of prose that no table is called.
@@ -90,6 +91,10 @@ fn shape(tokens: &Tokens<'_>, first: usize) -> Likelihood {
             yes(table_name(tokens, table).is_some_and(|after| tokens.get(after).is_none() || tokens.punct(after, b';')))
         }
         "CREATE" => create(tokens, next),
+        "DO" => {
+            let body = if tokens.is(next, "LANGUAGE") { next + 2 } else { next };
+            yes(tokens.kind(body) == Some(Kind::Dollar))
+        }
         "ALTER" => {
             let table = skip(tokens, next + 1, &["IF", "EXISTS", "ONLY"]);
             let acts = ["ADD", "DROP", "ALTER", "RENAME", "MODIFY", "CHANGE", "OWNER", "SET", "ENABLE", "DISABLE"];

@@ -26,15 +26,17 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod text;
+mod triggers;
 mod value;
 
 use std::ops::Range;
 
 use crate::frontend::sql::ast::Piece;
+use crate::frontend::sql::lex::Tokens;
 use crate::frontend::sql::likely::{Likelihood, judge, starts_like_sql};
 use crate::frontend::sql::statement::Reducer;
 use crate::frontend::sql::text::Text;
-use crate::ir::{Module, SqlPart, SqlStatement, SqlText, Table};
+use crate::ir::{Module, Routines, SqlPart, SqlStatement, SqlText, Table};
 use crate::source::FileId;
 
 /// The SQL in a string or template of a program; `None` where it is prose.
@@ -63,32 +65,29 @@ fn read(parts: Vec<SqlPart>, file: FileId) -> Option<SqlText> {
     }
     let mut statements = Vec::new();
     let mut gap = None;
+    let mut routines = Routines::default();
     for range in split::statements(&text.sql) {
-        let (found, why) = reduce(&text, range);
+        let (found, why) = if routine::is_one(&Tokens::of(&text.sql, range.clone())) {
+            routine(&text, range, &mut routines)
+        } else {
+            reduce(&text, range)
+        };
         statements.extend(found);
         gap = gap.or(why);
     }
-    if likelihood == Likelihood::Maybe && gap.is_some() {
+    if likelihood == Likelihood::Maybe && gap.is_some() && statements.is_empty() {
         return None;
     }
     let names = text.names();
     let fragments = text.fragments;
-    Some(SqlText { statements, holes: Vec::new(), names, fragments, parts, assignments: Vec::new(), gap })
+    Some(SqlText { statements, names, fragments, parts, routines, gap, ..SqlText::default() })
 }
 
 /// As [`parse`], for a text that a tag says to be SQL: it may be no statement, but a part that is put into one.
 pub(crate) fn parse_part(parts: &[(&str, u32)], file: FileId) -> SqlText {
     const BEFORE: &str = "UPDATE t SET ";
     let own = text::parts(parts, file);
-    let part = SqlText {
-        statements: Vec::new(),
-        holes: Vec::new(),
-        names: Vec::new(),
-        fragments: Vec::new(),
-        parts: own,
-        assignments: Vec::new(),
-        gap: None,
-    };
+    let part = SqlText { parts: own, ..SqlText::default() };
     // What stands before the part is taken from the place of what really stands there, so that places stay those of the file.
     let Some(((first, at), rest)) = parts.split_first() else { return part };
     let Some(at) = u32::try_from(BEFORE.len()).ok().and_then(|length| at.checked_sub(length)) else { return part };
@@ -125,6 +124,11 @@ pub(crate) fn tables(parts: &[(&str, u32)], file: FileId) -> Vec<Table> {
     found
 }
 
+/// What the triggers that a program's texts create write, once the whole file is lowered.
+pub(crate) fn join_triggers(module: &mut Module, source: &str) {
+    triggers::join(module, source);
+}
+
 /// A `.sql` file. A statement that is not understood is a gap with its line; the others still count.
 pub(crate) fn lower(id: FileId, text: &str) -> Module {
     file::lower(id, text)
@@ -143,4 +147,20 @@ fn reduce(text: &Text, range: Range<usize>) -> (Vec<SqlStatement>, Option<String
         }
         Err(why) => (fallback::statements(text, range), Some(why)),
     }
+}
+
+/// The statements in the body of a routine, and what of it could not be told.
+fn routine(text: &Text, range: Range<usize>, routines: &mut Routines) -> (Vec<SqlStatement>, Option<String>) {
+    let mut statements = Vec::new();
+    let mut gap = None;
+    for found in routine::read(text, range, routines) {
+        match found.statements {
+            Ok(own) => statements.extend(own),
+            Err(why) => {
+                statements.extend(fallback::statements(text, found.range));
+                gap.get_or_insert(why);
+            }
+        }
+    }
+    (statements, gap)
 }

@@ -12,7 +12,7 @@ use crate::frontend::sql::relation::Scope;
 use crate::frontend::sql::statement::Reducer;
 use crate::frontend::sql::text::Text;
 use crate::frontend::sql::value::Values;
-use crate::ir::{Conflict, SqlStatement, SqlValue, SqlValueKind};
+use crate::ir::{Assigned, By, Conflict, Routines, SqlStatement, SqlValue, SqlValueKind, Trigger};
 
 /// A statement in a body, or why it is not understood.
 pub(crate) struct Found {
@@ -20,80 +20,22 @@ pub(crate) struct Found {
     pub(crate) statements: Result<Vec<SqlStatement>, String>,
 }
 
-/// One `NEW.column := value`.
-struct Assigned {
-    /// The function, or the trigger whose own the body is.
-    by: By,
-    range: Range<usize>,
-    column: String,
-    value: SqlValue,
-}
-
-#[derive(Clone)]
-enum By {
-    Function(String),
-    Trigger(Trigger),
-}
-
-#[derive(Clone)]
-struct Trigger {
-    table: String,
-    /// Whether it runs when a row is inserted.
-    inserts: bool,
-}
-
-/// What a file says of triggers and what their functions assign.
-#[derive(Default)]
-pub(crate) struct Routines {
-    /// Triggers and the functions that they run.
-    triggers: Vec<(Trigger, String)>,
-    assigned: Vec<Assigned>,
-    /// Columns of tables that a body updates.
-    updated: Vec<(By, String, Vec<String>)>,
-}
-
-/// Where an assignment stands, of which table (`None`: no trigger of the file runs it), what it sets.
-type Assignment = (Range<usize>, Option<String>, Vec<(String, SqlValue)>);
-
-impl Routines {
-    /// The columns, with their tables, that a trigger fills when a row is inserted.
-    pub(crate) fn filled(&self) -> BTreeSet<(String, String)> {
-        let of = |by: &By| match by {
-            By::Trigger(trigger) => vec![trigger.clone()],
-            By::Function(name) => {
-                let runs = self.triggers.iter().filter(|(_, function)| function.eq_ignore_ascii_case(name));
-                runs.map(|(trigger, _)| trigger.clone()).collect()
-            }
-        };
-        let inserts = |by: &By| of(by).into_iter().filter(|trigger| trigger.inserts).map(|trigger| trigger.table);
-        let assigned = self.assigned.iter().flat_map(|one| inserts(&one.by).map(|table| (table, one.column.clone())));
-        let updated = self.updated.iter().flat_map(|(by, table, columns)| {
-            let is_own = inserts(by).any(|of| of.eq_ignore_ascii_case(table));
-            columns.iter().filter(move |_| is_own).map(|column| (table.clone(), column.clone()))
-        });
-        assigned.chain(updated).collect()
+/// The index of the word that says what a `CREATE`, `ALTER` or `DROP` is about.
+pub(crate) fn kind(tokens: &Tokens<'_>) -> usize {
+    let fillers =
+        ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "CONSTRAINT", "DEFINER", "AGGREGATE"];
+    let mut kind = 1;
+    while tokens.is_any(kind, &fillers) {
+        kind += 1;
     }
+    kind
+}
 
-    /// Every assignment with each table it is made for.
-    pub(crate) fn assignments(self) -> Vec<Assignment> {
-        let mut found = Vec::new();
-        for Assigned { by, range, column, value } in self.assigned {
-            let tables: BTreeSet<String> = match by {
-                By::Trigger(trigger) => BTreeSet::from([trigger.table]),
-                By::Function(name) => {
-                    let runs = self.triggers.iter().filter(|(_, function)| function.eq_ignore_ascii_case(&name));
-                    runs.map(|(trigger, _)| trigger.table.clone()).collect()
-                }
-            };
-            if tables.is_empty() {
-                found.push((range.clone(), None, vec![(column.clone(), value.clone())]));
-            }
-            for table in tables {
-                found.push((range.clone(), Some(table), vec![(column.clone(), value.clone())]));
-            }
-        }
-        found
-    }
+/// Whether a statement, by its first words, has a body of statements, or is a trigger that runs one.
+pub(crate) fn is_one(tokens: &Tokens<'_>) -> bool {
+    let kind = kind(tokens);
+    let is_routine = |at: usize| tokens.is_any(at, &["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"]);
+    (tokens.is(0, "CREATE") && (kind..kind + 8).any(is_routine)) || tokens.is(0, "DO")
 }
 
 /// The statements of a `CREATE FUNCTION`, `CREATE TRIGGER`, `CREATE PROCEDURE` or `DO`.
@@ -296,7 +238,8 @@ impl Body<'_> {
             },
         };
         self.name_variables(&mut read);
-        routines.assigned.push(Assigned { by: self.by.clone(), range, column, value: read });
+        let span = self.text.span(range);
+        routines.assigned.push(Assigned { by: self.by.clone(), span, column, value: read });
     }
 
     fn tell_variables(&self, statement: &mut SqlStatement) {
