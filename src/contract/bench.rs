@@ -57,6 +57,7 @@ pub(crate) fn path(entry_name: &str, text: &str) -> Path {
         issues: true,
         adds_row: false,
         only_if: BTreeSet::from([BTreeSet::new()]),
+        functions: Vec::new(),
         mints: vec![Hop::proven(line(0, 100), "a signed JWT")],
         form: stores.then_some(Form::Plain),
         meaning,

@@ -54,7 +54,7 @@ fn store<'a>(case: &Case<'a>, write: Write<'a>, stance: Stance, stored: &BTreeSe
         Stance::Keeps => {
             let helper = Helper::of(case, write);
             match helper.token {
-                Token::NoParameter => format!(
+                Token::NoParameter | Token::NotHandedIn => format!(
                     "pass {minted} to `{}` and write it as `{property}` instead of the stored value",
                     helper.function
                 ),

@@ -31,6 +31,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let helper = Helper::of(case, write);
         let why = match helper.token {
             Token::NoParameter => " and has no parameter for the token",
+            Token::NotHandedIn => " and is called without the token",
             Token::AtHand => "",
         };
         let message = format!(
@@ -101,6 +102,7 @@ fn related(write: Write<'_>, helper: &Helper<'_>) -> Vec<Related> {
         (Token::NoParameter, Some(call)) => {
             code(call, format!("`{function}` has no parameter for the token: it is called without it"))
         }
+        (Token::NotHandedIn, Some(call)) => code(call, format!("`{function}` is called without the token")),
         _ => code(helper.at, format!("`{function}` takes the stored value although a token was minted on this path")),
     });
     if write.path.steps.iter().any(|step| step.span == helper.at) {
@@ -116,7 +118,8 @@ fn related(write: Write<'_>, helper: &Helper<'_>) -> Vec<Related> {
 mod tests {
     use crate::config::Contract;
     use crate::contract::bench::{Bench, NOWHERE, bench, bench_with, line, path};
-    use crate::provenance::{Path, Step};
+    use crate::provenance::{OnPath, Path, Step};
+    use crate::source::Span;
 
     const DISCARDED: &str = "discarded-token";
 
@@ -180,6 +183,34 @@ mod tests {
         };
         assert!(!message(true).contains("parameter"), "{}", message(true));
         assert!(message(false).contains("has no parameter"), "{}", message(false));
+    }
+
+    #[test]
+    fn the_function_that_takes_the_stored_value_out_of_the_row_is_the_helper() {
+        let message = |texts: &[(u32, &'static str)], mints| {
+            let mut web = path("web", "preserved").through("Auth.web", 60).trail(60, "user").trail(12, "accessToken");
+            let span = |from, to| Span { end: line(0, to).end, ..line(0, from) };
+            web.functions = vec![OnPath { span: span(11, 14), mints }, OnPath { span: span(58, 62), mints: true }];
+            web.trail.insert(0, crate::provenance::Hop::proven(line(0, 13), "written"));
+            let mut all = vec![(60, "return this.touch(user);"), (12, "accessToken")];
+            all.extend(texts);
+            bench_with(&all).update(13, vec![web]).findings(DISCARDED)[0].message.clone()
+        };
+        let helper = |texts: &[(u32, &'static str)], mints| {
+            message(texts, mints).split_once("but `").expect("a helper").1.to_owned()
+        };
+        let without = [(11, "touch(user: User) {")];
+        let writes = "users.update13` writes the stored value back";
+        assert_eq!(
+            helper(&without, false),
+            format!("{writes} and has no parameter for the token: the token is never stored")
+        );
+        let with = [(11, "touch(user: User, token = user.accessToken) {")];
+        assert_eq!(
+            helper(&with, false),
+            format!("{writes} and is called without the token: the token is never stored")
+        );
+        assert_eq!(helper(&with, true), format!("{writes}: the token is never stored"));
     }
 
     #[test]

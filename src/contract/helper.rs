@@ -1,11 +1,12 @@
 //! The function that puts the stored value where the fresh token belongs.
 //!
 //! A path that mints and yet writes the stored value back goes wrong in one function: the one that reads the row. It is found by
-//! the trail, which leads from the written value back to the row: the first call on the path with a hop of the trail inside
-//! hands the stored value on, so its function is the helper.
+//! the trail, which leads from the written value back to the row: the function with the hop that takes the property out of the row is
+//! the helper; where that is none of the path's, the first call on the path with a hop of the trail inside hands the stored value on.
 
 use crate::contract::case::Case;
 use crate::contract::practice::Write;
+use crate::provenance::Path;
 use crate::source::Span;
 
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Helper<'a> {
 pub(crate) enum Token {
     /// Its call hands in nothing that could be the token.
     NoParameter,
+    /// The same, though it has a parameter that it could be.
+    NotHandedIn,
     /// Minted in the helper itself, or handed in.
     AtHand,
 }
@@ -34,11 +37,14 @@ impl<'a> Helper<'a> {
         let property = case.property(site.model);
         let in_trail = |outer: Span| path.trail.iter().map(|hop| hop.span).filter(move |hop| contains(outer, *hop));
         let steps = path.steps.as_slice();
-        let reads = steps.iter().position(|step| in_trail(step.span).any(|hop| text(hop).contains(property)));
+        let reader = reader(path, |hop| names(text(hop), property));
+        let of_reader = reader.map(|reader| steps.iter().rposition(|step| contains(reader, step.span)));
+        let reads = || steps.iter().position(|step| in_trail(step.span).any(|hop| text(hop).contains(property)));
         let passes = || steps.iter().position(|step| in_trail(step.span).next().is_some());
         // The write itself is a hop of every trail.
         let at_site = || in_trail(site.span).any(|hop| hop != site.span);
-        let step = reads.or_else(passes).or_else(|| if at_site() { None } else { steps.len().checked_sub(1) });
+        let by_calls = || reads().or_else(passes).or_else(|| if at_site() { None } else { steps.len().checked_sub(1) });
+        let step = of_reader.unwrap_or_else(by_calls);
         let (function, at, before) = match step.and_then(|at| Some((at, steps.get(at)?))) {
             Some((index, step)) => (step.function.as_str(), step.span, index.checked_sub(1)),
             // A statement that is kept can be run by several functions: an entry point that runs it itself goes by its own name.
@@ -51,11 +57,46 @@ impl<'a> Helper<'a> {
             let between = Span { start: mint.span.end, end: at.start, ..at };
             mint.span.file == at.file && mint.span.end <= at.start && stays_in_block(text(between))
         });
+        let mints = path.functions.iter().any(|function| function.mints && contains(function.span, at));
         let handed_in = call.is_some_and(|step| step.hands_token || hands_token(text(step.span), property));
-        let at_hand = minted_there || handed_in || called_at.is_none() && function == path.entry.name;
-        let token = if at_hand { Token::AtHand } else { Token::NoParameter };
+        let at_hand = minted_there || mints || handed_in || called_at.is_none() && function == path.entry.name;
+        let takes_one = || reader.is_some_and(|reader| hands_token(parameters(text(reader)), property));
+        let token = match at_hand {
+            true => Token::AtHand,
+            false if takes_one() => Token::NotHandedIn,
+            false => Token::NoParameter,
+        };
         Self { function, called_at, at, token }
     }
+}
+
+/// The function of the path that takes the stored value out of the row: the last hop that is written as the property stands in it.
+fn reader(path: &Path, is_read: impl Fn(Span) -> bool) -> Option<Span> {
+    let hop = path.trail.iter().skip(1).rev().find(|hop| is_read(hop.span))?;
+    let around = path.functions.iter().filter(|function| contains(function.span, hop.span));
+    // A closure counts as the function around it.
+    around.max_by_key(|function| function.span.end - function.span.start).map(|function| function.span)
+}
+
+/// Whether an expression is a read of the property: `user.accessToken`, `row['accessToken']`.
+fn names(expression: &str, property: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let before = expression.trim_end_matches(|c: char| !is_part(c)).strip_suffix(property);
+    before.is_some_and(|before| !before.ends_with(is_part))
+}
+
+/// The text of a function up to the end of its first parentheses.
+fn parameters(function: &str) -> &str {
+    let mut depth = 0_usize;
+    for (at, byte) in function.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' if depth <= 1 => return &function[..at],
+            b')' => depth -= 1,
+            _ => {}
+        }
+    }
+    function
 }
 
 pub(crate) fn contains(outer: Span, inner: Span) -> bool {
@@ -86,6 +127,23 @@ mod tests {
     fn leaving_a_block_is_noticed() {
         assert!(stays_in_block("; if (x) { y() } z("));
         assert!(!stays_in_block("; }\n  async other() { z("));
+    }
+
+    #[test]
+    fn a_read_of_the_property_ends_with_its_name() {
+        assert!(
+            ["user.accessToken", "row['accessToken']", "accessToken"].iter().all(|read| names(read, "accessToken"))
+        );
+        assert!(!names("user.newaccessToken", "accessToken"));
+        assert!(!names("find({ select: ['accessToken'], where })", "accessToken"));
+    }
+
+    #[test]
+    fn parameters_are_what_the_first_parentheses_hold() {
+        assert_eq!(
+            parameters("async touch({ id }: User, at = now()) { store(token) }"),
+            "async touch({ id }: User, at = now("
+        );
     }
 
     #[test]

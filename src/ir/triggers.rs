@@ -51,7 +51,8 @@ pub struct Assignment {
 impl Routines {
     /// The columns, with their tables, that a trigger fills when a row is inserted.
     pub fn filled(&self) -> BTreeSet<(String, String)> {
-        let inserts = |by: &By| self.run_by(by).into_iter().filter(|trigger| trigger.inserts).map(|trigger| trigger.table);
+        let inserts =
+            |by: &By| self.run_by(by).into_iter().filter(|trigger| trigger.inserts).map(|trigger| trigger.table);
         let assigned = self.assigned.iter().flat_map(|one| inserts(&one.by).map(|table| (table, one.column.clone())));
         let updated = self.updated.iter().flat_map(|(by, table, columns)| {
             let is_own = inserts(by).any(|of| of.eq_ignore_ascii_case(table));

@@ -43,6 +43,17 @@ impl Evaluator<'_, '_> {
         !constant && self.assumed.borrow().iter().any(|(cond, holds)| tells(cond, *holds, value, lacks, 12))
     }
 
+    /// Whether the path runs under the very value of a condition: `const expired = ..; x = expired ? a : b; if (expired) store(x)`.
+    pub(super) fn is_held(&self, cond: &Shared) -> Option<bool> {
+        let (cond, asked) = un_negated(cond, true);
+        let assumed = self.assumed.borrow();
+        let mut parts = assumed.iter().flat_map(|(cond, holds)| parts(cond, *holds));
+        parts.find_map(|(part, holds)| {
+            let (part, holds) = un_negated(part, holds);
+            Arc::ptr_eq(part, cond).then_some(holds == asked)
+        })
+    }
+
     /// Whether one of the conditions tells that no row of a model was found: `if (!row)`.
     pub(super) fn is_unless_found(&self, model: ModelId, conditions: &[(Shared, bool)]) -> bool {
         conditions.iter().any(|(cond, holds)| self.denies_row(model, cond, *holds, 12))
@@ -305,6 +316,14 @@ fn parts(cond: &Shared, holds: bool) -> Vec<(&Shared, bool)> {
         }
     }
     parts
+}
+
+/// A condition without the `!` before it, and whether it holds.
+fn un_negated(mut cond: &Shared, mut holds: bool) -> (&Shared, bool) {
+    while let ValueKind::Not(inner) = &cond.kind {
+        (cond, holds) = (inner, !holds);
+    }
+    (cond, holds)
 }
 
 /// Whether no way is left of a value.

@@ -56,7 +56,9 @@ pub(super) fn rows_written(
         conditions(&nested.guards).iter().all(|(cond, holds)| evaluator.holds(cond, 20) != Some(!holds))
     };
     let rows = match sites::below(graph, schema, candidate, row) {
-        Some(below) => below.rows.into_iter().filter(is_there).map(|row| (row.operation, row.undefined, row.row)).collect(),
+        Some(below) => {
+            below.rows.into_iter().filter(is_there).map(|row| (row.operation, row.undefined, row.row)).collect()
+        }
         None => vec![(candidate.operation, candidate.undefined, Arc::clone(row))],
     };
     let mut all = Vec::new();
@@ -187,7 +189,18 @@ impl Saved<'_, '_> {
                     None
                 }
             }
-            ValueKind::Captured(..) | ValueKind::Leaves(..) => self.apart(&self.graph.expand(row)?, fuel),
+            // `[row, next].map((one) => repository.save(one))`
+            ValueKind::Either(values) => {
+                let told = |value: &Shared| self.told(value, false, 20);
+                let is_new = |value: &Shared| matches!(told(value), Row::New | Row::Keyless);
+                let (new, stored): (Vec<Shared>, Vec<Shared>) = values.iter().cloned().partition(is_new);
+                let one_of = |values| Value::new(ValueKind::Either(values), row.span);
+                let is_both = !new.is_empty() && stored.iter().any(|value| told(value) == Row::Stored);
+                is_both.then(|| (one_of(new), one_of(stored)))
+            }
+            ValueKind::Captured(..) | ValueKind::Leaves(..) | ValueKind::Element(_) => {
+                self.apart(&self.graph.expand(row)?, fuel)
+            }
             _ => None,
         }
     }

@@ -39,7 +39,8 @@ impl Kind {
 fn claim(graph: &Graph, entry: &Slot) -> Option<String> {
     let Slot::Named { key, value, .. } = entry else { return None };
     match &graph.resolved(value).kind {
-        ValueKind::Text(text) => Some(format!("{key}={text}")),
+        // Nothing is no purpose.
+        ValueKind::Text(text) if !text.is_empty() => Some(format!("{key}={text}")),
         _ => None,
     }
 }
@@ -49,7 +50,7 @@ fn kind(graph: &Graph, given: &Shared, with_numbers: bool, fuel: u8) -> String {
     graph.refuel();
     let given = graph.resolved(given);
     let constant = |value: &Shared| match &value.kind {
-        ValueKind::Text(text) => Some(text.clone()),
+        ValueKind::Text(text) if !text.is_empty() => Some(text.clone()),
         ValueKind::Number(text) if with_numbers => Some(text.clone()),
         _ => None,
     };

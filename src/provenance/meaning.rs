@@ -189,7 +189,7 @@ impl Evaluator<'_, '_> {
                 None => self.field(value, base, name, fuel),
             },
             ValueKind::Call(call) => self.call(value, call, fuel),
-            ValueKind::Cond { cond, then, otherwise } => match self.holds(cond, fuel) {
+            ValueKind::Cond { cond, then, otherwise } => match self.is_held(cond).or_else(|| self.holds(cond, fuel)) {
                 Some(true) => self.eval(then, fuel),
                 Some(false) => self.eval(otherwise, fuel),
                 None => {

@@ -369,4 +369,23 @@ mod tests {
             "may write users.token for `POST /sent`: what `publisher.publish` does with the token could not be told";
         assert_eq!(gaps, [why]);
     }
+
+    #[test]
+    fn a_claim_that_is_empty_makes_no_other_kind_of_token() {
+        let tree = Tree::one(
+            "const sign = (id: number, email: string) => jwt.sign({ id, email }, 's');
+             app.post('/login', async (q, s) => {
+               const token = sign(q.id, q.email);
+               await db.user.update({ where: { id: q.id }, data: { token } });
+               s.json({ token });
+             });
+             app.post('/again', (q, s) => s.json({ token: sign(q.id, '') }));
+             app.post('/once', (q, s) => s.json({ token: sign(q.id, 'guest') }));
+             app.post('/mail', (q, s) => { mailer.send(sign(q.id, 'confirm')); s.end(); });",
+        );
+        let graph = tree.graph();
+        let found = survey(&graph, &tree.schema).finish().remove(0);
+        let missing: Vec<&str> = found.missing.iter().map(|missing| missing.entry.route.as_str()).collect();
+        assert_eq!(missing, ["POST /again"]);
+    }
 }

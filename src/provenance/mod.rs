@@ -23,6 +23,7 @@ mod constants;
 mod declared;
 mod entries;
 mod gaps;
+mod handed;
 mod hooks;
 mod inserts;
 mod interceptors;
@@ -40,7 +41,8 @@ mod shapes;
 mod walk;
 
 pub use path::{
-    ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, Origin, Path, ReadKind, ReadSite, Step, WriteSite,
+    ColumnTrace, Confidence, EntryPoint, Hop, Meaning, MissingWrite, OnPath, Origin, Path, ReadKind, ReadSite, Step,
+    WriteSite,
 };
 
 use std::cell::RefCell;
@@ -397,6 +399,7 @@ impl ColumnTracer<'_, '_> {
             adds_row,
             only_if: BTreeSet::new(),
             mints: Vec::new(),
+            functions: Vec::new(),
             meaning,
             form,
             confidence: if inferred { Confidence::Inferred } else { Confidence::Proven },
@@ -405,18 +408,6 @@ impl ColumnTracer<'_, '_> {
         };
         let Way { functions, guards, row, made, ahead, .. } = way;
         Draft { path, functions, guards, row, made, ahead }
-    }
-
-    /// Tells which calls on a path hand on a token that was minted.
-    fn follow_token<'s>(&self, steps: impl Iterator<Item = &'s mut Step>, functions: &[FunctionRef]) {
-        let evaluator = self.evaluator(None);
-        for step in steps {
-            let calls = functions.iter().filter_map(|function| self.graph.summary(*function)).flat_map(|of| &of.calls);
-            let Some(event) = calls.into_iter().find(|event| event.call.site.span == step.span) else { continue };
-            self.graph.refuel();
-            let is_minted = |value: &Shared| evaluator.chains(value).iter().flatten().any(|atom| atom.mint.is_some());
-            step.hands_token = event.call.args.iter().any(|arg| is_minted(&arg.value));
-        }
     }
 
     fn finished(&self, site: DraftSite, evidence: &Evidence, through: &BTreeSet<Span>) -> WriteSite {
@@ -446,7 +437,7 @@ impl ColumnTracer<'_, '_> {
             path.mints.truncate(10);
             path.only_if = BTreeSet::from([self.issuing.skipped(&draft.functions, &draft.guards, evidence)]);
             if !issuing.is_empty() && preserves {
-                self.follow_token(path.entered.iter_mut().chain(&mut path.steps), &draft.functions);
+                self.follow_token(&mut path, &draft.functions, &issuing);
             }
             let key = (path.entry.clone(), path.meaning.clone(), path.form);
             match paths.get_mut(&key) {

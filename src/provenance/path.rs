@@ -121,6 +121,8 @@ pub struct Path {
     pub only_if: BTreeSet<BTreeSet<(Span, bool)>>,
     /// The mints on the path, whether their value reaches the column or not.
     pub mints: Vec<Hop>,
+    /// The functions of the path, that of the site first; told where a path that issues a token writes the stored value back.
+    pub functions: Vec<OnPath>,
     pub meaning: Meaning,
     /// `None` where no value is written (null, omitted).
     pub form: Option<Form>,
@@ -160,6 +162,14 @@ pub struct EntryPoint {
     pub route: String,
     /// The declaration.
     pub span: Span,
+}
+
+/// A function on a path.
+#[derive(Clone, Copy, Debug)]
+pub struct OnPath {
+    pub span: Span,
+    /// Whether it mints a token of the path, itself or by a call that does not lead on to the write.
+    pub mints: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

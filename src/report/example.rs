@@ -156,6 +156,7 @@ pub(crate) fn path(entry: EntryPoint, steps: Vec<Step>, origin: Origin, reason: 
         issues: matches!(origin, Origin::Fresh | Origin::Preserved),
         adds_row: false,
         only_if: BTreeSet::from([BTreeSet::new()]),
+        functions: Vec::new(),
         mints: Vec::new(),
         meaning: meaning(&[&[origin]]),
         form: (origin != Origin::Null).then_some(Form::Plain),
