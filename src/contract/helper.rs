@@ -142,7 +142,7 @@ mod tests {
     fn parameters_are_what_the_first_parentheses_hold() {
         assert_eq!(
             parameters("async touch({ id }: User, at = now()) { store(token) }"),
-            "async touch({ id }: User, at = now("
+            "async touch({ id }: User, at = now()"
         );
     }
 
