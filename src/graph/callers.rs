@@ -12,7 +12,8 @@ use rustc_hash::FxHashMap;
 use crate::graph::calls::{Edge, EdgeKind};
 use crate::graph::closures::handed_bindings;
 use crate::graph::factories::Inside;
-use crate::graph::{Graph, Unit, entries};
+use crate::graph::framework::framework_edges;
+use crate::graph::{Graph, Unit};
 use crate::ir::{FunctionId, FunctionKind, Imported};
 use crate::source::FileId;
 use crate::summary::{CallValue, ClassRef, Event, FunctionRef, Guard, Guards, Member, Shared, Slot, Value, ValueKind};
@@ -322,7 +323,7 @@ impl Graph<'_> {
                 edges.push(edge(sent.at.0, event, sent.certain, EdgeKind::Call(Arc::clone(&sent.call))));
             }
         }
-        for (route, runs, span) in self.framework_edges.get_or_init(|| entries::framework_edges(self)) {
+        for (route, runs, span) in self.framework_edges.get_or_init(|| framework_edges(self)) {
             if *runs == of {
                 let kind = EdgeKind::Framework;
                 let (caller, span) = (*route, *span);

@@ -6,16 +6,16 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::graph::chain::{Ahead, Covers, runs_before};
 use crate::graph::configured::configured;
-use crate::graph::controllers::{Applications, Below, class_decorator, controllers, version};
+use crate::graph::controllers::{Applications, Below, controllers, version};
 use crate::graph::handlers::{Handler, handlers_made, may_run, verbs};
 use crate::graph::issued;
 use crate::graph::mounts::{Mounts, mounted};
 use crate::graph::named::{ByName, by_name, rows_of};
 use crate::graph::places::{route_of_file, route_of_name};
 use crate::graph::{Graph, Resolved};
-use crate::ir::{ClassId, Export, FunctionId, FunctionKind, WHOLE};
-use crate::rules::{ArgBase, ArgPath, Entry as EntryRow, EntryKind, GuardKind};
-use crate::source::{FileId, Scope, Span};
+use crate::ir::{ClassId, Export, FunctionId, WHOLE};
+use crate::rules::{ArgBase, ArgPath, Entry as EntryRow, EntryKind};
+use crate::source::{FileId, Scope};
 use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
 /// Why a function is run from outside.
@@ -186,7 +186,7 @@ fn decorated(
     }
 }
 
-fn text(graph: &Graph, value: &Shared) -> Option<String> {
+pub(super) fn text(graph: &Graph, value: &Shared) -> Option<String> {
     let value = graph.resolved(value);
     match &value.kind {
         ValueKind::Text(text) | ValueKind::Number(text) => Some(text.clone()),
@@ -307,7 +307,7 @@ fn extended(graph: &Graph, rows: &[&EntryRow], class: ClassRef, found: &mut BTre
     }
 }
 
-fn extends_call<'g>(graph: &Graph<'g>, class: ClassRef) -> Option<&'g CallValue> {
+pub(super) fn extends_call<'g>(graph: &Graph<'g>, class: ClassRef) -> Option<&'g CallValue> {
     match &graph.unit(class.file)?.summary.extends_calls.get(&class.id)?.kind {
         ValueKind::Call(call) => Some(call),
         _ => None,
@@ -335,109 +335,6 @@ fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &
     }
 }
 
-/// What the rows of an edge are about: the methods that run by their names, and the names that provider classes give.
-struct Named {
-    runs: Vec<(String, FunctionRef)>,
-    providers: BTreeMap<ClassRef, Vec<String>>,
-}
-
-impl Named {
-    fn find(graph: &Graph, row: &crate::rules::Edge) -> Self {
-        let mut runs: Vec<(String, FunctionRef)> = Vec::new();
-        let mut providers: BTreeMap<ClassRef, Vec<String>> = BTreeMap::new();
-        for (file, unit) in graph.units() {
-            for at in 0..unit.module.classes.len() {
-                let class = ClassRef { file, id: ClassId::of(at) };
-                let Some(call) = extends_call(graph, class) else { continue };
-                graph.refuel();
-                let Some(path) = graph.callee_path(call) else { continue };
-                if row.via.matches(&path) {
-                    providers.insert(class, call.args.first().map_or_else(Vec::new, |arg| texts(graph, &arg.value)));
-                }
-                if row.to.matches(&path)
-                    && let Some(method) = graph.method(class, &row.method)
-                {
-                    let written = call.args.get(1).and_then(|arg| text(graph, &arg.value));
-                    let module = call.args.first().and_then(|arg| graph.path(&arg.value));
-                    let known = module.as_ref().and_then(|path| row.names.get(path.split('#').next().unwrap_or("")));
-                    if let Some(name) = written.or_else(|| known.cloned()) {
-                        runs.push((name, method));
-                    }
-                }
-            }
-        }
-        Self { runs, providers }
-    }
-
-    fn called<'n>(&'n self, name: &'n str) -> impl Iterator<Item = FunctionRef> + 'n {
-        self.runs.iter().filter(move |(known, _)| known == name).map(|(_, method)| *method)
-    }
-}
-
-/// What runs where a class that provides it by its name does: the strategies of `class JwtGuard extends AuthGuard('jwt')`.
-pub(super) fn run_by_classes(graph: &Graph) -> BTreeMap<ClassRef, BTreeSet<FunctionRef>> {
-    let mut found: BTreeMap<ClassRef, BTreeSet<FunctionRef>> = BTreeMap::new();
-    for row in graph.rules.edge() {
-        let named = Named::find(graph, row);
-        for (class, names) in &named.providers {
-            found.entry(*class).or_default().extend(names.iter().flat_map(|name| named.called(name)));
-        }
-    }
-    found
-}
-
-/// Route -> method that runs before it by name.
-pub(super) fn framework_edges(graph: &Graph) -> Vec<(FunctionRef, FunctionRef, Span)> {
-    let mut edges = Vec::new();
-    for row in graph.rules.edge() {
-        let named = Named::find(graph, row);
-        for (file, unit) in graph.units() {
-            for (at, function) in unit.module.functions.iter().enumerate() {
-                if function.kind != FunctionKind::Method {
-                    continue;
-                }
-                let route = FunctionRef { file, id: FunctionId::of(at) };
-                if graph.entries(route).is_empty() {
-                    continue;
-                }
-                let own = unit.summary.functions.get(at).map_or(&[][..], |s| s.decorators.as_slice());
-                let class = function.class.and_then(|id| unit.summary.class_decorators.get(id.at()));
-                graph.refuel();
-                for written in own.iter().chain(class.map_or(&[][..], Vec::as_slice)) {
-                    for decorator in graph.composed(written) {
-                        if !graph.callee_path(&decorator).is_some_and(|path| row.decorator.matches(&path)) {
-                            continue;
-                        }
-                        for name in
-                            decorator.args.iter().flat_map(|arg| provided(graph, row, &named.providers, &arg.value))
-                        {
-                            edges.extend(named.called(&name).map(|method| (route, method, written.site.span)));
-                        }
-                    }
-                }
-            }
-        }
-    }
-    edges.sort_unstable();
-    edges.dedup();
-    edges
-}
-
-/// The strategy names that a decorator's argument stands for.
-fn provided(
-    graph: &Graph,
-    row: &crate::rules::Edge,
-    providers: &BTreeMap<ClassRef, Vec<String>>,
-    value: &Shared,
-) -> Vec<String> {
-    if let ValueKind::Call(call) = &value.kind
-        && graph.callee_path(call).is_some_and(|path| row.via.matches(&path))
-    {
-        return call.args.first().map_or_else(Vec::new, |arg| texts(graph, &arg.value));
-    }
-    graph.class_behind(value).and_then(|class| providers.get(&class)).cloned().unwrap_or_default()
-}
-
 /// The texts of a list, or the one text.
 pub(super) fn texts(graph: &Graph, value: &Shared) -> Vec<String> {
     match &graph.resolved(value).kind {
@@ -450,41 +347,4 @@ pub(super) fn texts(graph: &Graph, value: &Shared) -> Vec<String> {
             .collect(),
         _ => text(graph, value).into_iter().collect(),
     }
-}
-
-/// Names that lead from a method that a framework runs to its routes: the abstract class that others inherit it from; the provider's
-/// base and the providers, of what runs before a route.
-pub fn names_towards_routes(graph: &Graph, method: FunctionRef) -> Vec<String> {
-    let mut names = Vec::new();
-    let Some(class) = graph.function(method).and_then(|f| f.class) else { return names };
-    let class = ClassRef { file: method.file, id: class };
-    let decorators = graph.summary(method).map_or(&[][..], |summary| summary.decorators.as_slice());
-    let paths: Vec<String> = decorators.iter().filter_map(|decorator| graph.callee_path(decorator)).collect();
-    let is_route =
-        |row: &&EntryRow| row.path.as_ref().is_some_and(|wanted| paths.iter().any(|path| wanted.matches(path)));
-    let wanted = graph.rules.entry().filter(is_route).find_map(|row| row.class.as_ref());
-    if wanted.is_some_and(|wanted| class_decorator(graph, class, wanted).is_none()) {
-        names.extend(graph.class(class).map(|class| class.name.clone()));
-    }
-    // Who lets requests in by a class of it hands that class over by its name.
-    let is_guard = |row: &crate::rules::Guard| {
-        row.kind == GuardKind::Method && graph.function(method).is_some_and(|of| row.method.contains(&of.name))
-    };
-    if !graph.is_rust(method.file) && graph.rules.guard().any(is_guard) {
-        names.extend(graph.class(class).map(|class| class.name.clone()));
-    }
-    let Some(path) = extends_call(graph, class).and_then(|call| graph.callee_path(call)) else { return names };
-    for row in graph.rules.edge().filter(|row| row.to.matches(&path)) {
-        names.extend(row.via.last().map(str::to_owned));
-        for (file, unit) in graph.units() {
-            for (at, declared) in unit.module.classes.iter().enumerate() {
-                let provider = ClassRef { file, id: ClassId::of(at) };
-                let extends = extends_call(graph, provider).and_then(|call| graph.callee_path(call));
-                if extends.is_some_and(|path| row.via.matches(&path)) {
-                    names.push(declared.name.clone());
-                }
-            }
-        }
-    }
-    names
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::graph::chain::Ahead;
-use crate::graph::entries::{run_by_classes, text_at};
+use crate::graph::entries::text_at;
+use crate::graph::framework::run_by_classes;
 use crate::graph::handlers::{handlers, made, may_run};
 use crate::graph::mounts::{Router, router_behind};
 use crate::ir::{FunctionId, FunctionKind};

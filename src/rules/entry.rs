@@ -208,3 +208,12 @@ pub struct Provide {
     /// The decorator that asks for a token: argument 0. Without one, a constructor's parameter asks for its class.
     pub inject: CallPattern,
 }
+
+/// Methods that a framework lays around a route: under `@UseInterceptors(I)` it runs `intercept` of `I`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Wrap {
+    /// The decorator of a method or class, whose arguments are the classes, or what `new` makes of them.
+    pub decorator: CallPattern,
+    pub method: String,
+}

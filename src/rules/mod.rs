@@ -40,7 +40,7 @@ pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Input, Interceptor,
     Method, Migration, Naming, Nothing, Subscriber, Transform, TypedTables,
 };
-pub use entry::{Applied, Entry, EntryKind, Issued, Layer, Nesting, Prefix, Provide, Versioning};
+pub use entry::{Applied, Entry, EntryKind, Issued, Layer, Nesting, Prefix, Provide, Versioning, Wrap};
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
     Asks, Attach, Attribute, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Keeps,
@@ -93,7 +93,7 @@ macro_rules! rows {
 
 rows! {
     entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, condition: Condition, mint: Mint, pass: Pass,
-    receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, callback: Callback, mount: Mount, layer: Layer, applied: Applied, kept: Kept, hook: Hook, transform: Transform,
+    receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, wrap: Wrap, callback: Callback, mount: Mount, layer: Layer, applied: Applied, kept: Kept, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, attach: Attach, lasting: Lasting, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,

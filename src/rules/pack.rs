@@ -8,7 +8,9 @@ use crate::rules::{
     Method, Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Provide, Read, Receiver, SchemaShape,
     SqlCall, Status, Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
-use crate::rules::{Applied, Attach, Condition, Described, Ending, Kept, Lacking, Lasting, Layer, Rest, Setting, Unit};
+use crate::rules::{
+    Applied, Attach, Condition, Described, Ending, Kept, Lacking, Lasting, Layer, Rest, Setting, Unit, Wrap,
+};
 
 /// One file of rules.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,6 +52,8 @@ pub struct Pack {
     pub answer: Vec<Answer>,
     #[serde(default)]
     pub edge: Vec<Edge>,
+    #[serde(default)]
+    pub wrap: Vec<Wrap>,
     #[serde(default)]
     pub callback: Vec<Callback>,
     #[serde(default)]

@@ -215,7 +215,9 @@ fn ways(graph: &Graph, row: &Shared, under: &Guards) -> Vec<(Shared, Guards)> {
     while let Some((at, guards)) = open.pop() {
         if !seen.insert(Arc::as_ptr(&at)) || seen.len() > MOST {
             // What more than one way leads to is there whatever holds.
-            found.iter_mut().for_each(|(_, guards)| guards.clone_from(under));
+            for (_, guards) in &mut found {
+                guards.clone_from(under);
+            }
             continue;
         }
         let at = if matches!(at.kind, ValueKind::Object { .. }) { at } else { graph.resolved(&at) };
