@@ -84,6 +84,7 @@ mod tests {
     use crate::config::Contract;
     use crate::contract::bench::{NOWHERE, bench, path};
     use crate::provenance::Origin;
+    use crate::rules::Operation;
     use crate::source::Scope;
 
     const DRIFT: &str = "path-drift";
@@ -131,6 +132,33 @@ mod tests {
             .insert(10, vec![path("signup", "omitted")])
             .update(20, vec![path("signup", "fresh"), path("login", "fresh")]);
         assert_eq!(bench.lines(DRIFT), NOWHERE);
+    }
+
+    #[test]
+    fn the_half_of_an_upsert_without_the_token_deviates() {
+        let halves = |create: &str, update: &str| {
+            let half = |operation, text: &str| (operation, vec![path("google", text)]);
+            let login = bench().update(30, vec![path("login", "fresh")]).update(40, vec![path("mobile", "fresh")]);
+            let halves = [half(Operation::UpsertCreate, create), half(Operation::UpsertUpdate, update)];
+            halves.into_iter().fold(login, |bench, (operation, paths)| bench.site(operation, 10, paths))
+        };
+        assert_eq!(halves("omitted", "fresh").lines(DRIFT), [10]);
+        assert_eq!(halves("fresh", "preserved>fresh").lines(DRIFT), [11]);
+        assert_eq!(halves("fresh", "fresh").lines(DRIFT), NOWHERE);
+        assert_eq!(halves("null", "fresh").lines(DRIFT), NOWHERE);
+        let stored_for_both = halves("omitted", "fresh").update(20, vec![path("google", "fresh")]);
+        assert_eq!(stored_for_both.lines(DRIFT), NOWHERE);
+    }
+
+    #[test]
+    fn the_branch_of_a_condition_that_inserts_without_the_token_deviates() {
+        let branches = |holds| {
+            let new = vec![path("google", "omitted").only_if(&[(50, true)])];
+            let known = vec![path("google", "fresh").only_if(&[(50, holds)])];
+            bench().update(30, vec![path("login", "fresh")]).insert(10, new).update(20, known)
+        };
+        assert_eq!(branches(false).lines(DRIFT), [10]);
+        assert_eq!(branches(true).lines(DRIFT), NOWHERE);
     }
 
     #[test]

@@ -107,6 +107,19 @@ impl Write<'_> {
         upserts && !contains(self.site.span, self.site.value) && !says.iter().any(|origin| origins.contains(origin))
     }
 
+    /// Whether one run does not do both: the halves of an upsert, the branches of a condition that issue the same token.
+    fn excludes(self, other: Self) -> bool {
+        let halves = [Operation::UpsertCreate, Operation::UpsertUpdate];
+        let is_half = |write: Self| halves.contains(&write.site.operation);
+        let is_one_call = self.site.span == other.site.span && self.path.steps == other.path.steps;
+        let opposite = |way: &BTreeSet<(Span, bool)>, other: &BTreeSet<(Span, bool)>| {
+            way.iter().any(|(condition, holds)| other.contains(&(*condition, !holds)))
+        };
+        let ways = &self.path.only_if;
+        is_half(self) && is_half(other) && is_one_call && self.site.operation != other.site.operation
+            || ways.iter().all(|way| other.path.only_if.iter().all(|other| opposite(way, other)))
+    }
+
     /// Whether this path issues the token. One that saves the whole row does so only where it makes the token itself: what a helper
     /// makes further down may be for anything.
     pub(crate) fn issues(self) -> bool {
@@ -179,10 +192,25 @@ pub(crate) fn practices<'a>(sources: &'a SourceSet, trace: &'a ColumnTrace, writ
     }
     let practice = |(entry, (writes, missing)): (&'a EntryPoint, (Vec<Write<'a>>, Option<&'a MissingWrite>))| {
         let stance = writes.iter().map(|write| write.stance()).max().unwrap_or(Stance::Missing);
-        let writes: Vec<Write<'a>> = writes.into_iter().filter(|write| write.stance() == stance).collect();
+        let left_out = if stance == Stance::Stores { left_out(&writes) } else { Vec::new() };
+        let (stance, writes) = if left_out.is_empty() {
+            (stance, writes.into_iter().filter(|write| write.stance() == stance).collect())
+        } else {
+            (Stance::Partly, left_out)
+        };
         Practice { entry, stance, missing: missing.filter(|_| writes.is_empty()), writes }
     };
     by_entry.into_iter().map(practice).collect()
+}
+
+/// Of the writes of an entry point that stores, those on whose way none of the others runs: the half of an upsert without the token, the
+/// insert of an `if` whose `else` stores.
+fn left_out<'a>(writes: &[Write<'a>]) -> Vec<Write<'a>> {
+    let (storing, others): (Vec<Write<'a>>, Vec<Write<'a>>) =
+        writes.iter().partition(|write| write.stance() == Stance::Stores);
+    let deviates = |write: &Write<'a>| !matches!(write.stance(), Stance::Clears | Stance::Unknown);
+    let is_left_out = |write: &Write<'a>| storing.iter().all(|other| write.excludes(*other));
+    others.into_iter().filter(|write| deviates(write) && is_left_out(write)).collect()
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl Graph<'_> {
         if matches!(declared, Type::External(..)) && !declared.is_any() {
             return None;
         }
-        let given = self.stands_for(&asked, LONGEST)?;
+        let given = self.stands_for(&asked, LONGEST).or_else(|| self.stands_for_itself(&asked))?;
         let is_of_tree = matches!(&given, Type::Instance(..) | Type::Union(_) | Type::Array(_));
         (is_of_tree || declared == Type::Unknown).then_some(given)
     }
@@ -151,6 +151,16 @@ impl Graph<'_> {
             }
         }
         if seen.len() > 1 { Some(Type::Union(seen)) } else { seen.pop() }
+    }
+
+    /// `@Inject(Store)`: a class is its own token, where nothing else is said to stand for it.
+    fn stands_for_itself(&self, asked: &Asked) -> Option<Type> {
+        let Asked::Token(token) = asked else { return None };
+        let ValueKind::Class(class) = self.token_behind(token).kind else { return None };
+        let name = last_word(self.sources.text(token.span));
+        let bound = self.provisions.get_or_init(|| self.find_provisions()).get(name);
+        let is_bound = bound.into_iter().flatten().any(|bound| self.is_token(&bound.token, asked));
+        (!is_bound).then(|| Type::Instance(class, Vec::new()))
     }
 
     fn is_provision(&self, bound: &Bound) -> bool {

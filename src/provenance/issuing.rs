@@ -46,6 +46,8 @@ pub(super) struct Evidence {
     minted: BTreeSet<CallSite>,
     /// The kinds of credentials among them: a JWT signed elsewhere is one too.
     kinds: BTreeSet<String>,
+    /// Mints on the paths that store a fresh value which are of none: the access token that is signed beside a refresh token.
+    beside: BTreeSet<CallSite>,
     /// Whether anything fresh reaches the column on any path; where nothing does, every credential counts.
     any_fresh: bool,
 }
@@ -237,15 +239,22 @@ impl<'g, 'a> Issuing<'g, 'a> {
 
     /// Whether a mint on a path that stores no fresh value makes a token of the column there: one whose value the column gets on other
     /// paths, made in a function of this one or through the same call, one like it that is written beside, or one that is answered
-    /// with. What is signed for something else (a link in a mail) makes nobody issue; random bytes of a helper count where whoever
+    /// with. What is signed for something else (a link in a mail, the access token beside the refresh token) makes nobody issue; random bytes of a helper count where whoever
     /// calls it hands them on.
     pub(super) fn is_of_column(&self, mint: &Minting, evidence: &Evidence, way: &OnWay) -> bool {
         let maker = mint.site.function;
         let is_stored = evidence.minted.contains(&mint.site);
+        let token = self.token(mint.site);
+        // `(id, token = randomUUID())`, called with the stored one.
+        if is_stored && token.is_default_in(way.row) {
+            return false;
+        }
         if is_stored && way.functions.contains(&maker) || mint.credential && !evidence.any_fresh {
             return true;
         }
-        let token = self.token(mint.site);
+        if !evidence.beside.is_empty() && self.is_another_kind(mint, evidence) {
+            return false;
+        }
         let is_below = |caller: &FunctionRef| way.functions.iter().any(|of| self.below(*of).contains(caller));
         let callers = self.graph.callers(maker);
         let is_handed_on = |edge: &Edge| {
@@ -304,24 +313,46 @@ impl<'g, 'a> Issuing<'g, 'a> {
 
     /// Whether neither claims nor options tell a mint from those whose value the column gets.
     fn may_be_stored(&self, mint: &Minting, evidence: &Evidence) -> bool {
-        let kinds = |site: &CallSite| {
-            let made = self.credentials(site.function, |other| other == site).into_iter();
-            made.map(|(_, (_, kind))| kind).collect::<Vec<_>>()
-        };
-        let own = kinds(&mint.site);
-        let stored: Vec<Kind> = evidence.minted.iter().flat_map(kinds).collect();
+        let own = self.kinds(&mint.site);
+        let stored: Vec<Kind> = evidence.minted.iter().flat_map(|site| self.kinds(site)).collect();
         own.is_empty() || stored.is_empty() || stored.iter().any(|stored| own.iter().any(|own| own.may_be(stored)))
     }
 
+    /// Whether a mint makes what is made beside the stored value where that is stored, and its claims or options tell it from that.
+    fn is_another_kind(&self, mint: &Minting, evidence: &Evidence) -> bool {
+        let is_beside = || {
+            let own = self.kinds(&mint.site);
+            let beside = evidence.beside.iter().flat_map(|site| self.kinds(site));
+            evidence.beside.contains(&mint.site)
+                || beside.into_iter().any(|kind| own.iter().any(|own| own.may_be(&kind)))
+        };
+        !self.may_be_stored(mint, evidence) && is_beside()
+    }
+
+    /// The kinds of tokens that a mint makes for its callers.
+    fn kinds(&self, site: &CallSite) -> Vec<Kind> {
+        let made = self.credentials(site.function, |other| other == site).into_iter();
+        made.map(|(_, (_, kind))| kind).collect()
+    }
+
     /// What makes a path an issuing one, told from the mints whose value reaches the column on any path.
-    pub(super) fn evidence(&self, minted: BTreeSet<CallSite>, any_fresh: bool) -> Evidence {
+    pub(super) fn evidence<'s>(
+        &self,
+        minted: BTreeSet<CallSite>,
+        storing: impl Iterator<Item = &'s [FunctionRef]>,
+    ) -> Evidence {
         let kinds = minted
             .iter()
             .flat_map(|site| self.own(site.function).as_ref().clone())
             .filter(|mint| mint.credential && minted.contains(&mint.site))
             .map(|mint| mint.what)
             .collect();
-        Evidence { minted, kinds, any_fresh }
+        let mut storing = storing.peekable();
+        let any_fresh = storing.peek().is_some();
+        let ways: BTreeSet<&[FunctionRef]> = storing.collect();
+        let on_ways = ways.into_iter().flat_map(|functions| self.on(functions)).map(|mint| mint.site);
+        let beside = on_ways.filter(|site| !minted.contains(site)).collect();
+        Evidence { minted, kinds, beside, any_fresh }
     }
 
     pub(super) fn hops(mints: &[&Minting]) -> Vec<Hop> {

@@ -91,6 +91,28 @@ impl Token<'_, '_> {
         self.is_in(row)
     }
 
+    /// Whether a row that is written holds the token only as a default that something else takes the place of.
+    pub(super) fn is_default_in(&self, row: &Shared) -> bool {
+        self.graph.refuel();
+        let mut open = vec![Arc::clone(row)];
+        let mut seen = FxHashMap::default();
+        let mut found = false;
+        while let Some(value) = open.pop() {
+            if seen.insert(Arc::as_ptr(&value).addr(), Arc::clone(&value)).is_some() {
+                continue;
+            }
+            match &value.kind {
+                ValueKind::Call(call) if call.site == self.mint => return false,
+                ValueKind::Fallback { left, right, .. } => {
+                    found |= self.is_in(right);
+                    open.push(Arc::clone(left));
+                }
+                kind => kind.each(&mut |part| open.push(Arc::clone(part))),
+            }
+        }
+        found
+    }
+
     /// Whether the token, or something made of it, may be what a path answers with: its functions, the entry point last, and what makes
     /// the token for them.
     pub(super) fn may_be_answered(&self, functions: &[FunctionRef], makers: &BTreeSet<FunctionRef>) -> bool {

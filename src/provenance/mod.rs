@@ -196,11 +196,9 @@ impl ColumnTracer<'_, '_> {
         let missing = search.missing(&issuers, &alike);
         gaps.extend(missing.untold.iter().map(|(span, entry)| self.handed_on(*span, entry)));
         let missing = missing.found;
-        let any_fresh = drafts
-            .iter()
-            .flat_map(|site| &site.drafts)
-            .any(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
-        let evidence = self.issuing.evidence(minted, any_fresh);
+        let is_fresh = |draft: &&Draft| draft.path.meaning.origins().contains(&Origin::Fresh);
+        let storing = drafts.iter().flat_map(|site| &site.drafts).filter(is_fresh);
+        let evidence = self.issuing.evidence(minted, storing.map(|draft| draft.functions.as_slice()));
         let sites = drafts.into_iter().map(|site| self.finished(site, &evidence, &stored.through)).collect();
         let reads = reads::find(self.graph, self.schema, self.column);
         ColumnTrace { column: self.column, sites, missing, reads, gaps: gaps.into_iter().collect() }
