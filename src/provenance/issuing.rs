@@ -76,7 +76,7 @@ pub(super) struct Issuing<'g, 'a> {
 }
 
 /// Conditions, innermost first.
-fn around(guards: &Guards) -> impl Iterator<Item = &Guard> {
+pub(super) fn around(guards: &Guards) -> impl Iterator<Item = &Guard> {
     std::iter::successors(guards.as_deref(), |guard| guard.outer.as_deref())
 }
 
@@ -280,7 +280,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
     }
 
     /// The conditions under which alone a way writes, though a token is made where they fail: those of its calls that no mint of the
-    /// column's tokens stands under. Where they throw instead nothing is issued.
+    /// column's tokens stands under. Where they throw instead, or a function that makes the token hands on none, nothing is issued.
     pub(super) fn skipped(
         &self,
         functions: &[FunctionRef],
@@ -291,6 +291,9 @@ impl<'g, 'a> Issuing<'g, 'a> {
         let issues = |call: &CallValue| {
             let is_below = |(called, _): (FunctionRef, _)| !self.below(called).is_disjoint(&makers);
             evidence.minted.contains(&call.site) || run_by(self.graph, call, None).into_iter().any(is_below)
+        };
+        let answers_without = |function, guard: &Guard| {
+            evidence.minted.iter().any(|site| self.token(*site).is_answered_without(function, guard))
         };
         let mut skipped = BTreeSet::new();
         for (function, guards) in functions.iter().zip(guards) {
@@ -305,8 +308,13 @@ impl<'g, 'a> Issuing<'g, 'a> {
                 };
                 own.iter().copied().filter(|guard| !stands_under(guard)).collect::<Vec<_>>()
             });
-            let fewest = left.min_by_key(Vec::len).unwrap_or(own);
-            skipped.extend(fewest.into_iter().map(|guard| (guard.cond.span, guard.holds)));
+            let fewest = left.min_by_key(Vec::len);
+            let is_made_here = fewest.is_some();
+            let mut only_if = fewest.unwrap_or(own);
+            if is_made_here {
+                only_if.retain(|guard| answers_without(*function, guard));
+            }
+            skipped.extend(only_if.into_iter().map(|guard| (guard.cond.span, guard.holds)));
         }
         skipped
     }
