@@ -14,7 +14,7 @@ use crate::provenance::overrides::{Owner, run_by};
 use crate::provenance::path::Hop;
 use crate::rules::{Gives, Mint};
 use crate::source::{FileId, Scope, Span};
-use crate::summary::{CallSite, CallValue, FunctionRef, Guard, Guards, Shared, ValueKind};
+use crate::summary::{CallSite, CallValue, Event, FunctionRef, Guard, Guards, Shared, ValueKind};
 
 /// A mint that a function runs, itself or through what it calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -297,24 +297,24 @@ impl<'g, 'a> Issuing<'g, 'a> {
         };
         let mut skipped = BTreeSet::new();
         for (function, guards) in functions.iter().zip(guards) {
-            let own: Vec<&Guard> = around(guards).filter(|guard| !guard.throws).collect();
-            if own.is_empty() {
-                continue;
-            }
             let events = self.graph.summary(*function).into_iter().flat_map(|summary| &summary.calls);
-            let left = events.filter(|event| issues(&event.call)).map(|event| {
+            let issuing: Vec<&Event> = events.filter(|event| issues(&event.call)).collect();
+            let own: Vec<&Guard> = around(guards).filter(|guard| !guard.throws).collect();
+            let left = issuing.iter().map(|event| {
                 let stands_under = |guard: &Guard| {
                     around(&event.guards).any(|of| of.holds == guard.holds && Arc::ptr_eq(&of.cond, &guard.cond))
                 };
                 own.iter().copied().filter(|guard| !stands_under(guard)).collect::<Vec<_>>()
             });
-            let fewest = left.min_by_key(Vec::len);
-            let is_made_here = fewest.is_some();
-            let mut only_if = fewest.unwrap_or(own);
-            if is_made_here {
-                only_if.retain(|guard| answers_without(*function, guard));
-            }
+            let only_if = match left.min_by_key(Vec::len) {
+                Some(left) => left.into_iter().filter(|guard| answers_without(*function, guard)).collect(),
+                None => own,
+            };
             skipped.extend(only_if.into_iter().map(|guard| (guard.cond.span, guard.holds)));
+            // What stands above the function that makes the token decides on both.
+            if !issuing.is_empty() {
+                break;
+            }
         }
         skipped
     }
