@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::graph::{Edge, Graph};
+use crate::graph::{Edge, Entry, Graph};
 use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
 use crate::provenance::kind::Kind;
@@ -65,6 +65,26 @@ impl Evidence {
     }
 }
 
+/// The calls in a row of what callers hand in: `token: (await refresh(old)).access_token`.
+fn of_unknown(graph: &Graph, row: &Shared) -> BTreeSet<CallSite> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![Arc::clone(row)];
+    let mut seen: BTreeSet<usize> = BTreeSet::new();
+    while let Some(value) = open.pop() {
+        if !seen.insert(Arc::as_ptr(&value).addr()) || seen.len() > LARGEST_ROW {
+            continue;
+        }
+        if let ValueKind::Call(call) = &value.kind {
+            let is_handed_in = matches!(call.callee.kind, ValueKind::Param(..) | ValueKind::Captured(..));
+            if is_handed_in && graph.targets(call).is_empty() {
+                found.insert(call.site);
+            }
+        }
+        value.kind.each(&mut |part| open.push(Arc::clone(part)));
+    }
+    found
+}
+
 #[derive(Debug)]
 pub(super) struct Issuing<'g, 'a> {
     graph: &'g Graph<'a>,
@@ -79,6 +99,9 @@ pub(super) struct Issuing<'g, 'a> {
 pub(super) fn around(guards: &Guards) -> impl Iterator<Item = &Guard> {
     std::iter::successors(guards.as_deref(), |guard| guard.outer.as_deref())
 }
+
+/// A row is not looked through further than so many parts.
+const LARGEST_ROW: usize = 2_000;
 
 /// More functions than these below one are not looked through.
 const BUDGET: usize = 4_000;
@@ -280,17 +303,20 @@ impl<'g, 'a> Issuing<'g, 'a> {
     }
 
     /// The conditions under which alone a way writes, though a token is made where they fail: those of its calls that no mint of the
-    /// column's tokens stands under. Where they throw instead, or a function that makes the token hands on none, nothing is issued.
+    /// column's tokens stands under; `written` is the row in terms of the first function. Where they throw instead, or a function that makes the token hands on none, nothing is issued.
     pub(super) fn skipped(
         &self,
-        functions: &[FunctionRef],
-        guards: &[Guards],
+        (functions, guards): (&[FunctionRef], &[Guards]),
+        written: &Shared,
         evidence: &Evidence,
     ) -> BTreeSet<(Span, bool)> {
         let makers: BTreeSet<FunctionRef> = evidence.minted.iter().map(|site| site.function).collect();
+        let handed_in = of_unknown(self.graph, written);
         let issues = |call: &CallValue| {
             let is_below = |(called, _): (FunctionRef, _)| !self.below(called).is_disjoint(&makers);
-            evidence.minted.contains(&call.site) || run_by(self.graph, call, None).into_iter().any(is_below)
+            evidence.minted.contains(&call.site)
+                || handed_in.contains(&call.site)
+                || run_by(self.graph, call, None).into_iter().any(is_below)
         };
         let answers_without = |function, guard: &Guard| {
             evidence.minted.iter().any(|site| self.token(*site).is_answered_without(function, guard))
@@ -313,10 +339,13 @@ impl<'g, 'a> Issuing<'g, 'a> {
             skipped.extend(only_if.into_iter().map(|guard| (guard.cond.span, guard.holds)));
             // What stands above the function that makes the token decides on both.
             if !issuing.is_empty() {
-                break;
+                return skipped;
             }
         }
-        skipped
+        // What none of them makes, and no issuer hands in, is made with the row, by a hook of its model.
+        let is_handed_in = |entry: &Entry| !entry.fresh.is_empty() || !entry.fresh_keys.is_empty();
+        let received = functions.last().is_some_and(|top| self.graph.entries(*top).iter().any(is_handed_in));
+        if received { skipped } else { BTreeSet::new() }
     }
 
     /// Whether neither claims nor options tell a mint from those whose value the column gets.

@@ -433,7 +433,11 @@ impl ColumnTracer<'_, '_> {
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);
-            path.only_if = BTreeSet::from([self.issuing.skipped(&draft.functions, &draft.guards, evidence)]);
+            path.only_if = BTreeSet::from([self.issuing.skipped(
+                (&draft.functions, &draft.guards),
+                &site.candidate.row,
+                evidence,
+            )]);
             if !issuing.is_empty() && preserves {
                 self.follow_token(&mut path, &draft.functions, &issuing);
             }
