@@ -1,12 +1,10 @@
 //! Issuing entry points disagree about storing the fresh token.
 
-use std::collections::BTreeSet;
-
 use crate::config::Contract;
 use crate::contract::case::{Case, related_path};
 use crate::contract::check::{Check, Run};
 use crate::contract::identity::signature;
-use crate::contract::practice::{Practice, Stance, Write, group};
+use crate::contract::practice::{Practice, Stance, group};
 use crate::contract::verdict::Votes;
 use crate::contract::wording::clause;
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
@@ -41,15 +39,8 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let alike: Vec<&EntryPoint> =
         usual.iter().filter(|practice| practice.stance == counter.stance).map(|practice| practice.entry).collect();
 
-    let partial: BTreeSet<&EntryPoint> =
-        deviating.iter().filter(|practice| practice.stance == Stance::Partly).map(|practice| practice.entry).collect();
-    // Of one that stores under conditions alone the write itself is a whole one.
-    let stance = |write: Write<'_>| match write.stance() {
-        Stance::Stores if partial.contains(&write.path.entry) => Stance::Partly,
-        own => own,
-    };
     let writes = deviating.iter().flat_map(|practice| practice.writes.iter().copied());
-    for ((stance, semantics), write, entries) in group(writes, |write| (stance(write), write.path.meaning.semantics()))
+    for ((stance, semantics), write, entries) in group(writes, |write| (write.stance(), write.path.meaning.semantics()))
     {
         let message = format!(
             "{} for {}, while {}: {}",
@@ -92,7 +83,7 @@ fn direction(votes: Votes) -> String {
 mod tests {
     use crate::config::Contract;
     use crate::contract::bench::{NOWHERE, bench, path};
-    use crate::provenance::{Origin, Path};
+    use crate::provenance::Origin;
     use crate::rules::Operation;
     use crate::source::Scope;
 
@@ -167,19 +158,7 @@ mod tests {
             bench().update(30, vec![path("login", "fresh")]).insert(10, new).update(20, known)
         };
         assert_eq!(branches(false).lines(DRIFT), [10]);
-        assert_eq!(branches(true).lines(DRIFT), [21], "where the condition fails nothing is stored");
-    }
-
-    #[test]
-    fn an_entry_point_that_stores_under_a_condition_alone_stores_on_some_branches_only() {
-        let login = |conditions: &[(u32, bool)]| path("login", "fresh").only_if(conditions);
-        let drift = |writes: Vec<Path>| bench().update(10, writes).update(20, vec![path("mobile", "fresh")]);
-        let one = drift(vec![login(&[(50, true)])]);
-        assert_eq!(one.lines(DRIFT), [11]);
-        let message = &one.findings(DRIFT)[0].message;
-        assert!(message.contains("`POST /login` (login) stores the fresh token on some branches only"), "{message}");
-        let both = drift(vec![login(&[(50, true)]), login(&[(50, false)])]);
-        assert_eq!(both.lines(DRIFT), NOWHERE);
+        assert_eq!(branches(true).lines(DRIFT), NOWHERE);
     }
 
     #[test]

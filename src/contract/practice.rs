@@ -193,13 +193,11 @@ pub(crate) fn practices<'a>(sources: &'a SourceSet, trace: &'a ColumnTrace, writ
     let practice = |(entry, (writes, missing)): (&'a EntryPoint, (Vec<Write<'a>>, Option<&'a MissingWrite>))| {
         let stance = writes.iter().map(|write| write.stance()).max().unwrap_or(Stance::Missing);
         let left_out = if stance == Stance::Stores { left_out(&writes) } else { Vec::new() };
-        let mut own: Vec<Write<'a>> = writes.into_iter().filter(|write| write.stance() == stance).collect();
-        let ways: Vec<&BTreeSet<(Span, bool)>> = own.iter().flat_map(|write| &write.path.only_if).collect();
-        let is_partial = stance == Stance::Stores && !(left_out.is_empty() && covers(&ways, 6));
-        if !left_out.is_empty() {
-            own = left_out;
-        }
-        let (stance, writes) = (if is_partial { Stance::Partly } else { stance }, own);
+        let (stance, writes) = if left_out.is_empty() {
+            (stance, writes.into_iter().filter(|write| write.stance() == stance).collect())
+        } else {
+            (Stance::Partly, left_out)
+        };
         Practice { entry, stance, missing: missing.filter(|_| writes.is_empty()), writes }
     };
     by_entry.into_iter().map(practice).collect()
@@ -213,21 +211,6 @@ fn left_out<'a>(writes: &[Write<'a>]) -> Vec<Write<'a>> {
     let deviates = |write: &Write<'a>| !matches!(write.stance(), Stance::Clears | Stance::Unknown);
     let is_left_out = |write: &Write<'a>| storing.iter().all(|other| write.excludes(*other));
     others.into_iter().filter(|write| deviates(write) && is_left_out(write)).collect()
-}
-
-/// Whether one of the ways is always taken, whatever the conditions: none has any, or there is one for either outcome.
-pub(crate) fn covers(ways: &[&BTreeSet<(Span, bool)>], fuel: u8) -> bool {
-    let first = ways.iter().find_map(|way| way.first().copied());
-    let Some((cond, _)) = first.filter(|_| !ways.iter().any(|way| way.is_empty())) else { return true };
-    let Some(fuel) = fuel.checked_sub(1) else { return false };
-    [true, false].into_iter().all(|holds| {
-        let rest: Vec<BTreeSet<(Span, bool)>> = ways
-            .iter()
-            .filter(|way| !way.contains(&(cond, !holds)))
-            .map(|way| way.iter().copied().filter(|of| of.0 != cond).collect())
-            .collect();
-        !rest.is_empty() && covers(&rest.iter().collect::<Vec<_>>(), fuel)
-    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Cohort;
 use crate::contract::case::{Case, Counted};
-use crate::contract::practice::{Practice, Stance, Write, covers};
+use crate::contract::practice::{Practice, Stance, Write};
 use crate::contract::{Expected, Prediction, PredictionOutcome, Way};
 use crate::probe::{Counts, likely_share};
 use crate::provenance::{EntryPoint, Origin};
@@ -171,6 +171,21 @@ fn always_fills(case: &Case<'_>, practice: &Practice<'_>) -> bool {
         || case.writes.iter().filter(empties).any(|other| sure.iter().all(|write| may_follow(*other, *write)));
     let ways: Vec<&BTreeSet<(Span, bool)>> = sure.iter().flat_map(|write| &write.path.only_if).collect();
     matches!(practice.stance, Stance::Stores | Stance::Fills) && !sure.is_empty() && covers(&ways, 6) && !is_emptied()
+}
+
+/// Whether one of the ways is taken whatever the conditions: none has any, or there is one for either outcome.
+fn covers(ways: &[&BTreeSet<(Span, bool)>], fuel: u8) -> bool {
+    let first = ways.iter().find_map(|way| way.first().copied());
+    let Some((cond, _)) = first.filter(|_| !ways.iter().any(|way| way.is_empty())) else { return true };
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    [true, false].into_iter().all(|holds| {
+        let rest: Vec<BTreeSet<(Span, bool)>> = ways
+            .iter()
+            .filter(|way| !way.contains(&(cond, !holds)))
+            .map(|way| way.iter().copied().filter(|of| of.0 != cond).collect())
+            .collect();
+        !rest.is_empty() && covers(&rest.iter().collect::<Vec<_>>(), fuel)
+    })
 }
 
 /// Whether a write may run after another of the same entry point: where their ways part, its call stands behind, or in another file.

@@ -319,7 +319,7 @@ fn parts(cond: &Shared, holds: bool) -> Vec<(&Shared, bool)> {
 }
 
 /// A condition without the `!` before it, and whether it holds.
-pub(super) fn un_negated(mut cond: &Shared, mut holds: bool) -> (&Shared, bool) {
+fn un_negated(mut cond: &Shared, mut holds: bool) -> (&Shared, bool) {
     while let ValueKind::Not(inner) = &cond.kind {
         (cond, holds) = (inner, !holds);
     }

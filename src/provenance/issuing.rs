@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::graph::{Edge, Entry, Graph};
+use crate::graph::{Edge, EdgeKind, Graph};
 use crate::ir::FunctionId;
 use crate::provenance::calls::mint_of;
 use crate::provenance::kind::Kind;
@@ -14,7 +14,7 @@ use crate::provenance::overrides::{Owner, run_by};
 use crate::provenance::path::Hop;
 use crate::rules::{Gives, Mint};
 use crate::source::{FileId, Scope, Span};
-use crate::summary::{CallSite, CallValue, Event, FunctionRef, Guard, Guards, Shared, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Guard, Guards, Shared, ValueKind};
 
 /// A mint that a function runs, itself or through what it calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,26 +65,6 @@ impl Evidence {
     }
 }
 
-/// The calls in a row of what callers hand in: `token: (await refresh(old)).access_token`.
-fn of_unknown(graph: &Graph, row: &Shared) -> BTreeSet<CallSite> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![Arc::clone(row)];
-    let mut seen: BTreeSet<usize> = BTreeSet::new();
-    while let Some(value) = open.pop() {
-        if !seen.insert(Arc::as_ptr(&value).addr()) || seen.len() > LARGEST_ROW {
-            continue;
-        }
-        if let ValueKind::Call(call) = &value.kind {
-            let is_handed_in = matches!(call.callee.kind, ValueKind::Param(..) | ValueKind::Captured(..));
-            if is_handed_in && graph.targets(call).is_empty() {
-                found.insert(call.site);
-            }
-        }
-        value.kind.each(&mut |part| open.push(Arc::clone(part)));
-    }
-    found
-}
-
 #[derive(Debug)]
 pub(super) struct Issuing<'g, 'a> {
     graph: &'g Graph<'a>,
@@ -96,12 +76,9 @@ pub(super) struct Issuing<'g, 'a> {
 }
 
 /// Conditions, innermost first.
-pub(super) fn around(guards: &Guards) -> impl Iterator<Item = &Guard> {
+fn around(guards: &Guards) -> impl Iterator<Item = &Guard> {
     std::iter::successors(guards.as_deref(), |guard| guard.outer.as_deref())
 }
-
-/// A row is not looked through further than so many parts.
-const LARGEST_ROW: usize = 2_000;
 
 /// More functions than these below one are not looked through.
 const BUDGET: usize = 4_000;
@@ -287,7 +264,7 @@ impl<'g, 'a> Issuing<'g, 'a> {
         if callers.iter().filter(|edge| is_below(&edge.caller)).any(is_handed_on) {
             return true;
         }
-        if !mint.credential {
+        if !mint.credential || is_stored && self.is_signed_otherwise(mint, way) {
             return false;
         }
         let mut makers = BTreeSet::from([maker]);
@@ -302,50 +279,61 @@ impl<'g, 'a> Issuing<'g, 'a> {
         self.may_be_stored(mint, evidence) && is_kept() || token.may_be_answered(way.functions, &makers)
     }
 
+    /// Whether the calls of a signer on this way give it other claims or options than those that the stored values come through:
+    /// `sign(id, ACCESS, '15m')` beside `sign(id, REFRESH, '30d')`.
+    fn is_signed_otherwise(&self, mint: &Minting, way: &OnWay) -> bool {
+        let maker = mint.site.function;
+        let calls = self.graph.summary(maker).into_iter().flat_map(|summary| &summary.calls);
+        let Some(event) = calls.into_iter().find(|event| event.call.site == mint.site) else { return false };
+        let given: Vec<Shared> = event.call.args.iter().map(|arg| Arc::clone(&arg.value)).collect();
+        let kind = |edge: &Edge| match &edge.kind {
+            EdgeKind::Call(call) => {
+                self.graph.refuel();
+                let bindings = self.graph.bind(call, maker);
+                Some(Kind::by_names(self.graph, &self.graph.substitute_all(&given, &bindings)))
+            }
+            _ => None,
+        };
+        let is_below = |caller: &FunctionRef| way.functions.iter().any(|of| self.below(*of).contains(caller));
+        let callers = self.graph.callers(maker);
+        let (through, others): (Vec<&Edge>, Vec<&Edge>) =
+            callers.iter().partition(|edge| way.through.contains(&edge.span));
+        let stored: Vec<Kind> = through.into_iter().filter_map(kind).collect();
+        let own: Vec<Kind> = others.into_iter().filter(|edge| is_below(&edge.caller)).filter_map(kind).collect();
+        let is_alike = |own: &Kind| stored.iter().any(|stored| own.may_be(stored));
+        !stored.is_empty() && !own.is_empty() && !own.iter().any(is_alike)
+    }
+
     /// The conditions under which alone a way writes, though a token is made where they fail: those of its calls that no mint of the
-    /// column's tokens stands under; `written` is the row in terms of the first function. Where they throw instead, or a function that makes the token hands on none, nothing is issued.
+    /// column's tokens stands under. Where they throw instead nothing is issued.
     pub(super) fn skipped(
         &self,
-        (functions, guards): (&[FunctionRef], &[Guards]),
-        written: &Shared,
+        functions: &[FunctionRef],
+        guards: &[Guards],
         evidence: &Evidence,
     ) -> BTreeSet<(Span, bool)> {
         let makers: BTreeSet<FunctionRef> = evidence.minted.iter().map(|site| site.function).collect();
-        let handed_in = of_unknown(self.graph, written);
         let issues = |call: &CallValue| {
             let is_below = |(called, _): (FunctionRef, _)| !self.below(called).is_disjoint(&makers);
-            evidence.minted.contains(&call.site)
-                || handed_in.contains(&call.site)
-                || run_by(self.graph, call, None).into_iter().any(is_below)
-        };
-        let answers_without = |function, guard: &Guard| {
-            evidence.minted.iter().any(|site| self.token(*site).is_answered_without(function, guard))
+            evidence.minted.contains(&call.site) || run_by(self.graph, call, None).into_iter().any(is_below)
         };
         let mut skipped = BTreeSet::new();
         for (function, guards) in functions.iter().zip(guards) {
-            let events = self.graph.summary(*function).into_iter().flat_map(|summary| &summary.calls);
-            let issuing: Vec<&Event> = events.filter(|event| issues(&event.call)).collect();
             let own: Vec<&Guard> = around(guards).filter(|guard| !guard.throws).collect();
-            let left = issuing.iter().map(|event| {
+            if own.is_empty() {
+                continue;
+            }
+            let events = self.graph.summary(*function).into_iter().flat_map(|summary| &summary.calls);
+            let left = events.filter(|event| issues(&event.call)).map(|event| {
                 let stands_under = |guard: &Guard| {
                     around(&event.guards).any(|of| of.holds == guard.holds && Arc::ptr_eq(&of.cond, &guard.cond))
                 };
                 own.iter().copied().filter(|guard| !stands_under(guard)).collect::<Vec<_>>()
             });
-            let only_if = match left.min_by_key(Vec::len) {
-                Some(left) => left.into_iter().filter(|guard| answers_without(*function, guard)).collect(),
-                None => own,
-            };
-            skipped.extend(only_if.into_iter().map(|guard| (guard.cond.span, guard.holds)));
-            // What stands above the function that makes the token decides on both.
-            if !issuing.is_empty() {
-                return skipped;
-            }
+            let fewest = left.min_by_key(Vec::len).unwrap_or(own);
+            skipped.extend(fewest.into_iter().map(|guard| (guard.cond.span, guard.holds)));
         }
-        // What none of them makes, and no issuer hands in, is made with the row, by a hook of its model.
-        let is_handed_in = |entry: &Entry| !entry.fresh.is_empty() || !entry.fresh_keys.is_empty();
-        let received = functions.last().is_some_and(|top| self.graph.entries(*top).iter().any(is_handed_in));
-        if received { skipped } else { BTreeSet::new() }
+        skipped
     }
 
     /// Whether neither claims nor options tell a mint from those whose value the column gets.

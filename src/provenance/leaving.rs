@@ -8,11 +8,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::graph::{Bindings, Graph};
-use crate::provenance::conditions::un_negated;
-use crate::provenance::issuing::around;
 use crate::rules::Keeps;
 use crate::source::Span;
-use crate::summary::{CallSite, CallValue, FunctionRef, Guard, Shared, Value, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
 
 /// Deeper calls than this are not looked into.
 const DEEPEST: u8 = 3;
@@ -141,17 +139,6 @@ impl Token<'_, '_> {
         })
     }
 
-    /// Whether a function answers with the token, or hands it back, where a condition that it stands under fails.
-    pub(super) fn is_answered_without(&self, function: FunctionRef, guard: &Guard) -> bool {
-        let Some(summary) = self.graph.summary(function) else { return true };
-        let is_under = |of: &Guard| of.holds == guard.holds && Arc::ptr_eq(&of.cond, &guard.cond);
-        let is_sent = summary.calls.iter().any(|event| {
-            self.graph.refuel();
-            !around(&event.guards).any(is_under) && self.done_with(&event.call, DEEPEST).answered
-        });
-        is_sent || summary.returns.as_ref().is_some_and(|value| self.is_in(&failing(value, guard)))
-    }
-
     fn done_with(&self, call: &Arc<CallValue>, fuel: u8) -> Leaving {
         let Some(fuel) = fuel.checked_sub(1).filter(|_| call.args.iter().any(|arg| self.is_made_in(&arg.value))) else {
             return Leaving::default();
@@ -232,20 +219,6 @@ impl Token<'_, '_> {
         self.known.without.borrow_mut().insert(key, without);
         is_found
     }
-}
-
-/// What a function returns where a condition fails.
-fn failing(returned: &Shared, guard: &Guard) -> Shared {
-    let mut at = returned;
-    while let ValueKind::Cond { cond, then, otherwise } = &at.kind {
-        let (cond, holds) = un_negated(cond, !guard.holds);
-        let (of_guard, is_plain) = un_negated(&guard.cond, true);
-        if !Arc::ptr_eq(cond, of_guard) {
-            break;
-        }
-        at = if holds == is_plain { then } else { otherwise };
-    }
-    Arc::clone(at)
 }
 
 struct Search<'t, 'g, 'a> {

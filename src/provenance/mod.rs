@@ -422,7 +422,7 @@ impl ColumnTracer<'_, '_> {
             let mut path = draft.path;
             let mut issuing = evidence.among(&mints);
             let preserves = path.meaning.origins().contains(&Origin::Preserved);
-            if !path.meaning.origins().contains(&Origin::Fresh) {
+            if preserves || !path.meaning.origins().contains(&Origin::Fresh) {
                 let way = OnWay { functions: &draft.functions, through, preserves, row: &draft.row };
                 issuing.retain(|mint| self.issuing.is_of_column(mint, evidence, &way));
             }
@@ -433,11 +433,7 @@ impl ColumnTracer<'_, '_> {
             path.issues = path.meaning.origins().contains(&Origin::Fresh) || !issuing.is_empty();
             path.mints = Issuing::hops(&issuing);
             path.mints.truncate(10);
-            path.only_if = BTreeSet::from([self.issuing.skipped(
-                (&draft.functions, &draft.guards),
-                &site.candidate.row,
-                evidence,
-            )]);
+            path.only_if = BTreeSet::from([self.issuing.skipped(&draft.functions, &draft.guards, evidence)]);
             if !issuing.is_empty() && preserves {
                 self.follow_token(&mut path, &draft.functions, &issuing);
             }
