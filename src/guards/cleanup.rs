@@ -73,7 +73,8 @@ impl Walk<'_, '_> {
     }
 }
 
-fn throws(statements: &[Stmt]) -> bool {
+/// Whether statements throw, under whatever condition.
+pub(super) fn throws(statements: &[Stmt]) -> bool {
     statements.iter().any(|statement| match statement {
         Stmt::Throw(_) => true,
         Stmt::If { then, otherwise, .. } => throws(then) || throws(otherwise),

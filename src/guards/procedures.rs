@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::graph::Graph;
+use crate::guards::cleanup::throws;
 use crate::guards::shapes::{Shapes, functions_behind};
-use crate::ir::Stmt;
 use crate::rules::EntryKind;
 use crate::source::Scope;
 use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
@@ -63,14 +63,5 @@ fn run_before(graph: &Graph, call: &CallValue, middleware: &BTreeSet<FunctionRef
 
 /// Whether a function ends a request by an error.
 fn refuses(graph: &Graph, function: FunctionRef) -> bool {
-    fn throws(statements: &[Stmt]) -> bool {
-        statements.iter().any(|statement| match statement {
-            Stmt::Throw(_) => true,
-            Stmt::If { then, otherwise, .. } => throws(then) || throws(otherwise),
-            Stmt::Loop { body } => throws(body),
-            Stmt::Try { body, catch, finally } => throws(body) || throws(catch) || throws(finally),
-            _ => false,
-        })
-    }
     graph.function(function).is_some_and(|declared| throws(&declared.body))
 }
