@@ -237,10 +237,10 @@ impl<'g, 'a> Issuing<'g, 'a> {
         found
     }
 
-    /// Whether a mint on a path that stores no fresh value makes a token of the column there: one whose value the column gets on other
-    /// paths, made in a function of this one or through the same call, one like it that is written beside, or one that is answered
-    /// with. What is signed for something else (a link in a mail, the access token beside the refresh token) makes nobody issue; random bytes of a helper count where whoever
-    /// calls it hands them on.
+    /// Whether a mint on a path that stores no fresh value, or the stored one besides, makes a token of the column there: one whose value
+    /// the column gets on other paths, made in a function of this one or through the same call, one like it that is written beside, or one
+    /// that is answered with. What is signed for something else (a link in a mail, the access token beside the refresh token) makes nobody
+    /// issue; random bytes of a helper count where whoever calls it hands them on.
     pub(super) fn is_of_column(&self, mint: &Minting, evidence: &Evidence, way: &OnWay) -> bool {
         let maker = mint.site.function;
         let is_stored = evidence.minted.contains(&mint.site);
