@@ -36,6 +36,10 @@ impl Held {
         }
     }
 
+    fn found(is: bool) -> Self {
+        if is { Self::Found } else { Self::Absent }
+    }
+
     pub(super) fn tells(self) -> bool {
         matches!(self, Self::Absent | Self::Touched | Self::Found)
     }
@@ -143,23 +147,13 @@ impl Run<'_, '_, '_> {
                 held => held,
             },
             ExprKind::Compare { left, right, equal } => match (self.asked(*left)?, self.asked(*right)?) {
+                // `count === 0`: how many were found.
+                (Held::Absent, _) if self.is_number_of(*left, *right) => Held::found(*equal),
+                (_, Held::Absent) if self.is_number_of(*right, *left) => Held::found(*equal),
                 // `user?.isActive === false`, `user?.status === 'banned'`: nobody is neither.
-                (Held::Absent, _) if self.is_value(*right) => {
-                    if *equal {
-                        Held::Absent
-                    } else {
-                        Held::Found
-                    }
-                }
-                (_, Held::Absent) if self.is_value(*left) => {
-                    if *equal {
-                        Held::Absent
-                    } else {
-                        Held::Found
-                    }
-                }
-                (Held::Absent, Held::No) | (Held::No, Held::Absent) if *equal => Held::Found,
-                (Held::Absent, Held::No) | (Held::No, Held::Absent) => Held::Absent,
+                (Held::Absent, _) if self.is_value(*right) => Held::found(!*equal),
+                (_, Held::Absent) if self.is_value(*left) => Held::found(!*equal),
+                (Held::Absent, Held::No) | (Held::No, Held::Absent) => Held::found(*equal),
                 (left, right) if left.tells() || right.tells() => Held::Touched,
                 _ => Held::Same,
             },
@@ -167,6 +161,12 @@ impl Run<'_, '_, '_> {
             ExprKind::Element(list) | ExprKind::Index { base: list, .. } => self.eval(*list)?,
             _ => self.operands(id)?,
         })
+    }
+
+    /// Whether what was looked for itself, not one of its keys, is compared with zero.
+    fn is_number_of(&self, found: ExprId, constant: ExprId) -> bool {
+        !matches!(self.module.expr(found).kind, ExprKind::Field { .. })
+            && matches!(&self.module.expr(constant).kind, ExprKind::Number(text) if text == "0")
     }
 
     /// Whether an expression is a constant other than `null` and `undefined`, as one of an enumeration is: `Status.BANNED`.

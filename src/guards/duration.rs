@@ -284,9 +284,10 @@ fn plain_number(text: &str) -> Option<u64> {
     digits[..end].parse().ok()
 }
 
-/// `15m`, `7 days`, `1h`: as the package `ms` reads it, seconds at the least.
+/// `15m`, `7 days`, `1h`: as the package `ms` reads it, seconds at the least. `+1 day`, `1 day from now`: as jose does
+/// (<https://github.com/panva/jose/blob/main/docs/jwt/sign/classes/SignJWT.md#setexpirationtime>).
 pub(super) fn in_words(text: &str) -> Option<u64> {
-    let text = text.trim();
+    let text = text.trim().trim_start_matches('+').trim_end_matches(" from now").trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let count: u64 = text.get(..digits)?.parse().ok()?;
     let size = match text.get(digits..)?.trim().to_ascii_lowercase().as_str() {
@@ -312,6 +313,7 @@ mod tests {
     fn durations_are_read_as_libraries_read_them() {
         let read = ["15m", "7 days", "1h", "30d", "soon", "", "99999999999999999999d"].map(in_words);
         assert_eq!(read, [Some(900), Some(604_800), Some(3_600), Some(2_592_000), None, None, None]);
+        assert_eq!(["1 day from now", "+2 hours", "1 day ago"].map(in_words), [Some(86_400), Some(7_200), None]);
         assert_eq!(["30", "1_000", "30i64", "x"].map(plain_number), [Some(30), Some(1_000), Some(30), None]);
     }
 
