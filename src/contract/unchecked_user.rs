@@ -67,6 +67,17 @@ fn finding(facts: &Facts<'_>, guard: &Guard) -> Finding {
         Some(ShortBy::GoesOn) => message.push_str("; where its look-up finds nobody the request goes on"),
         None => {}
     }
+    // Endpoints that verify by the same function may ask themselves.
+    let other = |verdict| {
+        let others = facts.guards.guards.iter().filter(|other| other.span == guard.span && other.verdict == verdict);
+        others.map(|other| other.routes.len()).sum::<usize>()
+    };
+    let (asking, here) = (other(Verdict::Checked), guard.routes.len());
+    if asking > 0 {
+        let of = asking + here + other(Verdict::Unclear);
+        let among = format!("; so on {here} of the {of} routes that reach it: {asking} ask by themselves");
+        message.push_str(&among);
+    }
     if guard.foreign {
         message.push_str("; the keys are the issuer's: name it as `identity-provider` if it is trusted with this");
     }

@@ -57,24 +57,25 @@ impl Graph<'_> {
     }
 
     fn note(&self, file: FileId, name: &str, value: &Shared, found: &mut Aliases) {
-        let function = match &value.kind {
+        let own = |value: &Shared| match &value.kind {
             ValueKind::Function(function) => Some(*function),
+            // `const verifySession = cache(async () => ..)`
+            ValueKind::Call(_) => match self.wrapped(value)?.kind {
+                ValueKind::Function(function) => Some(function),
+                _ => None,
+            },
+            _ => None,
+        };
+        let function = match &value.kind {
             ValueKind::Import(from, id) => match self.resolve_import(*from, *id) {
-                Resolved::Value(value) => match value.kind {
-                    ValueKind::Function(function) => Some(function),
-                    _ => None,
-                },
+                Resolved::Value(value) => own(&value),
                 _ => None,
             },
             // `const store = updateToken` of the module itself.
             ValueKind::Captured(of, local) if of.file == file => {
-                match self.any_value_of(FunctionRef { file, id: FunctionId(0) }, *local).map(|value| value.kind.clone())
-                {
-                    Some(ValueKind::Function(function)) => Some(function),
-                    _ => None,
-                }
+                self.any_value_of(FunctionRef { file, id: FunctionId(0) }, *local).and_then(|value| own(&value))
             }
-            _ => None,
+            _ => own(value),
         };
         if let Some(function) = function
             && self.called_as(function) != name

@@ -131,7 +131,7 @@ impl Graph<'_> {
     }
 
     /// The function that a library call gives back in its place: `db.transaction(store)`.
-    fn wrapped(&self, callee: &Shared) -> Option<Shared> {
+    pub(super) fn wrapped(&self, callee: &Shared) -> Option<Shared> {
         let ValueKind::Call(call) = &callee.kind else { return None };
         let mut rows = self.rules.passes_named(call.method()).filter(|row| row.key.is_none() && !row.merge).peekable();
         rows.peek()?;

@@ -110,7 +110,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
         for at in 0..unit.module.classes.len() {
             extended(graph, &rows, ClassRef { file, id: ClassId::of(at) }, &mut found);
         }
-        exported(graph, &by_place, file, &mut found);
+        exported(graph, &by_place, file, &mut found, &mut described);
     }
     for (function, entries) in described.into_iter().chain(tested) {
         found.entry(function).or_insert(entries);
@@ -315,10 +315,18 @@ pub(super) fn extends_call<'g>(graph: &Graph<'g>, class: ClassRef) -> Option<&'g
 }
 
 /// Files whose exports are routes by their place: `app/api/login/route.ts`.
-fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &mut BTreeMap<FunctionRef, Vec<Entry>>) {
+fn exported(
+    graph: &Graph,
+    rows: &[(&EntryRow, GlobSet)],
+    file: FileId,
+    found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
+    described: &mut BTreeMap<FunctionRef, Vec<Entry>>,
+) {
     let path = &graph.sources.get(file).path;
     let Some(unit) = graph.unit(file) else { return };
-    for (row, _) in rows.iter().filter(|(_, globs)| globs.is_match(path)) {
+    let text = &graph.sources.get(file).text;
+    let begins = |row: &EntryRow| row.directive.as_ref().is_none_or(|directive| begins_with(text, directive));
+    for (row, _) in rows.iter().filter(|(row, globs)| globs.is_match(path) && begins(row)) {
         for export in &unit.module.exports {
             let (Export::Named { name, .. } | Export::Value { name, .. }) = export else { continue };
             let known = if name == WHOLE { "default" } else { name };
@@ -327,12 +335,32 @@ fn exported(graph: &Graph, rows: &[(&EntryRow, GlobSet)], file: FileId, found: &
             }
             let Resolved::Value(value) = graph.resolve_export(file, name) else { continue };
             let verb = row.verb.clone().unwrap_or_else(|| known.to_owned());
-            let route = if row.flat { route_of_name(path) } else { route_of_file(path) };
+            let route = match (&row.directive, row.flat) {
+                (Some(_), _) => format!("{verb} {known}"),
+                (None, true) => format!("{verb} /{}", route_of_name(path)),
+                (None, false) => format!("{verb} /{}", route_of_file(path)),
+            };
             for handler in handlers_made(graph, &value, 6) {
-                add(graph, row, handler, format!("{verb} /{route}"), Vec::new(), found);
+                let into = if row.describes { &mut *described } else { &mut *found };
+                add(graph, row, handler, route.clone(), Vec::new(), into);
             }
         }
     }
+}
+
+/// Whether a directive is the first that a file says, comments aside: `'use server';`.
+fn begins_with(text: &str, directive: &str) -> bool {
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    loop {
+        let behind = match rest {
+            _ if rest.starts_with("//") => rest.split_once('\n'),
+            _ if rest.starts_with("/*") => rest.split_once("*/"),
+            _ => break,
+        };
+        rest = behind.map_or("", |(_, behind)| behind).trim_start();
+    }
+    let quoted = rest.strip_prefix(['\'', '"']).and_then(|rest| rest.strip_prefix(directive));
+    quoted.is_some_and(|rest| rest.starts_with(['\'', '"']))
 }
 
 /// The texts of a list, or the one text.

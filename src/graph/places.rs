@@ -10,7 +10,9 @@ pub(super) fn route_of_file(path: &str) -> String {
         })
         .min()
         .map_or(stem, |at| &stem[at..]);
-    let parts = below.split('/').filter(|part| !part.starts_with('(') && *part != "route" && *part != "index");
+    let parts = below
+        .split('/')
+        .filter(|part| !part.starts_with('(') && !matches!(*part, "route" | "index" | "page" | "layout"));
     parts.collect::<Vec<_>>().join("/")
 }
 

@@ -7,17 +7,20 @@ use crate::guards::Proof;
 use crate::guards::chain::Link;
 use crate::guards::configs::Configured;
 use crate::guards::order::Orders;
+use crate::guards::routes;
 use crate::guards::shapes::Shapes;
 use crate::guards::walk::{Root, Walk};
 use crate::ir::Param;
 use crate::schema::Schema;
-use crate::summary::FunctionRef;
+use crate::summary::{CallSite, FunctionRef};
 
 /// What is asked behind the guards, told once for each that runs there.
 pub(super) struct Behind<'s, 'g, 'a> {
     graph: &'g Graph<'a>,
     schema: &'s Schema,
     shapes: &'s Shapes<'g>,
+    /// What stands for each guard where it is registered: itself, or the calls that run it by its name.
+    links: BTreeMap<FunctionRef, BTreeSet<Link>>,
     wanted: BTreeSet<Link>,
     orders: Option<Orders>,
     known: BTreeMap<FunctionRef, Option<Proof>>,
@@ -34,12 +37,29 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
         configured: &[Configured],
     ) -> Self {
         let calls = configured.iter().filter_map(|config| config.call).map(Link::Call);
-        let wanted = roots.keys().copied().map(Link::Function).chain(calls).collect();
-        Self { graph, schema, shapes, wanted, orders: None, known: BTreeMap::new(), functions: BTreeSet::new() }
+        let links: BTreeMap<FunctionRef, BTreeSet<Link>> = roots
+            .iter()
+            .map(|(function, root)| {
+                let by_name = routes::links(graph, *function, root.shape.as_ref());
+                (*function, if by_name.is_empty() { BTreeSet::from([Link::Function(*function)]) } else { by_name })
+            })
+            .collect();
+        let wanted = links.values().flatten().copied().chain(calls).collect();
+        Self { graph, schema, shapes, links, wanted, orders: None, known: BTreeMap::new(), functions: BTreeSet::new() }
     }
 
     /// What is asked wherever a guard is registered, by what runs behind it.
-    pub(super) fn asked(&mut self, guard: Link) -> BTreeSet<Proof> {
+    pub(super) fn asked(&mut self, guard: FunctionRef) -> BTreeSet<Proof> {
+        let links = self.links.get(&guard).cloned().unwrap_or_default();
+        self.asked_behind(&links)
+    }
+
+    /// What is asked wherever the result of a call is registered.
+    pub(super) fn asked_by_call(&mut self, guard: CallSite) -> BTreeSet<Proof> {
+        self.asked_behind(&BTreeSet::from([Link::Call(guard)]))
+    }
+
+    fn asked_behind(&mut self, guard: &BTreeSet<Link>) -> BTreeSet<Proof> {
         let orders = match self.orders.take() {
             Some(orders) => orders,
             None => Orders::find(self.graph, self.shapes, &self.wanted),

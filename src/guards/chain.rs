@@ -87,16 +87,16 @@ impl Run {
         self.steps.iter().map(|step| step.link)
     }
 
-    fn position(&self, guard: Link) -> Option<usize> {
-        self.steps.iter().rposition(|step| step.link == guard)
+    fn position(&self, guard: &BTreeSet<Link>) -> Option<usize> {
+        self.steps.iter().rposition(|step| guard.contains(&step.link))
     }
 
-    pub(super) fn has(&self, link: Link) -> bool {
-        self.position(link).is_some()
+    pub(super) fn has(&self, guard: &BTreeSet<Link>) -> bool {
+        self.position(guard).is_some()
     }
 
     /// What runs for every request that a guard lets in, where it stands last; also the handler itself, or only what is before it.
-    pub(super) fn beside(&self, guard: Link, with_handler: bool) -> impl Iterator<Item = Link> {
+    pub(super) fn beside(&self, guard: &BTreeSet<Link>, with_handler: bool) -> impl Iterator<Item = Link> + use<'_> {
         let at = self.position(guard);
         let group = at.map_or(0, |at| self.steps[at].group);
         let around = self.steps.iter().filter(move |step| group != 0 && step.group == group);

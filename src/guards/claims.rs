@@ -115,7 +115,7 @@ impl Seeds {
 
     /// Whether a value is one of those that are named by themselves or by the place they are read from.
     fn is_named(&self, value: &Shared) -> bool {
-        self.values.iter().any(|seed| Arc::ptr_eq(seed, value))
+        self.values.iter().any(|seed| Arc::ptr_eq(seed, value) || is_same_choice(seed, value))
             || !self.places.is_empty() && place(value).is_some_and(|place| self.places.contains(&place))
     }
 
@@ -165,6 +165,17 @@ impl Seeds {
     fn behind(&self, graph: &Graph, value: &Shared, fuel: u8) -> bool {
         graph.expand(value).is_some_and(|inner| !Arc::ptr_eq(&inner, value) && self.carries(graph, &inner, fuel))
     }
+}
+
+/// Whether two values are one expression that chooses, each time as another caller hands in what it chooses from: `bearer || queried`.
+fn is_same_choice(one: &Shared, other: &Shared) -> bool {
+    let chooses = |value: &Shared| {
+        matches!(
+            value.kind,
+            ValueKind::Fallback { .. } | ValueKind::Cond { .. } | ValueKind::Either(_) | ValueKind::Element(_)
+        )
+    };
+    one.span == other.span && chooses(one) && chooses(other)
 }
 
 /// The parameter that a field lies below, and the keys on the way.

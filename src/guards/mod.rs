@@ -15,6 +15,7 @@ mod added;
 mod asks;
 mod behind;
 mod callers;
+mod carried;
 mod chain;
 mod claims;
 mod cleanup;
@@ -26,6 +27,7 @@ mod decoded;
 mod denylist;
 mod duration;
 mod endless;
+mod endpoints;
 mod handed;
 mod lasting;
 mod life;
@@ -64,9 +66,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::Graph;
 use crate::guards::behind::Behind;
 use crate::guards::callers::above;
-use crate::guards::chain::Link;
 use crate::guards::claims::Seeds;
 use crate::guards::configs::Configured;
+use crate::guards::endpoints::Verifying;
 use crate::guards::life::Lives;
 use crate::guards::routes::{Protected, Routes, extractors};
 use crate::guards::shapes::Shapes;
@@ -204,6 +206,8 @@ pub struct Survey<'g, 'a> {
     roots: BTreeMap<FunctionRef, Root>,
     protected: Protected<'g, 'a>,
     configured: Vec<Configured>,
+    /// Verifications that endpoints make for themselves.
+    verifying: Vec<Verifying>,
     /// Files that hold guards which calls made: who imports them may put these in front of handlers.
     pub holding: BTreeSet<FileId>,
     /// Functions whose callers must be known for this to be complete.
@@ -217,7 +221,8 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
     let shapes = Shapes::find(graph);
     let mut roots: BTreeMap<FunctionRef, Root> = shapes.handed(graph);
     let mut reached = BTreeSet::new();
-    for (function, sites) in &claims::verifying(graph) {
+    let verifying = claims::verifying(graph);
+    for (function, sites) in &verifying {
         for (guard, shape) in above(graph, &shapes, *function, &mut reached) {
             let root = roots.entry(guard).or_insert_with(|| Root::of(&shape));
             root.verifications.extend(sites.iter().copied());
@@ -227,6 +232,7 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
         let function = columns::innermost(graph, read.span);
         function.map(|function| above(graph, &shapes, function, &mut reached));
     }
+    let verifying = endpoints::find(graph, &shapes, &verifying, &mut reached);
     reached.extend(endless::signing_for_others(graph));
     let guards: BTreeSet<FunctionRef> =
         roots.keys().copied().filter(|function| graph.scope(*function) == Scope::Production).collect();
@@ -234,6 +240,7 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
     reached.extend(routes::naming(graph, &shapes, &guards));
     let protected = Protected::find(graph, &shapes);
     let mut handlers = protected.behind(&guards);
+    handlers.extend(verifying.iter().flat_map(|found| &found.endpoints));
     reached.extend(guards);
     let configured = configs::find(graph);
     let made = configured.iter().filter_map(|config| config.call);
@@ -241,7 +248,7 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
     let held: Vec<CallSite> = held.collect();
     handlers.extend(held.iter().flat_map(|site| protected.by_call(*site).handlers));
     let holding = held.into_iter().map(|site| site.function.file).collect();
-    Survey { graph, shapes, roots, protected, configured, holding, reached, handlers }
+    Survey { graph, shapes, roots, protected, configured, verifying, holding, reached, handlers }
 }
 
 impl Survey<'_, '_> {
@@ -252,12 +259,14 @@ impl Survey<'_, '_> {
 }
 
 fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
-    let Survey { graph, shapes, roots, protected, configured, .. } = survey;
+    let Survey { graph, shapes, roots, protected, configured, verifying, .. } = survey;
     let graph = *graph;
     let mut found = Guards::default();
     let lives = Lives::find(graph);
     let mut walked: BTreeSet<FunctionRef> = BTreeSet::new();
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
+    // The endpoints that a guard stands in front of.
+    let mut guarded: BTreeSet<FunctionRef> = BTreeSet::new();
     // What each guard goes through.
     let mut ways: Vec<(BTreeSet<FunctionRef>, Seeds)> = Vec::new();
     let mut behind = Behind::new(graph, schema, shapes, roots, configured);
@@ -265,6 +274,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
         if let Some((mut guard, functions, seeds)) = config_guard(graph, schema, config, &lives, &mut behind) {
             let said = config.routes.as_ref().and_then(|said| matcher::matched(graph, config.span.file, said));
+            guarded.extend(config.call.into_iter().flat_map(|site| protected.by_call(site).handlers));
             let made = config.call.filter(|_| said.is_none()).into_iter().flat_map(|site| {
                 let by_call = protected.by_call(site).names;
                 by_call.into_iter().chain(matcher::handed_on(graph, site))
@@ -283,6 +293,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         walk.run(*function, root);
         walked.extend(walk.functions.iter().copied());
         let mut routes = protected.by(*function, root.shape.as_ref());
+        guarded.extend(routes.handlers.iter().copied());
         if walk.proofs.is_empty() {
             let above = extractors(graph, *function);
             let asking: BTreeMap<&str, Proof> = above
@@ -309,7 +320,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             walk.proofs.extend(each.filter(|_| !routes.open).unwrap_or_default());
         }
         if walk.proofs.is_empty() {
-            walk.proofs.extend(behind.asked(Link::Function(*function)));
+            walk.proofs.extend(behind.asked(*function));
         }
         if walk.proofs.is_empty() {
             let names = root.shape.as_ref().map_or(&[][..], |shape| shape.before.as_slice());
@@ -348,15 +359,33 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         found.guards.push(guard);
         ways.push((walk.functions, walk.seeds));
     }
-    let verifying: BTreeSet<FunctionRef> = roots.keys().copied().collect();
+    let said: BTreeSet<String> = found.guards.iter().flat_map(|guard| guard.routes.iter().cloned()).collect();
+    let is_said = |route: &String| said.iter().any(|said| routes::has(said, route));
+    let endpoints = verifying.iter().flat_map(|own| own.endpoints.iter().copied());
+    guarded.extend(endpoints.filter(|endpoint| routes::route_names(graph, *endpoint).iter().all(is_said)));
+    let by_guards = found.guards.len();
+    for own in verifying {
+        let (guards, own): (Vec<_>, Vec<_>) =
+            endpoints::guards(graph, schema, &lives, own, &guarded).into_iter().unzip();
+        found.guards.extend(guards);
+        ways.extend(own);
+    }
     let beside =
-        shapes.functions().filter(|function| !verifying.contains(function)).chain(behind.functions.iter().copied());
+        shapes.functions().filter(|function| !roots.contains_key(function)).chain(behind.functions.iter().copied());
     let beside = status::asked(graph, schema, &Seeds::default(), beside);
     for (guard, (functions, seeds)) in found.guards.iter_mut().zip(ways) {
         guard.proofs.sort();
         guard.proofs.dedup();
         let asked = status::asked(graph, schema, &seeds, functions.into_iter()).and(&beside);
         guard.status = status::gap(graph, schema, guard, &asked);
+    }
+    let by_endpoints = found.guards.split_off(by_guards);
+    found.guards.extend(endpoints::together(by_endpoints));
+    for guard in found.guards.iter_mut().filter(|guard| guard.verdict == Verdict::Unclear) {
+        // What was not followed has a place, if only that where it would begin.
+        if guard.short.is_empty() && guard.unclear.is_empty() {
+            guard.unclear.push(guard.verification.unwrap_or(guard.span));
+        }
     }
     found.guards.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.name.cmp(&b.name)));
     found.decisions = columns::decisions(graph, schema, traces, shapes, &walked);
@@ -409,7 +438,7 @@ fn config_guard(
         walk.proofs.push(Proof { asks: Asks::Session, span: *stored, what, model: None });
     }
     if let (true, Some(call)) = (walk.proofs.is_empty(), config.call) {
-        walk.proofs.extend(behind.asked(Link::Call(call)));
+        walk.proofs.extend(behind.asked_by_call(call));
     }
     // Without a user that is kept anywhere there is none to look at.
     let keeps_users = config.keeps_users || !walk.short.is_empty();

@@ -69,13 +69,17 @@ impl Orders {
         Self { runs: runs.into_iter().map(|(_, run)| run).collect() }
     }
 
-    /// What is asked behind a guard wherever it is registered; empty where some registration asks nobody.
-    pub(super) fn behind(&self, guard: Link, asks: &mut dyn FnMut(FunctionRef) -> Option<Proof>) -> BTreeSet<Proof> {
+    /// What is asked behind a guard wherever it is registered, under any of its links; empty where some registration asks nobody.
+    pub(super) fn behind(
+        &self,
+        guard: &BTreeSet<Link>,
+        asks: &mut dyn FnMut(FunctionRef) -> Option<Proof>,
+    ) -> BTreeSet<Proof> {
         let mut found = BTreeSet::new();
         let with: Vec<&Run> = self.runs.iter().filter(|run| run.has(guard)).collect();
         for run in &with {
             let functions = run.beside(guard, with.len() <= FEW).filter_map(|link| match link {
-                Link::Function(function) if link != guard => Some(function),
+                Link::Function(function) if !guard.contains(&link) => Some(function),
                 _ => None,
             });
             match functions.into_iter().find_map(&mut *asks) {

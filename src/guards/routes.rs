@@ -120,7 +120,9 @@ impl<'g, 'a> Protected<'g, 'a> {
             handlers.insert(handler);
         }
         handlers.remove(&guard);
-        names.extend(handlers.iter().flat_map(|handler| names_behind(graph, *handler, guard)));
+        let by_name = asking(graph, guard, shape).into_iter().flat_map(|site| around(graph, site));
+        let own: BTreeSet<FunctionRef> = by_name.chain([guard]).collect();
+        names.extend(handlers.iter().flat_map(|handler| names_behind(graph, *handler, &own)));
         if self.everywhere.contains(&Link::Function(guard)) {
             names = BTreeSet::from([EVERYWHERE.to_owned()]);
         }
@@ -238,18 +240,29 @@ fn below(path: &str) -> String {
     if fixed.is_empty() { EVERYWHERE.to_owned() } else { format!("{EVERYWHERE} below /{fixed}") }
 }
 
+/// Whether what is said to be protected has a route: `every route below /user` has `GET /user/me`.
+pub(super) fn has(said: &str, route: &str) -> bool {
+    let path = route.split_once(' ').map_or(route, |(_, path)| path);
+    match said.strip_prefix(EVERYWHERE) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix(" below ").is_some_and(|below| path.starts_with(below)),
+        None => said == route,
+    }
+}
+
 fn has_route(graph: &Graph, handler: FunctionRef) -> bool {
     graph.entries(handler).iter().any(|entry| !entry.route.is_empty())
 }
 
 /// The routes of a handler; a procedure's goes by the key that holds it.
-fn route_names(graph: &Graph, handler: FunctionRef) -> Vec<String> {
+pub(super) fn route_names(graph: &Graph, handler: FunctionRef) -> Vec<String> {
     names_of(graph, handler, |_| true)
 }
 
-/// The routes of a handler that a guard is registered in front of; all where the registrations do not say of which.
-fn names_behind(graph: &Graph, handler: FunctionRef, guard: FunctionRef) -> Vec<String> {
-    let is_behind = |entry: &Entry| entry.ahead.contains(&guard);
+/// The routes of a handler that a guard is registered in front of, as one of these functions; all where the registrations do not say
+/// of which.
+fn names_behind(graph: &Graph, handler: FunctionRef, guard: &BTreeSet<FunctionRef>) -> Vec<String> {
+    let is_behind = |entry: &Entry| entry.ahead.iter().any(|ahead| guard.contains(ahead));
     let said = graph.entries(handler).iter().any(|entry| !entry.covers && is_behind(entry));
     names_of(graph, handler, |entry| !said || is_behind(entry))
 }
@@ -385,6 +398,16 @@ fn asking(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> BTreeSet<
     };
     let all = calls().map(|event| &event.call).filter(|call| call.method() == pattern.last());
     all.filter(|call| runs_it(call)).map(|call| call.site).collect()
+}
+
+/// What stands for a guard that is run by its name where routes are registered: the calls that run it, what makes of these a function.
+pub(super) fn links(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> BTreeSet<Link> {
+    let of_site = |site: CallSite| {
+        let around = around(graph, site).into_iter();
+        let around = around.flat_map(|of| makers(graph, of).into_iter().map(Link::Call).chain([Link::Function(of)]));
+        around.chain([Link::Call(site)]).collect::<Vec<_>>()
+    };
+    asking(graph, guard, shape).into_iter().flat_map(of_site).collect()
 }
 
 /// The functions that a call stands in.

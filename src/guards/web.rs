@@ -245,7 +245,7 @@ pub(super) fn is_token(rules: &Rules, name: &str) -> bool {
 }
 
 /// Also what cookies of tokens are called: `__Host-access`, `Authentication`, `jid`, `rt`.
-fn is_cookie(rules: &Rules, name: &str) -> bool {
+pub(super) fn is_cookie(rules: &Rules, name: &str) -> bool {
     // One word: `figmaOAuthNonce` is no cookie of an `auth`.
     is_token(rules, name) || rules.tells_name(Tells::SessionCookie, &words(&name.replace("OAuth", "Oauth")))
 }

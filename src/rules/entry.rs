@@ -32,7 +32,7 @@ pub struct Entry {
     /// Whether what the tree itself sends runs it: no entry point where a sender is known.
     #[serde(default)]
     pub sent: bool,
-    /// Whether it only describes a route that something else registers: it counts where nothing is known to.
+    /// Whether it only describes a route that something else registers: it counts where nothing else is known to register the function.
     #[serde(default)]
     pub describes: bool,
     /// `call`: which arguments are handlers: `1..`, `last`, `0.*` (every function in an object).
@@ -56,6 +56,9 @@ pub struct Entry {
     /// `file`: whether dots in the file's name are slashes: `api.v1.tokens.ts`.
     #[serde(default)]
     pub flat: bool,
+    /// `file`: only where a file begins with this directive; the route is the name of the export.
+    #[serde(default)]
+    pub directive: Option<String>,
     /// Parameters, by a glob on their name in lower case, that an issuer hands in; others are supplied.
     #[serde(default)]
     pub fresh: Vec<String>,

@@ -13,6 +13,9 @@ pub struct Verify {
     /// Where the token stands; absent where the call takes it from the request itself.
     #[serde(default)]
     pub token: Option<ArgPath>,
+    /// Whether what stands there holds the request, and the call reads the token from its header or cookie.
+    #[serde(default)]
+    pub request: bool,
     /// Where the call puts the claims: `receiver.user` of `request.jwtVerify()`.
     #[serde(default)]
     pub puts: Option<ArgPath>,

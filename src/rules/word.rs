@@ -45,6 +45,10 @@ pub enum Tells {
     End,
     /// A token that does not let in call by call: one for refreshing, for a link in a mail.
     Errand,
+    /// A part of a request that says who sends it: its headers, its cookies.
+    Carrier,
+    /// An endpoint that renews or ends what a token gives, by its route or name in lower case without `-` and `_`.
+    Renewal,
     /// A key of an issuer's answer, in lower case without `_`, that is not in each of its answers.
     PerhapsIssued,
     /// A method of a database's driver that answers at once, without a promise.

@@ -1,0 +1,191 @@
+//! Verifications that no guard stands above: endpoints that verify by themselves, and what endpoints call to do so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::{EdgeKind, Graph};
+use crate::guards::asks::UNNAMED;
+use crate::guards::carried::{is_carried, is_for_errands};
+use crate::guards::claims::{Seeds, verifies};
+use crate::guards::life::Lives;
+use crate::guards::routes::route_names;
+use crate::guards::shapes::Shapes;
+use crate::guards::walk::{Root, Walk};
+use crate::guards::{Exposure, Guard, Short, ShortBy, Verdict, verdict};
+use crate::rules::Tells;
+use crate::schema::Schema;
+use crate::source::Scope;
+use crate::summary::{CallSite, FunctionRef, Shared};
+
+/// A function that verifies who sends a request, and the endpoints that reach it with no guard in between.
+#[derive(Debug)]
+pub(super) struct Verifying {
+    pub function: FunctionRef,
+    pub sites: Vec<CallSite>,
+    pub endpoints: BTreeSet<FunctionRef>,
+}
+
+/// Of more endpoints than these it is not told what each asks.
+const MOST_ENDPOINTS: usize = 300;
+
+/// Those of these functions, with the functions whose callers must be known for that.
+pub(super) fn find(
+    graph: &Graph,
+    shapes: &Shapes,
+    verifying: &BTreeMap<FunctionRef, Vec<CallSite>>,
+    reached: &mut BTreeSet<FunctionRef>,
+) -> Vec<Verifying> {
+    let all = verifying.iter().map(|(function, sites)| {
+        let endpoints = sites.iter().flat_map(|site| above(graph, shapes, *function, *site, reached)).collect();
+        Verifying { function: *function, sites: sites.clone(), endpoints }
+    });
+    all.filter(|found| !found.endpoints.is_empty()).collect()
+}
+
+/// The endpoints that hand a verification what their request says who sends it by, or call what takes it from there.
+fn above(
+    graph: &Graph,
+    shapes: &Shapes,
+    from: FunctionRef,
+    site: CallSite,
+    reached: &mut BTreeSet<FunctionRef>,
+) -> BTreeSet<FunctionRef> {
+    let mut found = BTreeSet::new();
+    let Some((call, row)) = graph.call_of(site).and_then(|call| Some((call, verifies(graph, call)?))) else {
+        return found;
+    };
+    let first = |path| graph.argument(call, path).into_iter().next();
+    if row.key.iter().filter_map(first).any(|key| is_for_errands(graph, &key)) {
+        return found;
+    }
+    // Nothing: it is known where the token comes from.
+    let token = row.token.as_ref().filter(|_| !row.request).and_then(first);
+    let mut open: Vec<(FunctionRef, Option<Shared>, u8)> = vec![(from, token, 0)];
+    let mut seen = BTreeSet::new();
+    while let Some((at, token, depth)) = open.pop() {
+        graph.refuel();
+        let token = token.filter(|token| !is_carried(graph, token));
+        if depth > 10 || seen.len() > 600 || !seen.insert((at, token.is_none())) {
+            continue;
+        }
+        if graph.scope(at) != Scope::Production || shapes.of(graph, at).is_some() {
+            continue;
+        }
+        reached.insert(at);
+        if is_endpoint(graph, at) {
+            if token.is_none() && !renews(graph, at) {
+                found.insert(at);
+            }
+            continue;
+        }
+        for edge in graph.callers(at).iter().filter(|edge| edge.certain) {
+            graph.refuel();
+            let handed = match (&token, &edge.kind) {
+                (None, _) => None,
+                (Some(token), EdgeKind::Call(call)) => Some(graph.substitute(token, &graph.bind(call, at))),
+                (Some(token), EdgeKind::Callback(bindings)) => Some(graph.substitute(token, bindings)),
+                (Some(_), EdgeKind::Framework) => continue,
+            };
+            open.push((edge.caller, handed, depth + 1));
+        }
+        // A closure runs for the function around it.
+        if let Some(parent) = graph.named_parent(at).filter(|parent| parent.id.0 != 0) {
+            open.push((parent, token.map(|token| graph.resolved(&token)), depth + 1));
+        }
+    }
+    found
+}
+
+fn is_endpoint(graph: &Graph, function: FunctionRef) -> bool {
+    let mut entries = graph.entries(function).iter();
+    entries.any(|entry| !entry.covers && !entry.indirect && !entry.route.is_empty())
+}
+
+/// Whether an endpoint is there to renew or to end what a token gives.
+fn renews(graph: &Graph, endpoint: FunctionRef) -> bool {
+    let names = route_names(graph, endpoint).into_iter().chain([graph.name(endpoint)]);
+    let plain = |name: String| name.replace(['-', '_'], "").to_lowercase();
+    names.map(plain).any(|name| graph.rules.tells(Tells::Renewal, &name))
+}
+
+/// What each endpoint asks, one guard an endpoint, with what it goes through.
+pub(super) fn guards(
+    graph: &Graph,
+    schema: &Schema,
+    lives: &Lives,
+    found: &Verifying,
+    guarded: &BTreeSet<FunctionRef>,
+) -> Vec<(Guard, (BTreeSet<FunctionRef>, Seeds))> {
+    let own: Vec<FunctionRef> = found.endpoints.difference(guarded).copied().collect();
+    let what = if own.as_slice() == [found.function] { "endpoint that verifies" } else { "verification by endpoints" };
+    let mut told = Vec::new();
+    for (at, endpoint) in own.into_iter().enumerate() {
+        let mut walk = Walk::new(graph, schema);
+        walk.answers = true;
+        if at < MOST_ENDPOINTS {
+            walk.run(endpoint, &Root::default());
+        } else {
+            walk.cut = true;
+        }
+        // A row of a table that is not told may be any that the endpoint is about.
+        let before = walk.proofs.len();
+        walk.proofs.retain(|proof| proof.what != UNNAMED);
+        walk.cut |= walk.proofs.len() < before;
+        // What an endpoint does with what it finds is as manifold as endpoints are.
+        let is_about_bearer = |short: &Short| !matches!(short.why, ShortBy::Another | ShortBy::FirstLogin);
+        walk.cut |= walk.short.iter().any(is_about_bearer);
+        let verdict = verdict(&walk, &Root::default());
+        if verdict == Verdict::Checked {
+            // What else an endpoint is about.
+            walk.short.clear();
+            walk.unclear.clear();
+        }
+        let limited =
+            || Exposure::shorter(lives.of(graph, walk.keys.iter()).filter(|_| !walk.foreign), walk.oldest.clone());
+        let guard = Guard {
+            name: graph.name(found.function),
+            span: graph.function(found.function).map_or(found.sites[0].span, |function| function.name_span),
+            what: what.to_owned(),
+            routes: route_names(graph, endpoint),
+            verification: found.sites.first().map(|site| site.span),
+            verdict,
+            exposure: walk.expired.map(Exposure::without_end).or_else(limited),
+            expired: walk.expired,
+            foreign: walk.foreign,
+            status: None,
+            proofs: walk.proofs,
+            short: walk.short,
+            unclear: walk.unclear,
+        };
+        told.push((guard, (walk.functions, walk.seeds)));
+    }
+    told
+}
+
+/// Makes one of those endpoints of a verification of which the same is true.
+pub(super) fn together(guards: Vec<Guard>) -> Vec<Guard> {
+    let mut found: Vec<Guard> = Vec::new();
+    for guard in guards {
+        let is_same = |other: &&mut Guard| {
+            (other.span, other.verdict, other.status.is_some()) == (guard.span, guard.verdict, guard.status.is_some())
+        };
+        let Some(known) = found.iter_mut().find(is_same) else {
+            found.push(guard);
+            continue;
+        };
+        known.routes.extend(guard.routes);
+        known.proofs.extend(guard.proofs);
+        known.short.extend(guard.short);
+        known.unclear.extend(guard.unclear);
+    }
+    for guard in &mut found {
+        guard.routes.sort();
+        guard.routes.dedup();
+        guard.proofs.sort();
+        guard.proofs.dedup();
+        guard.short.sort();
+        guard.short.dedup();
+        guard.unclear.sort_unstable();
+        guard.unclear.dedup();
+    }
+    found
+}
