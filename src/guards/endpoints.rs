@@ -22,6 +22,8 @@ pub(super) struct Verifying {
     pub function: FunctionRef,
     pub sites: Vec<CallSite>,
     pub endpoints: BTreeSet<FunctionRef>,
+    /// The functions from the one to the others, both among them.
+    pub between: BTreeSet<FunctionRef>,
 }
 
 /// Of more endpoints than these it is not told what each asks.
@@ -35,8 +37,10 @@ pub(super) fn find(
     reached: &mut BTreeSet<FunctionRef>,
 ) -> Vec<Verifying> {
     let all = verifying.iter().map(|(function, sites)| {
-        let endpoints = sites.iter().flat_map(|site| above(graph, shapes, *function, *site, reached)).collect();
-        Verifying { function: *function, sites: sites.clone(), endpoints }
+        let mut between = BTreeSet::new();
+        let endpoints = sites.iter().flat_map(|site| above(graph, shapes, *function, *site, &mut between)).collect();
+        reached.extend(between.iter().copied());
+        Verifying { function: *function, sites: sites.clone(), endpoints, between }
     });
     all.filter(|found| !found.endpoints.is_empty()).collect()
 }
@@ -47,7 +51,7 @@ fn above(
     shapes: &Shapes,
     from: FunctionRef,
     site: CallSite,
-    reached: &mut BTreeSet<FunctionRef>,
+    between: &mut BTreeSet<FunctionRef>,
 ) -> BTreeSet<FunctionRef> {
     let mut found = BTreeSet::new();
     let Some((call, row)) = graph.call_of(site).and_then(|call| Some((call, verifies(graph, call)?))) else {
@@ -70,7 +74,7 @@ fn above(
         if graph.scope(at) != Scope::Production || shapes.of(graph, at).is_some() {
             continue;
         }
-        reached.insert(at);
+        between.insert(at);
         if is_endpoint(graph, at) {
             if token.is_none() && !renews(graph, at) {
                 found.insert(at);
@@ -107,58 +111,74 @@ fn renews(graph: &Graph, endpoint: FunctionRef) -> bool {
     names.map(plain).any(|name| graph.rules.tells(Tells::Renewal, &name))
 }
 
-/// What each endpoint asks, one guard an endpoint, with what it goes through.
+/// A guard, with what it goes through.
+type Told = (Guard, (BTreeSet<FunctionRef>, Seeds));
+
+/// What each endpoint asks, one guard an endpoint; one for all where the function that verifies refuses who is gone.
 pub(super) fn guards(
     graph: &Graph,
     schema: &Schema,
     lives: &Lives,
     found: &Verifying,
     guarded: &BTreeSet<FunctionRef>,
-) -> Vec<(Guard, (BTreeSet<FunctionRef>, Seeds))> {
+) -> Vec<Told> {
     let own: Vec<FunctionRef> = found.endpoints.difference(guarded).copied().collect();
     let what = if own.as_slice() == [found.function] { "endpoint that verifies" } else { "verification by endpoints" };
-    let mut told = Vec::new();
-    for (at, endpoint) in own.into_iter().enumerate() {
+    if own.is_empty() {
+        return Vec::new();
+    }
+    if own.as_slice() != [found.function] {
         let mut walk = Walk::new(graph, schema);
-        walk.answers = true;
+        walk.hands_on = true;
+        walk.run(found.function, &Root::default());
+        walk.proofs.retain(|proof| proof.what != UNNAMED);
+        if !walk.proofs.is_empty() {
+            // Whether the user is active may be asked on the way.
+            walk.functions.extend(found.between.iter().copied());
+            let routes = own.iter().flat_map(|endpoint| route_names(graph, *endpoint)).collect();
+            return vec![told(graph, lives, found, what, routes, walk)];
+        }
+    }
+    let walked = own.into_iter().enumerate().map(|(at, endpoint)| {
+        let mut walk = Walk::of_endpoint(graph, schema);
         if at < MOST_ENDPOINTS {
             walk.run(endpoint, &Root::default());
         } else {
             walk.cut = true;
         }
-        // A row of a table that is not told may be any that the endpoint is about.
-        let before = walk.proofs.len();
-        walk.proofs.retain(|proof| proof.what != UNNAMED);
-        walk.cut |= walk.proofs.len() < before;
         // What an endpoint does with what it finds is as manifold as endpoints are.
         let is_about_bearer = |short: &Short| !matches!(short.why, ShortBy::Another | ShortBy::FirstLogin);
         walk.cut |= walk.short.iter().any(is_about_bearer);
-        let verdict = verdict(&walk, &Root::default());
-        if verdict == Verdict::Checked {
-            // What else an endpoint is about.
-            walk.short.clear();
-            walk.unclear.clear();
-        }
-        let limited =
-            || Exposure::shorter(lives.of(graph, walk.keys.iter()).filter(|_| !walk.foreign), walk.oldest.clone());
-        let guard = Guard {
-            name: graph.name(found.function),
-            span: graph.function(found.function).map_or(found.sites[0].span, |function| function.name_span),
-            what: what.to_owned(),
-            routes: route_names(graph, endpoint),
-            verification: found.sites.first().map(|site| site.span),
-            verdict,
-            exposure: walk.expired.map(Exposure::without_end).or_else(limited),
-            expired: walk.expired,
-            foreign: walk.foreign,
-            status: None,
-            proofs: walk.proofs,
-            short: walk.short,
-            unclear: walk.unclear,
-        };
-        told.push((guard, (walk.functions, walk.seeds)));
+        told(graph, lives, found, what, route_names(graph, endpoint), walk)
+    });
+    walked.collect()
+}
+
+fn told(graph: &Graph, lives: &Lives, found: &Verifying, what: &str, routes: Vec<String>, mut walk: Walk) -> Told {
+    let verdict = verdict(&walk, &Root::default());
+    if verdict == Verdict::Checked {
+        // What else an endpoint is about.
+        walk.short.clear();
+        walk.unclear.clear();
     }
-    told
+    let limited =
+        || Exposure::shorter(lives.of(graph, walk.keys.iter()).filter(|_| !walk.foreign), walk.oldest.clone());
+    let guard = Guard {
+        name: graph.name(found.function),
+        span: graph.function(found.function).map_or(found.sites[0].span, |function| function.name_span),
+        what: what.to_owned(),
+        routes,
+        verification: found.sites.first().map(|site| site.span),
+        verdict,
+        exposure: walk.expired.map(Exposure::without_end).or_else(limited),
+        expired: walk.expired,
+        foreign: walk.foreign,
+        status: None,
+        proofs: walk.proofs,
+        short: walk.short,
+        unclear: walk.unclear,
+    };
+    (guard, (walk.functions, walk.seeds))
 }
 
 /// Makes one of those endpoints of a verification of which the same is true.

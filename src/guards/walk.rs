@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph, Target};
-use crate::guards::asks::{Question, is_kept_global};
+use crate::guards::asks::{Question, UNNAMED, is_kept_global};
 use crate::guards::claims::{Seeds, verifies};
 use crate::guards::life::Exposure;
 use crate::guards::miss::Miss;
@@ -66,9 +66,14 @@ pub(super) struct Walk<'g, 'a> {
     pub(super) collecting: bool,
     /// Whether it starts from a handler: what is answered is data by which nobody is let in.
     pub(super) answers: bool,
+    /// Whether what it starts from hands what it found to others: by that alone nobody is refused.
+    pub(super) hands_on: bool,
+    /// Whether a row of a table that is not told may be any, and shows nothing.
+    only_named: bool,
     /// So many proofs are enough.
     most_proofs: usize,
     visits: u32,
+    most_visits: u32,
 }
 
 /// Where a function was entered.
@@ -86,6 +91,7 @@ pub(super) struct Entered<'v> {
 }
 
 const MOST_VISITS: u32 = 600;
+const MOST_VISITS_OF_ENDPOINT: u32 = 150;
 const DEEPEST: u8 = 12;
 
 impl<'g, 'a> Walk<'g, 'a> {
@@ -107,9 +113,18 @@ impl<'g, 'a> Walk<'g, 'a> {
             cut: false,
             collecting: true,
             answers: false,
+            hands_on: false,
+            only_named: false,
             most_proofs: usize::MAX,
             visits: 0,
+            most_visits: MOST_VISITS,
         }
+    }
+
+    /// From an endpoint, which does much besides: to the first proof, and not as far.
+    pub(super) fn of_endpoint(graph: &'g Graph<'a>, schema: &'g Schema) -> Self {
+        let most_visits = MOST_VISITS_OF_ENDPOINT;
+        Self { answers: true, only_named: true, most_proofs: 1, most_visits, ..Self::new(graph, schema) }
     }
 
     /// Stops at the first proof: what else is asked, and what cannot be followed, is then not told.
@@ -132,8 +147,8 @@ impl<'g, 'a> Walk<'g, 'a> {
                 &Entered {
                     bindings: None,
                     conditions: &[],
-                    result: if self.answers { Use::None } else { Use::Decided },
-                    user: Use::Decided,
+                    result: if self.answers || self.hands_on { Use::None } else { Use::Decided },
+                    user: if self.hands_on { Use::None } else { Use::Decided },
                     swallowed: None,
                     depth: 0,
                 },
@@ -149,7 +164,7 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     pub(super) fn visit(&mut self, function: FunctionRef, entered: &Entered) {
         self.visits += 1;
-        if self.visits > MOST_VISITS || entered.depth > DEEPEST {
+        if self.visits > self.most_visits || entered.depth > DEEPEST {
             self.cut = true;
             return;
         }
@@ -356,6 +371,10 @@ impl<'g, 'a> Walk<'g, 'a> {
             Use::Blanked => ShortBy::Blanked,
             _ if self.is_for_some(conditions, call) => ShortBy::ForSome,
             Use::GoesOn => ShortBy::GoesOn,
+            Use::Decided | Use::Returned if self.only_named && what == UNNAMED => {
+                self.cut = true;
+                return;
+            }
             Use::Decided | Use::Returned => {
                 self.proofs.push(Proof { asks, span, what, model });
                 return;
