@@ -233,6 +233,7 @@ impl Bench {
 
     pub(crate) fn missing(mut self, entry_name: &str, at: u32) -> Self {
         self.trace.missing.push(MissingWrite {
+            partly: false,
             entry: entry(entry_name, &format!("POST /{entry_name}")),
             function: format!("{entry_name}Service"),
             span: line(0, at),

@@ -61,8 +61,9 @@ fn write_consistently(case: &Case<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         if let Some(missing) = practice.missing {
+            let never = if missing.partly { "hands it out here without writing it" } else { "never writes it" };
             let message = format!(
-                "{} is to be written consistently, but {} issues a token in `{}` and never writes it",
+                "{} is to be written consistently, but {} issues a token in `{}` and {never}",
                 case.name,
                 entry_point(practice.entry),
                 missing.function

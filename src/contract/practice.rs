@@ -139,7 +139,7 @@ pub(crate) struct Practice<'a> {
     pub(crate) stance: Stance,
     /// Its issuing paths whose own stance is the entry point's.
     pub(crate) writes: Vec<Write<'a>>,
-    /// Where it mints without writing; only for [`Stance::Missing`].
+    /// Where it mints without writing, on some branch at least.
     pub(crate) missing: Option<&'a MissingWrite>,
 }
 
@@ -192,6 +192,10 @@ pub(crate) fn practices<'a>(sources: &'a SourceSet, trace: &'a ColumnTrace, writ
     }
     let practice = |(entry, (writes, missing)): (&'a EntryPoint, (Vec<Write<'a>>, Option<&'a MissingWrite>))| {
         let stance = writes.iter().map(|write| write.stance()).max().unwrap_or(Stance::Missing);
+        // What it does on the branches that write is no other deviation.
+        if let Some(missing) = missing.filter(|missing| missing.partly && stance == Stance::Stores) {
+            return Practice { entry, stance: Stance::Partly, missing: Some(missing), writes: Vec::new() };
+        }
         let left_out = if stance == Stance::Stores { left_out(&writes) } else { Vec::new() };
         let (stance, writes) = if left_out.is_empty() {
             (stance, writes.into_iter().filter(|write| write.stance() == stance).collect())

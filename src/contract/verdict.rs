@@ -57,7 +57,7 @@ impl Votes {
 
 pub(crate) fn verdict(case: &Case<'_>) -> Verdict {
     let votes = Votes::count(&case.practices);
-    let misses = case.practices.iter().any(|practice| practice.stance == Stance::Missing);
+    let misses = case.practices.iter().any(|practice| practice.missing.is_some());
     let recommended = votes.recommendation();
     let is_to_go = case.contract().is_none() && recommended == Some(Contract::DropWrites);
     // Reads stop first, and a row that takes no NULL cannot be inserted without it.

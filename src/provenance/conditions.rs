@@ -304,7 +304,7 @@ impl Evaluator<'_, '_> {
 }
 
 /// What a condition tells by each of its parts: `if (!x || !x.token) return`.
-fn parts(cond: &Shared, holds: bool) -> Vec<(&Shared, bool)> {
+pub(super) fn parts(cond: &Shared, holds: bool) -> Vec<(&Shared, bool)> {
     let (mut open, mut parts) = (vec![(cond, holds)], Vec::new());
     while let Some((cond, holds)) = open.pop() {
         match &cond.kind {
@@ -319,7 +319,7 @@ fn parts(cond: &Shared, holds: bool) -> Vec<(&Shared, bool)> {
 }
 
 /// A condition without the `!` before it, and whether it holds.
-fn un_negated(mut cond: &Shared, mut holds: bool) -> (&Shared, bool) {
+pub(super) fn un_negated(mut cond: &Shared, mut holds: bool) -> (&Shared, bool) {
     while let ValueKind::Not(inner) = &cond.kind {
         (cond, holds) = (inner, !holds);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::graph::{Bindings, Graph};
-use crate::rules::Keeps;
+use crate::rules::{Answer, Keeps};
 use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
 
@@ -16,7 +16,7 @@ use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind}
 const DEEPEST: u8 = 3;
 
 /// Where the result of one mint goes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Leaving {
     /// It is answered with.
     pub answered: bool,
@@ -134,18 +134,23 @@ impl Token<'_, '_> {
         once(&self.known.sent, (self.mint, function), || {
             calls().any(|event| {
                 self.graph.refuel();
-                self.answers(&event.call) && is_sent(&event.call)
+                self.answers(&event.call).is_some() && is_sent(&event.call)
             })
         })
+    }
+
+    /// What a call does with the token, where it is handed any.
+    pub(super) fn left_by(&self, call: &Arc<CallValue>) -> Leaving {
+        self.done_with(call, DEEPEST)
     }
 
     fn done_with(&self, call: &Arc<CallValue>, fuel: u8) -> Leaving {
         let Some(fuel) = fuel.checked_sub(1).filter(|_| call.args.iter().any(|arg| self.is_made_in(&arg.value))) else {
             return Leaving::default();
         };
-        let is_answer = self.answers(call);
+        let (is_answer, in_texts) = self.answers(call).map_or((false, false), |in_texts| (true, in_texts));
         let handed = || call.args.iter().any(|arg| self.is_in(&arg.value));
-        if is_answer && handed() {
+        if is_answer && (in_texts || handed()) {
             return Leaving { answered: true, ..Leaving::default() };
         }
         let targets = self.graph.targets(call);
@@ -190,11 +195,26 @@ impl Token<'_, '_> {
         !is_known && is_unknown
     }
 
-    /// Whether a call sends what it is given to whoever asked.
-    fn answers(&self, call: &CallValue) -> bool {
-        let Some(path) = self.graph.library_path(call) else { return false };
-        let cookies = self.graph.rules.web().filter(|row| row.keeps == Keeps::Cookie);
-        self.graph.rules.answer().map(|row| &row.call).chain(cookies.map(|row| &row.call)).any(|row| row.matches(&path))
+    /// Whether a call sends what it is given to whoever asked; where it does, whether a text that is made of a token hands it out too.
+    fn answers(&self, call: &CallValue) -> Option<bool> {
+        let path = self.graph.library_path(call)?;
+        let rules = self.graph.rules;
+        let is_on_it = |row: &Answer| row.on.is_none_or(|on| self.is_handed_to_entry(call.receiver(), on));
+        let mut rows = rules.answer().filter(|row| row.call.matches(&path) && is_on_it(row)).peekable();
+        if rows.peek().is_some() {
+            return Some(rows.any(|row| row.texts));
+        }
+        let mut cookies = rules.web().filter(|row| row.keeps == Keeps::Cookie);
+        cookies.any(|row| row.call.matches(&path)).then_some(false)
+    }
+
+    /// Whether a value is what an entry point gets as its nth parameter.
+    fn is_handed_to_entry(&self, value: Option<&Shared>, nth: u32) -> bool {
+        let value = value.map(|value| self.graph.resolved(value));
+        value.is_some_and(|value| match value.kind {
+            ValueKind::Param(function, at) => at == nth && !self.graph.entries(function).is_empty(),
+            _ => false,
+        })
     }
 
     fn is_in(&self, value: &Shared) -> bool {
@@ -247,7 +267,7 @@ impl Search<'_, '_, '_> {
                 let hands_on = |path: &String| graph.rules.passes_matching(path).next().is_some();
                 let keeps = self.in_texts
                     || call.is_new
-                    || self.token.answers(call)
+                    || self.token.answers(call).is_some()
                     || graph.callee_path(call).as_ref().is_some_and(hands_on);
                 // `randomBytes(32).toString('hex')`
                 keeps && call.args.iter().map(|arg| &arg.value).chain(call.receiver()).any(|part| self.finds(part))

@@ -4,6 +4,7 @@
 //! from the writes, not by what it could reach: a helper that stores what it is handed stores nothing where nothing is handed in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::graph::{Edge, EdgeKind, Entry, Graph};
@@ -14,6 +15,7 @@ use crate::provenance::leaving::Leaving;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::overrides::Overrides;
 use crate::provenance::path::{EntryPoint, MissingWrite, Step};
+use crate::provenance::unstored::{Question, Storing, Unstored};
 use crate::provenance::walk::{conditions, is_of_another, step_along};
 use crate::source::{Scope, Span};
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared};
@@ -35,6 +37,8 @@ pub(super) struct Stored {
     pub on_way: BTreeSet<FunctionRef>,
     /// What may write, though that cannot be told, or from where: who reaches it misses no write that is known.
     pub doubtful: BTreeSet<FunctionRef>,
+    /// The writes that give the column a value, by the entry points that reach them.
+    pub storing: BTreeMap<FunctionRef, Storing>,
     /// The mints whose value is stored, and the calls that such values are known to come through.
     pub minted: BTreeSet<CallSite>,
     pub through: BTreeSet<Span>,
@@ -102,13 +106,16 @@ impl Search<'_, '_, '_> {
     pub(super) fn missing(&self, issuers: &BTreeSet<FunctionRef>, alike: &BTreeSet<CallSite>) -> Missing {
         let mut found: BTreeMap<(EntryPoint, FunctionRef), MissingWrite> = BTreeMap::new();
         let mut untold = BTreeSet::new();
-        for issuer in issuers {
+        let holders: BTreeSet<FunctionRef> = self.stored.minted.iter().map(|mint| mint.function).collect();
+        for issuer in &holders {
             let is_utility = self.is_utility(*issuer);
             // A random value is what its callers make of it; a signed token is one whoever asks for it.
             let is_credential = self.issuing.own(*issuer).iter().any(|mint| mint.credential);
             if is_utility && !is_credential {
                 continue;
             }
+            // One that hands nothing on is judged by its branches alone.
+            let is_judged = |silent: &Silent| silent.missing.partly || issuers.contains(issuer);
             let may_differ = is_utility || !is_credential;
             let calls = self.graph.summary(*issuer).into_iter().flat_map(|summary| &summary.calls);
             for event in calls.filter(|event| self.stored.minted.contains(&event.call.site)) {
@@ -122,7 +129,7 @@ impl Search<'_, '_, '_> {
                         stored.is_empty() || stored.iter().any(is_alike)
                     }
                 };
-                for silent in silent.into_iter().filter(is_of_kind) {
+                for silent in silent.into_iter().filter(is_judged).filter(is_of_kind) {
                     if let Some(span) = silent.untold {
                         untold.insert((span, silent.missing.entry));
                         continue;
@@ -222,7 +229,8 @@ impl Search<'_, '_, '_> {
             let entries = self.graph.entries(at);
             // Only what is run from outside by a rule: a helper that nobody calls is no sign-in.
             for entry in entries.iter().filter(|entry| !entry.indirect || callers.is_empty()) {
-                if self.writes(at, entry)
+                let unstored = self.unstored(at, entry, &state, mint.site);
+                if self.writes(at, entry) && unstored.is_none()
                     || self.writes_behind(at, entry)
                     || state.made.is_some_and(|(made, site)| made == at && entry.made != Some(site))
                     || self.is_switched_off(&state, entry)
@@ -230,16 +238,19 @@ impl Search<'_, '_, '_> {
                 {
                     continue;
                 }
-                let answers = state.may_differ
-                    && !state.leaving.elsewhere
-                    && (state.leaving.answered || token.is_returned_by(at));
-                let missing = self.at(at, entry, issuer, &state.steps);
+                let answers = unstored.is_some()
+                    || state.may_differ
+                        && !state.leaving.elsewhere
+                        && (state.leaving.answered || token.is_returned_by(at));
+                let missing = self.at(at, entry, issuer, &state.steps, unstored);
                 let made = entry.made.and_then(|site| self.graph.made_at(site));
                 let told = |function: &FunctionRef| match &made {
                     Some(bindings) if *function == at => token.done_by_bound(at, bindings),
                     _ => *done.entry(*function).or_insert_with(|| token.done_by(*function)),
                 };
-                let untold = state.through.iter().map(told).find_map(|leaving| leaving.untold);
+                // The branches were looked through for such calls.
+                let through = state.through.iter().filter(|_| unstored.is_none());
+                let untold = through.map(told).find_map(|leaving| leaving.untold);
                 let kind = Kind::of(self.graph, &state.given);
                 found.silent.push(Silent { missing, answers, kind, may_differ: state.may_differ, untold });
             }
@@ -282,13 +293,35 @@ impl Search<'_, '_, '_> {
         found
     }
 
-    fn at(&self, top: FunctionRef, entry: &Entry, issuer: FunctionRef, steps: &[Step]) -> MissingWrite {
+    /// Where an entry point that stores the column hands out a token of the mint without.
+    fn unstored(&self, at: FunctionRef, entry: &Entry, state: &State, mint: CallSite) -> Option<Unstored> {
+        let storing = self.stored.storing.get(&at).filter(|_| {
+            self.stored.tops.contains(&(at, entry.made)) && self.issuing.below(at).is_disjoint(&self.stored.doubtful)
+        })?;
+        let calls: Vec<Span> = state.steps.iter().rev().map(|step| step.span).collect();
+        let (graph, issuing, evaluator) = (self.graph, self.issuing, &self.evaluator);
+        Question { graph, issuing, evaluator, storing, mint, calls: &calls }.unstored(at)
+    }
+
+    fn at(
+        &self,
+        top: FunctionRef,
+        entry: &Entry,
+        issuer: FunctionRef,
+        steps: &[Step],
+        unstored: Option<Unstored>,
+    ) -> MissingWrite {
         let entry = entry_point(self.graph, top, Some(entry));
         let steps: Vec<Step> = steps.iter().rev().cloned().collect();
         let function = self.graph.name(issuer);
         let span = steps.last().map_or(entry.span, |step| step.span);
-        let reason = format!("no write of the column follows {function}(), which makes the token");
-        MissingWrite { entry, function, span, reason, steps }
+        let mut reason = format!("no write of the column follows {function}(), which makes the token");
+        if let Some((cond, holds)) = unstored.and_then(|unstored| unstored.decided) {
+            let word = if holds { "holds" } else { "fails" };
+            let _ = write!(reason, ", where the condition at {} {word}", self.evaluator.place(cond));
+        }
+        let span = unstored.map_or(span, |unstored| unstored.at);
+        MissingWrite { entry, partly: unstored.is_some(), function, span, reason, steps }
     }
 
     /// Whether what runs behind an entry point on the same request writes.

@@ -20,6 +20,7 @@ mod cells;
 mod chain;
 mod conditions;
 mod constants;
+mod decided;
 mod declared;
 mod entries;
 mod gaps;
@@ -38,6 +39,7 @@ mod path;
 mod reads;
 mod row;
 mod shapes;
+mod unstored;
 mod walk;
 
 pub use path::{
@@ -59,6 +61,7 @@ use crate::provenance::issuing::{Evidence, Issuing, OnWay};
 use crate::provenance::meaning::{Evaluator, Known, Top};
 use crate::provenance::missing::{Search, Stored};
 use crate::provenance::row::Lookup;
+use crate::provenance::unstored::Storing;
 use crate::provenance::walk::{Walk, Way};
 use crate::rules::{Form, Operation};
 use crate::schema::{ColumnId, Schema};
@@ -468,9 +471,18 @@ impl ColumnTracer<'_, '_> {
 fn stored(drafts: &[DraftSite], mut doubtful: BTreeSet<FunctionRef>, minted: BTreeSet<CallSite>) -> Stored {
     let by_library = drafts.iter().filter(|site| site.candidate.run_by.is_some());
     doubtful.extend(by_library.map(|site| site.candidate.function));
-    let drafts = || drafts.iter().flat_map(|site| &site.drafts);
+    let all = drafts;
+    let drafts = || all.iter().flat_map(|site| &site.drafts);
     let fresh = drafts().filter(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
+    let mut storing: BTreeMap<FunctionRef, Storing> = BTreeMap::new();
+    for (site, draft) in all.iter().flat_map(|site| site.drafts.iter().map(move |draft| (site, draft))) {
+        let is_value = |origin: &Origin| !matches!(origin, Origin::Null | Origin::Omitted);
+        if let (Some(top), true) = (draft.functions.last(), draft.path.meaning.origins().iter().any(is_value)) {
+            storing.entry(*top).or_default().add(site.span, site.operation, &draft.functions);
+        }
+    }
     Stored {
+        storing,
         tops: drafts().filter_map(|draft| Some((*draft.functions.last()?, draft.made))).collect(),
         ahead: drafts()
             .flat_map(|draft| draft.ahead.iter().map(|function| (*function, draft.path.entry.route.clone())))

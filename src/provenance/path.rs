@@ -203,10 +203,12 @@ impl Hop {
     }
 }
 
-/// An issuing path that never writes the column.
+/// An issuing path that never writes the column, or not on every branch.
 #[derive(Clone, Debug)]
 pub struct MissingWrite {
     pub entry: EntryPoint,
+    /// Whether it stores the token on other branches; `span` is where it hands it out without.
+    pub partly: bool,
     /// The function that mints on this path.
     pub function: String,
     pub span: Span,

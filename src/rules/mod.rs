@@ -400,6 +400,12 @@ pub struct Edge {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Answer {
     pub call: CallPattern,
+    /// Only on what an entry point gets as its nth parameter: `res` of `(req, res) => res.send(body)`.
+    #[serde(default)]
+    pub on: Option<u32>,
+    /// A text that is made of a value hands the value out too: the address of a redirect.
+    #[serde(default)]
+    pub texts: bool,
 }
 
 /// The type of a parameter through which a framework hands over what the application itself keeps, no part of a request: axum's `State`.

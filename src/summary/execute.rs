@@ -12,8 +12,8 @@ use crate::ir::{ClassId, Decorator, Export, ExprId, FunctionId, LocalId, Module,
 use crate::source::Span;
 use crate::summary::execute::returns::Returned;
 use crate::summary::{
-    Argument, CallSite, CallValue, ClassRef, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared, Slot, Summary,
-    Value, ValueKind,
+    Argument, Branch, CallSite, CallValue, ClassRef, Flow, FunctionRef, Guard, Guards, Member, ModuleSummary, Shared,
+    Slot, Summary, Tried, Value, ValueKind,
 };
 
 /// More expressions than this in one function make the rest opaque: generated code, not written code.
@@ -78,6 +78,8 @@ struct Execution<'a> {
     /// `this` with the fields assigned so far; `None`: none was.
     own: Option<Shared>,
     guards: Guards,
+    /// What the block under way did so far.
+    flow: Vec<Flow>,
     returns: Vec<Returned>,
     spent: u32,
     out: Summary,
@@ -105,6 +107,7 @@ impl<'a> Execution<'a> {
             env: Env::new(),
             own: None,
             guards: None,
+            flow: Vec::new(),
             returns: Vec::new(),
             spent: 0,
             out: Summary::default(),
@@ -131,6 +134,7 @@ impl<'a> Execution<'a> {
                 self.out.leaves.insert(*local, Arc::clone(value));
             }
         }
+        self.out.flow = std::mem::take(&mut self.flow);
         self.out.this_exit = self.own.take();
         self.out.returns = self.joined_returns(ended, function.span);
         self.out.decorators = self.decorators(&function.decorators);
@@ -159,6 +163,13 @@ impl<'a> Execution<'a> {
         statements.iter().any(|statement| self.statement(statement))
     }
 
+    /// Does some work; its steps stand apart.
+    fn apart<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Vec<Flow>) {
+        let before = std::mem::take(&mut self.flow);
+        let result = work(self);
+        (result, std::mem::replace(&mut self.flow, before))
+    }
+
     fn statement(&mut self, statement: &Stmt) -> bool {
         match statement {
             Stmt::Assign { target, value, span } => {
@@ -184,9 +195,10 @@ impl<'a> Execution<'a> {
                 false
             }
             Stmt::Return(value) => {
+                // `return this`: with what was assigned to it.
+                let value = value.map(|value| self.whole(value));
+                self.flow.push(Flow::Return(value.clone()));
                 if let Some(value) = value {
-                    // `return this`: with what was assigned to it.
-                    let value = self.whole(*value);
                     self.returns.push(Returned { guards: self.guards.clone(), value, caught: None });
                 }
                 true
@@ -195,18 +207,20 @@ impl<'a> Execution<'a> {
                 if let Some(value) = value {
                     self.eval(*value);
                 }
+                self.flow.push(Flow::Throw);
                 true
             }
             Stmt::Try { body, catch, finally } => {
                 let before = self.held();
                 let guards = self.guards.clone();
                 let first = self.returns.len();
-                let body_ended = self.block(body);
+                let (body_ended, tried) = self.apart(|run| run.block(body));
                 let behind = self.returns.len();
                 let after_body = self.replace(before);
                 self.guards = guards.clone();
                 self.join(None, &after_body);
-                let catch_ended = self.block(catch);
+                let (catch_ended, caught) = self.apart(|run| run.block(catch));
+                self.flow.push(Flow::Try(Box::new(Tried { body: tried, catch: caught })));
                 self.guards = guards;
                 let goes_on = !catch.is_empty() && (!catch_ended || self.returns.len() > behind);
                 for within in self.returns[first..behind].iter_mut().filter(|_| goes_on) {
@@ -233,12 +247,13 @@ impl<'a> Execution<'a> {
         };
         self.guards = under(true, false);
         let returned = self.returns.len();
-        let then_ended = self.block(then);
+        let (then_ended, then_flow) = self.apart(|run| run.block(then));
         let then_throws = self.returns.len() == returned;
         let after_then = self.replace(before);
         self.guards = under(false, false);
         let returned = self.returns.len();
-        let otherwise_ended = self.block(otherwise);
+        let (otherwise_ended, otherwise_flow) = self.apart(|run| run.block(otherwise));
+        self.branches(&cond, then_flow, otherwise_flow);
         let otherwise_throws = self.returns.len() == returned;
         match (then_ended, otherwise_ended) {
             // The rest of the block runs only where the branch that goes on was taken: its guards stay.
@@ -258,6 +273,12 @@ impl<'a> Execution<'a> {
             }
         }
         false
+    }
+
+    fn branches(&mut self, cond: &Shared, then: Vec<Flow>, otherwise: Vec<Flow>) {
+        if !then.is_empty() || !otherwise.is_empty() {
+            self.flow.push(Flow::Branch(Box::new(Branch { cond: Arc::clone(cond), then, otherwise })));
+        }
     }
 
     /// A text (or list) that is empty before a loop and longer after each round is what the rounds make it: nobody builds up a

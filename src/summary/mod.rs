@@ -10,9 +10,11 @@
 //! `save({ id: Param 0, t: Cond(Param 1, Call hash(Param 1), Null) })`. A caller `f(1, null)` makes `t` into `Null`.
 
 mod execute;
+mod flow;
 mod value;
 
 pub use execute::summarize;
+pub use flow::{Branch, Flow, Tried};
 pub use value::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 use std::collections::BTreeMap;
@@ -45,6 +47,8 @@ pub struct ModuleSummary {
 pub struct Summary {
     /// In order of execution.
     pub calls: Vec<Event>,
+    /// The calls, branches and exits as they follow one another.
+    pub flow: Vec<Flow>,
     /// All returns as one value, each under its condition; `None` where nothing is returned.
     pub returns: Option<Shared>,
     /// Parameters whose fields were assigned: their value at the end.

@@ -7,7 +7,7 @@ use crate::source::Span;
 use crate::summary::execute::outside::{assigned_outside, root};
 use crate::summary::execute::{BUDGET, Execution, assigned_fields, assigns};
 use crate::summary::{
-    Argument, CallSite, CallValue, ClassRef, Event, FunctionRef, Guard, Member, Shared, Slot, Value, ValueKind,
+    Argument, CallSite, CallValue, ClassRef, Event, Flow, FunctionRef, Guard, Member, Shared, Slot, Value, ValueKind,
 };
 
 impl Execution<'_> {
@@ -118,7 +118,9 @@ impl Execution<'_> {
     pub(super) fn under(&mut self, cond: &Shared, holds: bool, id: ExprId) -> Shared {
         let outer = self.guards.clone();
         self.guards = Some(Arc::new(Guard { cond: Arc::clone(cond), holds, throws: false, outer: outer.clone() }));
-        let value = self.eval(id);
+        let (value, flow) = self.apart(|run| run.eval(id));
+        let (then, otherwise) = if holds { (flow, Vec::new()) } else { (Vec::new(), flow) };
+        self.branches(cond, then, otherwise);
         self.guards = outer;
         value
     }
@@ -178,6 +180,7 @@ impl Execution<'_> {
         let (callee, args) = self.as_written(call, callee, args);
         let site = CallSite { function: self.function, expr: id, span };
         let made = Arc::new(CallValue { site, callee, args, is_new: call.is_new, type_args: call.type_args.clone() });
+        self.flow.push(Flow::Call(u32::try_from(self.out.calls.len()).unwrap_or(u32::MAX)));
         self.out.calls.push(Event { call: Arc::clone(&made), guards: self.guards.clone() });
         for (at, arg) in call.args.iter().enumerate() {
             self.touch(arg.value, Some(u32::try_from(at).unwrap_or(u32::MAX)), &made, span);
