@@ -57,6 +57,7 @@ pub(crate) fn path(entry_name: &str, text: &str) -> Path {
         issues: true,
         adds_row: false,
         only_if: BTreeSet::from([BTreeSet::new()]),
+        under: BTreeSet::new(),
         functions: Vec::new(),
         mints: vec![Hop::proven(line(0, 100), "a signed JWT")],
         form: stores.then_some(Form::Plain),
@@ -81,6 +82,12 @@ impl Path {
 
     pub(crate) fn trail(mut self, at: u32, what: &str) -> Self {
         self.trail.push(Hop::proven(line(0, at), what));
+        self
+    }
+
+    /// Under conditions that stand on these lines.
+    pub(crate) fn under(mut self, conditions: &[(u32, bool)]) -> Self {
+        self.under = conditions.iter().map(|(at, holds)| (line(0, *at), *holds)).collect();
         self
     }
 

@@ -88,7 +88,9 @@ fn discards(case: &Case<'_>, write: Write<'_>) -> bool {
         || case.practices.iter().any(|other| *other.entry == path.entry && other.stance == Stance::Stores);
     // Nor does it tell what the token is for, where no path stores a fresh one.
     let is_stored_fresh = || case.writes.iter().any(|other| other.path.meaning.origins().contains(&Origin::Fresh));
-    takes_stored && (write.names_column() || is_stored_fresh() && !stores_besides())
+    // What the helper puts back, the entry point stores the token over; or it has stored it before, so that this is the stored one.
+    let stores_too = || case.writes.iter().any(|other| other.stance() == Stance::Stores && write.goes_with(*other));
+    takes_stored && !stores_too() && (write.names_column() || is_stored_fresh() && !stores_besides())
 }
 
 /// The mint, the calls into the helper, the helper, the row it reads.
@@ -162,6 +164,21 @@ mod tests {
         assert_eq!(lines, [100, 40, 40, 60, 55, 60]);
         assert!(related[5].1.starts_with("no fix is offered: "), "{}", related[5].1);
         assert!(related[2].1.contains("has no parameter for the token"), "{}", related[2].1);
+    }
+
+    #[test]
+    fn an_entry_point_that_stores_the_token_in_the_same_run_discards_none() {
+        let lines = |stored: Path| {
+            let web = web().under(&[(45, true)]);
+            bench_with(&texts())
+                .update(10, vec![path("mobile", "fresh"), web])
+                .update(20, vec![stored])
+                .lines(DISCARDED)
+        };
+        assert_eq!(lines(path("web", "fresh")), NOWHERE);
+        assert_eq!(lines(path("web", "fresh").under(&[(45, true)])), NOWHERE);
+        assert_eq!(lines(path("web", "fresh").under(&[(45, false)])), [11]);
+        assert_eq!(lines(path("other", "fresh")), [11]);
     }
 
     #[test]

@@ -26,8 +26,12 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let sources = case.facts.sources;
     for missing in case.trace.missing.iter().filter(|missing| is_production(sources, missing.entry.span.file)) {
         let never = if missing.partly { "hands it out here without writing" } else { "never writes" };
-        let message =
-            format!("{} issues a token in `{}` and {never} {}", entry_point(&missing.entry), missing.function, case.name);
+        let message = format!(
+            "{} issues a token in `{}` and {never} {}",
+            entry_point(&missing.entry),
+            missing.function,
+            case.name
+        );
         let mut related: Vec<Related> = missing
             .steps
             .iter()

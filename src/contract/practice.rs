@@ -120,6 +120,12 @@ impl Write<'_> {
             || ways.iter().all(|way| other.path.only_if.iter().all(|other| opposite(way, other)))
     }
 
+    /// Whether both may happen in one run, as far as the conditions tell that they stand under.
+    pub(crate) fn goes_with(self, other: Self) -> bool {
+        let is_refuted = |(condition, holds): &(Span, bool)| other.path.under.contains(&(*condition, !holds));
+        self.path.entry == other.path.entry && !self.path.under.iter().any(is_refuted)
+    }
+
     /// Whether this path issues the token. One that saves the whole row does so only where it makes the token itself: what a helper
     /// makes further down may be for anything.
     pub(crate) fn issues(self) -> bool {

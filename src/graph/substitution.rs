@@ -83,7 +83,7 @@ impl<'g, 'a> Substitution<'g, 'a> {
             ValueKind::Element(base) => return Value::element(&self.apply(base), span),
             ValueKind::Index(base, index) => return Value::index(&self.apply(base), &self.apply(index), span),
             ValueKind::Rest(base, except) => ValueKind::Rest(self.apply(base), Arc::clone(except)),
-            ValueKind::Subset(base) => ValueKind::Subset(self.apply(base)),
+            ValueKind::Subset(base, kept) => ValueKind::Subset(self.apply(base), *kept),
             ValueKind::Not(inner) => ValueKind::Not(self.apply(inner)),
             ValueKind::Is(inner, shape) => ValueKind::Is(self.apply(inner), *shape),
             ValueKind::And(left, right) => ValueKind::And(self.apply(left), self.apply(right)),

@@ -77,7 +77,7 @@ impl Graph<'_> {
             },
             ValueKind::Call(call) => self.call_type(call, value, fuel),
             ValueKind::After { before, .. } => self.type_at(before, fuel),
-            ValueKind::Object { base: Some(base), .. } | ValueKind::Rest(base, _) | ValueKind::Subset(base) => {
+            ValueKind::Object { base: Some(base), .. } | ValueKind::Rest(base, _) | ValueKind::Subset(base, _) => {
                 self.type_at(base, fuel)
             }
             ValueKind::Captured(function, local) | ValueKind::Leaves(function, local, _) => {

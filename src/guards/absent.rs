@@ -461,7 +461,7 @@ fn starts_at_param(call: &CallValue) -> bool {
 /// What an expression consists of, where nothing more is said of it.
 fn parts(kind: &ExprKind) -> Vec<ExprId> {
     match kind {
-        ExprKind::Rest { base, .. } | ExprKind::Subset(base) | ExprKind::Is { value: base, .. } => vec![*base],
+        ExprKind::Rest { base, .. } | ExprKind::Subset(base, _) | ExprKind::Is { value: base, .. } => vec![*base],
         ExprKind::Array(items) => items
             .iter()
             .map(|item| match item {

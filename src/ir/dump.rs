@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use crate::ir::{
     Binding, Class, ClassKind, ColumnDecl, Conflict, Decorator, Entry, Export, ExprId, ExprKind, Function, FunctionId,
-    Import, Imported, Item, Missing, Module, Param, Place, SqlOutput, SqlStatement, SqlText, SqlValue, SqlValueKind,
-    Stmt, Table, TableChange, TypeRef,
+    Import, Imported, Item, Kept, Missing, Module, Param, Place, SqlOutput, SqlStatement, SqlText, SqlValue,
+    SqlValueKind, Stmt, Table, TableChange, TypeRef,
 };
 
 /// How deep expressions are printed.
@@ -228,7 +228,8 @@ impl Dump<'_> {
             ExprKind::Index { base, index } => format!("{}[{}]", self.expr(*base), self.expr(*index)),
             ExprKind::Element(base) => format!("(element {})", self.expr(*base)),
             ExprKind::Rest { base, except } => format!("(rest {} [{}])", self.expr(*base), except.join(", ")),
-            ExprKind::Subset(base) => format!("(subset {})", self.expr(*base)),
+            ExprKind::Subset(base, Kept::Some) => format!("(subset {})", self.expr(*base)),
+            ExprKind::Subset(base, Kept::There) => format!("(there {})", self.expr(*base)),
             ExprKind::Object(entries) => {
                 let entries: Vec<String> = entries.iter().map(|entry| self.entry(entry)).collect();
                 format!("{{{}}}", entries.join(", "))

@@ -175,7 +175,7 @@ pub enum ExprKind {
         except: Vec<String>,
     },
     /// A subset of the keys of `base` that is decided at run time: `Object.fromEntries(Object.entries(base).filter(f))`.
-    Subset(ExprId),
+    Subset(ExprId, Kept),
     /// In source order; a later entry wins.
     Object(Vec<Entry>),
     Array(Vec<Item>),
@@ -219,6 +219,14 @@ pub enum ExprKind {
         why: &'static str,
         operands: Vec<ExprId>,
     },
+}
+
+/// Which keys a filter leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kept {
+    /// Those whose values are there: `filter(([, value]) => value !== undefined)`.
+    There,
+    Some,
 }
 
 /// What a test at run time can tell a value to be.

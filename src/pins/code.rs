@@ -269,7 +269,7 @@ impl<'m> Code<'m> {
             ExprKind::Index { base, .. }
             | ExprKind::Element(base)
             | ExprKind::Rest { base, .. }
-            | ExprKind::Subset(base)
+            | ExprKind::Subset(base, _)
             | ExprKind::Fallback { left: base, .. }
             | ExprKind::Cond { then: base, .. } => of(*base),
             ExprKind::Array(items) => {

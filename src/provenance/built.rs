@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::graph::Type;
-use crate::provenance::row::{Cell, Lookup};
+use crate::provenance::cell::Cell;
+use crate::provenance::row::Lookup;
 use crate::summary::{ClassRef, Shared, Value, ValueKind};
 
 impl Lookup<'_, '_> {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::ir::{ClassKind, Missing};
-use crate::provenance::chain::{Atom, Chain};
+use crate::provenance::cell::Cell;
+use crate::provenance::chain::{Atom, Chain, fallback};
 use crate::provenance::hooks::{self, Hook};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{Hop, Origin, ROW_WRITTEN_BACK};
-use crate::provenance::row::{Cell, Lookup};
+use crate::provenance::row::Lookup;
 use crate::rules::{Form, Operation, Undefined};
 use crate::schema::{ColumnId, ModelId, Property, Schema};
 use crate::sites;
@@ -278,6 +279,10 @@ impl Judge<'_, '_> {
                     self.alternatives(lookup, evaluator, cell, out, depth + 1);
                 }
             }
+            Cell::Given { .. } => self.given(lookup, evaluator, (cell, &Cell::Absent), out, depth + 1),
+            Cell::Over(over, under) if matches!(**over, Cell::Given { .. }) => {
+                self.given(lookup, evaluator, (over, under), out, depth + 1);
+            }
             Cell::Over(over, under) => {
                 let mut first = Alternatives::default();
                 self.alternatives(lookup, evaluator, over, &mut first, depth + 1);
@@ -326,6 +331,37 @@ impl Judge<'_, '_> {
                 ));
             }
         }
+    }
+
+    /// A value where it is there, else what lies below: in turn, where the condition that tells asks for the fresh token itself.
+    fn given(
+        &self,
+        lookup: &Lookup,
+        evaluator: &Evaluator,
+        (given, below): (&Cell, &Cell),
+        out: &mut Alternatives,
+        depth: u8,
+    ) {
+        let Cell::Given { value, key, asked } = given else { return };
+        let (mut first, mut left) = (Alternatives::default(), Alternatives::default());
+        let cell = Cell::Value { value: Arc::clone(value), key: *key };
+        evaluator.assuming(asked, true, || self.alternatives(lookup, evaluator, &cell, &mut first, depth));
+        self.alternatives(lookup, evaluator, below, &mut left, depth);
+        out.unknown.append(&mut first.unknown);
+        out.unknown.append(&mut left.unknown);
+        let is_issued = evaluator.chains(asked).iter().flatten().any(|atom| atom.origin == Origin::Fresh);
+        let inserts = matches!(self.operation, Operation::Insert | Operation::UpsertCreate);
+        if !is_issued || inserts {
+            out.chains.append(&mut first.chains);
+            out.chains.append(&mut left.chains);
+            out.absent |= first.absent || left.absent;
+            out.stored |= first.stored || left.stored;
+            return;
+        }
+        if first.absent || left.absent || left.stored {
+            left.chains.push(vec![Self::left_as_it_is(value)]);
+        }
+        out.chains.extend(fallback(first.chains, Missing::Nullish, || left.chains));
     }
 
     /// `{ set: value }` is `value`, and `() => 'NULL'` what the SQL says, where a row says so.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::graph::Graph;
 use crate::ir::{Missing, Shape};
+use crate::provenance::calls::mint_of;
 use crate::provenance::constants::{is_nullish, same_constants, shaped};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
@@ -23,6 +25,13 @@ impl Evaluator<'_, '_> {
         let result = work();
         self.assumed.borrow_mut().truncate(before);
         result
+    }
+
+    /// Whether a condition asks for the fresh token that a value is (or is made of), and whether the value is there where it holds.
+    pub(super) fn is_issued(&self, cond: &Shared, value: &Shared, fuel: u8) -> Option<bool> {
+        let (asked, holds) = asked_for(self.graph, cond, value)?;
+        let chains = self.eval(&asked, fuel);
+        chains.iter().flatten().any(|atom| atom.origin == Origin::Fresh).then_some(holds)
     }
 
     /// Whether a condition on the way tells that a value is there: `if (x)`, `if (!x) return`, `x != null`.
@@ -326,6 +335,16 @@ pub(super) fn un_negated(mut cond: &Shared, mut holds: bool) -> (&Shared, bool) 
     (cond, holds)
 }
 
+/// The value that a condition asks for, and whether it is there where that holds (or fails): `x`, `!x`, `x != null`.
+pub(super) fn asked(cond: &Shared, holds: bool) -> (&Shared, bool) {
+    let (cond, holds) = un_negated(cond, holds);
+    match &cond.kind {
+        ValueKind::Compare { left, right, equal } if is_nullish(right) => (left, holds != *equal),
+        ValueKind::Compare { left, right, equal } if is_nullish(left) => (right, holds != *equal),
+        _ => (cond, holds),
+    }
+}
+
 /// Whether no way is left of a value.
 fn is_nothing(value: &Value) -> bool {
     matches!(&value.kind, ValueKind::Either(ways) if ways.is_empty())
@@ -337,6 +356,26 @@ enum Lacks {
     Undefined,
     /// Null, undefined or empty.
     Both,
+}
+
+/// What a condition asks for and a value is, or is made of: `x` of `x && encrypt(x)`; and whether the value is there where the condition
+/// holds.
+pub(super) fn asked_for(graph: &Graph, cond: &Shared, value: &Shared) -> Option<(Shared, bool)> {
+    let (asked, holds) = asked(cond, true);
+    let is_value = matches!(
+        asked.kind,
+        ValueKind::Param(..) | ValueKind::Captured(..) | ValueKind::Field(..) | ValueKind::Call(_)
+    );
+    if !is_value {
+        return None;
+    }
+    let is_made_of = || match &value.kind {
+        ValueKind::Call(call) if mint_of(graph, call).is_none() => {
+            call.args.iter().any(|arg| is_same(asked, &arg.value, 12))
+        }
+        _ => false,
+    };
+    (is_same(asked, value, 12) || is_made_of()).then(|| (Arc::clone(asked), holds))
 }
 
 /// Whether `cond` being true (or false) means that `value` is none of what `lacks` says.

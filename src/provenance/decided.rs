@@ -7,6 +7,8 @@ use crate::ir::Missing;
 use crate::provenance::calls::mint_of;
 use crate::provenance::conditions::{parts, un_negated};
 use crate::provenance::constants::{is_nullish, same_constants};
+use crate::provenance::kind::Kind;
+use crate::provenance::path::Step;
 use crate::source::Span;
 use crate::summary::{CallSite, Shared, Slot, Value, ValueKind};
 
@@ -19,8 +21,18 @@ pub(super) struct Decided {
     pub assumed: Vec<(Shared, bool)>,
     /// What the calls of the tree that were followed have returned.
     pub results: imbl::OrdMap<CallSite, Option<Shared>>,
-    /// Whether the mint ran, and the call of the function that holds it.
-    pub minted: Option<Option<Span>>,
+    /// The times that the mint ran.
+    pub minted: Vec<Minted>,
+}
+
+/// A time that the mint ran.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Minted {
+    /// The call of the function that holds it; `None` where that is the entry point.
+    pub by: Option<Span>,
+    pub kind: Kind,
+    /// From the entry point to it.
+    pub steps: Vec<Step>,
 }
 
 /// The run, and what is asked of it.
@@ -30,6 +42,8 @@ pub(super) struct OnRun<'r, 'g, 'a> {
     pub run: &'r Decided,
     /// Whether the token counts as being in a text that is made of it.
     pub in_texts: bool,
+    /// Of the times that the mint ran the one that is asked for, by its call.
+    pub by: Option<Span>,
 }
 
 impl OnRun<'_, '_, '_> {
@@ -41,7 +55,11 @@ impl OnRun<'_, '_, '_> {
     fn decide(&self, cond: &Shared, fuel: u8) -> Option<bool> {
         let fuel = fuel.checked_sub(1).filter(|_| self.graph.step())?;
         let (cond, asked) = un_negated(cond, true);
-        self.of(cond, fuel).map(|holds| holds == asked)
+        let settled = match &cond.kind {
+            ValueKind::Compare { .. } | ValueKind::Field(..) => self.settle(cond, fuel),
+            _ => Arc::clone(cond),
+        };
+        self.of(&settled, fuel).map(|holds| holds == asked)
     }
 
     fn of(&self, cond: &Shared, fuel: u8) -> Option<bool> {
@@ -66,6 +84,28 @@ impl OnRun<'_, '_, '_> {
         }
     }
 
+    /// A condition in terms of what was decided.
+    pub(super) fn settled(&self, cond: &Shared) -> Shared {
+        self.settle(cond, DEEPEST)
+    }
+
+    fn settle(&self, cond: &Shared, fuel: u8) -> Shared {
+        let Some(fuel) = fuel.checked_sub(1) else { return Arc::clone(cond) };
+        let settle = |cond: &Shared| self.settle(cond, fuel);
+        let kind = match &cond.kind {
+            ValueKind::Not(inner) => ValueKind::Not(settle(inner)),
+            ValueKind::And(left, right) => ValueKind::And(settle(left), settle(right)),
+            ValueKind::Fallback { left, right, when: Missing::Falsy } => {
+                ValueKind::Fallback { left: settle(left), right: settle(right), when: Missing::Falsy }
+            }
+            ValueKind::Compare { left, right, equal } => {
+                ValueKind::Compare { left: settle(left), right: settle(right), equal: *equal }
+            }
+            _ => return self.behind(cond, fuel),
+        };
+        Value::new(kind, cond.span)
+    }
+
     /// What a decided condition says of this one.
     fn told(&self, cond: &Shared) -> Option<bool> {
         let decided = self.run.assumed.iter().flat_map(|(cond, holds)| parts(cond, *holds));
@@ -80,12 +120,12 @@ impl OnRun<'_, '_, '_> {
         if let Some(same) = same_constants(&left, &right, false) {
             return Some(same);
         }
-        let other = match (is_nullish(&left), is_nullish(&right)) {
-            (true, false) => right,
-            (false, true) => left,
-            _ => return None,
-        };
-        self.present(&other, fuel).map(|present| !present)
+        match (is_nullish(&left), is_nullish(&right)) {
+            (true, false) => self.present(&right, fuel).map(|present| !present),
+            (false, true) => self.present(&left, fuel).map(|present| !present),
+            _ if is_alike(&left, &right, 12) => Some(true),
+            _ => (self.present(&left, fuel)? != self.present(&right, fuel)?).then_some(false),
+        }
     }
 
     /// Whether a value is there: what was minted is.
@@ -127,6 +167,7 @@ impl OnRun<'_, '_, '_> {
                     _ => self.present(&field, fuel),
                 }
             }
+            ValueKind::After { before, .. } => self.present(before, fuel),
             ValueKind::Captured(..) | ValueKind::Import(..) => {
                 let inner = self.graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value))?;
                 self.present(&inner, fuel)
@@ -178,7 +219,7 @@ impl OnRun<'_, '_, '_> {
 
     /// Whether a call ran the function of the mint.
     fn is_of_mint(&self, call: CallSite) -> bool {
-        self.run.minted == Some(Some(call.span))
+        self.by == Some(call.span)
     }
 
     /// Where a value was put together on this run.
@@ -186,9 +227,9 @@ impl OnRun<'_, '_, '_> {
         self.behind(value, DEEPEST).span
     }
 
-    /// Whether the minted token is in a value.
+    /// Whether the token that was minted at some time is in a value.
     pub(super) fn is_token_in(&self, value: &Shared) -> bool {
-        self.run.minted.is_some_and(|by| self.finds(value, by.is_none(), DEEPEST))
+        self.finds(value, self.by.is_none(), DEEPEST)
     }
 
     /// `is_told`: whether the value came through the call that ran the mint, of all calls of its function.
@@ -267,10 +308,9 @@ fn says(part: &Shared, holds: bool, cond: &Shared) -> Option<bool> {
         return Some(holds);
     }
     match (&part.kind, &cond.kind) {
-        (
-            ValueKind::Compare { left, right, equal },
-            ValueKind::Compare { left: of, right: with, equal: asked },
-        ) if is_alike(left, of, 12) => {
+        (ValueKind::Compare { left, right, equal }, ValueKind::Compare { left: of, right: with, equal: asked })
+            if is_alike(left, of, 12) =>
+        {
             let is_equal = holds == *equal;
             let same = if is_alike(right, with, 12) {
                 Some(is_equal)
@@ -298,6 +338,7 @@ fn says(part: &Shared, holds: bool, cond: &Shared) -> Option<bool> {
 /// Whether two values are written alike: what is asked twice is answered alike.
 pub(super) fn is_alike(left: &Shared, right: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return false };
+    let (left, right) = (Value::before_calls(left), Value::before_calls(right));
     let alike = |left: &Shared, right: &Shared| is_alike(left, right, fuel);
     let all = |left: &[Shared], right: &[Shared]| {
         left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_alike(left, right, fuel))
@@ -321,17 +362,19 @@ pub(super) fn is_alike(left: &Shared, right: &Shared, fuel: u8) -> bool {
             (ValueKind::Not(a), ValueKind::Not(b)) => alike(a, b),
             (ValueKind::Is(a, x), ValueKind::Is(b, y)) => x == y && alike(a, b),
             (
-                ValueKind::Compare { left: a, right: x, equal: e },
-                ValueKind::Compare { left: b, right: y, equal: f },
-            ) => e == f && alike(a, b) && alike(x, y),
+                ValueKind::Compare { left: a, right: x, equal },
+                ValueKind::Compare { left: b, right: y, equal: other },
+            ) => equal == other && alike(a, b) && alike(x, y),
             (
-                ValueKind::Fallback { left: a, right: x, when: e },
-                ValueKind::Fallback { left: b, right: y, when: f },
-            ) => e == f && alike(a, b) && alike(x, y),
+                ValueKind::Fallback { left: a, right: x, when },
+                ValueKind::Fallback { left: b, right: y, when: other },
+            ) => when == other && alike(a, b) && alike(x, y),
             (ValueKind::Opaque(a, x), ValueKind::Opaque(b, y)) => a == b && all(x, y),
             (ValueKind::Object { base: None, entries: a }, ValueKind::Object { base: None, entries: b }) => {
                 let is_slot = |(a, b): (&Slot, &Slot)| match (a, b) {
-                    (Slot::Named { key: a, value: x, .. }, Slot::Named { key: b, value: y, .. }) => a == b && alike(x, y),
+                    (Slot::Named { key: a, value: x, .. }, Slot::Named { key: b, value: y, .. }) => {
+                        a == b && alike(x, y)
+                    }
                     (Slot::Spread(a), Slot::Spread(b)) => alike(a, b),
                     _ => false,
                 };
@@ -341,10 +384,44 @@ pub(super) fn is_alike(left: &Shared, right: &Shared, fuel: u8) -> bool {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a.value(), b.value()))
             }
             (ValueKind::Call(a), ValueKind::Call(b)) => {
-                let args = a.args.len() == b.args.len()
-                    && a.args.iter().zip(&b.args).all(|(a, b)| alike(&a.value, &b.value));
+                let args =
+                    a.args.len() == b.args.len() && a.args.iter().zip(&b.args).all(|(a, b)| alike(&a.value, &b.value));
                 args && (a.site == b.site || alike(&a.callee, &b.callee))
             }
             _ => false,
         }
+}
+
+/// Whether the environment decides: it says where the code runs, not who asks.
+pub(super) fn is_set_outside(cond: &Shared) -> bool {
+    let is_environment = |value: &Shared| match &value.kind {
+        ValueKind::Field(base, name) => name == "env" && matches!(&base.kind, ValueKind::Global(of) if of == "process"),
+        _ => false,
+    };
+    let mut open = vec![cond];
+    while let Some(value) = open.pop() {
+        if is_environment(value) {
+            return true;
+        }
+        match &value.kind {
+            ValueKind::Field(base, _) | ValueKind::Not(base) => open.push(base),
+            ValueKind::And(left, right)
+            | ValueKind::Compare { left, right, .. }
+            | ValueKind::Fallback { left, right, .. } => {
+                open.extend([left, right]);
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Whether a value was found to be none of several constants: `switch (role)` names all that there are.
+pub(super) fn is_none_of_several(assumed: &[(Shared, bool)]) -> bool {
+    let refused = assumed.iter().filter_map(|(cond, holds)| match &cond.kind {
+        ValueKind::Compare { left, right, equal } if holds != equal && !is_nullish(right) => Some(left),
+        _ => None,
+    });
+    let refused: Vec<&Shared> = refused.collect();
+    refused.split_last().is_some_and(|(last, before)| before.iter().any(|other| is_alike(other, last, 12)))
 }

@@ -113,7 +113,7 @@ impl Saved<'_, '_> {
             ValueKind::Call(call) if call.is_new => Row::New,
             ValueKind::Call(call) => self.result(row, call, always, fuel),
             ValueKind::Rest(_, except) if except.iter().any(|key| key == KEY) => Row::New,
-            ValueKind::Rest(base, _) | ValueKind::Subset(base) => self.told(base, always, fuel),
+            ValueKind::Rest(base, _) | ValueKind::Subset(base, _) => self.told(base, always, fuel),
             ValueKind::Cond { then, otherwise, .. } => {
                 let then = self.told(then, false, fuel);
                 if then.is_settled() { then } else { then.else_of(self.told(otherwise, false, fuel)) }

@@ -76,7 +76,7 @@ pub(super) struct Issuing<'g, 'a> {
 }
 
 /// Conditions, innermost first.
-fn around(guards: &Guards) -> impl Iterator<Item = &Guard> {
+pub(super) fn around(guards: &Guards) -> impl Iterator<Item = &Guard> {
     std::iter::successors(guards.as_deref(), |guard| guard.outer.as_deref())
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::graph::Graph;
+use crate::ir::Missing;
+use crate::provenance::cell::is_handed_on;
 use crate::provenance::chain::{
     Atom, Chain, NONE, UNDEFINED, dedup, drop_missing, fallback, join, keep_missing, one, rank, unknown,
 };
@@ -193,9 +195,15 @@ impl Evaluator<'_, '_> {
                 Some(true) => self.eval(then, fuel),
                 Some(false) => self.eval(otherwise, fuel),
                 None => {
-                    let then = self.assuming(cond, true, || self.eval(then, fuel));
-                    let otherwise = self.assuming(cond, false, || self.eval(otherwise, fuel));
-                    join(then, otherwise)
+                    let (left, right) = (
+                        self.assuming(cond, true, || self.eval(then, fuel)),
+                        self.assuming(cond, false, || self.eval(otherwise, fuel)),
+                    );
+                    match self.is_issued(cond, then, fuel).or_else(|| self.is_issued(cond, otherwise, fuel)) {
+                        Some(true) => fallback(left, Missing::Nullish, || right),
+                        Some(false) => fallback(right, Missing::Nullish, || left),
+                        None => join(left, right),
+                    }
                 }
             },
             ValueKind::Fallback { left, right, when } => {
@@ -209,6 +217,10 @@ impl Evaluator<'_, '_> {
             ValueKind::Either(values) => values.iter().fold(Vec::new(), |all, value| join(all, self.eval(value, fuel))),
             ValueKind::Concat(parts) => self.concat(value, parts, fuel),
             ValueKind::Stored { column, .. } => self.stored_column(value, column),
+            // `console.log(token.length)` leaves the token as it is.
+            ValueKind::Object { base: Some(base), entries } if entries.iter().all(|slot| is_handed_on(base, slot)) => {
+                self.eval(base, fuel)
+            }
             ValueKind::Object { base, entries } if base.as_ref().is_none_or(is_new) => {
                 let parts: Vec<Shared> = entries
                     .iter()
@@ -428,7 +440,7 @@ impl Evaluator<'_, '_> {
             | ValueKind::Global(_)
             | ValueKind::Import(..)
             | ValueKind::Rest(..)
-            | ValueKind::Subset(_) => self.eval(base, fuel),
+            | ValueKind::Subset(..) => self.eval(base, fuel),
             ValueKind::Call(call) => self.call(base, call, fuel),
             ValueKind::Opaque(why, _) => unknown(value, *why),
             _ => match self.graph.expand(base) {

@@ -15,7 +15,8 @@ use crate::provenance::leaving::Leaving;
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::overrides::Overrides;
 use crate::provenance::path::{EntryPoint, MissingWrite, Step};
-use crate::provenance::unstored::{Question, Storing, Unstored};
+use crate::provenance::stored::Stored;
+use crate::provenance::unstored::{Question, Unstored};
 use crate::provenance::walk::{conditions, is_of_another, step_along};
 use crate::source::{Scope, Span};
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared};
@@ -25,24 +26,6 @@ const LONGEST: usize = 30;
 
 /// What holds (or fails) where something runs.
 type Conditions = Vec<(Shared, bool)>;
-
-/// How a column is written, as far as it tells who does not write it.
-#[derive(Debug, Default)]
-pub(super) struct Stored {
-    /// Where the ways to its writes start, with the calls that made these, where one did.
-    pub tops: BTreeSet<(FunctionRef, Option<CallSite>)>,
-    /// What runs before these on the same request, with the route.
-    pub ahead: BTreeSet<(FunctionRef, String)>,
-    /// All functions on these ways.
-    pub on_way: BTreeSet<FunctionRef>,
-    /// What may write, though that cannot be told, or from where: who reaches it misses no write that is known.
-    pub doubtful: BTreeSet<FunctionRef>,
-    /// The writes that give the column a value, by the entry points that reach them.
-    pub storing: BTreeMap<FunctionRef, Storing>,
-    /// The mints whose value is stored, and the calls that such values are known to come through.
-    pub minted: BTreeSet<CallSite>,
-    pub through: BTreeSet<Span>,
-}
 
 pub(super) struct Search<'i, 'g, 'a> {
     pub graph: &'g Graph<'a>,
@@ -200,6 +183,7 @@ impl Search<'_, '_, '_> {
         let mut found = Above::default();
         let mut done: BTreeMap<FunctionRef, Leaving> = BTreeMap::new();
         let mut seen = BTreeSet::new();
+        let mut walked = BTreeSet::new();
         // One call of `sign` makes the access token, another the refresh token that is stored.
         let is_told = self.graph.callers(issuer).iter().any(|edge| self.is_through(edge));
         let mut open = vec![State {
@@ -229,28 +213,29 @@ impl Search<'_, '_, '_> {
             let entries = self.graph.entries(at);
             // Only what is run from outside by a rule: a helper that nobody calls is no sign-in.
             for entry in entries.iter().filter(|entry| !entry.indirect || callers.is_empty()) {
-                let unstored = self.unstored(at, entry, &state, mint.site);
-                if self.writes(at, entry) && unstored.is_none()
-                    || self.writes_behind(at, entry)
+                if self.writes(at, entry) {
+                    if walked.insert((at, entry.made)) {
+                        found.silent.extend(self.on_branches(at, entry, mint.site, may_differ));
+                    }
+                    continue;
+                }
+                if self.writes_behind(at, entry)
                     || state.made.is_some_and(|(made, site)| made == at && entry.made != Some(site))
                     || self.is_switched_off(&state, entry)
                     || self.graph.sources.get(at.file).scope != Scope::Production
                 {
                     continue;
                 }
-                let answers = unstored.is_some()
-                    || state.may_differ
-                        && !state.leaving.elsewhere
-                        && (state.leaving.answered || token.is_returned_by(at));
-                let missing = self.at(at, entry, issuer, &state.steps, unstored);
+                let answers = state.may_differ
+                    && !state.leaving.elsewhere
+                    && (state.leaving.answered || token.is_returned_by(at));
+                let missing = self.at(at, entry, issuer, &state.steps);
                 let made = entry.made.and_then(|site| self.graph.made_at(site));
                 let told = |function: &FunctionRef| match &made {
                     Some(bindings) if *function == at => token.done_by_bound(at, bindings),
                     _ => *done.entry(*function).or_insert_with(|| token.done_by(*function)),
                 };
-                // The branches were looked through for such calls.
-                let through = state.through.iter().filter(|_| unstored.is_none());
-                let untold = through.map(told).find_map(|leaving| leaving.untold);
+                let untold = state.through.iter().map(told).find_map(|leaving| leaving.untold);
                 let kind = Kind::of(self.graph, &state.given);
                 found.silent.push(Silent { missing, answers, kind, may_differ: state.may_differ, untold });
             }
@@ -293,35 +278,40 @@ impl Search<'_, '_, '_> {
         found
     }
 
-    /// Where an entry point that stores the column hands out a token of the mint without.
-    fn unstored(&self, at: FunctionRef, entry: &Entry, state: &State, mint: CallSite) -> Option<Unstored> {
-        let storing = self.stored.storing.get(&at).filter(|_| {
+    /// The branches of an entry point that stores the column on which it hands out a token of the mint without.
+    fn on_branches(&self, at: FunctionRef, entry: &Entry, mint: CallSite, may_differ: bool) -> Vec<Silent> {
+        let known = self.stored.storing.get(&at).filter(|_| {
             self.stored.tops.contains(&(at, entry.made)) && self.issuing.below(at).is_disjoint(&self.stored.doubtful)
-        })?;
-        let calls: Vec<Span> = state.steps.iter().rev().map(|step| step.span).collect();
+        });
+        let Some(storing) = known else { return Vec::new() };
         let (graph, issuing, evaluator) = (self.graph, self.issuing, &self.evaluator);
-        Question { graph, issuing, evaluator, storing, mint, calls: &calls }.unstored(at)
+        let unstored = Question { graph, issuing, evaluator, storing, mint }.unstored(at).into_iter();
+        let is_shared = self.is_shared(mint.function);
+        let silent = unstored.map(|Unstored { minted, at: span, decided }| {
+            let mut missing = self.at(at, entry, mint.function, &[]);
+            if let Some((cond, holds)) = decided {
+                let word = if holds { "holds" } else { "fails" };
+                let _ = write!(missing.reason, ", where the condition at {} {word}", self.evaluator.place(cond));
+            }
+            let is_through = minted.by.is_some_and(|by| self.stored.through.contains(&by));
+            Silent {
+                missing: MissingWrite { partly: true, span, steps: minted.steps, ..missing },
+                answers: true,
+                kind: minted.kind,
+                may_differ: may_differ || is_shared && !is_through,
+                untold: None,
+            }
+        });
+        silent.collect()
     }
 
-    fn at(
-        &self,
-        top: FunctionRef,
-        entry: &Entry,
-        issuer: FunctionRef,
-        steps: &[Step],
-        unstored: Option<Unstored>,
-    ) -> MissingWrite {
+    fn at(&self, top: FunctionRef, entry: &Entry, issuer: FunctionRef, steps: &[Step]) -> MissingWrite {
         let entry = entry_point(self.graph, top, Some(entry));
         let steps: Vec<Step> = steps.iter().rev().cloned().collect();
         let function = self.graph.name(issuer);
         let span = steps.last().map_or(entry.span, |step| step.span);
-        let mut reason = format!("no write of the column follows {function}(), which makes the token");
-        if let Some((cond, holds)) = unstored.and_then(|unstored| unstored.decided) {
-            let word = if holds { "holds" } else { "fails" };
-            let _ = write!(reason, ", where the condition at {} {word}", self.evaluator.place(cond));
-        }
-        let span = unstored.map_or(span, |unstored| unstored.at);
-        MissingWrite { entry, partly: unstored.is_some(), function, span, reason, steps }
+        let reason = format!("no write of the column follows {function}(), which makes the token");
+        MissingWrite { entry, partly: false, function, span, reason, steps }
     }
 
     /// Whether what runs behind an entry point on the same request writes.

@@ -16,6 +16,7 @@
 
 mod built;
 mod calls;
+mod cell;
 mod cells;
 mod chain;
 mod conditions;
@@ -39,6 +40,7 @@ mod path;
 mod reads;
 mod row;
 mod shapes;
+mod stored;
 mod unstored;
 mod walk;
 
@@ -59,9 +61,9 @@ use crate::provenance::inserts::rows_written;
 use crate::provenance::interceptors::Intercepting;
 use crate::provenance::issuing::{Evidence, Issuing, OnWay};
 use crate::provenance::meaning::{Evaluator, Known, Top};
-use crate::provenance::missing::{Search, Stored};
+use crate::provenance::missing::Search;
 use crate::provenance::row::Lookup;
-use crate::provenance::unstored::Storing;
+use crate::provenance::stored::stored;
 use crate::provenance::walk::{Walk, Way};
 use crate::rules::{Form, Operation};
 use crate::schema::{ColumnId, Schema};
@@ -193,7 +195,7 @@ impl ColumnTracer<'_, '_> {
 
     fn finish(&self, surveyed: Surveyed) -> ColumnTrace {
         let Surveyed { drafts, minted, issuers, alike, doubtful, mut gaps } = surveyed;
-        let stored = stored(&drafts, doubtful, minted.clone());
+        let stored = stored(self.graph, &drafts, doubtful, minted.clone());
         let evaluator = self.evaluator(None);
         let search = Search { graph: self.graph, issuing: self.issuing, evaluator, stored: &stored };
         let missing = search.missing(&issuers, &alike);
@@ -399,6 +401,7 @@ impl ColumnTracer<'_, '_> {
             issues: false,
             adds_row,
             only_if: BTreeSet::new(),
+            under: way.guards.iter().flat_map(issuing::around).map(|guard| (guard.cond.span, guard.holds)).collect(),
             mints: Vec::new(),
             functions: Vec::new(),
             meaning,
@@ -443,6 +446,8 @@ impl ColumnTracer<'_, '_> {
             let key = (path.entry.clone(), path.meaning.clone(), path.form);
             match paths.get_mut(&key) {
                 Some(known) => {
+                    known.under.retain(|condition| path.under.contains(condition));
+                    path.under.clone_from(&known.under);
                     path.only_if.append(&mut known.only_if);
                     if known.steps.len() <= path.steps.len() {
                         known.only_if = path.only_if;
@@ -465,32 +470,6 @@ impl ColumnTracer<'_, '_> {
             by_library: site.candidate.run_by.is_some(),
             paths: paths.into_values().collect(),
         }
-    }
-}
-
-fn stored(drafts: &[DraftSite], mut doubtful: BTreeSet<FunctionRef>, minted: BTreeSet<CallSite>) -> Stored {
-    let by_library = drafts.iter().filter(|site| site.candidate.run_by.is_some());
-    doubtful.extend(by_library.map(|site| site.candidate.function));
-    let all = drafts;
-    let drafts = || all.iter().flat_map(|site| &site.drafts);
-    let fresh = drafts().filter(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
-    let mut storing: BTreeMap<FunctionRef, Storing> = BTreeMap::new();
-    for (site, draft) in all.iter().flat_map(|site| site.drafts.iter().map(move |draft| (site, draft))) {
-        let is_value = |origin: &Origin| !matches!(origin, Origin::Null | Origin::Omitted);
-        if let (Some(top), true) = (draft.functions.last(), draft.path.meaning.origins().iter().any(is_value)) {
-            storing.entry(*top).or_default().add(site.span, site.operation, &draft.functions);
-        }
-    }
-    Stored {
-        storing,
-        tops: drafts().filter_map(|draft| Some((*draft.functions.last()?, draft.made))).collect(),
-        ahead: drafts()
-            .flat_map(|draft| draft.ahead.iter().map(|function| (*function, draft.path.entry.route.clone())))
-            .collect(),
-        on_way: drafts().flat_map(|draft| draft.functions.iter().copied()).collect(),
-        doubtful,
-        minted,
-        through: fresh.flat_map(|draft| &draft.path.trail).map(|hop| hop.span).collect(),
     }
 }
 

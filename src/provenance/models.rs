@@ -4,16 +4,26 @@ use std::sync::Arc;
 
 use crate::graph::Type;
 use crate::provenance::chain::{Chain, one, unknown};
+use crate::provenance::conditions::{asked, parts};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::Origin;
 use crate::schema::ModelId;
 use crate::sites::{self, RowsRead};
-use crate::summary::{Shared, ValueKind};
+use crate::summary::{Shared, Value, ValueKind};
 
 impl Evaluator<'_, '_> {
     /// The model whose row a value is: read by a call, or typed as an entity.
     pub(super) fn row_model(&self, value: &Shared) -> Option<ModelId> {
         self.row_of(value).map(|row| row.model)
+    }
+
+    /// Whether a condition that holds (or fails) tells that a row is missing.
+    pub(super) fn lacks_row(&self, cond: &Shared, holds: bool) -> bool {
+        parts(cond, holds).into_iter().any(|(part, holds)| {
+            let (value, is_there) = asked(part, holds);
+            self.graph.refuel();
+            !is_there && self.row_model(Value::before_calls(value)).is_some()
+        })
     }
 
     /// What a value is a row (or a list of rows) of.

@@ -119,6 +119,8 @@ pub struct Path {
     pub adds_row: bool,
     /// Of each of the ways that it stands for, the conditions under which alone it writes, though a token is issued where they fail.
     pub only_if: BTreeSet<BTreeSet<(Span, bool)>>,
+    /// The conditions under which it writes, whichever of the ways is taken.
+    pub under: BTreeSet<(Span, bool)>,
     /// The mints on the path, whether their value reaches the column or not.
     pub mints: Vec<Hop>,
     /// The functions of the path, that of the site first; told where a path that issues a token writes the stored value back.

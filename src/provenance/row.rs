@@ -3,34 +3,13 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
+use crate::ir::Kept;
+use crate::provenance::cell::{Cell, is_handed_on};
 use crate::provenance::declared::{Key, declared};
 use crate::rules::ArgPath;
 use crate::schema::Schema;
 use crate::sites::{self, RowsRead};
-use crate::source::Span;
 use crate::summary::{ClassRef, Member, Shared, Slot, Value, ValueKind};
-
-/// What a row holds under a key.
-#[derive(Clone, Debug)]
-pub(super) enum Cell {
-    Value {
-        value: Shared,
-        key: Span,
-    },
-    Absent,
-    /// The row was read from the table and the key was not assigned since.
-    Stored,
-    /// A part of the row that only callers can tell.
-    Open(Shared),
-    /// May be written, by a key or a value that cannot be told.
-    Unknown {
-        why: String,
-        at: Span,
-    },
-    Either(Vec<Cell>),
-    /// Where the first is absent, the second.
-    Over(Box<Cell>, Box<Cell>),
-}
 
 pub(super) struct Lookup<'g, 'a> {
     pub graph: &'g Graph<'a>,
@@ -93,12 +72,9 @@ impl Lookup<'_, '_> {
                 }
             }
             ValueKind::Cond { cond, then, otherwise } => {
-                let then = self.at(then, fuel).under(cond, true);
-                Cell::Either(vec![then, self.at(otherwise, fuel).under(cond, false)]).flat()
+                Cell::by(self.graph, cond, self.at(then, fuel), self.at(otherwise, fuel))
             }
-            ValueKind::And(left, right) => {
-                Cell::Either(vec![self.at(right, fuel).under(left, true), Cell::Absent]).flat()
-            }
+            ValueKind::And(left, right) => Cell::by(self.graph, left, self.at(right, fuel), Cell::Absent),
             ValueKind::Fallback { left, right, .. } => {
                 Cell::Either(vec![self.at(left, fuel), self.at(right, fuel)]).flat()
             }
@@ -112,7 +88,10 @@ impl Lookup<'_, '_> {
             }
             ValueKind::Rest(_, except) if except.iter().any(|key| key == self.key) => Cell::Absent,
             ValueKind::Rest(base, _) => self.at(base, fuel),
-            ValueKind::Subset(base) => Cell::Either(vec![self.at(base, fuel), Cell::Absent]).flat(),
+            ValueKind::Subset(base, kept) => match (self.at(base, fuel), kept) {
+                (Cell::Value { value, key }, Kept::There) => Cell::Given { asked: Arc::clone(&value), value, key },
+                (cell, _) => Cell::Either(vec![cell, Cell::Absent]).flat(),
+            },
             ValueKind::Undefined | ValueKind::Null | ValueKind::Bool(_) | ValueKind::Number(_) | ValueKind::Text(_) => {
                 Cell::Absent
             }
@@ -218,7 +197,9 @@ impl Lookup<'_, '_> {
             return base.map_or(Cell::Absent, |base| self.at(base, fuel));
         };
         match last {
-            Slot::Named { key, key_span, value } if key == self.key && !is_handed_on(key, value) => {
+            Slot::Named { key, key_span, value }
+                if key == self.key && !base.is_some_and(|base| is_handed_on(base, last)) =>
+            {
                 Cell::Value { value: Arc::clone(value), key: *key_span }
             }
             Slot::Named { .. } => self.entries(base, before, fuel),
@@ -392,99 +373,4 @@ impl Lookup<'_, '_> {
         let found = Cell::Value { value, key: row.span };
         Some(if optional { Cell::Either(vec![found, Cell::Absent]) } else { found })
     }
-}
-
-impl Cell {
-    /// Where this is absent, `under`.
-    fn over(self, under: Self) -> Self {
-        match (self, under) {
-            (Self::Absent, under) => under,
-            (over, Self::Absent) => over,
-            (over, _) if over.is_definite() => over,
-            (over, under) => Self::Over(Box::new(over), Box::new(under)),
-        }
-    }
-
-    /// The same where a condition holds (or fails): the value keeps the condition.
-    fn under(self, cond: &Shared, holds: bool) -> Self {
-        match self {
-            Self::Value { value, key } => {
-                let never = Value::new(ValueKind::Either(Vec::new()), value.span);
-                let span = value.span;
-                let (then, otherwise) = if holds { (value, never) } else { (never, value) };
-                let kind = ValueKind::Cond { cond: Arc::clone(cond), then, otherwise };
-                Self::Value { value: Value::new(kind, span), key }
-            }
-            Self::Either(cells) => Self::Either(cells.into_iter().map(|cell| cell.under(cond, holds)).collect()),
-            other => other,
-        }
-    }
-
-    pub(super) fn is_definite(&self) -> bool {
-        match self {
-            Self::Value { .. } | Self::Stored => true,
-            Self::Either(cells) => cells.iter().all(Self::is_definite),
-            Self::Over(_, under) => under.is_definite(),
-            Self::Absent | Self::Open(_) | Self::Unknown { .. } => false,
-        }
-    }
-
-    fn flat(self) -> Self {
-        let Self::Either(cells) = self else { return self };
-        let mut all: Vec<Self> = Vec::new();
-        let mut absent = false;
-        for cell in cells {
-            match cell {
-                Self::Either(inner) => {
-                    for cell in inner {
-                        if matches!(cell, Self::Absent) { absent = true } else { all.push(cell) }
-                    }
-                }
-                Self::Absent => absent = true,
-                cell => all.push(cell),
-            }
-        }
-        if absent {
-            all.push(Self::Absent);
-        }
-        if all.len() == 1 { all.swap_remove(0) } else { Self::Either(all) }
-    }
-
-    /// The parts that only callers can tell.
-    pub(super) fn is_open(&self) -> bool {
-        match self {
-            Self::Open(_) => true,
-            Self::Value { value, .. } => value.is_open(),
-            Self::Either(cells) => cells.iter().any(Self::is_open),
-            Self::Over(over, under) => over.is_open() || under.is_open(),
-            Self::Absent | Self::Stored | Self::Unknown { .. } => false,
-        }
-    }
-
-    /// The one value that stands under the key.
-    pub(super) fn value(&self) -> Option<&Shared> {
-        match self {
-            Self::Value { value, .. } => Some(value),
-            _ => None,
-        }
-    }
-
-    /// Where the column's key or value stands, if anywhere.
-    pub(super) fn key_span(&self) -> Option<Span> {
-        match self {
-            Self::Value { key, .. } => Some(*key),
-            Self::Either(cells) => cells.iter().find_map(Self::key_span),
-            Self::Over(over, under) => over.key_span().or_else(|| under.key_span()),
-            Self::Absent | Self::Stored | Self::Open(_) | Self::Unknown { .. } => None,
-        }
-    }
-}
-
-/// Whether a key holds what it held before: it was only handed to a function.
-fn is_handed_on(key: &str, value: &Value) -> bool {
-    let mut at = value;
-    while let ValueKind::After { before, arg: Some(_), .. } = &at.kind {
-        at = before;
-    }
-    !std::ptr::eq(at, value) && matches!(&at.kind, ValueKind::Field(_, name) if name == key)
 }

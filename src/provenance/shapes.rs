@@ -1,6 +1,7 @@
 //! Keys of objects that a library checks against a schema: `schema.parse(body)` has those that the schema names, and no others.
 
-use crate::provenance::row::{Cell, Lookup};
+use crate::provenance::cell::Cell;
+use crate::provenance::row::Lookup;
 use crate::rules::{ArgPath, SchemaShape};
 use crate::summary::{CallValue, Member, Shared, Slot, Value, ValueKind};
 

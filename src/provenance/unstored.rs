@@ -8,18 +8,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph};
-use crate::provenance::constants::is_nullish;
-use crate::provenance::decided::{Decided, OnRun, is_alike};
+use crate::provenance::conditions::{asked, parts, un_negated};
+use crate::provenance::decided::{Decided, Minted, OnRun, is_alike, is_none_of_several, is_set_outside};
 use crate::provenance::issuing::Issuing;
+use crate::provenance::kind::Kind;
 use crate::provenance::leaving::{Leaving, Token};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::overrides::{Owner, run_by};
+use crate::provenance::path::Step;
 use crate::rules::Operation;
 use crate::source::Span;
-use crate::summary::{Branch, CallSite, CallValue, Flow, FunctionRef, Shared, Summary, ValueKind};
+use crate::summary::{Branch, CallSite, CallValue, Flow, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// An entry point with more runs than these is not judged.
 const MOST_RUNS: usize = 64;
+
+/// Of those that have stored the token, more tell nothing.
+const MOST_STORED: usize = 4;
 
 /// Calls that lie deeper are not followed.
 const DEEPEST: usize = 12;
@@ -27,22 +32,29 @@ const DEEPEST: usize = 12;
 /// The writes of an entry point that give the column a value.
 #[derive(Debug, Default)]
 pub(super) struct Storing {
-    pub spans: BTreeSet<Span>,
+    /// Each in its function.
+    pub writes: BTreeSet<(Span, FunctionRef)>,
     /// Of these, upserts whose other half keeps the row as it is.
     pub creating: BTreeSet<Span>,
-    pub functions: BTreeSet<FunctionRef>,
+    /// Whether one of them happens in every run that is answered.
+    pub is_sure: bool,
 }
 
 impl Storing {
-    /// Adds a write with the functions that lead to it, its own first.
-    pub(super) fn add(&mut self, span: Span, operation: Operation, functions: &[FunctionRef]) {
-        let is_new = self.spans.insert(span);
+    pub(super) fn add(&mut self, span: Span, function: FunctionRef, operation: Operation) {
+        let is_new = self.writes.insert((span, function));
         if operation == Operation::UpsertCreate && is_new {
             self.creating.insert(span);
         } else if operation != Operation::UpsertCreate {
             self.creating.remove(&span);
         }
-        self.functions.extend(functions.first());
+    }
+
+    /// The write that a call makes, or that its text (or that of the call it is chained to) does.
+    pub(super) fn made_by(&self, call: &CallValue, function: FunctionRef) -> Option<Span> {
+        let at = call.site.span;
+        let holds = |span: &Span| span.file == at.file && at.start <= span.start && span.end <= at.end;
+        self.writes.iter().filter(|(_, of)| *of == function).map(|(span, _)| *span).find(holds)
     }
 }
 
@@ -53,13 +65,12 @@ pub(super) struct Question<'q, 'g, 'a> {
     pub evaluator: &'q Evaluator<'q, 'a>,
     pub storing: &'q Storing,
     pub mint: CallSite,
-    /// The calls from the entry point to the function of the mint.
-    pub calls: &'q [Span],
 }
 
-/// A run that hands out the token and does not store it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A run that hands out a token and stores none.
+#[derive(Clone, Debug)]
 pub(super) struct Unstored {
+    pub minted: Minted,
     /// Where the token is handed out.
     pub at: Span,
     /// The condition that keeps the run from storing it, and whether it holds then.
@@ -70,7 +81,8 @@ pub(super) struct Unstored {
 struct Run {
     decided: Decided,
     stored: bool,
-    answered: Option<Span>,
+    /// Where the tokens of the mint were handed out, by their place among these.
+    answered: BTreeMap<usize, Span>,
     /// Something happened that may have stored the token.
     is_doubtful: bool,
 }
@@ -91,7 +103,7 @@ struct Frame<'f> {
     caller: Option<&'f Frame<'f>>,
     own: Option<Owner>,
     /// The calls that led here.
-    calls: Vec<Span>,
+    steps: Vec<Step>,
 }
 
 struct Walk<'q, 'g, 'a> {
@@ -100,62 +112,90 @@ struct Walk<'q, 'g, 'a> {
     matters: RefCell<BTreeMap<FunctionRef, bool>>,
     /// The writes that some run came to.
     seen: RefCell<BTreeSet<Span>>,
+    /// What these are told by which row to write.
+    keys: RefCell<Vec<Shared>>,
     /// Whether there were too many runs.
     is_cut: RefCell<bool>,
 }
 
 impl Question<'_, '_, '_> {
-    /// The first run of an entry point on which the token of the mint is handed out and not stored, though others store it.
-    pub(super) fn unstored(&self, entry: FunctionRef) -> Option<Unstored> {
+    /// The runs of an entry point on which a token of the mint is handed out and none is stored, though others store one: the first for
+    /// each call of the mint.
+    pub(super) fn unstored(&self, entry: FunctionRef) -> Vec<Unstored> {
+        let found = if self.storing.is_sure { None } else { self.runs(entry) };
+        found.unwrap_or_default()
+    }
+
+    fn runs(&self, entry: FunctionRef) -> Option<Vec<Unstored>> {
         let walk = Walk {
             question: self,
             token: self.issuing.token(self.mint),
             matters: RefCell::default(),
             seen: RefCell::default(),
+            keys: RefCell::default(),
             is_cut: RefCell::default(),
         };
-        let frame =
-            Frame { function: entry, summary: self.graph.summary(entry)?, bindings: None, caller: None, own: None, calls: Vec::new() };
-        let ended = walk.function(&frame, Run::default());
-        if *walk.is_cut.borrow() || *walk.seen.borrow() != self.storing.spans {
+        let frame = Frame {
+            function: entry,
+            summary: self.graph.summary(entry)?,
+            bindings: None,
+            caller: None,
+            own: None,
+            steps: Vec::new(),
+        };
+        let ended = walk.function(&frame, vec![Run::default()]);
+        if *walk.is_cut.borrow() || !self.storing.writes.iter().all(|(span, _)| walk.seen.borrow().contains(span)) {
             return None;
         }
         let mut runs: Vec<Run> = Vec::new();
         for (mut run, value) in ended.returned {
-            if let Some(value) = value
-                && run.answered.is_none()
-                && walk.on(&run).is_token_in(&value)
-            {
-                run.answered = Some(walk.on(&run).made_at(&value));
+            if let Some(value) = value {
+                for at in walk.tokens_in(&run, &value, false) {
+                    let place = walk.on(&run).made_at(&value);
+                    run.answered.entry(at).or_insert(place);
+                }
             }
             runs.push(run);
         }
         let (storing, others): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.stored);
         let tells = |run: &Run| {
             let differs = |(cond, holds): &&(Shared, bool)| {
-                let decided = |other: &Run| {
-                    let on = OnRun { graph: self.graph, mint: self.mint, run: &other.decided, in_texts: false };
-                    on.holds(cond) == Some(!holds)
-                };
+                let decided = |other: &Run| walk.on(other).holds(cond) == Some(!holds);
                 storing.iter().any(decided)
             };
             let found = run.decided.assumed.iter().find(differs);
             found.map(|(cond, holds)| (cond.span, *holds))
         };
-        let unstored = others.iter().filter(|run| !run.is_doubtful && run.decided.minted.is_some());
-        let found = unstored.filter_map(|run| Some(Unstored { at: run.answered?, decided: tells(run) }));
-        found.min().filter(|_| !storing.is_empty())
+        if storing.is_empty() {
+            return None;
+        }
+        let mut found: BTreeMap<Option<Span>, Unstored> = BTreeMap::new();
+        for run in others.iter().filter(|run| !run.is_doubtful && !walk.lacks_key(run)) {
+            for (at, place) in &run.answered {
+                let Some(minted) = run.decided.minted.get(*at) else { continue };
+                let unstored = || Unstored { minted: minted.clone(), at: *place, decided: tells(run) };
+                found.entry(minted.by).or_insert_with(unstored);
+            }
+        }
+        Some(found.into_values().collect())
     }
 }
 
-impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
+impl<'g, 'a> Walk<'_, 'g, 'a> {
     fn on<'r>(&'r self, run: &'r Run) -> OnRun<'r, 'g, 'a> {
-        OnRun { graph: self.question.graph, mint: self.question.mint, run: &run.decided, in_texts: false }
+        let Question { graph, mint, .. } = *self.question;
+        OnRun { graph, mint, run: &run.decided, in_texts: false, by: None }
     }
 
-    fn function(&self, frame: &Frame, run: Run) -> Ended {
+    /// Which of the tokens that were minted are in a value.
+    fn tokens_in(&self, run: &Run, value: &Shared, in_texts: bool) -> Vec<usize> {
+        let is_in = |by| OnRun { in_texts, by, ..self.on(run) }.is_token_in(value);
+        run.decided.minted.iter().enumerate().filter(|(_, minted)| is_in(minted.by)).map(|(at, _)| at).collect()
+    }
+
+    fn function(&self, frame: &Frame, runs: Vec<Run>) -> Ended {
         let mut ended = Ended::default();
-        let on = self.block(&frame.summary.flow, frame, vec![run], &mut ended);
+        let on = self.block(&frame.summary.flow, frame, runs, &mut ended);
         ended.returned.extend(on.into_iter().map(|run| (run, None)));
         ended
     }
@@ -163,6 +203,7 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
     /// The runs that come to the end of a block.
     fn block(&self, flow: &[Flow], frame: &Frame, mut runs: Vec<Run>, ended: &mut Ended) -> Vec<Run> {
         for step in flow {
+            keep_apart(&mut runs);
             if runs.len() + ended.returned.len() > MOST_RUNS {
                 *self.is_cut.borrow_mut() = true;
             }
@@ -171,8 +212,8 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
             }
             self.question.graph.refuel();
             runs = match step {
-                Flow::Call(at) => self.each(runs, |run| self.call(*at, frame, run, ended)),
-                Flow::Branch(branch) => self.each(runs, |run| self.branch(branch, frame, run, ended)),
+                Flow::Call(at) => self.call(*at, frame, runs, ended),
+                Flow::Branch(branch) => self.branch(branch, frame, runs, ended),
                 Flow::Try(tried) => {
                     let thrown = ended.thrown.len();
                     let mut on = self.block(&tried.body, frame, runs, ended);
@@ -194,10 +235,6 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
         runs
     }
 
-    fn each(&self, runs: Vec<Run>, mut step: impl FnMut(Run) -> Vec<Run>) -> Vec<Run> {
-        runs.into_iter().flat_map(|run| { self.question.graph.refuel(); step(run) }).collect()
-    }
-
     fn seen_by_entry(&self, value: &Shared, frame: &Frame) -> Shared {
         let graph = self.question.graph;
         around(frame, graph).fold(Arc::clone(value), |value, bindings| graph.substitute(&value, bindings))
@@ -208,29 +245,51 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
         around(frame, graph).fold(Arc::clone(call), |call, bindings| graph.substitute_call(&call, bindings))
     }
 
-    fn branch(&self, branch: &Branch, frame: &Frame, run: Run, ended: &mut Ended) -> Vec<Run> {
+    fn branch(&self, branch: &Branch, frame: &Frame, runs: Vec<Run>, ended: &mut Ended) -> Vec<Run> {
         let cond = self.seen_by_entry(&branch.cond, frame);
-        let known = self.on(&run).holds(&cond).or_else(|| {
+        self.question.graph.refuel();
+        let constant = self.question.evaluator.holds(&cond, 20);
+        let matters =
+            constant.is_some() || self.does_matter(&branch.then, frame) || self.does_matter(&branch.otherwise, frame);
+        let (mut then, mut otherwise, mut on) = (Vec::new(), Vec::new(), Vec::new());
+        for run in runs {
             self.question.graph.refuel();
-            self.question.evaluator.holds(&cond, 20)
-        });
-        let is_void = || !self.does_matter(&branch.then, frame) && !self.does_matter(&branch.otherwise, frame);
-        match known {
-            Some(true) => self.block(&branch.then, frame, vec![run], ended),
-            Some(false) => self.block(&branch.otherwise, frame, vec![run], ended),
-            None if is_void() => vec![run],
-            None => {
-                let under = |holds| {
-                    let mut run = run.clone();
-                    run.decided.assumed.push((Arc::clone(&cond), holds));
-                    run.is_doubtful |= is_none_of_several(&run.decided.assumed);
-                    vec![run]
-                };
-                let mut on = self.block(&branch.then, frame, under(true), ended);
-                on.extend(self.block(&branch.otherwise, frame, under(false), ended));
-                on
+            let cond = self.on(&run).settled(&cond);
+            match constant.or_else(|| self.on(&run).holds(&cond)) {
+                Some(true) => then.push(run),
+                Some(false) => otherwise.push(run),
+                None if !matters => on.push(run),
+                None => {
+                    then.push(self.assuming(run.clone(), &cond, true));
+                    otherwise.push(self.assuming(run, &cond, false));
+                }
             }
         }
+        on.extend(self.block(&branch.then, frame, then, ended));
+        on.extend(self.block(&branch.otherwise, frame, otherwise, ended));
+        on
+    }
+
+    fn assuming(&self, mut run: Run, cond: &Shared, holds: bool) -> Run {
+        run.decided.assumed.push((Arc::clone(cond), holds));
+        run.is_doubtful |= is_none_of_several(&run.decided.assumed)
+            || self.question.evaluator.lacks_row(cond, holds)
+            || is_set_outside(cond)
+            || self.is_stored_one(cond, holds, &run);
+        run
+    }
+
+    /// Whether a condition compares the token: what equals something else is not new.
+    fn is_stored_one(&self, cond: &Shared, holds: bool, run: &Run) -> bool {
+        let is_token = |value: &Shared| !self.tokens_in(run, value, false).is_empty();
+        let is_equal = |(part, holds): (&Shared, bool)| {
+            let (part, holds) = un_negated(part, holds);
+            match &part.kind {
+                ValueKind::Compare { left, right, equal } if holds == *equal => is_token(left) || is_token(right),
+                _ => false,
+            }
+        };
+        parts(cond, holds).into_iter().any(is_equal)
     }
 
     /// Whether anything happens in a block that a run is judged by.
@@ -245,13 +304,14 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
                     let call = self.call_seen_by_entry(&event.call, frame);
                     !self.followed(&call, frame).is_empty() || self.token.left_by(&call) != Leaving::default()
                 };
-                self.is_asked_for(&event.call) || leaves()
+                let hands_closure = || event.call.args.iter().any(|arg| self.closure(&arg.value).is_some());
+                self.is_asked_for(&event.call, frame) || hands_closure() || leaves()
             }),
         })
     }
 
-    fn is_asked_for(&self, call: &CallValue) -> bool {
-        call.site == self.question.mint || self.question.storing.spans.contains(&call.site.span)
+    fn is_asked_for(&self, call: &CallValue, frame: &Frame) -> bool {
+        call.site == self.question.mint || self.question.storing.made_by(call, frame.function).is_some()
     }
 
     /// Whether a function leads on to the mint or to a write.
@@ -260,7 +320,8 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
             return *known;
         }
         let below = self.question.issuing.below(function);
-        let leads = below.contains(&self.question.mint.function) || !below.is_disjoint(&self.question.storing.functions);
+        let leads = below.contains(&self.question.mint.function)
+            || self.question.storing.writes.iter().any(|(_, function)| below.contains(function));
         self.matters.borrow_mut().insert(function, leads);
         leads
     }
@@ -280,52 +341,97 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
         }
     }
 
-    fn call(&self, at: u32, frame: &Frame, mut run: Run, ended: &mut Ended) -> Vec<Run> {
+    fn call(&self, at: u32, frame: &Frame, mut runs: Vec<Run>, ended: &mut Ended) -> Vec<Run> {
         let graph = self.question.graph;
-        let Some(event) = frame.summary.calls.get(at as usize) else { return vec![run] };
+        let Some(event) = frame.summary.calls.get(at as usize) else { return runs };
         let call = self.call_seen_by_entry(&event.call, frame);
-        if self.question.storing.spans.contains(&call.site.span) {
-            self.seen.borrow_mut().insert(call.site.span);
-            let found = self.question.storing.creating.contains(&call.site.span).then(|| run.clone());
-            run.stored = true;
-            return std::iter::once(run).chain(found).collect();
+        if let Some(write) = self.question.storing.made_by(&call, frame.function) {
+            self.seen.borrow_mut().insert(write);
+            for run in &runs {
+                call.args.iter().for_each(|arg| self.keys_in(run, &arg.value, 6));
+            }
+            let found = if self.question.storing.creating.contains(&write) { runs.clone() } else { Vec::new() };
+            for run in &mut runs {
+                run.stored = true;
+            }
+            return runs.into_iter().chain(found).collect();
         }
         if call.site == self.question.mint {
-            let mut way = self.question.calls.iter();
-            if frame.calls.iter().all(|span| way.any(|call| call == span)) {
-                run.decided.minted = Some(frame.calls.last().copied());
+            let given: Vec<Shared> = call.args.iter().map(|arg| Arc::clone(&arg.value)).collect();
+            let by = frame.steps.last().map(|step| step.span);
+            let minted = Minted { by, kind: Kind::of(graph, &given), steps: frame.steps.clone() };
+            for run in runs.iter_mut().filter(|run| !run.decided.minted.contains(&minted)) {
+                run.decided.minted.push(minted.clone());
             }
-            return vec![run];
+            return runs;
         }
-        if graph.heard(&call).any(|heard| self.leads_on(heard)) {
-            run.is_doubtful = true;
-        }
-        match self.followed(&call, frame).as_slice() {
-            [] => {}
-            [(function, own)] if frame.calls.len() < DEEPEST && frame.function != *function => {
-                return self.follow(&call, *function, *own, frame, run, ended);
-            }
-            _ => {
+        let followed = self.followed(&call, frame);
+        let is_lost = match followed.as_slice() {
+            [] => false,
+            [(function, _)] => frame.steps.len() >= DEEPEST || frame.function == *function,
+            _ => true,
+        };
+        if is_lost || graph.heard(&call).any(|heard| self.leads_on(heard)) {
+            for run in &mut runs {
                 run.is_doubtful = true;
-                return vec![run];
             }
+            return runs;
         }
-        let closures: Vec<FunctionRef> = call.args.iter().filter_map(|arg| self.closure(&arg.value)).collect();
-        if !closures.is_empty() {
-            return closures.into_iter().fold(vec![run], |runs, closure| {
-                self.each(runs, |run| self.follow(&call, closure, frame.own, frame, run, ended))
-            });
+        if let Some((function, own)) = followed.first() {
+            return self.follow(&call, *function, *own, frame, runs, ended);
         }
-        let on = OnRun { in_texts: true, ..self.on(&run) };
-        if call.args.iter().any(|arg| on.is_token_in(&arg.value)) {
+        let mut closures = call.args.iter().filter_map(|arg| self.closure(&arg.value)).peekable();
+        if closures.peek().is_some() {
+            return closures.fold(runs, |runs, closure| self.follow(&call, closure, frame.own, frame, runs, ended));
+        }
+        for run in runs.iter_mut().filter(|run| !run.decided.minted.is_empty()) {
             graph.refuel();
-            let leaving = self.token.left_by(&call);
-            if leaving.answered {
-                run.answered.get_or_insert(call.site.span);
-            }
-            run.is_doubtful |= leaving.untold.is_some() || leaving.elsewhere && !self.is_harmless(&call);
+            self.hand_over(&call, run);
         }
-        vec![run]
+        runs
+    }
+
+    /// What becomes of the tokens that a call is handed which is not followed.
+    fn hand_over(&self, call: &Arc<CallValue>, run: &mut Run) {
+        let handed: BTreeSet<usize> = call.args.iter().flat_map(|arg| self.tokens_in(run, &arg.value, true)).collect();
+        if handed.is_empty() {
+            return;
+        }
+        let leaving = self.token.left_by(call);
+        if leaving.answered {
+            run.answered.extend(handed.into_iter().map(|at| (at, call.site.span)));
+        }
+        run.is_doubtful |= leaving.untold.is_some() || leaving.elsewhere && !self.is_harmless(call);
+    }
+
+    /// Notes what a write is handed beside the object that holds the token.
+    fn keys_in(&self, run: &Run, value: &Shared, fuel: u8) {
+        let Some(fuel) = fuel.checked_sub(1) else { return };
+        let value = self.on(run).settled(value);
+        match &value.kind {
+            ValueKind::Object { entries, .. } => {
+                let is_data = |slot: &Slot| match slot {
+                    Slot::Named { value, .. } if !matches!(value.kind, ValueKind::Object { .. }) => {
+                        !self.tokens_in(run, value, true).is_empty()
+                    }
+                    _ => false,
+                };
+                if !entries.iter().any(is_data) {
+                    value.kind.each(&mut |value| self.keys_in(run, value, fuel));
+                }
+            }
+            _ => self.keys.borrow_mut().push(value),
+        }
+    }
+
+    /// Whether a run goes past the writes because what tells their row is missing.
+    fn lacks_key(&self, run: &Run) -> bool {
+        let keys = self.keys.borrow();
+        let is_key = |value: &Shared| keys.iter().any(|key| is_alike(key, value, 12));
+        run.decided.assumed.iter().flat_map(|(cond, holds)| parts(cond, *holds)).any(|(part, holds)| {
+            let (value, is_there) = asked(part, holds);
+            !is_there && is_key(value)
+        })
     }
 
     fn is_harmless(&self, call: &CallValue) -> bool {
@@ -339,20 +445,21 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
         function: FunctionRef,
         own: Option<Owner>,
         frame: &Frame,
-        run: Run,
+        runs: Vec<Run>,
         ended: &mut Ended,
     ) -> Vec<Run> {
         let graph = self.question.graph;
-        let Some(summary) = graph.summary(function) else { return vec![run] };
+        let Some(summary) = graph.summary(function) else { return runs };
         // A closure that a library runs is handed what nobody knows.
         let is_called = graph.targets(call).iter().any(|target| target.function == function);
         let bindings = is_called.then(|| graph.bind(call, function));
-        let mut calls = frame.calls.clone();
+        let mut steps = frame.steps.clone();
         if is_called {
-            calls.push(call.site.span);
+            let name = graph.name(frame.function);
+            steps.push(Step { function: name, span: call.site.span, certain: true, hands_token: false });
         }
-        let called = Frame { function, summary, bindings, caller: Some(frame), own, calls };
-        let mut of_call = self.function(&called, run);
+        let called = Frame { function, summary, bindings, caller: Some(frame), own, steps };
+        let mut of_call = self.function(&called, runs);
         ended.thrown.append(&mut of_call.thrown);
         let on = of_call.returned.into_iter().map(|(mut run, value)| {
             run.decided.results.insert(call.site, value);
@@ -360,6 +467,15 @@ impl<'q, 'g, 'a> Walk<'q, 'g, 'a> {
         });
         on.collect()
     }
+}
+
+/// Of the runs that have stored the token, which differ in nothing that is asked, only the first few go on.
+fn keep_apart(runs: &mut Vec<Run>) {
+    let mut stored = 0;
+    runs.retain(|run| {
+        stored += usize::from(run.stored);
+        !run.stored || stored <= MOST_STORED
+    });
 }
 
 /// What a function was called with, and what those were called with whose variables it sees.
@@ -371,14 +487,4 @@ fn around<'f>(frame: &'f Frame<'f>, graph: &Graph) -> impl Iterator<Item = &'f B
     };
     let frames: Vec<&'f Frame<'f>> = std::iter::successors(Some(frame), parent).collect();
     frames.into_iter().filter_map(|frame| frame.bindings.as_ref())
-}
-
-/// Whether a value was found to be none of several constants: `switch (role)` names all that there are.
-fn is_none_of_several(assumed: &[(Shared, bool)]) -> bool {
-    let refused = assumed.iter().filter_map(|(cond, holds)| match &cond.kind {
-        ValueKind::Compare { left, right, equal } if holds != equal && !is_nullish(right) => Some(left),
-        _ => None,
-    });
-    let refused: Vec<&Shared> = refused.collect();
-    refused.split_last().is_some_and(|(last, before)| before.iter().any(|other| is_alike(other, last, 12)))
 }

@@ -156,6 +156,7 @@ pub(crate) fn path(entry: EntryPoint, steps: Vec<Step>, origin: Origin, reason: 
         issues: matches!(origin, Origin::Fresh | Origin::Preserved),
         adds_row: false,
         only_if: BTreeSet::from([BTreeSet::new()]),
+        under: BTreeSet::new(),
         functions: Vec::new(),
         mints: Vec::new(),
         meaning: meaning(&[&[origin]]),
@@ -236,6 +237,7 @@ fn traces(sources: &SourceSet) -> Vec<ColumnTrace> {
             ),
         ],
         missing: vec![MissingWrite {
+            partly: false,
             entry: entry("impersonate", "POST /v1/impersonate"),
             function: "AuthService.impersonate".into(),
             span: at("auth.service.ts", "this.jwt.sign({ sub: user.id }) }"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ir::{ClassId, ExprId, FunctionId, ImportId, LocalId, Missing, Shape, SqlText, TypeRef};
+use crate::ir::{ClassId, ExprId, FunctionId, ImportId, Kept, LocalId, Missing, Shape, SqlText, TypeRef};
 use crate::source::{FileId, Span};
 
 /// A function of the tree.
@@ -225,7 +225,7 @@ impl ValueKind {
             Self::Field(base, _)
             | Self::Element(base)
             | Self::Rest(base, _)
-            | Self::Subset(base)
+            | Self::Subset(base, _)
             | Self::Not(base)
             | Self::Leaves(_, _, base)
             | Self::Is(base, _) => visit(base),
@@ -321,7 +321,7 @@ pub enum ValueKind {
     Index(Shared, Shared),
     Element(Shared),
     Rest(Shared, Arc<[String]>),
-    Subset(Shared),
+    Subset(Shared, Kept),
     /// Entries in order, a later one wins; `base` is what stood there before fields were assigned.
     Object {
         base: Option<Shared>,

@@ -6,7 +6,7 @@
 use tree_sitter::Node;
 
 use crate::frontend::typescript::{Lowering, children, field, inner};
-use crate::ir::{Binding, Entry, ExprId, ExprKind, Imported, Item, Place, Stmt};
+use crate::ir::{Binding, Entry, ExprId, ExprKind, Imported, Item, Kept, Place, Stmt};
 
 impl<'t> Lowering<'t> {
     /// The value of a call that is one of the builtins.
@@ -141,7 +141,7 @@ impl<'t> Lowering<'t> {
     /// `Object.fromEntries(Object.entries(x).filter(f))`: some of the keys of `x`.
     fn object_of_entries(&mut self, arg: Node<'t>, node: Node<'t>) -> Option<ExprId> {
         let mut callbacks = Vec::new();
-        let (mut is_subset, mut is_remapped) = (false, false);
+        let (mut kept, mut is_remapped) = (None, false);
         let mut at = arg;
         let source = loop {
             while at.kind() == "parenthesized_expression" {
@@ -155,7 +155,10 @@ impl<'t> Lowering<'t> {
             let (object, property) = (field(function, "object")?, field(function, "property")?);
             match self.slice(property) {
                 "entries" if self.is_global(object, "Object") => break *args.first()?,
-                "filter" | "slice" => is_subset = true,
+                "filter" if matches!(args.as_slice(), [f] if self.keeps_what_is_there(*f)) => {
+                    kept = kept.or(Some(Kept::There));
+                }
+                "filter" | "slice" => kept = Some(Kept::Some),
                 "map" | "flatMap" => is_remapped = true,
                 "sort" | "toSorted" | "reverse" => {}
                 _ => return None,
@@ -175,7 +178,37 @@ impl<'t> Lowering<'t> {
         if is_remapped {
             return Some(self.opaque("entries that are mapped", operands, node));
         }
-        Some(if is_subset { self.add(ExprKind::Subset(value), node) } else { value })
+        Some(kept.map_or(value, |kept| self.add(ExprKind::Subset(value, kept), node)))
+    }
+
+    /// `([, value]) => value !== undefined` and the like.
+    fn keeps_what_is_there(&self, f: Node<'t>) -> bool {
+        let Some(value) = field(f, "parameters").and_then(|params| {
+            let [param] = children(params)[..] else { return None };
+            let pattern = field(param, "pattern").unwrap_or(param);
+            (pattern.kind() == "array_pattern").then(|| children(pattern).last().copied()).flatten()
+        }) else {
+            return false;
+        };
+        let is_value = |node: Node<'t>| self.slice(node) == self.slice(value);
+        let Some(mut body) = field(f, "body") else { return false };
+        while body.kind() == "parenthesized_expression" {
+            let Some(within) = inner(body) else { return false };
+            body = within;
+        }
+        match body.kind() {
+            "binary_expression" => {
+                let (Some(left), Some(right)) = (field(body, "left"), field(body, "right")) else { return false };
+                let is_unequal = field(body, "operator").is_some_and(|operator| self.slice(operator).starts_with("!="));
+                is_unequal && is_value(left) && matches!(self.slice(right), "undefined" | "null")
+            }
+            "call_expression" => {
+                let args = field(body, "arguments").map(children).unwrap_or_default();
+                let is_boolean = field(body, "function").is_some_and(|function| self.is_global(function, "Boolean"));
+                is_boolean && matches!(args[..], [only] if is_value(only))
+            }
+            _ => is_value(body),
+        }
     }
 
     fn array_method(&mut self, method: &str, array: Node<'t>, args: &[Node<'t>], node: Node<'t>) -> Option<ExprId> {

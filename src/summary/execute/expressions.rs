@@ -59,7 +59,7 @@ impl Execution<'_> {
             }
             ExprKind::Element(base) => return Value::element(&self.eval(*base), span),
             ExprKind::Rest { base, except } => ValueKind::Rest(self.eval(*base), except.clone().into()),
-            ExprKind::Subset(base) => ValueKind::Subset(self.eval(*base)),
+            ExprKind::Subset(base, kept) => ValueKind::Subset(self.eval(*base), *kept),
             ExprKind::Object(entries) => {
                 let entries = entries.iter().map(|entry| self.slot(entry)).collect();
                 ValueKind::Object { base: None, entries }
@@ -82,7 +82,11 @@ impl Execution<'_> {
                 ValueKind::Cond { cond, then, otherwise }
             }
             ExprKind::Fallback { left, right, when } => {
-                ValueKind::Fallback { left: self.eval(*left), right: self.eval(*right), when: *when }
+                let left = self.eval(*left);
+                // What is not there is neither null nor undefined nor, most often, empty.
+                let (right, flow) = self.apart(|run| run.eval(*right));
+                self.branches(&left, Vec::new(), flow);
+                ValueKind::Fallback { left, right, when: *when }
             }
             ExprKind::And { left, right } => {
                 let left = self.eval(*left);

@@ -95,6 +95,7 @@ fn copies_of_objects() {
     let source = r"
 const a = structuredClone(x), b = Object.freeze({ y: 1 });
 const c = Object.fromEntries(Object.entries(x).filter(([, v]) => v !== undefined));
+const n = Object.fromEntries(Object.entries(x).filter(([k, v]) => keys.includes(k)));
 const d = Object.fromEntries(Object.entries(x).map(([k, v]) => [k, f(v)]));
 let user = load();
 Object.assign(user, dto, { token });
@@ -106,8 +107,10 @@ const e = Object.assign({}, dto);
       a = global:x
       b = {y: 1}
       (call (closure #1) (opaque "an argument of a handler"))
-      c = (subset global:x)
-      d = (opaque "entries that are mapped" global:x (closure #2))
+      c = (there global:x)
+      (call (closure #2) (opaque "an argument of a handler"))
+      n = (subset global:x)
+      d = (opaque "entries that are mapped" global:x (closure #3))
       user = (call global:load)
       user = {...user, ...global:dto, ...{token: global:token}}
       this.row = {...this.row, ...global:dto}
@@ -116,6 +119,10 @@ const e = Object.assign({}, dto);
       v = %0[1]
       return (!= v undefined)
     #2 Closure <closure>(%0) in #0
+      k = %0[0]
+      v = %0[1]
+      return (call global:keys.includes k)
+    #3 Closure <closure>(%0) in #0
       k = %0[0]
       v = %0[1]
       return [k, (call global:f v)]

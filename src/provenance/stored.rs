@@ -1,0 +1,89 @@
+//! How a column is written, put together from the ways to all of its writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::Graph;
+use crate::provenance::path::Origin;
+use crate::provenance::unstored::Storing;
+use crate::provenance::{Draft, DraftSite};
+use crate::rules::Operation;
+use crate::source::Span;
+use crate::summary::{CallSite, Flow, FunctionRef, Summary};
+
+/// How a column is written, as far as it tells who does not write it.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    /// Where the ways to its writes start, with the calls that made these, where one did.
+    pub tops: BTreeSet<(FunctionRef, Option<CallSite>)>,
+    /// What runs before these on the same request, with the route.
+    pub ahead: BTreeSet<(FunctionRef, String)>,
+    /// All functions on these ways.
+    pub on_way: BTreeSet<FunctionRef>,
+    /// What may write, though that cannot be told, or from where: who reaches it misses no write that is known.
+    pub doubtful: BTreeSet<FunctionRef>,
+    /// The writes that give the column a value, by the entry points that reach them.
+    pub storing: BTreeMap<FunctionRef, Storing>,
+    /// The mints whose value is stored, and the calls that such values are known to come through.
+    pub minted: BTreeSet<CallSite>,
+    pub through: BTreeSet<Span>,
+}
+
+pub(super) fn stored(
+    graph: &Graph,
+    drafts: &[DraftSite],
+    mut doubtful: BTreeSet<FunctionRef>,
+    minted: BTreeSet<CallSite>,
+) -> Stored {
+    let by_library = drafts.iter().filter(|site| site.candidate.run_by.is_some());
+    doubtful.extend(by_library.map(|site| site.candidate.function));
+    let all = drafts;
+    let drafts = || all.iter().flat_map(|site| &site.drafts);
+    let fresh = drafts().filter(|draft| draft.path.meaning.origins().contains(&Origin::Fresh));
+    let mut storing: BTreeMap<FunctionRef, Storing> = BTreeMap::new();
+    for (site, draft) in all.iter().flat_map(|site| site.drafts.iter().map(move |draft| (site, draft))) {
+        let is_value = |origin: &Origin| !matches!(origin, Origin::Null | Origin::Omitted);
+        if let (Some((function, top)), true) =
+            (draft.functions.first().zip(draft.functions.last()), draft.path.meaning.origins().iter().any(is_value))
+        {
+            let of_top = storing.entry(*top).or_default();
+            of_top.add(site.span, *function, site.operation);
+            of_top.is_sure |= site.operation != Operation::UpsertCreate && is_sure(graph, site.span, draft);
+        }
+    }
+    Stored {
+        storing,
+        tops: drafts().filter_map(|draft| Some((*draft.functions.last()?, draft.made))).collect(),
+        ahead: drafts()
+            .flat_map(|draft| draft.ahead.iter().map(|function| (*function, draft.path.entry.route.clone())))
+            .collect(),
+        on_way: drafts().flat_map(|draft| draft.functions.iter().copied()).collect(),
+        doubtful,
+        minted,
+        through: fresh.flat_map(|draft| &draft.path.trail).map(|hop| hop.span).collect(),
+    }
+}
+
+/// Whether a way writes whatever happens, unless something throws: each function on it comes to the call that leads on before it returns.
+fn is_sure(graph: &Graph, site: Span, draft: &Draft) -> bool {
+    let leads_on = |span: Span| {
+        let holds = span.file == site.file && span.start <= site.start && site.end <= span.end;
+        holds || draft.path.calls().any(|step| step.span == span)
+    };
+    draft.functions.iter().all(|function| {
+        graph.summary(*function).is_some_and(|summary| comes_to(&summary.flow, summary, &leads_on) == Some(true))
+    })
+}
+
+/// Whether a block always comes to such a call; `None` where it ends before.
+fn comes_to(flow: &[Flow], summary: &Summary, leads_on: &impl Fn(Span) -> bool) -> Option<bool> {
+    flow.iter().find_map(|step| match step {
+        Flow::Call(at) => summary.calls.get(*at as usize).filter(|event| leads_on(event.span())).map(|_| true),
+        Flow::Branch(branch) => {
+            let is_left = |flow: &[Flow]| comes_to(flow, summary, leads_on).is_some();
+            (is_left(&branch.then) || is_left(&branch.otherwise)).then_some(false)
+        }
+        Flow::Try(tried) => comes_to(&tried.body, summary, leads_on),
+        Flow::Return(_) => Some(false),
+        Flow::Throw => None,
+    })
+}
