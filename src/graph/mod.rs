@@ -292,6 +292,14 @@ impl<'a> Graph<'a> {
         (self.horizon.hidden.get() == before).then_some(answer)
     }
 
+    /// The answer, and whether it is whole: no limit kept a file out of the question, and no step was missing.
+    pub fn asked<T>(&self, question: impl FnOnce() -> T) -> (T, bool) {
+        let seen = || (self.horizon.hidden.get(), self.horizon.starved.get());
+        let before = seen();
+        let answer = question();
+        (answer, seen() == before)
+    }
+
     /// The unit of a file that the question under way leads to, lowered now where it was not yet and the limit allows.
     fn wanted(&self, file: FileId) -> Option<&'a Unit> {
         let known = self.unit(file);

@@ -77,7 +77,7 @@ use crate::provenance::ColumnTrace;
 use crate::rules::Asks;
 use crate::schema::{ModelId, Schema};
 use crate::source::{FileId, Scope, Span};
-use crate::summary::{CallSite, FunctionRef};
+use crate::summary::{CallSite, FunctionRef, Sharing};
 
 /// What was found of letting in.
 #[derive(Clone, Debug, Default)]
@@ -254,6 +254,7 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
 impl Survey<'_, '_> {
     /// Tells what each does.
     pub fn finish(self, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
+        let _sharing = Sharing::start();
         find(&self, schema, traces)
     }
 }

@@ -114,7 +114,7 @@ impl Evaluator<'_, '_> {
 
     /// A value without the ways that are not left, under the conditions that it has; `None` where all are.
     fn pruned(&self, value: &Shared, is_left: &impl Fn(&Shared) -> bool, fuel: u8) -> Option<Shared> {
-        let fuel = fuel.checked_sub(1)?;
+        let fuel = fuel.checked_sub(1).or_else(|| self.known.cut())?;
         let nothing = || Value::new(ValueKind::Either(Vec::new()), value.span);
         match &value.kind {
             ValueKind::Either(values) => {
@@ -165,7 +165,7 @@ impl Evaluator<'_, '_> {
 
     /// Whether a condition holds, where constants decide it.
     pub(super) fn holds(&self, cond: &Shared, fuel: u8) -> Option<bool> {
-        let fuel = fuel.checked_sub(1)?;
+        let fuel = fuel.checked_sub(1).or_else(|| self.known.cut())?;
         match &cond.kind {
             ValueKind::Bool(value) => Some(*value),
             ValueKind::Null | ValueKind::Undefined => Some(false),

@@ -1,11 +1,12 @@
 //! What the library makes of a value before it is stored: the entity's hooks, the column's transformer.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph, Type};
 use crate::provenance::interceptors::{self, Intercepting};
-use crate::provenance::meaning::{Evaluator, Known, Top};
+use crate::provenance::meaning::{Evaluator, Top};
 use crate::rules::{self, ArgBase, Form, Operation, Transform};
 use crate::schema::{ModelId, Schema};
 use crate::sites::{self, Candidate};
@@ -364,7 +365,8 @@ fn form_given(evaluator: &Evaluator, row: &Transform, function: &Shared) -> Opti
         column,
         top,
         assumed: RefCell::default(),
-        known: Known::default(),
+        known: Rc::default(),
+        rows: Rc::default(),
     };
     let summary = graph.summary(target.function)?;
     match &row.stores {

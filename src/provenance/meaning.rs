@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
 use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
 
 use crate::graph::Graph;
 use crate::ir::Missing;
@@ -12,6 +11,8 @@ use crate::provenance::cell::is_handed_on;
 use crate::provenance::chain::{
     Atom, Chain, NONE, UNDEFINED, dedup, drop_missing, fallback, join, keep_missing, one, rank, unknown,
 };
+use crate::provenance::known::{Key, Known, told_of};
+use crate::provenance::models::Rows;
 use crate::provenance::path::{Hop, Origin};
 use crate::rules::{Absence, Form};
 use crate::schema::{ColumnId, Schema};
@@ -33,71 +34,9 @@ pub(super) struct Evaluator<'g, 'a> {
     pub top: Option<Top<'g>>,
     /// Conditions that hold (or fail) where the value is used.
     pub assumed: RefCell<Vec<(Shared, bool)>>,
-    pub known: Known,
+    pub known: Rc<Known>,
+    pub rows: Rc<Rows>,
 }
-
-/// What values came to, by their address (kept alive), their key, and the conditions under which they were taken apart.
-#[derive(Default)]
-pub(super) struct Known {
-    values: RefCell<FxHashMap<KnownAs, (Shared, Vec<Chain>)>>,
-    /// What values are made of; see [`Known::about`].
-    about: RefCell<FxHashMap<usize, (Shared, u128)>>,
-}
-
-impl Known {
-    /// The variables and calls that a value is made of, each as a bit of its own (or one that few share): a condition on anything
-    /// else tells nothing of it. All bits where more lies behind it than is written out.
-    fn about(&self, value: &Shared) -> u128 {
-        let key = Arc::as_ptr(value).addr();
-        if let Some((_, known)) = self.about.borrow().get(&key) {
-            return *known;
-        }
-        let own = match &value.kind {
-            ValueKind::Captured(..) | ValueKind::Leaves(..) | ValueKind::Function(_) => u128::MAX,
-            kind => root(kind),
-        };
-        let mut all = own;
-        if own != u128::MAX {
-            value.kind.each(&mut |inner| all |= self.about(inner));
-        }
-        self.about.borrow_mut().insert(key, (Arc::clone(value), all));
-        all
-    }
-}
-
-/// The bit of a variable or a call; none of other values.
-fn root(kind: &ValueKind) -> u128 {
-    let mut hasher = DefaultHasher::new();
-    match kind {
-        ValueKind::Param(function, at) => (function, at).hash(&mut hasher),
-        ValueKind::Call(call) => call.site.hash(&mut hasher),
-        ValueKind::This(class) => class.hash(&mut hasher),
-        ValueKind::Import(file, id) => (file, id).hash(&mut hasher),
-        ValueKind::Global(name) => name.hash(&mut hasher),
-        _ => return 0,
-    }
-    1 << (hasher.finish() % 128)
-}
-
-/// The bits of what a condition tells something of; all where that is not plain.
-fn told_of(cond: &Shared, fuel: u8) -> u128 {
-    let Some(fuel) = fuel.checked_sub(1) else { return u128::MAX };
-    match &cond.kind {
-        ValueKind::Null | ValueKind::Undefined | ValueKind::Text(_) | ValueKind::Number(_) | ValueKind::Bool(_) => 0,
-        ValueKind::Field(base, _) | ValueKind::Not(base) | ValueKind::Is(base, _) => told_of(base, fuel),
-        ValueKind::And(left, right)
-        | ValueKind::Fallback { left, right, .. }
-        | ValueKind::Compare { left, right, .. } => told_of(left, fuel) | told_of(right, fuel),
-        ValueKind::Param(..) | ValueKind::Call(_) | ValueKind::This(_) | ValueKind::Import(..) => root(&cond.kind),
-        _ => u128::MAX,
-    }
-}
-
-/// Address, key, conditions.
-type KnownAs = (usize, String, u64);
-
-/// More values than this are not kept.
-const MOST_KNOWN: usize = 20_000;
 
 const DEEPEST: u8 = 60;
 
@@ -121,16 +60,15 @@ impl Evaluator<'_, '_> {
     }
 
     pub(super) fn eval(&self, value: &Shared, fuel: u8) -> Vec<Chain> {
-        let Some(fuel) = fuel.checked_sub(1).filter(|_| self.graph.step()) else {
+        let Some(fuel) = fuel.checked_sub(1).or_else(|| self.known.cut()).filter(|_| self.graph.step()) else {
             return unknown(value, OUT_OF_STEPS);
         };
         let key = self.known_as(value);
-        if let Some(key) = &key
-            && let Some((_, chains)) = self.known.values.borrow().get(key)
-        {
-            return chains.clone();
+        if let Some(chains) = key.and_then(|key| self.known.get(key, fuel)) {
+            return chains;
         }
-        let mut chains = self.eval_kind(value, fuel);
+        let cuts = self.known.cuts();
+        let (mut chains, is_whole) = self.graph.asked(|| self.eval_kind(value, fuel));
         if self.is_present(value) {
             drop_missing(&mut chains);
         } else if self.is_given(value) {
@@ -138,32 +76,27 @@ impl Evaluator<'_, '_> {
         } else if self.is_missing(value) {
             keep_missing(&mut chains);
         }
-        let is_cut = || chains.iter().flatten().any(|atom| atom.reason.starts_with(OUT_OF_STEPS));
-        if let Some(key) = key
-            && !is_cut()
-        {
-            let mut known = self.known.values.borrow_mut();
-            if known.len() < MOST_KNOWN {
-                let kept = match &value.kind {
-                    ValueKind::Field(base, _) => base,
-                    _ => value,
-                };
-                known.insert(key, (Arc::clone(kept), chains.clone()));
-            }
+        if let Some(key) = key.filter(|_| is_whole) {
+            let kept = match &value.kind {
+                ValueKind::Field(base, _) => base,
+                _ => value,
+            };
+            self.known.keep(key, (self.known.cuts() != cuts).then_some(fuel), kept, &chains);
         }
         chains
     }
 
     /// The key of a value that takes many steps; a field goes by what it is a field of.
-    fn known_as(&self, value: &Shared) -> Option<KnownAs> {
-        let (at, name) = match &value.kind {
-            ValueKind::Field(base, name) => (base, name.as_str()),
-            ValueKind::Call(_) | ValueKind::Cond { .. } | ValueKind::Either(_) | ValueKind::Fallback { .. } => {
-                (value, "")
+    fn known_as(&self, value: &Shared) -> Option<Key> {
+        let mut under = DefaultHasher::new();
+        let at = match &value.kind {
+            ValueKind::Field(base, name) => {
+                name.hash(&mut under);
+                base
             }
+            ValueKind::Call(_) | ValueKind::Cond { .. } | ValueKind::Either(_) | ValueKind::Fallback { .. } => value,
             _ => return None,
         };
-        let mut under = DefaultHasher::new();
         let assumed = self.assumed.borrow();
         if !assumed.is_empty() {
             let about = self.known.about(value);
@@ -171,7 +104,7 @@ impl Evaluator<'_, '_> {
                 (Arc::as_ptr(cond).addr(), holds).hash(&mut under);
             }
         }
-        Some((Arc::as_ptr(at).addr(), name.to_owned(), under.finish()))
+        Some((Arc::as_ptr(at).addr(), under.finish()))
     }
 
     fn eval_kind(&self, value: &Shared, fuel: u8) -> Vec<Chain> {

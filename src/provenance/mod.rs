@@ -31,6 +31,7 @@ mod inserts;
 mod interceptors;
 mod issuing;
 mod kind;
+mod known;
 mod leaving;
 mod meaning;
 mod missing;
@@ -51,6 +52,7 @@ pub use path::{
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::Graph;
@@ -60,8 +62,10 @@ use crate::provenance::chain::Chain;
 use crate::provenance::inserts::rows_written;
 use crate::provenance::interceptors::Intercepting;
 use crate::provenance::issuing::{Evidence, Issuing, OnWay};
-use crate::provenance::meaning::{Evaluator, Known, Top};
+use crate::provenance::known::Known;
+use crate::provenance::meaning::{Evaluator, Top};
 use crate::provenance::missing::Search;
+use crate::provenance::models::Rows;
 use crate::provenance::row::Lookup;
 use crate::provenance::stored::stored;
 use crate::provenance::walk::{Walk, Way};
@@ -69,7 +73,7 @@ use crate::rules::{Form, Operation};
 use crate::schema::{ColumnId, Schema};
 use crate::sites::{self, Candidate};
 use crate::source::{Gap, Scope, Span};
-use crate::summary::{CallSite, FunctionRef, Guards, Shared};
+use crate::summary::{CallSite, FunctionRef, Guards, Shared, Sharing};
 
 /// Every way to every write, before it is known which of them issue tokens.
 #[derive(Debug)]
@@ -81,29 +85,31 @@ pub struct Survey<'g, 'a> {
     /// In the order of [`Schema::columns`].
     columns: Vec<Surveyed>,
     reached: BTreeSet<FunctionRef>,
+    rows: Rc<Rows>,
+    /// Ways share what they write, and with it what is known of it.
+    _sharing: Sharing,
 }
 
 /// Follows the writes of every tracked column.
 pub fn survey<'g, 'a>(graph: &'g Graph<'a>, schema: &'g Schema) -> Survey<'g, 'a> {
     let candidates = sites::find(graph, schema);
-    let mut survey = Survey {
+    let survey = Survey {
         graph,
         schema,
         issuing: Issuing::new(graph),
         interceptors: interceptors::find(graph),
         columns: Vec::new(),
         reached: BTreeSet::new(),
+        rows: Rc::default(),
+        _sharing: Sharing::start(),
     };
-    for at in 0..schema.columns.len() {
-        let (issuing, interceptors) = (&survey.issuing, survey.interceptors.as_slice());
-        let column = ColumnTracer { graph, schema, issuing, interceptors, column: ColumnId(at) };
-        survey.columns.push(column.survey(&candidates, &mut survey.reached));
-    }
-    survey.reached.extend(graph.sought());
-    survey
+    let (mut reached, all) = (BTreeSet::new(), 0..schema.columns.len());
+    let columns = all.map(|at| survey.tracer(at).survey(&candidates, &mut reached)).collect();
+    reached.extend(graph.sought());
+    Survey { columns, reached, ..survey }
 }
 
-impl Survey<'_, '_> {
+impl<'a> Survey<'_, 'a> {
     /// The functions whose callers must be known for the survey to be complete.
     pub fn reached(&self) -> &BTreeSet<FunctionRef> {
         &self.reached
@@ -111,11 +117,14 @@ impl Survey<'_, '_> {
 
     /// Tells which paths issue tokens, which entry points should write and do not, and who reads: what a survey that is to be
     /// made again need not say. In the order of [`Schema::columns`].
-    pub fn finish(self) -> Vec<ColumnTrace> {
-        let Self { graph, schema, issuing, interceptors, columns, .. } = self;
-        let (issuing, interceptors) = (&issuing, interceptors.as_slice());
-        let column = |at| ColumnTracer { graph, schema, issuing, interceptors, column: ColumnId(at) };
-        columns.into_iter().enumerate().map(|(at, surveyed)| column(at).finish(surveyed)).collect()
+    pub fn finish(mut self) -> Vec<ColumnTrace> {
+        let columns = std::mem::take(&mut self.columns).into_iter().enumerate();
+        columns.map(|(at, surveyed)| self.tracer(at).finish(surveyed)).collect()
+    }
+
+    fn tracer(&self, at: usize) -> ColumnTracer<'_, 'a> {
+        let Self { graph, schema, issuing, interceptors, rows, .. } = self;
+        ColumnTracer { graph, schema, issuing, interceptors, column: ColumnId(at), rows, known: RefCell::default() }
     }
 }
 
@@ -125,6 +134,9 @@ struct ColumnTracer<'g, 'a> {
     issuing: &'g Issuing<'g, 'a>,
     interceptors: &'g [Intercepting<'g>],
     column: ColumnId,
+    rows: &'g Rc<Rows>,
+    /// What values came to, by the function at the top and those of its parameters that an issuer hands in.
+    known: RefCell<BTreeMap<Option<(FunctionRef, Vec<u32>)>, Rc<Known>>>,
 }
 
 /// What a survey knows of one column.
@@ -210,13 +222,15 @@ impl ColumnTracer<'_, '_> {
     }
 
     fn evaluator<'t>(&'t self, top: Option<Top<'t>>) -> Evaluator<'t, 't> {
+        let of_top = top.map(|top| (top.function, top.fresh.to_vec()));
         Evaluator {
             graph: self.graph,
             schema: self.schema,
             column: self.column,
             top,
             assumed: RefCell::default(),
-            known: Known::default(),
+            rows: Rc::clone(self.rows),
+            known: Rc::clone(self.known.borrow_mut().entry(of_top).or_default()),
         }
     }
 
@@ -317,8 +331,7 @@ impl ColumnTracer<'_, '_> {
                 span: candidate.span,
             };
             let top = Top { function: way.top, fresh: &way.fresh };
-            let evaluator =
-                Evaluator { top: Some(top), assumed: RefCell::new(way.conditions.clone()), ..evaluator(None) };
+            let evaluator = Evaluator { assumed: RefCell::new(way.conditions.clone()), ..self.evaluator(Some(top)) };
             let written = judge.written(&lookup(), &evaluator, &way.row);
             if self.graph.refuel() {
                 gaps.insert(self.over_budget(candidate, "what is written here takes too many steps to follow"));

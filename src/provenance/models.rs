@@ -1,6 +1,9 @@
 //! The model whose row a value is.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::graph::Type;
 use crate::provenance::chain::{Chain, one, unknown};
@@ -10,6 +13,9 @@ use crate::provenance::path::Origin;
 use crate::schema::ModelId;
 use crate::sites::{self, RowsRead};
 use crate::summary::{Shared, Value, ValueKind};
+
+/// What values are rows of, by their address (kept alive): no column and no condition tells.
+pub(super) type Rows = RefCell<FxHashMap<usize, (Shared, Option<RowsRead>)>>;
 
 impl Evaluator<'_, '_> {
     /// The model whose row a value is: read by a call, or typed as an entity.
@@ -28,7 +34,18 @@ impl Evaluator<'_, '_> {
 
     /// What a value is a row (or a list of rows) of.
     pub(super) fn row_of(&self, value: &Shared) -> Option<RowsRead> {
-        self.row_at(value, 24)
+        if !matches!(value.kind, ValueKind::Call(_) | ValueKind::Field(..) | ValueKind::Captured(..)) {
+            return self.row_at(value, 24);
+        }
+        let at = Arc::as_ptr(value).addr();
+        if let Some((_, row)) = self.rows.borrow().get(&at) {
+            return row.clone();
+        }
+        let (row, is_whole) = self.graph.asked(|| self.row_at(value, 24));
+        if is_whole {
+            self.rows.borrow_mut().insert(at, (Arc::clone(value), row.clone()));
+        }
+        row
     }
 
     fn row_at(&self, value: &Shared, fuel: u8) -> Option<RowsRead> {

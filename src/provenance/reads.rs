@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::graph::{Edge, EdgeKind, Graph};
 use crate::ir::{FunctionId, SqlStatement};
-use crate::provenance::meaning::{Evaluator, Known};
+use crate::provenance::meaning::Evaluator;
 use crate::provenance::path::{ReadKind, ReadSite};
 use crate::rules::ArgBase;
 use crate::schema::{ColumnId, Schema};
@@ -22,8 +22,15 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
     let models = tracked.bindings.iter().map(|(id, _)| &schema.models[id.0]);
     let names: Vec<&str> = models.flat_map(|model| [model.name.as_str(), model.table.as_str()]).collect();
     let _limit = graph.limit(Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect()));
-    let evaluator =
-        Evaluator { graph, schema, column, top: None, assumed: RefCell::default(), known: Known::default() };
+    let evaluator = Evaluator {
+        graph,
+        schema,
+        column,
+        top: None,
+        assumed: RefCell::default(),
+        known: Rc::default(),
+        rows: Rc::default(),
+    };
     let mut found: BTreeMap<Span, ReadSite> = BTreeMap::new();
     let mut selected: BTreeMap<FunctionRef, Span> = BTreeMap::new();
     for (file, unit) in graph.units() {

@@ -11,10 +11,12 @@
 
 mod execute;
 mod flow;
+mod shared;
 mod value;
 
 pub use execute::summarize;
 pub use flow::{Branch, Flow, Tried};
+pub use shared::Sharing;
 pub use value::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ir::{ClassId, ExprId, FunctionId, ImportId, Kept, LocalId, Missing, Shape, SqlText, TypeRef};
 use crate::source::{FileId, Span};
+use crate::summary::shared::one;
 
 /// A function of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +54,7 @@ impl Value {
             let kind = ValueKind::Opaque("nested too deeply", Vec::new());
             return Arc::new(Self { kind, span, depth: 0, open: false });
         }
-        Arc::new(Self { kind, span, depth, open })
+        one(Self { kind, span, depth, open })
     }
 
     /// Whether a parameter or a variable of another function lies in it.
