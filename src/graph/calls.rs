@@ -226,7 +226,7 @@ impl Graph<'_> {
                 })
                 .collect(),
             Type::External(path, _) => {
-                let added = self.added_method(base, name, callee.span);
+                let added = self.added_method(&path, base, name, callee.span);
                 return added
                     .map_or_else(|| self.given_by_name(&path, name), |function| self.callable(&function, false, fuel));
             }

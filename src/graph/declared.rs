@@ -1,6 +1,7 @@
 //! What a call reaches by a declared type alone.
 
 use crate::graph::{Graph, Target, Type};
+use crate::rules::Receiver;
 use crate::source::Span;
 use crate::summary::{CallValue, FunctionRef, Shared, Value, ValueKind};
 
@@ -39,9 +40,12 @@ impl Graph<'_> {
 }
 
 impl Graph<'_> {
-    /// A function of the tree that a library call added to the object that it gives: `repository.extend({ setToken(id) { .. } })`.
-    pub(super) fn added_method(&self, base: &Shared, name: &str, span: Span) -> Option<Shared> {
-        let mut rows = self.rules.receiver().filter(|row| row.methods.is_some()).peekable();
+    /// A function of the tree that a library call added to the object that it gives, which is one `of` the library:
+    /// `repository.extend({ setToken(id) { .. } })`.
+    pub(super) fn added_method(&self, of: &str, base: &Shared, name: &str, span: Span) -> Option<Shared> {
+        // What gives such an object gives one of its own library.
+        let is_its = |row: &&Receiver| row.call.module().is_none_or(|module| of.starts_with(module));
+        let mut rows = self.rules.receiver().filter(|row| row.methods.is_some()).filter(is_its).peekable();
         rows.peek()?;
         let made = self.resolved(base);
         let ValueKind::Call(call) = &made.kind else { return None };
@@ -52,7 +56,7 @@ impl Graph<'_> {
         if matches!(found.kind, ValueKind::Function(_)) {
             return Some(found);
         }
-        self.added_method(call.receiver()?, name, span)
+        self.added_method(of, call.receiver()?, name, span)
     }
 }
 

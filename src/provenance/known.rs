@@ -7,36 +7,43 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::provenance::chain::Chain;
-use crate::summary::{Shared, ValueKind};
+use crate::summary::{FunctionRef, Shared, ValueKind};
 
 /// What values came to, by their address (kept alive), their key, and the conditions under which they were taken apart.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    values: RefCell<FxHashMap<(Key, u8), (Shared, Vec<Chain>)>>,
+    values: RefCell<FxHashMap<(Key, u8), Kept>>,
     /// What values are made of; see [`Known::about`].
     about: RefCell<FxHashMap<usize, (Shared, u128)>>,
     /// Counts what was not looked into because it lies too deep.
     cut: Cell<u32>,
 }
 
+#[derive(Debug)]
+struct Kept {
+    chains: Vec<Chain>,
+    _value: Shared,
+}
+
 impl Known {
     /// What a value came to, as far as that can be told at this depth.
     pub(super) fn get(&self, key: Key, depth: u8) -> Option<Vec<Chain>> {
         let values = self.values.borrow();
-        if let Some((_, chains)) = values.get(&(key, ANY_DEPTH)) {
-            return Some(chains.clone());
+        if let Some(kept) = values.get(&(key, ANY_DEPTH)) {
+            return Some(kept.chains.clone());
         }
-        let (_, chains) = values.get(&(key, depth))?;
+        let kept = values.get(&(key, depth))?;
         // What was cut short at this depth is so again.
         self.cut::<()>();
-        Some(chains.clone())
+        Some(kept.chains.clone())
     }
 
     /// Keeps what a value came to, and the value itself, whose address is in the key. `depth`: the only one that it holds for.
     pub(super) fn keep(&self, key: Key, depth: Option<u8>, value: &Shared, chains: &[Chain]) {
         let mut values = self.values.borrow_mut();
         if values.len() < MOST_KNOWN {
-            values.insert((key, depth.unwrap_or(ANY_DEPTH)), (Arc::clone(value), chains.to_vec()));
+            values
+                .insert((key, depth.unwrap_or(ANY_DEPTH)), Kept { chains: chains.to_vec(), _value: Arc::clone(value) });
         }
     }
 
@@ -98,6 +105,9 @@ pub(super) fn told_of(cond: &Shared, fuel: u8) -> u128 {
         _ => u128::MAX,
     }
 }
+
+/// The function at the top, and those of its parameters that an issuer hands in.
+pub(super) type OfTop = Option<(FunctionRef, Vec<u32>)>;
 
 /// Address; name and conditions.
 pub(super) type Key = (usize, u64);

@@ -62,7 +62,7 @@ use crate::provenance::chain::Chain;
 use crate::provenance::inserts::rows_written;
 use crate::provenance::interceptors::Intercepting;
 use crate::provenance::issuing::{Evidence, Issuing, OnWay};
-use crate::provenance::known::Known;
+use crate::provenance::known::{Known, OfTop};
 use crate::provenance::meaning::{Evaluator, Top};
 use crate::provenance::missing::Search;
 use crate::provenance::models::Rows;
@@ -135,8 +135,8 @@ struct ColumnTracer<'g, 'a> {
     interceptors: &'g [Intercepting<'g>],
     column: ColumnId,
     rows: &'g Rc<Rows>,
-    /// What values came to, by the function at the top and those of its parameters that an issuer hands in.
-    known: RefCell<BTreeMap<Option<(FunctionRef, Vec<u32>)>, Rc<Known>>>,
+    /// What values came to.
+    known: RefCell<BTreeMap<OfTop, Rc<Known>>>,
 }
 
 /// What a survey knows of one column.
