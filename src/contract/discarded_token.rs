@@ -182,6 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn of_the_services_that_one_call_chooses_from_another_stores_nothing() {
+        let lines = |function: &str| {
+            let stored = path("web", "fresh").through("AuthV1Service.login", 40).through(function, 61);
+            bench_with(&texts())
+                .update(10, vec![path("mobile", "fresh"), web()])
+                .update(20, vec![stored])
+                .lines(DISCARDED)
+        };
+        assert_eq!(lines("Tokens.generateRefreshToken"), NOWHERE);
+        assert_eq!(lines("MobileTokens.generateRefreshToken"), [11]);
+    }
+
+    #[test]
     fn a_helper_that_is_handed_the_token_is_not_said_to_lack_the_parameter() {
         let mut texts = texts();
         texts[0].1 = "return this.tokens.generate(user.id, accessToken);";

@@ -117,13 +117,30 @@ impl Write<'_> {
         };
         let ways = &self.path.only_if;
         is_half(self) && is_half(other) && is_one_call && self.site.operation != other.site.operation
+            || self.is_other_choice(other)
             || ways.iter().all(|way| other.path.only_if.iter().all(|other| opposite(way, other)))
     }
 
-    /// Whether both may happen in one run, as far as the conditions tell that they stand under.
+    /// Whether one call leads to both by different functions: those of the services that a client is served by.
+    pub(crate) fn is_other_choice(self, other: Self) -> bool {
+        let (mut own, mut others) = (self.path.calls().peekable(), other.path.calls().peekable());
+        let mut is_shared = false;
+        while let (Some(step), Some(of_other)) = (own.peek(), others.peek()) {
+            if step.span != of_other.span {
+                break;
+            }
+            is_shared = true;
+            own.next();
+            others.next();
+        }
+        let function = own.next().map_or(&self.site.function, |step| &step.function);
+        is_shared && *function != *others.next().map_or(&other.site.function, |step| &step.function)
+    }
+
+    /// Whether both may happen in one run, as far as the calls and the conditions tell that they stand under.
     pub(crate) fn goes_with(self, other: Self) -> bool {
         let is_refuted = |(condition, holds): &(Span, bool)| other.path.under.contains(&(*condition, !holds));
-        self.path.entry == other.path.entry && !self.path.under.iter().any(is_refuted)
+        self.path.entry == other.path.entry && !self.is_other_choice(other) && !self.path.under.iter().any(is_refuted)
     }
 
     /// Whether this path issues the token. One that saves the whole row does so only where it makes the token itself: what a helper

@@ -145,14 +145,19 @@ impl Graph<'_> {
     pub(super) fn this_of(&self, call: &CallValue, function: FunctionRef) -> Option<Shared> {
         let receiver = &self.chosen(call.receiver()?, function);
         let span = receiver.span;
+        let declared = self.function(function)?.class.map(|id| ClassRef { file: function.file, id });
         let this = match &receiver.kind {
             // A base's method runs on the object that calls it.
             ValueKind::Super(class) => Value::new(ValueKind::This(*class), span),
             ValueKind::Object { .. } => return Some(self.with_setters(receiver).unwrap_or_else(|| receiver.clone())),
-            ValueKind::Call(_) => return Some(receiver.clone()),
+            // `strategies.get(client)`, of which no more is said than the interface that the method's class implements.
+            ValueKind::Call(_) => {
+                let told = declared.filter(|declared| self.is_less_than(receiver, *declared));
+                let this = |class| Self::object_of(&Value::new(ValueKind::This(class), span), span);
+                return Some(told.map_or_else(|| receiver.clone(), this));
+            }
             _ => receiver.clone(),
         };
-        let declared = self.function(function)?.class.map(|id| ClassRef { file: function.file, id });
         let Some(declared) = declared else { return Some(this) };
         let says_more = match self.type_of(&this) {
             Type::Instance(class, args) => {
@@ -161,6 +166,16 @@ impl Graph<'_> {
             _ => false,
         };
         Some(if says_more { Self::object_of(&this, span) } else { this })
+    }
+
+    /// Whether what is known of an object is only what a class has in common with others.
+    fn is_less_than(&self, object: &Shared, class: ClassRef) -> bool {
+        match self.type_of(object) {
+            Type::Instance(of, _) => {
+                of != class && !self.lineage(of).contains(&class) && self.heirs(of).contains(&class)
+            }
+            _ => false,
+        }
     }
 
     /// A value written as the object that it is, so that it takes the place of `this`.

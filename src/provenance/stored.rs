@@ -70,20 +70,35 @@ fn is_sure(graph: &Graph, site: Span, draft: &Draft) -> bool {
         holds || draft.path.calls().any(|step| step.span == span)
     };
     draft.functions.iter().all(|function| {
-        graph.summary(*function).is_some_and(|summary| comes_to(&summary.flow, summary, &leads_on) == Some(true))
+        graph.summary(*function).is_some_and(|summary| comes_to(graph, &summary.flow, summary, &leads_on) == Some(true))
     })
 }
 
 /// Whether a block always comes to such a call; `None` where it ends before.
-fn comes_to(flow: &[Flow], summary: &Summary, leads_on: &impl Fn(Span) -> bool) -> Option<bool> {
+fn comes_to(graph: &Graph, flow: &[Flow], summary: &Summary, leads_on: &impl Fn(Span) -> bool) -> Option<bool> {
     flow.iter().find_map(|step| match step {
-        Flow::Call(at) => summary.calls.get(*at as usize).filter(|event| leads_on(event.span())).map(|_| true),
+        // One of several functions is not surely the one that leads on.
+        Flow::Call(at) => {
+            let event = summary.calls.get(*at as usize).filter(|event| leads_on(event.span()));
+            event.map(|event| graph.targets(&event.call).len() <= 1)
+        }
         Flow::Branch(branch) => {
-            let is_left = |flow: &[Flow]| comes_to(flow, summary, leads_on).is_some();
+            let is_left = |flow: &[Flow]| comes_to(graph, flow, summary, leads_on).is_some();
             (is_left(&branch.then) || is_left(&branch.otherwise)).then_some(false)
         }
-        Flow::Try(tried) => comes_to(&tried.body, summary, leads_on),
+        Flow::Try(tried) if throws(&tried.body) => Some(false),
+        Flow::Try(tried) => comes_to(graph, &tried.body, summary, leads_on),
         Flow::Return(_) => Some(false),
         Flow::Throw => None,
+    })
+}
+
+/// Whether a block says itself that it may end in a throw.
+fn throws(flow: &[Flow]) -> bool {
+    flow.iter().any(|step| match step {
+        Flow::Throw => true,
+        Flow::Branch(branch) => throws(&branch.then) || throws(&branch.otherwise),
+        Flow::Try(tried) => throws(&tried.catch),
+        Flow::Call(_) | Flow::Return(_) => false,
     })
 }

@@ -369,7 +369,12 @@ impl<'g, 'a> Walk<'_, 'g, 'a> {
         let is_lost = match followed.as_slice() {
             [] => false,
             [(function, _)] => frame.steps.len() >= DEEPEST || frame.function == *function,
-            _ => true,
+            // Any of them may be served; of an interface, which is bound is not told.
+            several => {
+                let chosen = call.receiver().unwrap_or(&call.callee);
+                let choices = graph.choices(&graph.resolved(chosen)).or_else(|| graph.choices(chosen));
+                choices.is_none_or(|choices| choices.len() != several.len())
+            }
         };
         if is_lost || graph.heard(&call).any(|heard| self.leads_on(heard)) {
             for run in &mut runs {
@@ -377,8 +382,11 @@ impl<'g, 'a> Walk<'_, 'g, 'a> {
             }
             return runs;
         }
-        if let Some((function, own)) = followed.first() {
-            return self.follow(&call, *function, *own, frame, runs, ended);
+        if !followed.is_empty() {
+            let follow = |(function, own): &(FunctionRef, Option<Owner>)| {
+                self.follow(&call, *function, *own, frame, runs.clone(), ended)
+            };
+            return followed.iter().flat_map(follow).collect();
         }
         let mut closures = call.args.iter().filter_map(|arg| self.closure(&arg.value)).peekable();
         if closures.peek().is_some() {
