@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
 use crate::guards::miss::{Run, is_param};
+use crate::guards::served::is_left;
 use crate::ir::{Binding, Entry, ExprId, ExprKind, Item};
 use crate::rules::{Attach, Guard};
 use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
@@ -184,8 +185,11 @@ impl Run<'_, '_, '_> {
     /// Whether reading a key of what is absent is no error: `user?.name`, or a chain that goes on: `find(id).lean()`.
     fn goes_on(&self, base: ExprId, until: u32) -> bool {
         let base = self.module.expr(base);
-        let between = self.walk.graph.sources.get(base.span.file).text.get(base.span.end as usize..until as usize);
-        matches!(base.kind, ExprKind::Call(_)) || between.is_some_and(|text| text.contains("?."))
+        let text = &self.walk.graph.sources.get(base.span.file).text;
+        let between = text.get(base.span.end as usize..until as usize);
+        matches!(base.kind, ExprKind::Call(_))
+            || between.is_some_and(|text| text.contains("?."))
+            || is_left(self.module, text, base)
     }
 
     /// Whether an expression is a parameter, or a key of one, that is there at a sign-in only.
@@ -259,6 +263,7 @@ impl Run<'_, '_, '_> {
             return Some(Held::Answer);
         }
         if !self.way.seen {
+            self.acts(id);
             return Some(Held::Same);
         }
         let tells = given.iter().any(|held| held.tells());
@@ -290,6 +295,11 @@ impl Run<'_, '_, '_> {
         if is_there && (tells || on.tells()) {
             return Some(Held::Touched);
         }
+        if self.serves
+            && let Some(held) = self.serves_call(id, &given, on, sees)
+        {
+            return Some(held);
+        }
         if tells || sees || self.in_miss > 0 || on == Held::Touched {
             return self.fail();
         }
@@ -314,7 +324,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// Whether a call answers the request by what the middleware was handed to do so.
-    fn answers(&self, id: ExprId) -> bool {
+    pub(super) fn answers(&self, id: ExprId) -> bool {
         self.calls_of(id).any(|call| answers(self.walk.graph, call))
     }
 

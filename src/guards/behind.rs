@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
-use crate::guards::Proof;
 use crate::guards::chain::Link;
 use crate::guards::configs::Configured;
 use crate::guards::order::Orders;
 use crate::guards::routes;
 use crate::guards::shapes::Shapes;
 use crate::guards::walk::{Root, Walk};
+use crate::guards::{Proof, Short, ShortBy};
 use crate::ir::Param;
 use crate::schema::Schema;
 use crate::summary::{CallSite, FunctionRef};
@@ -24,6 +24,8 @@ pub(super) struct Behind<'s, 'g, 'a> {
     wanted: BTreeSet<Link>,
     orders: Option<Orders>,
     known: BTreeMap<FunctionRef, Option<Proof>>,
+    /// Those of which it is not told: they look somebody up, and may let in who is not found.
+    may_ask: BTreeSet<FunctionRef>,
     /// Where they ask.
     pub functions: BTreeSet<FunctionRef>,
 }
@@ -45,7 +47,8 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
             })
             .collect();
         let wanted = links.values().flatten().copied().chain(calls).collect();
-        Self { graph, schema, shapes, links, wanted, orders: None, known: BTreeMap::new(), functions: BTreeSet::new() }
+        let (known, may_ask, functions) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { graph, schema, shapes, links, wanted, orders: None, known, may_ask, functions }
     }
 
     /// What is asked wherever a guard is registered, by what runs behind it.
@@ -69,6 +72,11 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
         found
     }
 
+    /// Whether it is not told of a function that it lets in whom it does not find.
+    pub(super) fn may_ask(&self, function: FunctionRef) -> bool {
+        self.may_ask.contains(&function)
+    }
+
     /// What a function asks about who is handed to it.
     pub(super) fn asks(&mut self, function: FunctionRef) -> Option<Proof> {
         if let Some(known) = self.known.get(&function) {
@@ -86,11 +94,14 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
         let mut walk = Walk::new(self.graph, self.schema);
         walk.answers = self.shapes.of(self.graph, function).is_none();
         walk.seeds.without = rows().flat_map(|row| row.said.iter().cloned()).collect();
-        let found = walk.first_proof(function, &Root { claims, ..Root::default() });
-        let proof = found.map(|(proof, functions)| {
-            self.functions.extend(functions);
-            proof
-        });
+        walk.to_first_proof(function, &Root { claims, ..Root::default() });
+        let is_open = |short: &Short| matches!(short.why, ShortBy::GoesOn | ShortBy::ForSome | ShortBy::Pending);
+        let proof = walk.proofs.into_iter().next();
+        if proof.is_some() {
+            self.functions.extend(walk.functions);
+        } else if walk.short.iter().any(is_open) {
+            self.may_ask.insert(function);
+        }
         self.known.insert(function, proof.clone());
         proof
     }

@@ -18,7 +18,13 @@ pub(super) fn is_carried(graph: &Graph, token: &Shared) -> bool {
 /// Whether a key is named for tokens that do not let in call by call: `process.env.REFRESH_SECRET`.
 pub(super) fn is_for_errands(graph: &Graph, key: &Shared) -> bool {
     let path = graph.path(key).unwrap_or_default();
-    let text = format!("{} {path}", graph.sources.text(key.span)).to_lowercase();
+    let is_path = |text: &str| text.chars().all(|c| c.is_alphanumeric() || "_.&?!".contains(c));
+    // What a name stands in says nothing of it: `state.secret`.
+    let below = |text: &str| match text.split_once('.') {
+        Some((_, rest)) if is_path(text) => rest.to_lowercase(),
+        _ => text.to_lowercase(),
+    };
+    let text = format!("{} {}", below(graph.sources.text(key.span)), below(path.rsplit('#').next().unwrap_or(&path)));
     graph.rules.tells(Tells::Errand, &text)
 }
 

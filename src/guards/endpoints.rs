@@ -13,7 +13,7 @@ use crate::guards::walk::{Root, Walk};
 use crate::guards::{Exposure, Guard, Short, ShortBy, Verdict, verdict};
 use crate::rules::Tells;
 use crate::schema::Schema;
-use crate::source::Scope;
+use crate::source::{Scope, Span};
 use crate::summary::{CallSite, FunctionRef, Shared};
 
 /// A function that verifies who sends a request, and the endpoints that reach it with no guard in between.
@@ -99,7 +99,7 @@ fn above(
     found
 }
 
-fn is_endpoint(graph: &Graph, function: FunctionRef) -> bool {
+pub(super) fn is_endpoint(graph: &Graph, function: FunctionRef) -> bool {
     let mut entries = graph.entries(function).iter();
     entries.any(|entry| !entry.covers && !entry.indirect && !entry.route.is_empty())
 }
@@ -147,7 +147,15 @@ pub(super) fn guards(
             walk.cut = true;
         }
         // What an endpoint does with what it finds is as manifold as endpoints are.
-        let is_about_bearer = |short: &Short| !matches!(short.why, ShortBy::Another | ShortBy::FirstLogin);
+        let own = graph.function(endpoint).map(|function| function.span);
+        let is_own =
+            |at: Span| own.is_some_and(|own| own.file == at.file && own.start <= at.start && at.end <= own.end);
+        // What becomes of it in the endpoint itself is told.
+        let is_about_bearer = |short: &Short| match short.why {
+            ShortBy::Another | ShortBy::FirstLogin => false,
+            ShortBy::Unused | ShortBy::Missed => !is_own(short.span),
+            _ => true,
+        };
         walk.cut |= walk.short.iter().any(is_about_bearer);
         told(graph, lives, found, what, route_names(graph, endpoint), walk)
     });

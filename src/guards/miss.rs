@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::guards::absent::{Held, runs_the_rest};
+use crate::guards::served::Service;
 use crate::guards::walk::Walk;
 use crate::ir::{Expr, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::source::Span;
@@ -40,6 +41,8 @@ pub(super) struct Way {
     pub(super) passed: bool,
     /// Whether something was put on the request because nobody was found.
     pub(super) stood_in: bool,
+    /// Of a handler.
+    pub(super) service: Service,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what was met on the ways, each by itself")]
@@ -74,6 +77,10 @@ pub(super) struct Run<'r, 'g, 'a> {
     pub(super) lets_in: bool,
     pub(super) hands_back: bool,
     pub(super) goes_on: bool,
+    /// Whether the function is a handler, which answers.
+    pub(super) serves: bool,
+    /// What it gives back, while that is told.
+    pub(super) returned: Option<ExprId>,
     /// Whether the function lets on by calling what it is handed.
     pub(super) calls_on: bool,
     pub(super) returns_values: bool,
@@ -118,11 +125,13 @@ impl Walk<'_, '_> {
             return Miss::Refuses;
         };
         let declared = module.function(function.id);
-        let calls_on = summary.calls.iter().any(|event| match &event.call.callee.kind {
-            ValueKind::Param(..) => true,
-            ValueKind::Captured(_, local) => is_param(module, *local),
-            _ => runs_the_rest(self.graph, &event.call),
-        });
+        let serves = self.serves(function, module, summary);
+        let calls_on = !serves
+            && summary.calls.iter().any(|event| match &event.call.callee.kind {
+                ValueKind::Param(..) => true,
+                ValueKind::Captured(_, local) => is_param(module, *local),
+                _ => runs_the_rest(self.graph, &event.call),
+            });
         let mut run = Run {
             walk: self,
             module,
@@ -143,6 +152,8 @@ impl Walk<'_, '_> {
             lets_in: false,
             hands_back: false,
             goes_on: false,
+            serves,
+            returned: None,
             calls_on,
             returns_values: returns_value(&declared.body),
             is_rust: self.graph.is_rust(function.file),
@@ -217,6 +228,8 @@ impl Run<'_, '_, '_> {
                 false
             }
             Stmt::Return(value) => {
+                let written = *value;
+                self.returned = written.filter(|_| self.serves && self.given.is_none());
                 let value = match value {
                     Some(value) => {
                         let held = self.eval(*value);
@@ -231,8 +244,10 @@ impl Run<'_, '_, '_> {
                     given.push(value);
                     return true;
                 }
-                if let (Some(value), true) = (value, self.way.seen) {
-                    self.returns(value);
+                match (value, self.way.seen) {
+                    (Some(_), true) if self.serves => self.serves_end(written),
+                    (Some(value), true) => self.returns(value),
+                    _ => {}
                 }
                 true
             }
@@ -273,6 +288,9 @@ impl Run<'_, '_, '_> {
         let ended = if let Some(truth) = held.truth() {
             let (taken, passed_over) = if truth { (then, otherwise) } else { (otherwise, then) };
             self.gated |= looked && self.does_something(passed_over);
+            if looked && self.way.seen && self.serves {
+                self.passes_over(passed_over);
+            }
             self.way.marked |= looked && self.way.seen && self.calls_on && self.attaches(passed_over);
             self.block(taken)
         } else {
@@ -332,6 +350,7 @@ impl Run<'_, '_, '_> {
             _ => self.way.marked && other.marked,
         };
         self.way.answered |= other.answered;
+        self.way.service.join(other.service);
         self.way.seen |= other.seen;
         self.way.let_on |= other.let_on;
         self.way.passed &= other.passed;
@@ -409,7 +428,9 @@ impl Run<'_, '_, '_> {
 
     /// The end of the function, without a value.
     fn reaches_end(&mut self) {
-        if self.way.let_on {
+        if self.serves {
+            self.serves_end(None);
+        } else if self.way.let_on {
             self.lets_in = true;
         } else if self.way.answered {
             self.refused = true;

@@ -41,6 +41,7 @@ mod rejected;
 mod risks;
 mod rotation;
 mod routes;
+mod served;
 mod settings;
 mod shapes;
 mod some;
@@ -318,6 +319,9 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             let each: Option<Vec<Proof>> = routes.handlers.iter().map(asks).collect();
             // Those that could not be told may ask nobody.
             walk.cut |= routes.open && each.is_some();
+            // Each asks, or may.
+            let may = |handler: &FunctionRef| behind.asks(*handler).is_some() || behind.may_ask(*handler);
+            walk.cut |= each.is_none() && routes.handlers.iter().all(may);
             walk.proofs.extend(each.filter(|_| !routes.open).unwrap_or_default());
         }
         if walk.proofs.is_empty() {

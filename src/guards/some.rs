@@ -85,15 +85,24 @@ impl Walk<'_, '_> {
     /// The name of a claim: a key of what a verification gave.
     fn is_claim<'v>(&self, value: &'v Shared) -> Option<&'v str> {
         let ValueKind::Field(base, name) = &value.kind else { return None };
-        let mut at = self.graph.resolved(base);
-        loop {
-            match &at.kind {
-                ValueKind::Field(base, _) => at = self.graph.resolved(base),
-                ValueKind::Call(call) => return self.seeds.sites.contains(&call.site).then_some(name),
-                ValueKind::Param(..) => return self.seeds.lie_in(self.graph, base).then_some(name),
-                _ => return None,
+        self.holds_claims(base, 12).then_some(name)
+    }
+
+    fn holds_claims(&self, value: &Shared, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        let found = match &value.kind {
+            ValueKind::Call(call) => self.seeds.sites.contains(&call.site),
+            ValueKind::Param(..) => self.seeds.lie_in(self.graph, value),
+            ValueKind::Field(base, _) => self.holds_claims(base, fuel),
+            // `try { return verify(token) } catch { return null }`
+            ValueKind::Cond { then, otherwise, .. } => {
+                self.holds_claims(then, fuel) || self.holds_claims(otherwise, fuel)
             }
-        }
+            ValueKind::Either(values) => values.iter().any(|value| self.holds_claims(value, fuel)),
+            _ => false,
+        };
+        let inner = || Some(self.graph.resolved(value)).filter(|inner| !std::sync::Arc::ptr_eq(inner, value));
+        found || inner().is_some_and(|inner| self.holds_claims(&inner, fuel))
     }
 
     fn lets_others_in(&self, cond: &Shared, holds: bool) -> bool {
@@ -102,7 +111,11 @@ impl Walk<'_, '_> {
         let mut at = module.exprs.iter().enumerate().filter(|(_, expr)| expr.span == cond.span);
         let (Some((at, _)), None) = (at.next(), at.next()) else { return false };
         let otherwise = if holds { Held::No } else { Held::Yes };
-        self.where_it_is(function, ExprId::of(at), Some(otherwise)) == Miss::LetsIn
+        match self.where_it_is(function, ExprId::of(at), Some(otherwise)) {
+            Miss::LetsIn => true,
+            Miss::GoesOn => self.handler == Some(function),
+            _ => false,
+        }
     }
 }
 

@@ -66,6 +66,8 @@ pub(super) struct Walk<'g, 'a> {
     pub(super) collecting: bool,
     /// Whether it starts from a handler: what is answered is data by which nobody is let in.
     pub(super) answers: bool,
+    /// That handler.
+    pub(super) handler: Option<FunctionRef>,
     /// Whether what it starts from hands what it found to others: by that alone nobody is refused.
     pub(super) hands_on: bool,
     /// Whether a row of a table that is not told may be any, and shows nothing.
@@ -113,6 +115,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             cut: false,
             collecting: true,
             answers: false,
+            handler: None,
             hands_on: false,
             only_named: false,
             most_proofs: usize::MAX,
@@ -128,14 +131,14 @@ impl<'g, 'a> Walk<'g, 'a> {
     }
 
     /// Stops at the first proof: what else is asked, and what cannot be followed, is then not told.
-    pub(super) fn first_proof(mut self, function: FunctionRef, root: &Root) -> Option<(Proof, BTreeSet<FunctionRef>)> {
+    pub(super) fn to_first_proof(&mut self, function: FunctionRef, root: &Root) {
         self.most_proofs = 1;
         self.run(function, root);
-        Some((self.proofs.into_iter().next()?, self.functions))
     }
 
     /// Walks from `function`: once to find what carries claims, once to see what is asked with them.
     pub(super) fn run(&mut self, function: FunctionRef, root: &Root) {
+        self.handler = self.answers.then_some(function);
         self.seeds.params.extend(root.claims.iter().map(|(at, keys)| (function, *at, keys.clone())));
         self.first.extend(root.first.iter().map(|(at, keys)| (function, *at, keys.clone())));
         for collecting in [true, false] {
