@@ -94,7 +94,7 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
         let mut walk = Walk::new(self.graph, self.schema);
         walk.answers = self.shapes.of(self.graph, function).is_none();
         walk.seeds.without = rows().flat_map(|row| row.said.iter().cloned()).collect();
-        walk.to_first_proof(function, &Root { claims, ..Root::default() });
+        walk.run_to_first_proof(function, &Root { claims, ..Root::default() });
         let is_open = |short: &Short| matches!(short.why, ShortBy::GoesOn | ShortBy::ForSome | ShortBy::Pending);
         let proof = walk.proofs.into_iter().next();
         if proof.is_some() {

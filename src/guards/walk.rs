@@ -131,7 +131,7 @@ impl<'g, 'a> Walk<'g, 'a> {
     }
 
     /// Stops at the first proof: what else is asked, and what cannot be followed, is then not told.
-    pub(super) fn to_first_proof(&mut self, function: FunctionRef, root: &Root) {
+    pub(super) fn run_to_first_proof(&mut self, function: FunctionRef, root: &Root) {
         self.most_proofs = 1;
         self.run(function, root);
     }
