@@ -235,6 +235,11 @@ impl Graph<'_> {
         if classes.is_empty() && matches!(self.type_of(base), Type::External(..)) {
             return Vec::new();
         }
+        if let Some(class) = self.handed_class(base)
+            && let Some(own) = self.own_body(class, name)
+        {
+            return vec![Target { function: own, certain: true, bindings: None }];
+        }
         if !classes.is_empty() {
             let mut found: Vec<FunctionRef> = Vec::new();
             for class in &classes {
@@ -313,6 +318,12 @@ impl Graph<'_> {
         };
         let mut rows = self.rules.adapter().filter(is_named).peekable();
         rows.peek().is_some() && self.library_path(call).is_some_and(|path| rows.any(|row| row.call.matches(&path)))
+    }
+
+    /// The method that objects of just this class run.
+    fn own_body(&self, class: ClassRef, name: &str) -> Option<FunctionRef> {
+        let found = self.lineage(class).iter().find_map(|owner| self.method(*owner, name))?;
+        self.function(found).is_some_and(|function| function.kind != FunctionKind::Signature).then_some(found)
     }
 
     /// The method of a class or of what it inherits from; for one without a body, and for one that heirs override, all

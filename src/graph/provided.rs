@@ -97,6 +97,35 @@ impl Graph<'_> {
         (is_of_tree || declared == Type::Unknown).then_some(given)
     }
 
+    /// The class that a value is just an instance of, and of no heir: what a container hands a class for a field of that type, where nothing
+    /// else is said to stand for it.
+    pub fn handed_class(&self, value: &Shared) -> Option<ClassRef> {
+        let ValueKind::Field(base, field) = &value.kind else { return None };
+        let Type::Instance(owner, _) = self.type_of(base) else { return None };
+        let Type::Instance(declared, _) = self.type_of(value) else { return None };
+        if self.is_linking || self.heirs(declared).is_empty() {
+            return None;
+        }
+        let of_owner = self.lineage(owner).iter().copied().find_map(|owner| self.asked_for(owner, field));
+        let (Asked::Class(class), _) = of_owner? else { return None };
+        let asked = Asked::Class(class);
+        let is_itself = || match self.stands_for(&asked, LONGEST) {
+            None => true,
+            Some(given) => given == Type::Instance(class, Vec::new()),
+        };
+        (class == declared && self.is_managed(class) && is_itself()).then_some(class)
+    }
+
+    /// Whether a container makes the instances of a class.
+    fn is_managed(&self, class: ClassRef) -> bool {
+        let decorators = self.unit(class.file).and_then(|unit| unit.summary.class_decorators.get(class.id.at()));
+        decorators.into_iter().flatten().any(|call| {
+            let path = self.path(&call.callee);
+            let is_it = |row: &Provide, path: &str| row.managed.as_ref().is_some_and(|managed| managed.matches(path));
+            path.is_some_and(|path| self.rules.provide().any(|row| is_it(row, &path)))
+        })
+    }
+
     /// What a field asks for, and its type as declared: by a decorator of the field or of the constructor's parameter, else by its type.
     fn asked_for(&self, owner: ClassRef, field: &str) -> Option<(Asked, Type)> {
         let unit = self.unit(owner.file)?;

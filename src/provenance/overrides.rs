@@ -47,7 +47,8 @@ impl Overrides {
         let Type::Instance(class, _) = graph.type_of(object) else { return true };
         let has_all = |class: ClassRef| self.0.iter().all(|method| runs(graph, class, *method));
         // `new MobileAuth()` is no heir's.
-        let is_made = matches!(&graph.resolved(object).kind, ValueKind::Call(call) if call.is_new);
+        let is_made = graph.handed_class(object).is_some()
+            || matches!(&graph.resolved(object).kind, ValueKind::Call(call) if call.is_new);
         has_all(class) || (!is_made && graph.heirs(class).into_iter().any(has_all))
     }
 }
@@ -92,7 +93,7 @@ impl Owner {
                 let Type::Instance(class, _) = graph.type_of(if is_made { &object } else { receiver }) else {
                     return None;
                 };
-                Some(Self { class, is_made })
+                Some(Self { class, is_made: is_made || graph.handed_class(receiver).is_some() })
             }
         }
     }

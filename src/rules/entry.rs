@@ -210,6 +210,9 @@ pub struct Provide {
     pub plain: Vec<ArgPath>,
     /// The decorator that asks for a token: argument 0. Without one, a constructor's parameter asks for its class.
     pub inject: CallPattern,
+    /// The decorator of classes that the container makes: who asks for one by its type gets an instance of it, and of no heir.
+    #[serde(default)]
+    pub managed: Option<CallPattern>,
 }
 
 /// Methods that a framework lays around a route: under `@UseInterceptors(I)` it runs `intercept` of `I`.
