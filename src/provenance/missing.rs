@@ -144,7 +144,9 @@ impl Search<'_, '_, '_> {
     /// only where the same claims are signed and nothing is done with the token but answer with it.
     fn is_utility(&self, issuer: FunctionRef) -> bool {
         let writes = |function: &FunctionRef| {
-            self.stored.on_way.contains(function) || !self.issuing.below(*function).is_disjoint(&self.stored.doubtful)
+            self.stored.on_way.contains(function)
+                || self.stored.ahead.iter().any(|(ahead, _)| ahead == function)
+                || !self.issuing.below(*function).is_disjoint(&self.stored.doubtful)
         };
         let callers: BTreeSet<FunctionRef> = self.graph.callers(issuer).iter().map(|edge| edge.caller).collect();
         let tops: Vec<bool> = callers
@@ -391,6 +393,23 @@ mod tests {
         let why =
             "may write users.token for `POST /sent`: what `publisher.publish` does with the token could not be told";
         assert_eq!(gaps, [why]);
+    }
+
+    #[test]
+    fn a_middleware_that_mints_for_several_routes_issues_on_each() {
+        let tree = Tree::one(
+            "const sign = (id: number) => jwt.sign({ id }, 's');
+             const issue = (q, s, next) => { q.token = sign(q.id); next(); };
+             app.post('/login', issue, async (q, s) => {
+               await db.user.update({ where: { id: q.id }, data: { token: q.token } });
+               s.json({ token: q.token });
+             });
+             app.post('/web', issue, (q, s) => s.json({ token: q.token }));",
+        );
+        let graph = tree.graph();
+        let found = survey(&graph, &tree.schema).finish().remove(0);
+        let missing: Vec<&str> = found.missing.iter().map(|missing| missing.entry.route.as_str()).collect();
+        assert_eq!(missing, ["POST /web"]);
     }
 
     #[test]
