@@ -64,10 +64,8 @@ fn overwrites(case: &Case<'_>, write: Write<'_>) -> bool {
         return false;
     }
     // Clearing beside a write of the fresh token is a step of a rotation, or the branch that refuses.
-    let stores_besides = || {
-        let stores = |other: &&Write<'_>| other.path.entry == write.path.entry && other.stance() == Stance::Stores;
-        case.writes.iter().filter(stores).any(|other| !write.is_other_choice(*other))
-    };
+    let stores_besides =
+        || case.practices.iter().any(|other| *other.entry == write.path.entry && other.stance == Stance::Stores);
     match write.stance() {
         Stance::Clears => !stores_besides(),
         _ => origins.contains(&Origin::Fresh) || origins.contains(&Origin::Supplied),
