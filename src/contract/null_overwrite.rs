@@ -64,8 +64,11 @@ fn overwrites(case: &Case<'_>, write: Write<'_>) -> bool {
         return false;
     }
     // Clearing beside a write of the fresh token is a step of a rotation, or the branch that refuses.
-    let stores_besides =
-        || case.practices.iter().any(|other| *other.entry == write.path.entry && other.stance == Stance::Stores);
+    let stores_besides = || {
+        let stores = |other: &&Write<'_>| other.path.entry == write.path.entry && other.stance() == Stance::Stores;
+        case.practices.iter().any(|other| *other.entry == write.path.entry && other.stance == Stance::Stores)
+            && case.writes.iter().filter(stores).any(|other| !write.is_other_choice(*other))
+    };
     match write.stance() {
         Stance::Clears => !stores_besides(),
         _ => origins.contains(&Origin::Fresh) || origins.contains(&Origin::Supplied),
@@ -99,6 +102,17 @@ mod tests {
         assert_eq!(alone.lines(NULL), [11]);
         let rotation = bench().update(10, vec![path("refresh", "null")]).update(20, vec![path("refresh", "fresh")]);
         assert_eq!(rotation.lines(NULL), NOWHERE);
+    }
+
+    #[test]
+    fn of_the_services_that_one_call_chooses_from_the_one_that_writes_null_overwrites() {
+        let lines = |function: &str| {
+            let cleared = path("login", "null").through("AuthService.login", 40).through("Web.run", 60);
+            let stored = path("login", "fresh").through("AuthService.login", 40).through(function, 61);
+            bench().update(10, vec![cleared]).update(20, vec![stored]).lines(NULL)
+        };
+        assert_eq!(lines("Mobile.run"), [11]);
+        assert_eq!(lines("Web.run"), NOWHERE);
     }
 
     #[test]

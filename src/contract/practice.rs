@@ -122,7 +122,7 @@ impl Write<'_> {
     }
 
     /// Whether one call leads to both by different functions: those of the services that a client is served by.
-    fn is_other_choice(self, other: Self) -> bool {
+    pub(crate) fn is_other_choice(self, other: Self) -> bool {
         let (mut own, mut others) = (self.path.calls().peekable(), other.path.calls().peekable());
         let mut is_shared = false;
         while let (Some(step), Some(of_other)) = (own.peek(), others.peek()) {

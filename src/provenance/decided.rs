@@ -9,6 +9,7 @@ use crate::provenance::conditions::{parts, un_negated};
 use crate::provenance::constants::{is_nullish, same_constants};
 use crate::provenance::kind::Kind;
 use crate::provenance::path::Step;
+use crate::rules::Tells;
 use crate::source::Span;
 use crate::summary::{CallSite, Shared, Slot, Value, ValueKind};
 
@@ -26,7 +27,7 @@ pub(super) struct Decided {
 }
 
 /// A time that the mint ran.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Minted {
     /// The call of the function that holds it; `None` where that is the entry point.
     pub by: Option<Span>,
@@ -393,23 +394,17 @@ pub(super) fn is_alike(left: &Shared, right: &Shared, fuel: u8) -> bool {
 }
 
 /// Whether the environment decides: it says where the code runs, not who asks.
-pub(super) fn is_set_outside(cond: &Shared) -> bool {
-    let is_environment = |value: &Shared| match &value.kind {
-        ValueKind::Field(base, name) => name == "env" && matches!(&base.kind, ValueKind::Global(of) if of == "process"),
-        _ => false,
-    };
+pub(super) fn is_set_outside(graph: &Graph, cond: &Shared) -> bool {
     let mut open = vec![cond];
     while let Some(value) = open.pop() {
-        if is_environment(value) {
+        if graph.path(value).is_some_and(|path| graph.rules.tells(Tells::Setting, &path)) {
             return true;
         }
         match &value.kind {
             ValueKind::Field(base, _) | ValueKind::Not(base) => open.push(base),
             ValueKind::And(left, right)
             | ValueKind::Compare { left, right, .. }
-            | ValueKind::Fallback { left, right, .. } => {
-                open.extend([left, right]);
-            }
+            | ValueKind::Fallback { left, right, .. } => open.extend([left, right]),
             _ => {}
         }
     }

@@ -413,6 +413,29 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_fan_out_are_followed_within_a_budget() {
+        let layer = |at: usize| {
+            let next = if at == 0 { "jwt.sign({ id }, 's')".to_owned() } else { format!("f{}(id)", at - 1) };
+            format!(
+                "const f{at} = (id) => {{ const a = {next}; const b = {next}; const c = {next}; return [a, b, c][0]; }};"
+            )
+        };
+        let layers: Vec<String> = (0..11).map(layer).collect();
+        let tree = Tree::one(&format!(
+            "{}
+             app.post('/login', async (q, s) => {{
+               const token = f10(q.id);
+               if (q.mobile) {{ await db.user.update({{ where: {{ id: q.id }}, data: {{ token }} }}); }}
+               s.json({{ token }});
+             }});",
+            layers.join("\n")
+        ));
+        let graph = tree.graph();
+        let found = survey(&graph, &tree.schema).finish().remove(0);
+        assert!(found.missing.is_empty());
+    }
+
+    #[test]
     fn a_claim_that_is_empty_makes_no_other_kind_of_token() {
         let tree = Tree::one(
             "const sign = (id: number, email: string) => jwt.sign({ id, email }, 's');

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
 use crate::provenance::path::Origin;
-use crate::provenance::unstored::Storing;
 use crate::provenance::{Draft, DraftSite};
 use crate::rules::Operation;
 use crate::source::Span;
-use crate::summary::{CallSite, Flow, FunctionRef, Summary};
+use crate::summary::{CallSite, CallValue, Flow, FunctionRef, Summary};
 
 /// How a column is written, as far as it tells who does not write it.
 #[derive(Debug, Default)]
@@ -26,6 +25,35 @@ pub(super) struct Stored {
     /// The mints whose value is stored, and the calls that such values are known to come through.
     pub minted: BTreeSet<CallSite>,
     pub through: BTreeSet<Span>,
+}
+
+/// The writes of an entry point that give the column a value.
+#[derive(Debug, Default)]
+pub(super) struct Storing {
+    /// Each in its function.
+    pub writes: BTreeSet<(Span, FunctionRef)>,
+    /// Of these, upserts whose other half keeps the row as it is.
+    pub creating: BTreeSet<Span>,
+    /// Whether one of them happens in every run that is answered.
+    pub is_sure: bool,
+}
+
+impl Storing {
+    fn add(&mut self, span: Span, function: FunctionRef, operation: Operation) {
+        let is_new = self.writes.insert((span, function));
+        if operation == Operation::UpsertCreate && is_new {
+            self.creating.insert(span);
+        } else if operation != Operation::UpsertCreate {
+            self.creating.remove(&span);
+        }
+    }
+
+    /// The write that a call makes, or that its text (or that of the call it is chained to) does.
+    pub(super) fn made_by(&self, call: &CallValue, function: FunctionRef) -> Option<Span> {
+        let at = call.site.span;
+        let holds = |span: &Span| span.file == at.file && at.start <= span.start && span.end <= at.end;
+        self.writes.iter().filter(|(_, of)| *of == function).map(|(span, _)| *span).find(holds)
+    }
 }
 
 pub(super) fn stored(

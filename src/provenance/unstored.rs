@@ -3,7 +3,7 @@
 //! Forward, from the entry point: a branch is taken both ways as far as what was decided before leaves both, the calls that lead on to the
 //! mint or to a write are followed, and what throws is over. Where a run cannot be told to its end, nothing is said of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::provenance::leaving::{Leaving, Token};
 use crate::provenance::meaning::Evaluator;
 use crate::provenance::overrides::{Owner, run_by};
 use crate::provenance::path::Step;
-use crate::rules::Operation;
+use crate::provenance::stored::Storing;
 use crate::source::Span;
 use crate::summary::{Branch, CallSite, CallValue, Flow, FunctionRef, Shared, Slot, Summary, ValueKind};
 
@@ -29,34 +29,8 @@ const MOST_STORED: usize = 4;
 /// Calls that lie deeper are not followed.
 const DEEPEST: usize = 12;
 
-/// The writes of an entry point that give the column a value.
-#[derive(Debug, Default)]
-pub(super) struct Storing {
-    /// Each in its function.
-    pub writes: BTreeSet<(Span, FunctionRef)>,
-    /// Of these, upserts whose other half keeps the row as it is.
-    pub creating: BTreeSet<Span>,
-    /// Whether one of them happens in every run that is answered.
-    pub is_sure: bool,
-}
-
-impl Storing {
-    pub(super) fn add(&mut self, span: Span, function: FunctionRef, operation: Operation) {
-        let is_new = self.writes.insert((span, function));
-        if operation == Operation::UpsertCreate && is_new {
-            self.creating.insert(span);
-        } else if operation != Operation::UpsertCreate {
-            self.creating.remove(&span);
-        }
-    }
-
-    /// The write that a call makes, or that its text (or that of the call it is chained to) does.
-    pub(super) fn made_by(&self, call: &CallValue, function: FunctionRef) -> Option<Span> {
-        let at = call.site.span;
-        let holds = |span: &Span| span.file == at.file && at.start <= span.start && span.end <= at.end;
-        self.writes.iter().filter(|(_, of)| *of == function).map(|(span, _)| *span).find(holds)
-    }
-}
+/// An entry point that more calls are followed for is not judged.
+const MOST_FOLLOWED: usize = 500;
 
 /// What is asked.
 pub(super) struct Question<'q, 'g, 'a> {
@@ -114,8 +88,10 @@ struct Walk<'q, 'g, 'a> {
     seen: RefCell<BTreeSet<Span>>,
     /// What these are told by which row to write.
     keys: RefCell<Vec<Shared>>,
-    /// Whether there were too many runs.
-    is_cut: RefCell<bool>,
+    /// How many calls were followed.
+    followed: Cell<usize>,
+    /// Whether there were too many runs, or calls.
+    is_cut: Cell<bool>,
 }
 
 impl Question<'_, '_, '_> {
@@ -133,7 +109,8 @@ impl Question<'_, '_, '_> {
             matters: RefCell::default(),
             seen: RefCell::default(),
             keys: RefCell::default(),
-            is_cut: RefCell::default(),
+            followed: Cell::default(),
+            is_cut: Cell::default(),
         };
         let frame = Frame {
             function: entry,
@@ -144,7 +121,7 @@ impl Question<'_, '_, '_> {
             steps: Vec::new(),
         };
         let ended = walk.function(&frame, vec![Run::default()]);
-        if *walk.is_cut.borrow() || !self.storing.writes.iter().all(|(span, _)| walk.seen.borrow().contains(span)) {
+        if walk.is_cut.get() || !self.storing.writes.iter().all(|(span, _)| walk.seen.borrow().contains(span)) {
             return None;
         }
         let mut runs: Vec<Run> = Vec::new();
@@ -205,9 +182,9 @@ impl<'g, 'a> Walk<'_, 'g, 'a> {
         for step in flow {
             keep_apart(&mut runs);
             if runs.len() + ended.returned.len() > MOST_RUNS {
-                *self.is_cut.borrow_mut() = true;
+                self.is_cut.set(true);
             }
-            if runs.is_empty() || *self.is_cut.borrow() {
+            if runs.is_empty() || self.is_cut.get() {
                 return Vec::new();
             }
             self.question.graph.refuel();
@@ -274,7 +251,7 @@ impl<'g, 'a> Walk<'_, 'g, 'a> {
         run.decided.assumed.push((Arc::clone(cond), holds));
         run.is_doubtful |= is_none_of_several(&run.decided.assumed)
             || self.question.evaluator.lacks_row(cond, holds)
-            || is_set_outside(cond)
+            || is_set_outside(self.question.graph, cond)
             || self.is_stored_one(cond, holds, &run);
         run
     }
@@ -360,7 +337,8 @@ impl<'g, 'a> Walk<'_, 'g, 'a> {
             let given: Vec<Shared> = call.args.iter().map(|arg| Arc::clone(&arg.value)).collect();
             let by = frame.steps.last().map(|step| step.span);
             let minted = Minted { by, kind: Kind::of(graph, &given), steps: frame.steps.clone() };
-            for run in runs.iter_mut().filter(|run| !run.decided.minted.contains(&minted)) {
+            let is_alike = |known: &Minted| known.by == minted.by && known.kind == minted.kind;
+            for run in runs.iter_mut().filter(|run| !run.decided.minted.iter().any(is_alike)) {
                 run.decided.minted.push(minted.clone());
             }
             return runs;
@@ -368,7 +346,7 @@ impl<'g, 'a> Walk<'_, 'g, 'a> {
         let followed = self.followed(&call, frame);
         let is_lost = match followed.as_slice() {
             [] => false,
-            [(function, _)] => frame.steps.len() >= DEEPEST || frame.function == *function,
+            [(function, _)] => frame.steps.len() >= DEEPEST || is_within(frame, *function),
             // Any of them may be served; of an interface, which is bound is not told.
             several => {
                 let chosen = call.receiver().unwrap_or(&call.callee);
@@ -458,6 +436,10 @@ impl<'g, 'a> Walk<'_, 'g, 'a> {
     ) -> Vec<Run> {
         let graph = self.question.graph;
         let Some(summary) = graph.summary(function) else { return runs };
+        self.followed.set(self.followed.get() + 1);
+        if self.followed.get() > MOST_FOLLOWED {
+            self.is_cut.set(true);
+        }
         // A closure that a library runs is handed what nobody knows.
         let is_called = graph.targets(call).iter().any(|target| target.function == function);
         let bindings = is_called.then(|| graph.bind(call, function));
@@ -484,6 +466,11 @@ fn keep_apart(runs: &mut Vec<Run>) {
         stored += usize::from(run.stored);
         !run.stored || stored <= MOST_STORED
     });
+}
+
+/// Whether a function is under way already.
+fn is_within(frame: &Frame, function: FunctionRef) -> bool {
+    std::iter::successors(Some(frame), |at| at.caller).any(|at| at.function == function)
 }
 
 /// What a function was called with, and what those were called with whose variables it sees.
