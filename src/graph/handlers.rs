@@ -47,7 +47,11 @@ pub(super) fn may_run(value: &Shared, fuel: u8) -> bool {
         ValueKind::Field(base, _) => {
             let is_root = matches!(
                 base.kind,
-                ValueKind::Import(..) | ValueKind::This(_) | ValueKind::Captured(..) | ValueKind::Call(_)
+                ValueKind::Import(..)
+                    | ValueKind::This(_)
+                    | ValueKind::Captured(..)
+                    | ValueKind::Call(_)
+                    | ValueKind::Class(_)
             );
             is_root || matches!(base.kind, ValueKind::Field(..)) && may_run(base, fuel)
         }

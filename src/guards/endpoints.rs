@@ -114,13 +114,13 @@ fn renews(graph: &Graph, endpoint: FunctionRef) -> bool {
 /// A guard, with what it goes through.
 type Told = (Guard, (BTreeSet<FunctionRef>, Seeds));
 
-/// What each endpoint asks, one guard an endpoint; one for all where the function that verifies refuses who is gone.
+/// What each endpoint asks that no guard in front of it does, one guard an endpoint; one for all where the function that verifies refuses who is gone.
 pub(super) fn guards(
     graph: &Graph,
     schema: &Schema,
     lives: &Lives,
     found: &Verifying,
-    guarded: &BTreeSet<FunctionRef>,
+    (guarded, let_in): (&BTreeSet<FunctionRef>, &BTreeSet<FunctionRef>),
 ) -> Vec<Told> {
     let own: Vec<FunctionRef> = found.endpoints.difference(guarded).copied().collect();
     let what = if own.as_slice() == [found.function] { "endpoint that verifies" } else { "verification by endpoints" };
@@ -157,9 +157,11 @@ pub(super) fn guards(
             _ => true,
         };
         walk.cut |= walk.short.iter().any(is_about_bearer);
-        told(graph, lives, found, what, route_names(graph, endpoint), walk)
+        (endpoint, told(graph, lives, found, what, route_names(graph, endpoint), walk))
     });
-    walked.collect()
+    // Whom the guard in front lets in is said there.
+    let adds = |endpoint: &FunctionRef, guard: &Guard| guard.verdict == Verdict::Checked || !let_in.contains(endpoint);
+    walked.filter(|(endpoint, (guard, _))| adds(endpoint, guard)).map(|(_, told)| told).collect()
 }
 
 fn told(graph: &Graph, lives: &Lives, found: &Verifying, what: &str, routes: Vec<String>, mut walk: Walk) -> Told {

@@ -34,6 +34,7 @@ mod life;
 mod matcher;
 mod miss;
 mod order;
+mod paths;
 mod pending;
 mod procedures;
 mod refused;
@@ -71,6 +72,7 @@ use crate::guards::claims::Seeds;
 use crate::guards::configs::Configured;
 use crate::guards::endpoints::Verifying;
 use crate::guards::life::Lives;
+use crate::guards::paths::Paths;
 use crate::guards::routes::{Protected, Routes, extractors};
 use crate::guards::shapes::Shapes;
 use crate::guards::walk::{Root, Walk};
@@ -269,6 +271,8 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     let mut seen_in_config: BTreeSet<FunctionRef> = BTreeSet::new();
     // The endpoints that a guard stands in front of.
     let mut guarded: BTreeSet<FunctionRef> = BTreeSet::new();
+    // Those in front of which one stands that asks nobody.
+    let mut let_in: BTreeSet<FunctionRef> = BTreeSet::new();
     // What each guard goes through.
     let mut ways: Vec<(BTreeSet<FunctionRef>, Seeds)> = Vec::new();
     let mut behind = Behind::new(graph, schema, shapes, roots, configured);
@@ -295,7 +299,8 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         walk.run(*function, root);
         walked.extend(walk.functions.iter().copied());
         let mut routes = protected.by(*function, root.shape.as_ref());
-        guarded.extend(routes.handlers.iter().copied());
+        let asked_for = walk.asked_for(*function);
+        let handlers = if asked_for == Paths::Every { routes.handlers.clone() } else { Vec::new() };
         if walk.proofs.is_empty() {
             let above = extractors(graph, *function);
             let asking: BTreeMap<&str, Proof> = above
@@ -350,7 +355,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
                 .function(*function)
                 .map_or_else(|| Span { file: function.file, start: 0, end: 0 }, |f| f.name_span),
             what: root.what.clone(),
-            routes: routes.names,
+            routes: asked_for.narrow(routes.names),
             verification,
             verdict: verdict(&walk, root),
             proofs: std::mem::take(&mut walk.proofs),
@@ -361,17 +366,23 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             foreign,
             status: None,
         };
+        let by_it = if guard.verdict == Verdict::Unchecked { &mut let_in } else { &mut guarded };
+        by_it.extend(handlers);
         found.guards.push(guard);
         ways.push((walk.functions, walk.seeds));
     }
-    let said: BTreeSet<String> = found.guards.iter().flat_map(|guard| guard.routes.iter().cloned()).collect();
-    let is_said = |route: &String| said.iter().any(|said| routes::has(said, route));
-    let endpoints = verifying.iter().flat_map(|own| own.endpoints.iter().copied());
-    guarded.extend(endpoints.filter(|endpoint| routes::route_names(graph, *endpoint).iter().all(is_said)));
+    let (unchecked, others): (Vec<&Guard>, Vec<&Guard>) =
+        found.guards.iter().partition(|guard| guard.verdict == Verdict::Unchecked);
+    for (guards, by_them) in [(unchecked, &mut let_in), (others, &mut guarded)] {
+        let said: BTreeSet<&String> = guards.into_iter().flat_map(|guard| &guard.routes).collect();
+        let is_said = |route: &String| said.iter().any(|said| routes::has(said, route));
+        let endpoints = verifying.iter().flat_map(|own| own.endpoints.iter().copied());
+        by_them.extend(endpoints.filter(|endpoint| routes::route_names(graph, *endpoint).iter().all(is_said)));
+    }
     let by_guards = found.guards.len();
     for own in verifying {
         let (guards, own): (Vec<_>, Vec<_>) =
-            endpoints::guards(graph, schema, &lives, own, &guarded).into_iter().unzip();
+            endpoints::guards(graph, schema, &lives, own, (&guarded, &let_in)).into_iter().unzip();
         found.guards.extend(guards);
         ways.extend(own);
     }

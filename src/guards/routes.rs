@@ -7,6 +7,7 @@ use crate::guards::Proof;
 use crate::guards::chain::Link;
 use crate::guards::matcher::{matched, texts};
 use crate::guards::order::everywhere;
+use crate::guards::paths::{Paths, excluded};
 use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
 use crate::ir::FunctionId;
 use crate::rules::EntryKind;
@@ -187,12 +188,15 @@ impl<'g, 'a> Protected<'g, 'a> {
         graph.refuel();
         let Some(path) = graph.library_path(call) else { return };
         let Some(row) = rows.find(|row| row.call.matches(&path)) else { return };
-        let (mut given, mut functions) = (BTreeSet::new(), BTreeSet::new());
+        let (mut given, mut functions, mut except) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut at = call.receiver();
         while let Some(ValueKind::Call(inner)) = at.map(|value| &value.kind) {
             if inner.method() == Some(&row.given) {
                 given.extend(inner.args.iter().filter_map(|arg| graph.class_of_provider(&arg.value)));
                 functions.extend(inner.args.iter().flat_map(|arg| functions_behind(graph, &arg.value, 4)));
+            }
+            if inner.method() == Some(&row.except) {
+                except.extend(excluded(graph, inner, &row.path));
             }
             at = inner.receiver();
         }
@@ -225,6 +229,7 @@ impl<'g, 'a> Protected<'g, 'a> {
                 }
             }
         }
+        let said = Paths::except(except).narrow(said.into_iter().collect());
         for class in given {
             self.said_of_classes.entry(class).or_default().extend(said.iter().cloned());
         }
@@ -235,7 +240,7 @@ impl<'g, 'a> Protected<'g, 'a> {
 }
 
 /// What a registration in front of a path says: `/api`, `cats`, `*`.
-fn below(path: &str) -> String {
+pub(super) fn below(path: &str) -> String {
     let fixed = path.split(['*', '{', '(']).next().unwrap_or_default().trim_matches('/');
     if fixed.is_empty() { EVERYWHERE.to_owned() } else { format!("{EVERYWHERE} below /{fixed}") }
 }
@@ -243,11 +248,30 @@ fn below(path: &str) -> String {
 /// Whether what is said to be protected has a route: `every route below /user` has `GET /user/me`.
 pub(super) fn has(said: &str, route: &str) -> bool {
     let path = route.split_once(' ').map_or(route, |(_, path)| path);
+    let (said, except) = said.split_once(EXCEPT).unwrap_or((said, ""));
+    if except.split(AND).any(|except| !except.is_empty() && has(except, route)) {
+        return false;
+    }
     match said.strip_prefix(EVERYWHERE) {
         Some("") => true,
         Some(rest) => rest.strip_prefix(" below ").is_some_and(|below| path.starts_with(below)),
-        None => said == route,
+        // What goes by a path is for every verb.
+        None => said == route || said == path,
     }
+}
+
+const EXCEPT: &str = " except ";
+const AND: &str = " and ";
+
+/// Whether what is said to be protected is no single route.
+pub(super) fn is_every(said: &str) -> bool {
+    said.starts_with(EVERYWHERE)
+}
+
+/// What is said to be protected, without some of it: `every route below /api except /api/login and every route below /api/public`.
+pub(super) fn every_but(every: &str, except: &BTreeSet<String>) -> String {
+    let except: Vec<&str> = except.iter().map(String::as_str).collect();
+    [every, &except.join(AND)].join(if every.contains(EXCEPT) { AND } else { EXCEPT })
 }
 
 fn has_route(graph: &Graph, handler: FunctionRef) -> bool {

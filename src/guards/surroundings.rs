@@ -109,12 +109,20 @@ impl Walk<'_, '_> {
 
     /// Whether a value says what a request asks for: `req.method`.
     fn is_asked(&self, value: &Shared) -> bool {
+        self.says(value, Tells::Asked)
+    }
+
+    /// Whether a value is what a request says by such a key: `new URL(req.url).pathname`.
+    pub(super) fn says(&self, value: &Shared, tells: Tells) -> bool {
         let (base, name) = match &value.kind {
             ValueKind::Field(base, name) => (base, name.as_str()),
             ValueKind::Call(call) if call.args.is_empty() => match (call.receiver(), call.method()) {
                 (Some(base), Some(name)) => (base, name),
                 _ => return false,
             },
+            ValueKind::Call(call) if call.is_new => {
+                return call.args.first().is_some_and(|arg| self.says(&arg.value, tells));
+            }
             _ => return false,
         };
         let of_request = || {
@@ -124,7 +132,7 @@ impl Walk<'_, '_> {
             }
             matches!(at.kind, ValueKind::Param(..))
         };
-        self.graph.rules.tells(Tells::Asked, name) && of_request() || self.is_asked(base)
+        self.graph.rules.tells(tells, name) && of_request() || self.says(base, tells)
     }
 
     /// What an option of a guard is where the guards are made: `protect({ lookup: false })`.

@@ -54,6 +54,8 @@ pub(super) struct Walk<'g, 'a> {
     pub unclear: Vec<Span>,
     /// The first verification on the way.
     pub verified: Option<Span>,
+    /// What holds (or fails) where something is verified.
+    pub verified_where: Vec<Vec<(Shared, bool)>>,
     pub keys: Vec<Shared>,
     pub foreign: bool,
     /// Where a verification is told to let in what has ended.
@@ -108,6 +110,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             short: Vec::new(),
             unclear: Vec::new(),
             verified: None,
+            verified_where: Vec::new(),
             keys: Vec::new(),
             foreign: false,
             expired: None,
@@ -190,7 +193,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
     }
 
-    fn conditions(&self, guards: &Conditions, bindings: Option<&Bindings>) -> Vec<(Shared, bool)> {
+    pub(super) fn conditions(&self, guards: &Conditions, bindings: Option<&Bindings>) -> Vec<(Shared, bool)> {
         let mut all = Vec::new();
         let mut at = guards.as_ref();
         while let Some(guard) = at {
@@ -220,6 +223,9 @@ impl<'g, 'a> Walk<'g, 'a> {
         };
         if let Some(row) = verifies(self.graph, call) {
             self.verification(row, call);
+            if !self.collecting {
+                self.verified_where.push(conditions.to_vec());
+            }
             self.run_with(row, conditions, entered);
             if let (Some(asks), false) = (row.asks, self.collecting)
                 && row.when.as_ref().is_none_or(|path| self.is_true(call, path))

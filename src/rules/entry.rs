@@ -179,6 +179,8 @@ pub struct Applied {
     pub call: CallPattern,
     /// The method further left that is given the classes.
     pub given: String,
+    /// The method further left that is given what is left out.
+    pub except: String,
     /// Where the routes stand: controllers, paths, or objects with these keys.
     pub to: ArgPath,
     pub path: String,

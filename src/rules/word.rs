@@ -61,6 +61,8 @@ pub enum Tells {
     Trial,
     /// A key of a request that says what is asked for, not by whom.
     Asked,
+    /// One that says its path.
+    Path,
     /// The path of what says how the handler of a request is marked: its metadata.
     Marked,
     /// A method that adds a duration to a time.
