@@ -221,7 +221,7 @@ fn registered(
     let mut routed = BTreeSet::new();
     // Most calls have the name of no registration, and most of the others hand over no function.
     let any_named = |name: &str| rows.contains_key(&Some(name)) || rows.contains_key(&None);
-    if !call.method().is_none_or(any_named) || !call.args.iter().any(|arg| may_run(&arg.value, 3)) {
+    if !call.method().is_none_or(any_named) || !call.args.iter().any(|arg| may_run(&arg.value, 5)) {
         return routed;
     }
     let Some(path) = graph.library_path(call) else { return routed };

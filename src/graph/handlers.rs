@@ -124,6 +124,7 @@ pub(super) fn handlers_made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<Hand
             })
             .flatten()
             .collect(),
+        ValueKind::Either(values) => values.iter().flat_map(|inner| handlers(graph, inner, fuel)).collect(),
         ValueKind::Field(..) | ValueKind::Import(..) | ValueKind::Captured(..) => {
             let behind = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value));
             // `const login = asyncHandler(f)` elsewhere: the handler is `f`, not what the wrapper makes of it.
@@ -161,7 +162,14 @@ pub(super) fn made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<CallSite> {
     match &value.kind {
         ValueKind::Call(call) => {
             let inner = call.args.iter().flat_map(|arg| made(graph, &arg.value, fuel));
-            std::iter::once(call.site).chain(inner).collect()
+            // `authorize('admin')`: what is in the list that it gives runs.
+            let given = Some(value).filter(|_| !graph.targets(call).is_empty()).and_then(|value| graph.expand(value));
+            let listed = given.filter(|given| matches!(given.kind, ValueKind::Array(_)));
+            let listed = listed.iter().flat_map(|list| made(graph, list, fuel));
+            // `expressjwt({ .. }).unless({ .. })`
+            let before = call.receiver().filter(|receiver| matches!(receiver.kind, ValueKind::Call(_)));
+            let before = before.into_iter().flat_map(|receiver| made(graph, receiver, fuel));
+            std::iter::once(call.site).chain(inner).chain(listed).chain(before).collect()
         }
         ValueKind::Array(members) => members
             .iter()

@@ -195,3 +195,24 @@ fn a_wrapped_handler_is_the_handler_wherever_it_is_registered() {
     let routes: Vec<&str> = graph.entries(login).iter().map(|entry| entry.route.as_str()).collect();
     assert_eq!(routes, ["POST /login"]);
 }
+
+#[test]
+fn a_static_method_and_a_resolver_of_a_list_are_handlers() {
+    let tree = Tree::of(&[
+        (
+            "src/app.ts",
+            "import express from 'express'; class Account { static me(req, res) { res.end(); } }
+             const app = express(); app.get('/me', Account.me);",
+        ),
+        ("src/user.ts", "export default { Mutation: { login: async () => 1 } };"),
+        (
+            "src/server.ts",
+            "import { ApolloServer } from '@apollo/server'; import user from './user';
+             new ApolloServer({ resolvers: [user, { Query: { version: () => 1 } }] });",
+        ),
+    ]);
+    let graph = tree.graph();
+    let route =
+        |name| graph.entries(tree.function(&graph, name)).iter().map(|entry| entry.route.as_str()).collect::<String>();
+    assert_eq!(["Account.me", "login", "version"].map(route), ["GET /me", "mutation", "query"]);
+}

@@ -1,8 +1,10 @@
 //! What one registration runs: the ways of requests through a chain of calls.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::guards::shapes::functions_behind;
 use crate::rules::{CallPattern, EntryKind, GuardKind, Layer};
 use crate::source::Span;
 use crate::summary::{CallSite, CallValue, FunctionRef, Member, Shared, Slot, Value, ValueKind};
@@ -282,6 +284,26 @@ impl<'g> Chain<'_, 'g, '_> {
         false
     }
 
+    /// The functions that a factory gives which is handed none: `authorize('admin')`.
+    fn made(&self, value: &Shared, call: &CallValue) -> Option<Shared> {
+        let is_factory = !call.is_new && !self.graph.targets(call).is_empty();
+        if !is_factory || call.args.iter().any(|arg| !functions_behind(self.graph, &arg.value, 4).is_empty()) {
+            return None;
+        }
+        let made = self.graph.expand(value)?;
+        let is_made =
+            |part: &Shared| matches!(Value::before_calls(part).kind, ValueKind::Function(_) | ValueKind::Call(_));
+        let made = Arc::clone(Value::before_calls(&made));
+        let is_told = match &made.kind {
+            ValueKind::Array(members) => {
+                members.iter().all(|member| matches!(member, Member::One(one) if is_made(one)))
+            }
+            ValueKind::Function(_) => true,
+            _ => false,
+        };
+        is_told.then_some(made)
+    }
+
     /// What a value runs, in order: a chain of registrations from its beginning, a list, what a wrapper is handed.
     fn link(&mut self, value: &Shared, path: Option<&String>, fuel: u8) {
         let Some(fuel) = fuel.checked_sub(1) else { return };
@@ -289,7 +311,14 @@ impl<'g> Chain<'_, 'g, '_> {
         match &value.kind {
             ValueKind::Function(function) => self.push(Link::Function(*function), path),
             ValueKind::Call(call) => {
-                self.call(call, fuel + 1);
+                let made = self.made(value, call);
+                // What runs is what is in the list, one by one.
+                if made.as_ref().is_none_or(|made| matches!(made.kind, ValueKind::Function(_))) {
+                    self.call(call, fuel + 1);
+                }
+                if let Some(made) = made {
+                    self.link(&made, path, fuel);
+                }
             }
             ValueKind::Array(members) => members.iter().for_each(|member| {
                 let (Member::One(inner) | Member::Spread(inner) | Member::Each(inner)) = member;

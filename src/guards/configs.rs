@@ -9,6 +9,7 @@ use globset::GlobSet;
 
 use crate::graph::{Graph, Type};
 use crate::guards::life::{Exposure, exposure_of};
+use crate::guards::paths::{self, Paths};
 use crate::guards::shapes::{first_there, functions_behind, lets_expired_in, params};
 use crate::guards::walk::Root;
 use crate::ir::{Export, FunctionId, Imported, LocalId, Missing};
@@ -34,6 +35,8 @@ pub(super) struct Configured {
     pub call: Option<CallSite>,
     /// The export beside it that says which routes it runs before.
     pub routes: Option<String>,
+    /// The requests that its registration leaves out.
+    pub except: Paths,
     /// Whether a part of it could not be followed.
     pub open: bool,
     parts: Vec<Span>,
@@ -121,6 +124,7 @@ fn handed_on(graph: &Graph, rows: &[&Row]) -> Vec<Configured> {
                 expired: None,
                 call: None,
                 routes: row.routes.clone(),
+                except: Paths::Every,
                 open: false,
                 parts: Vec::new(),
                 object: Span { file, start, end: start + 6 },
@@ -220,6 +224,7 @@ fn configured(
         expired: call.and_then(|call| lets_expired_in(graph, call, &row.unending, &[])),
         call: call.map(|call| call.site),
         routes: row.routes.clone(),
+        except: call.map_or(Paths::Every, |call| paths::left_out(graph, row, call)),
         open: open.get(),
         parts,
         object: config.span,

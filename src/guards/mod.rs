@@ -247,8 +247,10 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
     reached.extend(guards);
     let configured = configs::find(graph);
     let made = configured.iter().filter_map(|config| config.call);
-    let held = made.filter(|site| site.function.id.0 == 0 && graph.scope(site.function) == Scope::Production);
-    let held: Vec<CallSite> = held.collect();
+    let made = made.filter(|site| graph.scope(site.function) == Scope::Production);
+    let (held, given): (Vec<CallSite>, Vec<CallSite>) = made.partition(|site| site.function.id.0 == 0);
+    // `function authorize() { return [expressjwt({ .. }), load]; }`
+    reached.extend(given.into_iter().flat_map(|site| routes::around(graph, site)));
     handlers.extend(held.iter().flat_map(|site| protected.by_call(*site).handlers));
     let holding = held.into_iter().map(|site| site.function.file).collect();
     Survey { graph, shapes, roots, protected, configured, verifying, holding, reached, handlers }
@@ -280,12 +282,14 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
         if let Some((mut guard, functions, seeds)) = config_guard(graph, schema, config, &lives, &mut behind) {
             let said = config.routes.as_ref().and_then(|said| matcher::matched(graph, config.span.file, said));
-            guarded.extend(config.call.into_iter().flat_map(|site| protected.by_call(site).handlers));
+            let by_call = config.call.filter(|_| config.except == Paths::Every);
+            guarded.extend(by_call.into_iter().flat_map(|site| protected.by_call(site).handlers));
             let made = config.call.filter(|_| said.is_none()).into_iter().flat_map(|site| {
                 let by_call = protected.by_call(site).names;
                 by_call.into_iter().chain(matcher::handed_on(graph, site))
             });
-            guard.routes = Vec::from_iter(said.into_iter().flatten().chain(made).collect::<BTreeSet<String>>());
+            let routes = said.into_iter().flatten().chain(made).collect::<BTreeSet<String>>();
+            guard.routes = config.except.clone().narrow(routes.into_iter().collect());
             found.guards.push(guard);
             walked.extend(functions.iter().copied());
             ways.push((functions, seeds));

@@ -9,7 +9,7 @@ use crate::guards::routes::{below, every_but, has, is_every};
 use crate::guards::some::holds as lies_in;
 use crate::guards::walk::Walk;
 use crate::ir::Missing;
-use crate::rules::Tells;
+use crate::rules::{Guard, Tells};
 use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
 
 /// The requests for which something holds, by their paths, as routes are said.
@@ -68,17 +68,17 @@ impl Paths {
 
     /// What is left of routes: those that a registration names one by one stay where nothing tells of them.
     pub(super) fn narrow(self, names: Vec<String>) -> Vec<String> {
-        let (every, named): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| is_every(name));
+        let (every, single): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| is_every(name));
         let left: BTreeSet<String> = match self {
-            Self::Every => every.into_iter().chain(named).collect(),
-            Self::Untold => named.into_iter().collect(),
+            Self::Every => every.into_iter().chain(single).collect(),
+            Self::Untold => single.into_iter().collect(),
             Self::Only(said) => {
                 let of_every = said.iter().filter(|said| every.iter().any(|every| has(every, said))).cloned();
-                let of_named = named.into_iter().filter(|name| said.iter().any(|said| has(said, name)));
+                let of_named = single.into_iter().filter(|name| said.iter().any(|said| has(said, name)));
                 of_every.chain(of_named).collect()
             }
             Self::Except(said) => {
-                let of_named = named.into_iter().filter(|name| !said.iter().any(|said| has(said, name)));
+                let of_named = single.into_iter().filter(|name| !said.iter().any(|said| has(said, name)));
                 every.iter().map(|every| every_but(every, &said)).chain(of_named).collect()
             }
         };
@@ -191,6 +191,33 @@ impl Walk<'_, '_> {
     fn is_path(&self, value: &Shared) -> bool {
         self.says(value, Tells::Path) || self.says(&self.graph.resolved(value), Tells::Path)
     }
+}
+
+/// The requests that are left once some are left out of what a call gives: `expressjwt({ .. }).unless({ path: ['/login'] })`.
+pub(super) fn left_out(graph: &Graph, row: &Guard, made: &CallValue) -> Paths {
+    let Some(unless) = &row.unless else { return Paths::Every };
+    let calls = graph.summary(made.site.function).map_or(&[][..], |summary| summary.calls.as_slice());
+    let is_it = |call: &CallValue| {
+        let of = call.receiver().filter(|_| call.method() == Some(&unless.method));
+        matches!(of.map(|of| &of.kind), Some(ValueKind::Call(of)) if of.site == made.site)
+    };
+    let mut said = BTreeSet::new();
+    for value in
+        calls.iter().filter(|event| is_it(&event.call)).flat_map(|event| graph.argument(&event.call, &unless.path))
+    {
+        let value = graph.resolved(&value);
+        let members = match &value.kind {
+            ValueKind::Array(members) => members.len(),
+            _ => 1,
+        };
+        let own = texts(graph, &value);
+        // A pattern, or an object with the verbs besides.
+        if own.len() < members {
+            return Paths::Untold;
+        }
+        said.extend(own);
+    }
+    Paths::except(said)
 }
 
 /// The routes that a guard is kept from, where what lays it on says so: `.exclude('auth/login', 'health')`.

@@ -435,7 +435,7 @@ pub(super) fn links(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) ->
 }
 
 /// The functions that a call stands in.
-fn around(graph: &Graph, site: CallSite) -> BTreeSet<FunctionRef> {
+pub(super) fn around(graph: &Graph, site: CallSite) -> BTreeSet<FunctionRef> {
     std::iter::successors(Some(site.function), |at| graph.named_parent(*at)).filter(|at| at.id.0 != 0).collect()
 }
 

@@ -170,7 +170,12 @@ fn ways(paths: &[&Path], site: &WriteSite) -> Vec<String> {
 
 /// `POST /v1/web/login → AuthService.login → UsersService.rotate`
 fn way(entry: &EntryPoint, steps: &[Step]) -> String {
-    let mut way = clean(if entry.route.is_empty() { &entry.name } else { &entry.route });
+    let mut way = match (entry.route.as_str(), entry.name.as_str()) {
+        ("", name) => clean(name),
+        // What a procedure is called says more than that it is one: `mutation auth.login`.
+        (verb, name) if name != verb && !verb.contains([' ', '/']) => clean(&format!("{verb} {name}")),
+        (route, _) => clean(route),
+    };
     let mut step = |name: &str| {
         way.push_str(ARROW);
         way.push_str(name);

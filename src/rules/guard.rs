@@ -97,6 +97,9 @@ pub struct Guard {
     /// `file`, `config`: the export beside that says which routes they run before, with the keys below: `config.matcher`.
     #[serde(default)]
     pub routes: Option<String>,
+    /// `config`: the method of what the call gives by which routes are left out, and where their paths stand: `.unless({ path: ['/login'] })`.
+    #[serde(default)]
+    pub unless: Option<Unless>,
     /// `method`: the methods of other classes that make an object of this one where they are registered: `layer` of tower's `Layer`.
     #[serde(default)]
     pub made_by: Vec<String>,
@@ -476,4 +479,12 @@ pub enum Says {
     Stateless,
     /// What lets in compares it with what was sent.
     Compared,
+}
+
+/// A method by which routes are left out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Unless {
+    pub method: String,
+    pub path: ArgPath,
 }

@@ -44,6 +44,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "drizzle",
     "express",
     "fp",
+    "graphql",
     "injection",
     "javascript",
     "jwt",
