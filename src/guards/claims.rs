@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::graph::Graph;
+use crate::guards::same::Named;
 use crate::ir::FunctionId;
 use crate::rules::{Called, Verify};
 use crate::source::Scope;
@@ -79,6 +80,21 @@ const DEEPEST: u8 = 40;
 impl Seeds {
     pub(super) fn forget(&self) {
         self.known.borrow_mut().clear();
+    }
+
+    /// For as long as it is so, what else holds claims.
+    pub(super) fn hold_in(&mut self, named: &[Named], so: bool) {
+        for named in named {
+            match named {
+                Named::Param(function, at) if so => self.params.insert((*function, *at, Vec::new())),
+                Named::Param(function, at) => self.params.remove(&(*function, *at, Vec::new())),
+                Named::Place(place) if so => self.places.insert(place.clone()),
+                Named::Place(place) => self.places.remove(place),
+            };
+        }
+        if !named.is_empty() {
+            self.forget();
+        }
     }
 
     /// Whether a value is a key of what a verification gave, or of a parameter that holds it.

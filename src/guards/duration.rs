@@ -173,6 +173,8 @@ impl<'g, 'a> Durations<'g, 'a> {
         let graph = self.graph;
         let each = |values: Vec<Shared>, all: bool| (!values.is_empty()).then_some(Ways { values, all });
         match &value.kind {
+            // What is there has nothing stand in for it.
+            ValueKind::Fallback { left, .. } if is_there(&graph.resolved(left)) => each(vec![Arc::clone(left)], true),
             ValueKind::Fallback { left, right, .. } => each(vec![Arc::clone(left), Arc::clone(right)], false),
             ValueKind::Cond { then, otherwise, .. } => each(vec![Arc::clone(then), Arc::clone(otherwise)], true),
             ValueKind::Either(values) => each(values.clone(), true),
@@ -274,6 +276,11 @@ fn made(graph: &Graph) -> BTreeMap<(ClassRef, String), Vec<Shared>> {
         }
     }
     made
+}
+
+/// Whether a value is a constant that no other stands in for.
+fn is_there(value: &Shared) -> bool {
+    matches!(&value.kind, ValueKind::Text(text) | ValueKind::Number(text) if !["", "0"].contains(&text.as_str()))
 }
 
 fn plain_number(text: &str) -> Option<u64> {

@@ -194,7 +194,7 @@ impl Signed<'_, '_, '_> {
         silent: &mut Vec<(FunctionRef, CallValue, bool, Untold)>,
     ) {
         let graph = self.graph;
-        let (mut key, mut lives, mut states) = (None, Vec::new(), false);
+        let (mut key, mut lives, mut states, mut handed) = (None, Vec::new(), false, None);
         for row in self.rows {
             let maker = row.made.then(|| maker(graph, call)).flatten();
             let of = maker.as_deref().unwrap_or(call);
@@ -202,6 +202,7 @@ impl Signed<'_, '_, '_> {
                 .or_else(|| row.key.iter().filter_map(|path| below(graph, of, path)).find_map(|key| name(graph, &key)));
             let Some(value) = stated(graph, row, call) else { continue };
             states = true;
+            handed = handed.or_else(|| self.handed(&value, row, 8));
             let _all = graph.without_limit();
             lives.extend(if row.until {
                 self.durations.until(&value)
@@ -209,11 +210,10 @@ impl Signed<'_, '_, '_> {
                 self.durations.lasting(&value, row.unit)
             });
         }
-        let is_told = lives.iter().any(|life: &Told| !life.least);
-        if !is_told
-            && let (Some(of), Some(fuel)) =
-                (call.args.iter().find_map(|arg| param_within(&arg.value, 8)), fuel.checked_sub(1))
-        {
+        // `expiresIn = '1h'`: what callers hand in stands in its place.
+        let is_told = handed.is_none() && lives.iter().any(|life: &Told| !life.least);
+        let asked = handed.or_else(|| call.args.iter().find_map(|arg| param_within(&arg.value, 8)));
+        if !is_told && let (Some(of), Some(fuel)) = (asked, fuel.checked_sub(1)) {
             let calls = as_called(graph, of, call);
             for (caller, bound) in &calls {
                 self.find(*caller, bound, fuel, told, silent);
@@ -221,6 +221,9 @@ impl Signed<'_, '_, '_> {
             if !calls.is_empty() {
                 return;
             }
+        }
+        for life in &mut lives {
+            life.least |= handed.is_some();
         }
         let lets_in = !is_of_another(graph, function, call, key.as_deref());
         for life in &lives {
@@ -231,6 +234,34 @@ impl Signed<'_, '_, '_> {
             let open = Open { endless: false, at: call.site.span };
             silent.push((function, call.clone(), states, Untold { open, key }));
         }
+    }
+}
+
+impl Signed<'_, '_, '_> {
+    /// The function that is handed a duration which nothing in it tells, whatever stands in for it where it is left out.
+    fn handed(&self, value: &Shared, row: &Row, fuel: u8) -> Option<FunctionRef> {
+        let fuel = fuel.checked_sub(1)?;
+        match &value.kind {
+            ValueKind::Param(of, _) => Some(*of),
+            ValueKind::Field(base, _) => {
+                param_below(base).filter(|_| self.durations.lasting(value, row.unit).is_none())
+            }
+            _ if value.is_open() => {
+                let mut found = None;
+                value.kind.each(&mut |inner| found = found.or_else(|| self.handed(inner, row, fuel)));
+                found
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The function whose parameter a value is a key of.
+fn param_below(value: &Shared) -> Option<FunctionRef> {
+    match &value.kind {
+        ValueKind::Param(of, _) => Some(*of),
+        ValueKind::Field(base, _) => param_below(base),
+        _ => None,
     }
 }
 
@@ -381,6 +412,43 @@ pub(super) mod tests {
             export const h = (token) => jwtVerify(token, process.env.KEY);",
         );
         assert_eq!((found.seconds, found.exact), (2_592_000, true));
+    }
+
+    #[test]
+    fn what_callers_hand_in_takes_the_place_of_a_default() {
+        let live = |helper: &str, calls: &str| {
+            let found = let_in(&format!(
+                "import jwt from 'jsonwebtoken';
+                 const sign = {helper};
+                 {calls}
+                 export const h = (token) => jwt.verify(token, process.env.KEY);"
+            ));
+            (found.seconds, found.open.is_some())
+        };
+        let [by_default, by_options, by_spread] = [
+            "(claims, expiresIn = '1h') => jwt.sign(claims, process.env.KEY, { expiresIn })",
+            "(claims, options = { expiresIn: '1h' }) => jwt.sign(claims, process.env.KEY, options)",
+            "(claims, options = {}) => jwt.sign(claims, process.env.KEY, { expiresIn: '1h', ...options })",
+        ];
+        let by_fallback = "(claims, life) => jwt.sign(claims, process.env.KEY, { expiresIn: life ?? '1h' })";
+        let week = "export const login = (id) => sign({ id }, '7d');";
+        for helper in [by_default, by_fallback] {
+            assert_eq!(live(helper, week), (604_800, false), "{helper}");
+            assert_eq!(live(helper, "export const login = (id) => sign({ id }, '5m');"), (300, false), "{helper}");
+            let either = "export const login = (id) => sign({ id }, '5m'); export const other = (id) => sign({ id });";
+            assert_eq!(live(helper, either), (3_600, false), "{helper}");
+            assert_eq!(
+                live(helper, "export const login = (id, life) => sign({ id }, life);"),
+                (3_600, true),
+                "{helper}"
+            );
+            assert_eq!(live(helper, ""), (3_600, true), "{helper}");
+        }
+        for helper in [by_options, by_spread] {
+            let week = "export const login = (id) => sign({ id }, { expiresIn: '7d' });";
+            assert_eq!(live(helper, week), (604_800, false), "{helper}");
+            assert_eq!(live(helper, "export const login = (id) => sign({ id });"), (3_600, false), "{helper}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::guards::miss::Miss;
 use crate::guards::shapes::Shape;
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
+use crate::rules::Asks;
 use crate::schema::Schema;
 use crate::source::Span;
 use crate::summary::{Argument, CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, ValueKind};
@@ -188,7 +189,10 @@ impl<'g, 'a> Walk<'g, 'a> {
             let mut conditions = entered.conditions.to_vec();
             conditions.extend(self.conditions(&event.guards, entered.bindings));
             let before = self.proofs.len();
+            let same = self.established(&conditions);
+            self.seeds.hold_in(&same, true);
             self.call(function, &event.call, call, &conditions, entered);
+            self.seeds.hold_in(&same, false);
             self.take_back(function, call, &conditions, entered.depth, before);
         }
     }
@@ -283,7 +287,10 @@ impl<'g, 'a> Walk<'g, 'a> {
             return;
         }
         let hands = call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value));
-        let through = hands || call.receiver().is_some_and(|receiver| self.seeds.lie_in(self.graph, receiver));
+        let through = hands
+            || call.receiver().is_some_and(|receiver| self.seeds.lie_in(self.graph, receiver))
+            || crate::sites::model_read(self.graph, self.schema, call).is_some()
+                && call.args.iter().any(|arg| self.is_handed_within(&arg.value, 3));
         if !self.collecting
             && through
             && let Some(question) = self.asks(call, hands)
@@ -310,7 +317,8 @@ impl<'g, 'a> Walk<'g, 'a> {
             } else if self.refuses(call) && entered.swallowed.is_none() {
                 Use::Decided
             } else {
-                fate(question.of_user)
+                // A list is answered with whoever is there.
+                fate(question.of_user && !(self.answers && self.is_of_many(call)))
             };
             self.lookup(question, call, function, conditions, told);
             self.closures(function, call, conditions, entered, through);
@@ -373,7 +381,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         let Question { asks, what, model, of_bearer, .. } = question;
         let span = call.site.span;
         let why = match told {
-            _ if !of_bearer => ShortBy::Another,
+            _ if !of_bearer || asks == Asks::Row && !self.is_by_bearer(call) => ShortBy::Another,
             _ if self.at_first(function, conditions) => ShortBy::FirstLogin,
             Use::None | Use::Ignored => ShortBy::Unused,
             Use::Missed => ShortBy::Missed,

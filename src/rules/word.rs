@@ -71,6 +71,14 @@ pub enum Tells {
     NeverNull,
     /// A function that compares what it is handed.
     Comparison,
+    /// A key, a function or an operator of a condition under which what it names is left out, in lower case: `$ne`, `<>`.
+    Excluding,
+    /// A key or a function beside the condition of a query, in lower case: what is read or written, not whom it finds.
+    Beside,
+    /// A column by which many rows are found alike: `role`, `teamId`.
+    Common,
+    /// A method that finds as many rows as there are.
+    Many,
     /// Before a claim in a comment: it is none about what is.
     Hedge,
     /// Anywhere before a claim in its sentence: what is to be done is not so yet.
