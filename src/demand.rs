@@ -97,10 +97,15 @@ pub fn declaring(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
 /// The code that declares models: by decorated classes, base classes, or calls.
 fn declaring_code(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
     let by_class = rules.entity().flat_map(|row| row.decorator.iter().chain(&row.base));
-    let by_call = rules.model().map(|row| &row.call);
     let by_type = rules.tables().map(|row| &row.class);
-    let names: Vec<&str> = by_class.chain(by_call).chain(by_type).filter_map(|pattern| pattern.last()).collect();
+    let names: Vec<&str> = by_class.chain(by_type).filter_map(|pattern| pattern.last()).collect();
     let mut found: BTreeSet<FileId> = sources.mentions(&names).into_iter().flatten().collect();
+    // `model` and `define` are words of many files, and are called in few.
+    for name in rules.model().filter_map(|row| row.call.last()).collect::<BTreeSet<_>>() {
+        let Ok(call) = Regex::new(&format!(r"\b{}\s*(\?\.)?\s*[<(]", regex::escape(name))) else { continue };
+        let mentions = sources.mentions(&[name]).into_iter().flatten();
+        found.extend(mentions.filter(|file| call.is_match(&sources.get(*file).text)));
+    }
     // `table` is a word of many files, `schema` and `table` together of few.
     for row in rules.migration().filter(|row| row.anywhere) {
         let both = sources.mentions(&[row.call.first(), row.call.last().unwrap_or(row.call.first())]);

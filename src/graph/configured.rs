@@ -19,6 +19,7 @@ pub(super) fn configured(
 ) {
     let rows: Vec<&EntryRow> = rows.iter().filter(|row| row.kind == EntryKind::Config).copied().collect();
     let Some(unit) = graph.unit(file).filter(|_| !rows.is_empty()) else { return };
+    let is_about = |path: &str| rows.iter().any(|row| row.path.as_ref().is_some_and(|pattern| pattern.matches(path)));
     let mut add_all = |path: &str, argument: &dyn Fn(&ArgPath) -> Vec<Shared>| {
         for row in rows.iter().filter(|row| row.path.as_ref().is_some_and(|pattern| pattern.matches(path))) {
             for value in row.handler.iter().flat_map(argument) {
@@ -36,7 +37,7 @@ pub(super) fn configured(
             };
             if rows.iter().any(is_named) {
                 graph.refuel();
-                if let Some(path) = graph.library_path(call) {
+                if let Some(path) = graph.fitting_path(call, &is_about) {
                     add_all(&path, &|at| graph.argument(call, at));
                 }
             }

@@ -106,7 +106,7 @@ impl<'g> Applications<'g> {
         let rules = graph.rules;
         let is_called = |pattern: &CallPattern| {
             pattern.last().is_none_or(|last| call.method() == Some(last))
-                && graph.library_path(call).is_some_and(|path| pattern.matches(&path))
+                && graph.fitting_path(call, |path| pattern.matches(path)).is_some()
         };
         for row in rules.prefix().filter(|row| is_called(&row.call)) {
             let paths = graph.argument(call, &row.path).into_iter().flat_map(|value| texts(graph, &value));

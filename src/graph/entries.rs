@@ -224,12 +224,14 @@ fn registered(
     if !call.method().is_none_or(any_named) || !call.args.iter().any(|arg| may_run(&arg.value, 5)) {
         return routed;
     }
-    let Some(path) = graph.library_path(call) else { return routed };
-    let module = path.split_once('#').map_or("", |(module, _)| module);
-    let fits = |row: &&EntryRow| {
-        row.path.as_ref().is_some_and(|pattern| pattern.matches(&path)) && (row.from.is_empty() || row.is_from(module))
+    let fits = |row: &EntryRow, path: &str| {
+        row.path.as_ref().is_some_and(|pattern| pattern.matches(path))
+            && (row.from.is_empty() || row.is_from(module_of(path)))
     };
-    for row in rows_of(rows, &path).filter(fits) {
+    let is_one = |path: &str| rows_of(rows, path).any(|row| fits(row, path));
+    let Some(path) = graph.fitting_path(call, is_one) else { return routed };
+    let module = module_of(&path);
+    for row in rows_of(rows, &path).filter(|row| fits(row, &path)) {
         let own = row.route.iter().find_map(|at| text_at(graph, call, at));
         if row.verb.as_deref() == Some("$handler") {
             let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));
@@ -275,6 +277,11 @@ fn registered(
         routed.extend(handlers.into_iter().map(|(function, _)| function));
     }
     routed
+}
+
+/// `express` of `express#Router.get`; empty where there is none.
+fn module_of(path: &str) -> &str {
+    path.split_once('#').map_or("", |(module, _)| module)
 }
 
 /// `class GoogleStrategy extends PassportStrategy(Strategy)`.

@@ -337,6 +337,16 @@ impl Graph<'_> {
         if self.targets(call).is_empty() { self.callee_path(call) } else { None }
     }
 
+    /// The callable path of a call that leaves the tree, where `fits` says that it is one of those asked for. Telling where a call leads
+    /// costs more than telling its path, and may ask for more files.
+    pub fn fitting_path(&self, call: &CallValue, fits: impl FnOnce(&str) -> bool) -> Option<String> {
+        if matches!(call.callee.kind, ValueKind::Function(_)) {
+            return None;
+        }
+        let path = self.callee_path(call).filter(|path| fits(path))?;
+        self.targets(call).is_empty().then_some(path)
+    }
+
     /// What a library call that changes its argument in place makes of it: `repository.merge(into, other)`.
     fn merged(&self, call: &CallValue, arg: Option<u32>, before: &Shared) -> Option<Shared> {
         let at = arg.map_or(ArgBase::Receiver, ArgBase::Nth);

@@ -39,7 +39,7 @@ pub(super) fn verifying(graph: &Graph) -> BTreeMap<FunctionRef, Vec<CallSite>> {
 /// `.jwt.sign`.
 pub(super) fn about<'r, R: Called + 'r>(
     graph: &Graph,
-    named: impl Iterator<Item = &'r R>,
+    named: impl Iterator<Item = &'r R> + Clone,
     call: &CallValue,
 ) -> Vec<&'r R> {
     let mut named = named.peekable();
@@ -48,7 +48,8 @@ pub(super) fn about<'r, R: Called + 'r>(
         return Vec::new();
     }
     graph.refuel();
-    let Some(path) = graph.library_path(call) else { return Vec::new() };
+    let fits = |path: &str| named.clone().any(|row| row.call().matches(path));
+    let Some(path) = graph.fitting_path(call, fits) else { return Vec::new() };
     let mut rows: Vec<&R> = named.filter(|row| row.call().matches(&path)).collect();
     if rows.iter().any(|row| row.call().module().is_some()) {
         rows.retain(|row| row.call().module().is_some());

@@ -45,6 +45,7 @@ pub(super) struct Configured {
 
 pub(super) fn find(graph: &Graph) -> Vec<Configured> {
     let rows: Vec<&Row> = graph.rules.guard().filter(|row| row.kind == GuardKind::Config).collect();
+    let is_of = |row: &Row, path: &str| row.path.as_ref().is_some_and(|pattern| pattern.matches(path));
     let mut seen: BTreeSet<Span> = BTreeSet::new();
     let mut found = Vec::new();
     for (file, unit) in graph.units() {
@@ -60,10 +61,11 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
                     let path = path.get_or_insert_with(|| {
                         let _limit = graph.limit(Rc::default());
                         graph.refuel();
-                        graph.library_path(&event.call)
+                        let is_about = |path: &str| rows.iter().filter(fits).any(|row| is_of(row, path));
+                        graph.fitting_path(&event.call, is_about)
                     });
                     let is_it = path.as_ref().is_some_and(|path| {
-                        row.path.iter().any(|p| p.matches(path)) && !row.except.iter().any(|p| p.matches(path))
+                        is_of(row, path) && !row.except.iter().any(|p| p.matches(path))
                     });
                     if !is_it {
                         continue;

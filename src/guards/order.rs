@@ -183,7 +183,8 @@ fn global(graph: &Graph) -> Vec<ClassRef> {
     let calls = production.flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
     let given = calls.filter_map(|event| Some((&event.call, named(&event.call)?))).flat_map(|(call, row)| {
         graph.refuel();
-        let fits = graph.library_path(call).is_some_and(|path| row.path.as_ref().is_some_and(|p| p.matches(&path)));
+        let is_it = |path: &str| row.path.as_ref().is_some_and(|pattern| pattern.matches(path));
+        let fits = graph.fitting_path(call, is_it).is_some();
         let values = row.handler.iter().filter(move |_| fits).flat_map(|at| graph.argument(call, at));
         values.filter_map(|value| graph.class_of_provider(&value))
     });

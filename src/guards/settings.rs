@@ -1,13 +1,14 @@
 //! What a program's configuration holds, by the rules of the libraries that read it.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::ir::FunctionId;
 use crate::rules::Setting;
-use crate::source::Scope;
+use crate::source::{FileId, Scope};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
 /// The configuration of one tree.
@@ -83,13 +84,20 @@ impl<'g, 'a> Settings<'g, 'a> {
         let decorating = |unit: &'g crate::graph::Unit| {
             unit.summary.class_decorators.iter().flatten().flat_map(|call| crate::guards::life::calls_in(call))
         };
+        let names: Vec<&str> = graph.rules.setting().filter_map(|row| row.call.last()).collect();
+        let naming: Rc<BTreeSet<FileId>> = Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect());
         for (_, unit) in units {
             let written = unit.summary.functions.iter().flat_map(|summary| &summary.calls).map(|event| &event.call);
             for call in written.chain(decorating(unit)) {
                 let named = |row: &&Setting| row.call.last() == call.method() || call.method().is_none();
                 for row in graph.rules.setting().filter(named) {
                     graph.refuel();
-                    if !graph.library_path(call).is_some_and(|path| row.call.matches(&path)) {
+                    let is_it = {
+                        // Who hands the library's function on under another name says its own.
+                        let _limit = graph.limit(Rc::clone(&naming));
+                        graph.fitting_path(call, |path| row.call.matches(path)).is_some()
+                    };
+                    if !is_it {
                         continue;
                     }
                     let name = row.name.as_ref().and_then(|at| graph.argument(call, at).into_iter().next());

@@ -244,7 +244,7 @@ fn by_call(graph: &Graph, rows: &[&Row], call: &CallValue, known: &mut BTreeMap<
         }
         let path = path.get_or_insert_with(|| {
             graph.refuel();
-            graph.library_path(call)
+            graph.fitting_path(call, |path| rows.iter().any(|row| row.path.as_ref().is_some_and(|of| of.matches(path))))
         });
         if !path.as_ref().is_some_and(|path| pattern.matches(path)) {
             continue;

@@ -314,6 +314,6 @@ pub(super) fn mint_of<'a>(graph: &Graph<'a>, call: &CallValue) -> Option<&'a Min
     let mut rows = graph.rules.mints_named(name).peekable();
     // Hardly any call has the name of one, and telling its path costs more.
     rows.peek()?;
-    let path = graph.library_path(call)?;
+    let path = graph.fitting_path(call, |path| rows.clone().any(|row| row.call.matches(path)))?;
     rows.find(|row| row.call.matches(&path) && (call.args.is_empty() || !row.bare))
 }

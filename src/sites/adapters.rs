@@ -38,7 +38,8 @@ pub(super) fn find(graph: &Graph, schema: &Schema) -> Vec<Candidate> {
 
 fn handed(graph: &Graph, schema: &Schema, function: FunctionRef, event: &Event, found: &mut Vec<Candidate>) {
     let call = &event.call;
-    let Some(path) = graph.library_path(call) else { return };
+    let is_one = |path: &str| graph.rules.adapter().any(|row| row.call.matches(path));
+    let Some(path) = graph.fitting_path(call, is_one) else { return };
     for row in graph.rules.adapter().filter(|row| row.call.matches(&path)) {
         let flag = |path: &ArgPath| {
             graph.argument(call, path).iter().find_map(|value| match graph.resolved(value).kind {
