@@ -430,6 +430,15 @@ mod tests {
     }
 
     #[test]
+    fn what_declares_by_a_call_is_told_by_the_call_not_by_its_word() {
+        let tree = Tree::of(&[
+            ("src/models.ts", "export const User = sequelize.define('User', {});"),
+            ("src/words.ts", "export const define = 'how to define a model';"),
+        ]);
+        assert_eq!(paths(&tree, &declaring(&tree.sources, &tree.rules)), ["schema.prisma", "src/models.ts"]);
+    }
+
+    #[test]
     fn then_what_writes_the_model_without_naming_the_column() {
         let tree = tree();
         assert_eq!(paths(&tree, &writers(&tree.sources, &tree.rules, &tree.schema)), ["src/store.ts"]);

@@ -37,7 +37,7 @@ pub(super) fn configured(
             };
             if rows.iter().any(is_named) {
                 graph.refuel();
-                if let Some(path) = graph.fitting_path(call, &is_about) {
+                if let Some(path) = graph.fitting_path(call, is_about) {
                     add_all(&path, &|at| graph.argument(call, at));
                 }
             }

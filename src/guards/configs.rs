@@ -64,9 +64,9 @@ pub(super) fn find(graph: &Graph) -> Vec<Configured> {
                         let is_about = |path: &str| rows.iter().filter(fits).any(|row| is_of(row, path));
                         graph.fitting_path(&event.call, is_about)
                     });
-                    let is_it = path.as_ref().is_some_and(|path| {
-                        is_of(row, path) && !row.except.iter().any(|p| p.matches(path))
-                    });
+                    let is_it = path
+                        .as_ref()
+                        .is_some_and(|path| is_of(row, path) && !row.except.iter().any(|p| p.matches(path)));
                     if !is_it {
                         continue;
                     }

@@ -84,8 +84,8 @@ impl<'g, 'a> Settings<'g, 'a> {
         let decorating = |unit: &'g crate::graph::Unit| {
             unit.summary.class_decorators.iter().flatten().flat_map(|call| crate::guards::life::calls_in(call))
         };
-        let names: Vec<&str> = graph.rules.setting().filter_map(|row| row.call.last()).collect();
-        let naming: Rc<BTreeSet<FileId>> = Rc::new(graph.sources.mentions(&names).into_iter().flatten().collect());
+        let calls: Vec<&str> = graph.rules.setting().filter_map(|row| row.call.last()).collect();
+        let holding: Rc<BTreeSet<FileId>> = Rc::new(graph.sources.mentions(&calls).into_iter().flatten().collect());
         for (_, unit) in units {
             let written = unit.summary.functions.iter().flat_map(|summary| &summary.calls).map(|event| &event.call);
             for call in written.chain(decorating(unit)) {
@@ -94,7 +94,7 @@ impl<'g, 'a> Settings<'g, 'a> {
                     graph.refuel();
                     let is_it = {
                         // Who hands the library's function on under another name says its own.
-                        let _limit = graph.limit(Rc::clone(&naming));
+                        let _limit = graph.limit(Rc::clone(&holding));
                         graph.fitting_path(call, |path| row.call.matches(path)).is_some()
                     };
                     if !is_it {
@@ -195,4 +195,34 @@ fn members(graph: &Graph, value: &Shared) -> Vec<Shared> {
 
 fn is_there(value: &Shared) -> bool {
     !matches!(value.kind, ValueKind::Undefined)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Units;
+    use crate::graph::bench::Tree;
+
+    #[test]
+    fn what_holds_settings_is_looked_for_without_lowering_what_names_none() {
+        let tree = Tree::of(&[
+            (
+                "src/auth.ts",
+                "import { ConfigService, registerAs } from '@nestjs/config'; import { shown } from './shown';
+                 export const security = registerAs('security', () => ({ life: '15m' }));
+                 export class Auth { constructor(private config: ConfigService) {}
+                   life() { shown(1); return this.config.get('security.life'); } }",
+            ),
+            ("src/shown.ts", "export function shown(it) { return it; }"),
+        ]);
+        let file = |path: &str| tree.sources.find(path).unwrap();
+        let units = Units::new(&tree.sources, crate::READERS);
+        units.lower(&tree.sources, [file("src/auth.ts")]);
+        let graph = Graph::new(&tree.sources, &tree.rules, &units);
+        let calls = &graph.summary(tree.function(&graph, "Auth.life")).unwrap().calls;
+        let call = &calls.iter().find(|event| event.call.method() == Some("get")).unwrap().call;
+        let held = Settings::new(&graph).looked_up(call);
+        assert!(matches!(&held.as_slice(), [one] if matches!(&one.kind, ValueKind::Text(text) if text == "15m")));
+        assert!(units.get(file("src/shown.ts")).is_none());
+    }
 }
