@@ -3,48 +3,12 @@
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
+use crate::guards::held::{Held, either};
 use crate::guards::miss::{Run, is_param};
 use crate::guards::served::is_left;
 use crate::ir::{Binding, Entry, ExprId, ExprKind, Item};
 use crate::rules::{Attach, Guard};
 use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
-
-/// What an expression is where nobody was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Held {
-    /// What was looked for.
-    Absent,
-    /// Something is made of it.
-    Touched,
-    /// A constant that says no: `null`, `false`.
-    No,
-    /// `true`
-    Yes,
-    /// What a call gave since: perhaps a refusal.
-    Answer,
-    /// Anything else: it would be the same had somebody been found.
-    Same,
-    /// It is there, or a comparison found a difference: it holds, and says so.
-    Found,
-}
-
-impl Held {
-    pub(super) fn truth(self) -> Option<bool> {
-        match self {
-            Self::Absent | Self::No => Some(false),
-            Self::Yes | Self::Found => Some(true),
-            Self::Touched | Self::Answer | Self::Same => None,
-        }
-    }
-
-    fn found(is: bool) -> Self {
-        if is { Self::Found } else { Self::Absent }
-    }
-
-    pub(super) fn tells(self) -> bool {
-        matches!(self, Self::Absent | Self::Touched | Self::Found)
-    }
-}
 
 const DEEPEST: u32 = 150;
 
@@ -88,21 +52,23 @@ impl Run<'_, '_, '_> {
             ExprKind::Name(_) if self.is_first(id, None) => Held::No,
             ExprKind::Name(Binding::Local(local)) => {
                 let held = self.way.variables.get(local).copied().unwrap_or(Held::Same);
-                self.looks += u32::from(held.tells());
+                self.looks += u32::from(held.shows());
                 held
             }
             // A constant of the program, `O.none`: perhaps what says that nobody was found.
             ExprKind::Name(_) if self.way.seen => Held::Answer,
             // What only a sign-in has is not there later.
             ExprKind::Field { base, name, .. } if self.is_first(*base, Some(name)) => Held::No,
-            ExprKind::Field { base, name_span, .. } => {
+            ExprKind::Field { base, name, name_span } => {
                 let held = self.eval(*base)?;
                 if held == Held::Absent && !self.goes_on(*base, name_span.start) {
                     return self.fail();
                 }
                 match held {
                     Held::Yes => Held::Same,
-                    Held::Found => Held::Touched,
+                    Held::Lacking if self.lacks.same.contains(name) => Held::Same,
+                    Held::Lacking if self.lacks.below.contains(name) => Held::Lacking,
+                    Held::Found | Held::Lacking => Held::Touched,
                     held => held,
                 }
             }
@@ -143,7 +109,7 @@ impl Run<'_, '_, '_> {
             ExprKind::Not(inner) => match self.asked(*inner)? {
                 Held::Absent => Held::Found,
                 Held::Found => Held::Absent,
-                Held::Yes => Held::No,
+                Held::Yes | Held::Lacking => Held::No,
                 Held::No => Held::Yes,
                 held => held,
             },
@@ -155,6 +121,13 @@ impl Run<'_, '_, '_> {
                 (Held::Absent, _) if self.is_value(*right) => Held::found(!*equal),
                 (_, Held::Absent) if self.is_value(*left) => Held::found(!*equal),
                 (Held::Absent, Held::No) | (Held::No, Held::Absent) => Held::found(*equal),
+                (Held::Lacking, Held::No) | (Held::No, Held::Lacking) => {
+                    if *equal {
+                        Held::No
+                    } else {
+                        Held::Yes
+                    }
+                }
                 (left, right) if left.tells() || right.tells() => Held::Touched,
                 _ => Held::Same,
             },
@@ -482,15 +455,5 @@ fn parts(kind: &ExprKind) -> Vec<ExprId> {
         ExprKind::Concat(parts) | ExprKind::Opaque { operands: parts, .. } => parts.clone(),
         ExprKind::Sql(text) => text.holes.clone(),
         _ => Vec::new(),
-    }
-}
-
-/// What one of two ways gives.
-fn either(left: Held, right: Held) -> Held {
-    match (left, right) {
-        _ if left == right => left,
-        _ if left.tells() || right.tells() => Held::Touched,
-        (Held::Answer, _) | (_, Held::Answer) => Held::Answer,
-        _ => Held::Same,
     }
 }

@@ -124,7 +124,7 @@ impl Lives {
                 }
                 if !rows.is_empty() {
                     let signed = Signed { graph, durations: &durations, rows: &rows };
-                    signed.find(call.site.function, call, 2, &mut all, &mut silent);
+                    signed.find(call.site.function, call, MOST_CALLERS, &mut all, &mut silent);
                 }
             }
         }
@@ -176,6 +176,9 @@ impl Lives {
     }
 }
 
+/// So many callers up it is looked for what a function is handed.
+const MOST_CALLERS: u8 = 2;
+
 /// What the rows say about calls that sign.
 struct Signed<'s, 'g, 'a> {
     graph: &'g Graph<'a>,
@@ -194,7 +197,8 @@ impl Signed<'_, '_, '_> {
         silent: &mut Vec<(FunctionRef, CallValue, bool, Untold)>,
     ) {
         let graph = self.graph;
-        let (mut key, mut lives, mut states, mut handed) = (None, Vec::new(), false, None);
+        let (mut key, mut lives, mut states) = (None, Vec::new(), false);
+        let (mut handed, mut is_untold) = (None, false);
         for row in self.rows {
             let maker = row.made.then(|| maker(graph, call)).flatten();
             let of = maker.as_deref().unwrap_or(call);
@@ -203,6 +207,7 @@ impl Signed<'_, '_, '_> {
             let Some(value) = stated(graph, row, call) else { continue };
             states = true;
             handed = handed.or_else(|| self.handed(&value, row, 8));
+            is_untold |= fuel < MOST_CALLERS && self.is_untold(&value, row);
             let _all = graph.without_limit();
             lives.extend(if row.until {
                 self.durations.until(&value)
@@ -222,8 +227,9 @@ impl Signed<'_, '_, '_> {
                 return;
             }
         }
+        let is_open = handed.is_some() || is_untold;
         for life in &mut lives {
-            life.least |= handed.is_some();
+            life.least |= is_open;
         }
         let lets_in = !is_of_another(graph, function, call, key.as_deref());
         for life in &lives {
@@ -253,6 +259,17 @@ impl Signed<'_, '_, '_> {
             }
             _ => None,
         }
+    }
+}
+
+impl Signed<'_, '_, '_> {
+    /// Whether a caller hands in what is not told, no setting, in the place of a default.
+    fn is_untold(&self, value: &Shared, row: &Row) -> bool {
+        let ValueKind::Fallback { left, .. } = &value.kind else { return false };
+        let is_setting = |path: String| self.graph.rules.tells(Tells::Setting, &path);
+        self.durations.lasting(left, row.unit).is_none()
+            && !matches!(left.kind, ValueKind::Undefined | ValueKind::Null)
+            && !self.graph.path(left).is_some_and(is_setting)
     }
 }
 
@@ -443,6 +460,8 @@ pub(super) mod tests {
                 "{helper}"
             );
             assert_eq!(live(helper, ""), (3_600, true), "{helper}");
+            let untold = "export const login = (id) => sign({ id }, globalThis.shop.life);";
+            assert_eq!(live(helper, untold), (3_600, true), "{helper}");
         }
         for helper in [by_options, by_spread] {
             let week = "export const login = (id) => sign({ id }, { expiresIn: '7d' });";

@@ -3,9 +3,11 @@
 //! The function that the look-up stands in is executed once more with its result absent: `if (!user) return token` lets in all the same.
 //! What cannot be told counts for the look-up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::guards::absent::{Held, runs_the_rest};
+use crate::guards::absent::runs_the_rest;
+use crate::guards::held::Held;
+use crate::guards::lacking::Lacks;
 use crate::guards::served::Service;
 use crate::guards::walk::Walk;
 use crate::ir::{Expr, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
@@ -81,6 +83,12 @@ pub(super) struct Run<'r, 'g, 'a> {
     pub(super) serves: bool,
     /// What it gives back, while that is told.
     pub(super) returned: Option<ExprId>,
+    /// Of what was asked, where it is an object that lacks who was looked for.
+    pub(super) lacks: Lacks,
+    /// Of what is handed back the keys that are the same all the same, where it is such an object whichever way.
+    pub(super) objects: Option<BTreeSet<String>>,
+    /// Whether something else is handed back.
+    pub(super) hands_bare: bool,
     /// Whether the function lets on by calling what it is handed.
     pub(super) calls_on: bool,
     pub(super) returns_values: bool,
@@ -121,8 +129,20 @@ impl Walk<'_, '_> {
     }
 
     pub(super) fn where_it_is(&self, function: FunctionRef, asked: ExprId, finds: Option<Held>) -> Miss {
+        self.where_it_lacks(function, asked, finds, Lacks::default()).0
+    }
+
+    /// The same of an object that lacks who was looked for; and the keys that are the same of what is handed back, where that is such
+    /// an object.
+    pub(super) fn where_it_lacks(
+        &self,
+        function: FunctionRef,
+        asked: ExprId,
+        finds: Option<Held>,
+        lacks: Lacks,
+    ) -> (Miss, Option<BTreeSet<String>>) {
         let (Some(module), Some(summary)) = (self.graph.module(function.file), self.graph.summary(function)) else {
-            return Miss::Refuses;
+            return (Miss::Refuses, None);
         };
         let declared = module.function(function.id);
         let serves = self.serves(function, module, summary);
@@ -154,6 +174,9 @@ impl Walk<'_, '_> {
             goes_on: false,
             serves,
             returned: None,
+            lacks,
+            objects: None,
+            hands_bare: false,
             calls_on,
             returns_values: returns_value(&declared.body),
             is_rust: self.graph.is_rust(function.file),
@@ -166,12 +189,13 @@ impl Walk<'_, '_> {
         }
         // In Rust `?` and `.ok_or(..)` vanish at lowering: only of what is asked whether it is there is known that it may not be.
         let told = !run.refused && run.fuel > 0 && (!run.is_rust || run.examined);
-        match (told, run.lets_in, run.hands_back) {
+        let miss = match (told, run.lets_in, run.hands_back) {
             (true, ..) if run.goes_on => Miss::GoesOn,
             (true, true, false) => Miss::LetsIn,
             (true, false, true) => Miss::HandsBack,
             _ => Miss::Refuses,
-        }
+        };
+        (miss, run.objects.filter(|_| !run.hands_bare))
     }
 }
 
@@ -246,7 +270,7 @@ impl Run<'_, '_, '_> {
                 }
                 match (value, self.way.seen) {
                     (Some(_), true) if self.serves => self.serves_end(written),
-                    (Some(value), true) => self.returns(value),
+                    (Some(value), true) => self.ends_by(written, value),
                     _ => {}
                 }
                 true
@@ -283,7 +307,7 @@ impl Run<'_, '_, '_> {
     fn branch(&mut self, cond: ExprId, then: &[Stmt], otherwise: &[Stmt]) -> bool {
         let looks = self.looks;
         let Some(held) = self.asked(cond) else { return true };
-        let looked = self.looks > looks || held.tells();
+        let looked = self.looks > looks || held.shows();
         self.in_miss += u32::from(looked);
         let ended = if let Some(truth) = held.truth() {
             let (taken, passed_over) = if truth { (then, otherwise) } else { (otherwise, then) };
@@ -402,7 +426,7 @@ impl Run<'_, '_, '_> {
         None
     }
 
-    fn returns(&mut self, value: Held) {
+    pub(super) fn returns(&mut self, value: Held) {
         if self.way.passed {
             // `return next()`: what becomes of it is told already.
         } else if self.way.let_on {

@@ -30,6 +30,8 @@ mod duration;
 mod endless;
 mod endpoints;
 mod handed;
+mod held;
+mod lacking;
 mod lasting;
 mod life;
 mod matcher;

@@ -1,6 +1,6 @@
 //! Where a promise that is rejected is handled at once: `find(id).catch(() => null)`.
 
-use crate::guards::absent::Held;
+use crate::guards::held::Held;
 use crate::guards::miss::Run;
 use crate::ir::{Entry, ExprId, ExprKind, FunctionId, Place, Stmt};
 use crate::source::Span;

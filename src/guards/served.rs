@@ -1,11 +1,13 @@
 //! What becomes of a request to a handler where a look-up in it finds nobody: there is no `next()`, so letting in is to answer as ever.
 
-use crate::guards::absent::Held;
+use crate::graph::Target;
 use crate::guards::endpoints::is_endpoint;
+use crate::guards::held::Held;
 use crate::guards::miss::{Run, is_param};
 use crate::guards::walk::Walk;
 use crate::ir::{Entry, Expr, ExprId, ExprKind, Module, Stmt};
-use crate::summary::{FunctionRef, Summary, ValueKind};
+use crate::sites;
+use crate::summary::{CallValue, FunctionRef, Summary, ValueKind};
 
 /// What lies behind on one way through a handler.
 #[derive(Clone, Copy, Debug, Default)]
@@ -125,8 +127,9 @@ impl Run<'_, '_, '_> {
             let said = self.said(id);
             self.way.service.said = Some(said);
             if self.in_miss > 0 {
-                self.goes_on |= self.compares() && said != Said::No;
-                self.way.answered |= !self.compares() || said == Said::No;
+                let with_rows = said == Said::Something && self.answers_with_rows(id);
+                self.goes_on |= with_rows || self.compares() && said != Said::No;
+                self.way.answered |= !with_rows && (!self.compares() || said == Said::No);
             }
             return Some(Held::Same);
         }
@@ -134,6 +137,9 @@ impl Run<'_, '_, '_> {
         let is_library = self.calls_of(id).all(|call| self.walk.graph.targets(call).is_empty());
         if self.returned == Some(id) && is_library {
             return Some(if tells { Held::Touched } else { Held::Same });
+        }
+        if self.in_miss > 0 && !tells && self.calls_of(id).any(|call| self.reads(call)) {
+            return Some(Held::Same);
         }
         if self.in_miss > 0 && !tells && self.calls_of(id).any(|call| self.walk.only_writes(call)) {
             self.way.service.unsure = true;
@@ -148,9 +154,34 @@ impl Run<'_, '_, '_> {
         None
     }
 
+    /// Whether an answer holds what it reads itself: `res.json(await posts.find({ author }))`.
+    fn answers_with_rows(&self, id: ExprId) -> bool {
+        let span = self.module.expr(id).span;
+        let calls = self.walk.graph.summary(self.function).map_or(&[][..], |summary| summary.calls.as_slice());
+        calls.iter().any(|event| {
+            let at = event.call.site.span;
+            span.start < at.start && at.end <= span.end && self.reads(&event.call)
+        })
+    }
+
+    /// Whether a call reads rows, and is none that fails where there are none.
+    fn reads(&self, call: &CallValue) -> bool {
+        sites::model_read(self.walk.graph, self.walk.schema, call).is_some() && !self.walk.fails(call)
+    }
+
+    /// Whether a call writes, itself or by a function of the tree that does so whatever comes.
+    fn writes(&self, call: &CallValue) -> bool {
+        let graph = self.walk.graph;
+        let always = |target: &Target| {
+            let calls = graph.summary(target.function).map_or(&[][..], |summary| summary.calls.as_slice());
+            calls.iter().any(|event| event.guards.is_none() && self.walk.only_writes(&event.call))
+        };
+        self.walk.only_writes(call) || graph.targets(call).iter().any(always)
+    }
+
     /// Notes what a handler writes before it looks.
     pub(super) fn acts(&mut self, id: ExprId) {
-        let writes = self.serves && !self.compares() && self.calls_of(id).any(|call| self.walk.only_writes(call));
+        let writes = self.serves && !self.compares() && self.calls_of(id).any(|call| self.writes(call));
         self.way.service.acted |= writes;
     }
 
@@ -160,11 +191,12 @@ impl Run<'_, '_, '_> {
             Some(value) => Some(self.said(value)),
             None => self.way.service.said,
         };
+        let gives = said == Some(Said::Something) && value.is_some_and(|value| self.answers_with_rows(value));
         let Service { unsure, acted, passed_over, .. } = self.way.service;
         let refuses = if self.way.answered {
             true
         } else if self.in_miss > 0 {
-            !self.compares() || said == Some(Said::No)
+            !gives && (!self.compares() || said == Some(Said::No))
         } else {
             match said {
                 // On another way this tells nothing of.

@@ -1,7 +1,7 @@
 //! Look-ups that are made for some bearers only: `if (claims.role === 'admin') user = await find(claims.sub)`.
 
-use crate::guards::absent::Held;
 use crate::guards::columns::innermost;
+use crate::guards::held::Held;
 use crate::guards::miss::Miss;
 use crate::guards::walk::Walk;
 use crate::ir::{ExprId, Missing};

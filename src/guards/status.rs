@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::guards::absent::Held;
 use crate::guards::claims::Seeds;
+use crate::guards::held::Held;
 use crate::guards::miss::Miss;
 use crate::guards::walk::Walk;
 use crate::guards::{Guard, StatusGap};

@@ -7,7 +7,7 @@ use crate::graph::Target;
 use crate::guards::absent::answers;
 use crate::guards::claims::holds_call;
 use crate::guards::miss::Miss;
-use crate::guards::walk::Walk;
+use crate::guards::walk::{Entered, Walk};
 use crate::ir::{Binding, Expr, ExprKind, Missing};
 use crate::rules::Asks;
 use crate::source::Span;
@@ -47,6 +47,48 @@ impl Walk<'_, '_> {
             Miss::HandsBack => Use::Returned,
             _ => used,
         }
+    }
+
+    /// The same, with what becomes of what the function gives back.
+    pub(super) fn fate(&self, function: FunctionRef, site: CallSite, of_user: bool, entered: &Entered) -> Use {
+        match self.told(function, site, of_user) {
+            Use::Returned => {
+                let plain = if of_user { entered.user } else { entered.result };
+                let object = || self.becomes_of_object(function, site, entered);
+                Some(plain).filter(|plain| *plain != Use::Decided).or_else(object).unwrap_or(plain)
+            }
+            Use::Decided => entered.swallowed.unwrap_or(Use::Decided),
+            told => told,
+        }
+    }
+
+    /// What becomes of what a look-up finds, where it fails by itself too.
+    pub(super) fn judged(
+        &self,
+        function: FunctionRef,
+        site: CallSite,
+        call: &CallValue,
+        of_user: bool,
+        entered: &Entered,
+    ) -> Use {
+        let is_rust = self.graph.is_rust(function.file);
+        let goes_on =
+            || matches!(self.told(function, site, true), Use::Ignored | Use::Missed | Use::Blanked | Use::GoesOn);
+        let counts = self.is_counted(call);
+        if !counts && self.fails(call) && (!is_rust || self.propagates(call.site.span) || !goes_on()) {
+            return match self.on_a_miss(function, site, true) {
+                Miss::LetsIn => Use::Ignored,
+                Miss::GoesOn => Use::GoesOn,
+                _ => entered.swallowed.unwrap_or(Use::Decided),
+            };
+        }
+        if self.refuses(call) && entered.swallowed.is_none() && (!counts || self.is_tested(call)) {
+            return Use::Decided;
+        }
+        let told = if counts && !is_rust { self.becomes_of_count(function, site, call) } else { None };
+        // A list is answered with whoever is there.
+        let of_one = || of_user && !(self.answers && self.is_of_many(call));
+        told.unwrap_or_else(|| self.fate(function, site, of_one(), entered))
     }
 
     /// What becomes of the errors of what a call of the tree asks, where they come to nothing: it is caught, or made a `None` that refuses

@@ -77,6 +77,7 @@ impl Walk<'_, '_> {
                         result: Use::Decided,
                         user: Use::Decided,
                         swallowed: None,
+                        through: None,
                         depth,
                     },
                 );

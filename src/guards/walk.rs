@@ -7,7 +7,6 @@ use crate::graph::{Bindings, Graph, Target};
 use crate::guards::asks::{Question, UNNAMED, is_kept_global};
 use crate::guards::claims::{Seeds, verifies};
 use crate::guards::life::Exposure;
-use crate::guards::miss::Miss;
 use crate::guards::shapes::Shape;
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
@@ -92,6 +91,8 @@ pub(super) struct Entered<'v> {
     pub user: Use,
     /// What becomes of its errors where they end nothing.
     pub swallowed: Option<Use>,
+    /// How the function was entered that calls it, and where.
+    pub through: Option<(&'v Entered<'v>, CallSite)>,
     pub depth: u8,
 }
 
@@ -157,6 +158,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                     result: if self.answers || self.hands_on { Use::None } else { Use::Decided },
                     user: if self.hands_on { Use::None } else { Use::Decided },
                     swallowed: None,
+                    through: None,
                     depth: 0,
                 },
             );
@@ -219,12 +221,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         conditions: &[(Shared, bool)],
         entered: &Entered,
     ) {
-        let fate = |of_user| match self.told(function, written.site, of_user) {
-            Use::Returned if of_user => entered.user,
-            Use::Returned => entered.result,
-            Use::Decided => entered.swallowed.unwrap_or(Use::Decided),
-            told => told,
-        };
+        let fate = |of_user| self.fate(function, written.site, of_user, entered);
         if let Some(row) = verifies(self.graph, call) {
             self.verification(row, call);
             if !self.collecting {
@@ -252,7 +249,15 @@ impl<'g, 'a> Walk<'g, 'a> {
                 let depth = entered.depth + 1;
                 self.visit(
                     target.function,
-                    &Entered { bindings: Some(&bindings), conditions, result, user, swallowed, depth },
+                    &Entered {
+                        bindings: Some(&bindings),
+                        conditions,
+                        result,
+                        user,
+                        swallowed,
+                        through: Some((entered, written.site)),
+                        depth,
+                    },
                 );
                 silent |= self.proofs.len() == so_far;
             }
@@ -278,7 +283,10 @@ impl<'g, 'a> Walk<'g, 'a> {
                     self.seeds.params.insert((listener, 0, Vec::new()));
                 }
                 let depth = entered.depth + 1;
-                self.visit(listener, &Entered { bindings: None, conditions, result, user, swallowed: None, depth });
+                self.visit(
+                    listener,
+                    &Entered { bindings: None, conditions, result, user, swallowed: None, through: None, depth },
+                );
             }
             return;
         }
@@ -300,26 +308,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                 self.closures(function, call, conditions, entered, through);
                 return;
             }
-            let is_rust = self.graph.is_rust(function.file);
-            let fails = self.fails(call)
-                && (!is_rust
-                    || self.propagates(call.site.span)
-                    || !matches!(
-                        self.told(function, written.site, true),
-                        Use::Ignored | Use::Missed | Use::Blanked | Use::GoesOn
-                    ));
-            let told = if fails {
-                match self.on_a_miss(function, written.site, true) {
-                    Miss::LetsIn => Use::Ignored,
-                    Miss::GoesOn => Use::GoesOn,
-                    _ => entered.swallowed.unwrap_or(Use::Decided),
-                }
-            } else if self.refuses(call) && entered.swallowed.is_none() {
-                Use::Decided
-            } else {
-                // A list is answered with whoever is there.
-                fate(question.of_user && !(self.answers && self.is_of_many(call)))
-            };
+            let told = self.judged(function, written.site, call, question.of_user, entered);
             self.lookup(question, call, function, conditions, told);
             self.closures(function, call, conditions, entered, through);
             return;
@@ -437,6 +426,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                     result: Use::Decided,
                     user: Use::Decided,
                     swallowed: entered.swallowed,
+                    through: None,
                     depth,
                 },
             );

@@ -79,6 +79,8 @@ pub enum Tells {
     Common,
     /// A method that finds as many rows as there are.
     Many,
+    /// What stands behind `SELECT` where a query gives one row whoever is there, in lower case: `count(*)`.
+    Counting,
     /// Before a claim in a comment: it is none about what is.
     Hedge,
     /// Anywhere before a claim in its sentence: what is to be done is not so yet.
