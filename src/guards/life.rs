@@ -206,14 +206,15 @@ impl Signed<'_, '_, '_> {
                 .or_else(|| row.key.iter().filter_map(|path| below(graph, of, path)).find_map(|key| name(graph, &key)));
             let Some(value) = stated(graph, row, call) else { continue };
             states = true;
-            handed = handed.or_else(|| self.handed(&value, row, 8));
-            is_untold |= fuel < MOST_CALLERS && self.is_untold(&value, row);
-            let _all = graph.without_limit();
-            lives.extend(if row.until {
-                self.durations.until(&value)
-            } else {
-                self.durations.lasting(&value, row.unit)
-            });
+            let life = {
+                let _all = graph.without_limit();
+                if row.until { self.durations.until(&value) } else { self.durations.lasting(&value, row.unit) }
+            };
+            if life.is_some() {
+                handed = handed.or_else(|| self.handed(&value, row, 8));
+                is_untold |= fuel < MOST_CALLERS && self.is_untold(&value, row);
+            }
+            lives.extend(life);
         }
         // `expiresIn = '1h'`: what callers hand in stands in its place.
         let is_told = handed.is_none() && lives.iter().any(|life: &Told| !life.least);
@@ -227,9 +228,8 @@ impl Signed<'_, '_, '_> {
                 return;
             }
         }
-        let is_open = handed.is_some() || is_untold;
         for life in &mut lives {
-            life.least |= is_open;
+            life.least |= handed.is_some() || is_untold;
         }
         let lets_in = !is_of_another(graph, function, call, key.as_deref());
         for life in &lives {
@@ -249,8 +249,14 @@ impl Signed<'_, '_, '_> {
         let fuel = fuel.checked_sub(1)?;
         match &value.kind {
             ValueKind::Param(of, _) => Some(*of),
+            // `options = { expiresIn: '1h' }`
+            ValueKind::Field(base, _) if let ValueKind::Fallback { left, .. } = &base.kind => param_below(left),
             ValueKind::Field(base, _) => {
                 param_below(base).filter(|_| self.durations.lasting(value, row.unit).is_none())
+            }
+            // A condition chooses a duration, and is none.
+            ValueKind::Cond { then, otherwise, .. } => {
+                self.handed(then, row, fuel).or_else(|| self.handed(otherwise, row, fuel))
             }
             _ if value.is_open() => {
                 let mut found = None;
@@ -260,9 +266,7 @@ impl Signed<'_, '_, '_> {
             _ => None,
         }
     }
-}
 
-impl Signed<'_, '_, '_> {
     /// Whether a caller hands in what is not told, no setting, in the place of a default.
     fn is_untold(&self, value: &Shared, row: &Row) -> bool {
         let ValueKind::Fallback { left, .. } = &value.kind else { return false };
@@ -454,15 +458,12 @@ pub(super) mod tests {
             assert_eq!(live(helper, "export const login = (id) => sign({ id }, '5m');"), (300, false), "{helper}");
             let either = "export const login = (id) => sign({ id }, '5m'); export const other = (id) => sign({ id });";
             assert_eq!(live(helper, either), (3_600, false), "{helper}");
-            assert_eq!(
-                live(helper, "export const login = (id, life) => sign({ id }, life);"),
-                (3_600, true),
-                "{helper}"
-            );
-            assert_eq!(live(helper, ""), (3_600, true), "{helper}");
-            let untold = "export const login = (id) => sign({ id }, globalThis.shop.life);";
-            assert_eq!(live(helper, untold), (3_600, true), "{helper}");
+            for untold in ["", "export const login = (id, x) => sign({ id }, x);", "sign({}, globalThis.shop.life);"] {
+                assert_eq!(live(helper, untold), (3_600, true), "{helper}");
+            }
         }
+        let chosen = "(claims, long) => jwt.sign(claims, process.env.KEY, { expiresIn: long ? '7d' : '1h' })";
+        assert_eq!(live(chosen, ""), (604_800, false));
         for helper in [by_options, by_spread] {
             let week = "export const login = (id) => sign({ id }, { expiresIn: '7d' });";
             assert_eq!(live(helper, week), (604_800, false), "{helper}");
