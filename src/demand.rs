@@ -28,6 +28,9 @@ pub use guards::{guards, handing};
 /// A name mentioned by more files than this leads to callers only together with the name of its class.
 const COMMON: usize = 24;
 
+/// What a module specifier says behind the name of a script, if anything.
+const SCRIPTS: [&str; 9] = ["", ".js", ".jsx", ".ts", ".tsx", ".cjs", ".cts", ".mjs", ".mts"];
+
 /// The files that declare the schema or name a tracked column.
 pub fn first(sources: &SourceSet, rules: &Rules, config: &Config) -> BTreeSet<FileId> {
     let mut wanted: BTreeSet<FileId> = typing(sources, rules);
@@ -342,10 +345,8 @@ pub fn importers(graph: &Graph, files: BTreeSet<FileId>) -> BTreeSet<FileId> {
     let mut seen = files;
     while let Some(file) = open.pop() {
         let stem = graph.sources.get(file).stem();
-        let specifier = format!(r#"['"`]([^'"`\n]*/)?{}(/index)?(\.[cm]?[jt]sx?)?['"`]"#, regex::escape(stem));
-        let Ok(specifier) = Regex::new(&specifier) else { continue };
         for importer in graph.sources.mentions(&[stem]).into_iter().flatten() {
-            if !specifier.is_match(&graph.sources.get(importer).text) {
+            if !specifies(&graph.sources.get(importer).text, stem) {
                 continue;
             }
             found.insert(importer);
@@ -362,6 +363,20 @@ pub fn importers(graph: &Graph, files: BTreeSet<FileId>) -> BTreeSet<FileId> {
         }
     }
     found
+}
+
+/// Whether a text in quotes ends in the name of a file, as module specifiers do: `'../users/store.js'`, `"./store/index"`.
+fn specifies(text: &str, stem: &str) -> bool {
+    let is_quote = |c: char| matches!(c, '\'' | '"' | '`');
+    text.match_indices(stem).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + stem.len()..]);
+        let folder = || before.rfind(|c| is_quote(c) || c == '\n').map(|at| &before[at..]);
+        let starts = before.ends_with(is_quote)
+            || before.ends_with('/') && folder().is_some_and(|folder| folder.starts_with(is_quote));
+        let behind = behind.strip_prefix("/index").unwrap_or(behind);
+        let ends = |end: &&str| behind.strip_prefix(*end).is_some_and(|rest| rest.starts_with(is_quote));
+        starts && SCRIPTS.iter().any(ends)
+    })
 }
 
 /// The files of the modules around one of Rust, up to its crate's root: what it holds may be named through them (`pub use login::*`).
@@ -442,6 +457,19 @@ mod tests {
     fn then_what_writes_the_model_without_naming_the_column() {
         let tree = tree();
         assert_eq!(paths(&tree, &writers(&tree.sources, &tree.rules, &tree.schema)), ["src/store.ts"]);
+    }
+
+    #[test]
+    fn a_specifier_names_a_file_at_its_end() {
+        for text in
+            ["'./store'", "from \"../users/store.js\"", "require(`@app/store/index`)", "'store'", "'./store/index.mts'"]
+        {
+            assert!(specifies(text, "store"), "{text}");
+        }
+        for text in ["store", "'./store/memory'", "'./restore'", "'it' / store'", "'./store.test'", "a/\n'b/\n/store'"]
+        {
+            assert!(!specifies(text, "store"), "{text}");
+        }
     }
 
     #[test]

@@ -399,3 +399,26 @@ impl<'g, 'a> Issuing<'g, 'a> {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::graph::bench::{PRELUDE, Tree};
+    use crate::graph::{Graph, Units};
+    use crate::provenance::survey;
+
+    #[test]
+    fn a_survey_asks_for_what_its_ways_run() {
+        let app = "import { note } from './note'; function tell(id) { note(id); } export function login(id) {
+          tell(id); return db.user.update({ where: { id }, data: { token: randomUUID() } }); }";
+        let tree = Tree::of(&[
+            ("src/app.ts", &format!("{PRELUDE}{app}")),
+            ("src/note.ts", "export function note(id) { return id; }"),
+        ]);
+        let file = |path: &str| tree.sources.find(path).unwrap();
+        let units = Units::new(&tree.sources, crate::READERS);
+        units.lower(&tree.sources, ["schema.prisma", "src/app.ts"].map(file));
+        let graph = Graph::new(&tree.sources, &tree.rules, &units);
+        survey(&graph, &tree.schema);
+        assert!(units.get(file("src/note.ts")).is_some());
+    }
+}

@@ -200,6 +200,9 @@ impl ColumnTracer<'_, '_> {
         let issuers = self.issuing.issuers(&minted);
         reached.extend(issuers.iter().copied());
         self.above(&issuers, reached);
+        // What the ways run is asked for now: each file that is asked for later costs a round of its own.
+        let ways = drafts.iter().flat_map(|site| &site.drafts).flat_map(|draft| draft.functions.iter().copied());
+        self.issuing.on(&ways.collect::<BTreeSet<FunctionRef>>().into_iter().collect::<Vec<FunctionRef>>());
         let alike = self.issuing.alike(&minted);
         self.above(&alike.iter().map(|site| site.function).collect(), reached);
         Surveyed { drafts, minted, issuers, alike, doubtful, gaps }
