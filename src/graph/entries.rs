@@ -12,7 +12,7 @@ use crate::graph::issued;
 use crate::graph::mounts::{Mounts, mounted};
 use crate::graph::named::{ByName, by_name, rows_of};
 use crate::graph::places::{route_of_file, route_of_name};
-use crate::graph::{Graph, Resolved};
+use crate::graph::{Graph, Resolved, Unit};
 use crate::ir::{ClassId, Export, FunctionId, WHOLE};
 use crate::rules::{ArgBase, ArgPath, Entry as EntryRow, EntryKind};
 use crate::source::{FileId, Scope};
@@ -234,6 +234,10 @@ fn registered(
     for row in rows_of(rows, &path).filter(|row| fits(row, &path)) {
         let own = row.route.iter().find_map(|at| text_at(graph, call, at));
         if row.verb.as_deref() == Some("$handler") {
+            // `app.route('/users', users.get('/me', me))` of Hono mounts a router.
+            if !graph.is_rust(call.site.span.file) {
+                continue;
+            }
             let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));
             let verbs: Vec<(String, FunctionRef)> = values.flat_map(|value| verbs(graph, &value)).collect();
             for own in mounted(mounts.before(graph, call), own.as_ref()) {
@@ -243,6 +247,10 @@ fn registered(
                 }
             }
             routed.extend(verbs.into_iter().map(|(_, function)| function));
+            continue;
+        }
+        // `app.route('/users', users).get('/health', health)` of Hono goes on at the application.
+        if row.bare && call.args.first().is_some_and(|first| text(graph, &first.value).is_some()) {
             continue;
         }
         if own.is_none()
@@ -264,8 +272,10 @@ fn registered(
         // The name of a hook is no path.
         let is_named = row.covers && own.as_ref().is_some_and(|own| !own.starts_with('/'));
         let places = if is_named { vec![Vec::new()] } else { mounts.before(graph, call) };
+        let verb = row.verb_at.iter().find_map(|at| text_at(graph, call, at)).map(|verb| verb.to_uppercase());
         for own in mounted(places, own.as_ref()) {
-            let route = [row.verb.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let route =
+                [verb.clone().or_else(|| row.verb.clone()), own].into_iter().flatten().collect::<Vec<_>>().join(" ");
             for (at, handler) in handlers.iter().enumerate() {
                 let named = handlers[..at].iter().map(|(earlier, _)| *earlier);
                 let named = named.filter(|earlier| runs_before(graph, row, *earlier));
@@ -333,7 +343,16 @@ fn exported(
     let Some(unit) = graph.unit(file) else { return };
     let text = &graph.sources.get(file).text;
     let begins = |row: &EntryRow| row.directive.as_ref().is_none_or(|directive| begins_with(text, directive));
-    for (row, _) in rows.iter().filter(|(row, globs)| globs.is_match(path) && begins(row)) {
+    for (row, _) in rows.iter().filter(|(_, globs)| globs.is_match(path)) {
+        if !begins(row) {
+            let directive = row.directive.as_deref().unwrap_or_default();
+            for function in directed(unit, file, text, directive) {
+                let route = [row.verb.as_deref().unwrap_or_default(), &graph.name(function)].join(" ");
+                let into = if row.describes { &mut *described } else { &mut *found };
+                add(graph, row, (function, None), route, Vec::new(), into);
+            }
+            continue;
+        }
         for export in &unit.module.exports {
             let (Export::Named { name, .. } | Export::Value { name, .. }) = export else { continue };
             let known = if name == WHOLE { "default" } else { name };
@@ -353,6 +372,19 @@ fn exported(
             }
         }
     }
+}
+
+/// The functions whose bodies begin with a directive: `async (form) => { 'use server'; .. }`.
+fn directed(unit: &Unit, file: FileId, text: &str, directive: &str) -> BTreeSet<FunctionRef> {
+    let begun = text.match_indices('{').filter(|(at, _)| begins_with(&text[at + 1..], directive));
+    let innermost = |at: usize| {
+        let functions = unit.module.functions.iter().enumerate().skip(1);
+        let around = functions.filter(|(_, of)| of.span.start as usize <= at && at < of.span.end as usize);
+        around
+            .min_by_key(|(_, of)| of.span.end - of.span.start)
+            .map(|(id, _)| FunctionRef { file, id: FunctionId::of(id) })
+    };
+    if text.contains(directive) { begun.filter_map(|(at, _)| innermost(at)).collect() } else { BTreeSet::new() }
 }
 
 /// Whether a directive is the first that a file says, comments aside: `'use server';`.

@@ -23,6 +23,12 @@ pub struct Entry {
     /// `GET`, `POST`, `mutation`, `job`: stands before the route. `$handler`: the name of the call around the handler.
     #[serde(default)]
     pub verb: Option<String>,
+    /// `call`: where it stands in the arguments.
+    #[serde(default)]
+    pub verb_at: Vec<ArgPath>,
+    /// `call`: only where the first argument is no text: the route was said before.
+    #[serde(default)]
+    pub bare: bool,
     /// Where the route stands in the decorator's or call's arguments; the first that is there counts.
     #[serde(default)]
     pub route: Vec<ArgPath>,

@@ -130,7 +130,9 @@ impl Lowering<'_> {
         let type_args = path.path.segments.last().map_or_else(Vec::new, |last| self.type_arguments(&last.arguments));
         let args = self.all(&call.args);
         let makes = names.last().and_then(|name| name.chars().next()).is_some_and(char::is_uppercase);
-        if !makes || names.last().is_some_and(|name| *name == name.to_uppercase() && name.len() > 1) {
+        // `HttpResponse::Ok()` is a function, whatever it is called: of nothing no variant is made.
+        if !makes || args.is_empty() || names.last().is_some_and(|name| *name == name.to_uppercase() && name.len() > 1)
+        {
             return self.call_of(callee, args, type_args, span);
         }
         // A tuple struct or variant.
