@@ -134,7 +134,10 @@ impl Search<'_, '_> {
     /// `@Headers('authorization') token: string`, `TypedHeader<Authorization<Bearer>>`
     fn is_handed(&self, function: FunctionRef, at: u32) -> bool {
         let Some(param) = self.param(function, at) else { return false };
-        let is_it = |name: &str| is_cookie(self.graph.rules, name) && self.is_carrier(name);
+        // The name of a type may be one word: `BearerAuth`.
+        let is_carrier =
+            |name: &str| self.is_carrier(name) || self.graph.rules.tells(Tells::Carrier, &name.to_lowercase());
+        let is_it = |name: &str| is_cookie(self.graph.rules, name) && is_carrier(name);
         let mut types = param.ty.iter().flat_map(|ty| std::iter::once(ty).chain(&ty.args));
         let by_type = types.any(|ty| is_it(ty.name.rsplit(['.', ':']).next().unwrap_or(&ty.name)));
         let module = self.graph.module(function.file);

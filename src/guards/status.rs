@@ -7,12 +7,13 @@ use crate::graph::Graph;
 use crate::guards::claims::Seeds;
 use crate::guards::held::Held;
 use crate::guards::miss::Miss;
+use crate::guards::some::holds;
 use crate::guards::walk::Walk;
 use crate::guards::{Guard, StatusGap};
-use crate::ir::{ExprId, ExprKind, SqlStatement};
-use crate::rules::{Asks, Status};
+use crate::ir::{ExprId, ExprKind, FunctionKind, SqlStatement};
+use crate::rules::{Asks, Status, Tells};
 use crate::schema::{Property, Schema};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// The properties that a guard asks by, in lower case without `_`.
@@ -28,17 +29,37 @@ pub(super) fn asked(
 ) -> Asked {
     let mut names = BTreeSet::new();
     let rows: Vec<&Status> = graph.rules.status().collect();
-    let functions: BTreeSet<FunctionRef> = functions.collect();
+    // `.filter(|user| user.is_active)` runs too.
+    let inside = |function: FunctionRef| {
+        let closures = graph.within(function).map(|(inner, _)| inner).filter(move |_| function.id.0 != 0);
+        closures.chain([function])
+    };
+    let functions: BTreeSet<FunctionRef> = functions.flat_map(inside).collect();
     let walk = Walk::new(graph, schema);
     for function in functions {
         let Some(summary) = graph.summary(function) else { continue };
         let decides = |read: &Shared| !seeds.is_claim(graph, read) && decides(&walk, function, read.span);
         note(graph, summary, &rows, &decides, &mut names);
+        // `get enabled() { return this.isActive; }`
+        for getter in summary.reads.iter().flat_map(|read| getters(graph, read)) {
+            let asks = graph.summary(getter).into_iter().flat_map(|summary| &summary.reads);
+            names.extend(asks.filter_map(|read| match &read.kind {
+                ValueKind::Field(_, name) => Some(plain(name)),
+                _ => None,
+            }));
+        }
         let by_place = summary.reads.iter().filter_map(|read| Some((read, selected(&walk, read)?)));
         let by_place = by_place.filter(|(read, name)| rows.iter().any(|row| row.fits(name)) && decides(read));
         names.extend(by_place.map(|(_, name)| plain(&name)));
     }
     Asked(names)
+}
+
+/// The getters of classes that a read may be of.
+fn getters(graph: &Graph, read: &Shared) -> Vec<FunctionRef> {
+    let ValueKind::Field(_, name) = &read.kind else { return Vec::new() };
+    let is_getter = |of: &&FunctionRef| graph.function(**of).is_some_and(|of| of.kind == FunctionKind::Getter);
+    graph.functions_named(name).iter().filter(is_getter).copied().collect()
 }
 
 /// The column that a field of a tuple is read from: `user.1` of `SELECT id, is_active FROM users`.
@@ -70,6 +91,13 @@ fn decides(walk: &Walk, function: FunctionRef, read: Span) -> bool {
     let mut exprs = module.exprs.iter().enumerate();
     let is_it = |kind: &ExprKind| matches!(kind, ExprKind::Field { .. });
     let Some((at, _)) = exprs.find(|(_, expr)| expr.span == read && is_it(&expr.kind)) else { return true };
+    // `.filter(|user| user.is_active)`: what becomes of it stands with whoever runs the closure.
+    let own = walk.graph.function(function).zip(walk.graph.summary(function));
+    let returned =
+        own.filter(|(declared, _)| declared.kind == FunctionKind::Closure).and_then(|(_, own)| own.returns.as_ref());
+    if returned.is_some_and(|returned| holds(returned, &|part| part.span == read, 8)) {
+        return true;
+    }
     let lets_in = |held| walk.where_it_is(function, ExprId::of(at), Some(held)) == Miss::LetsIn;
     !(lets_in(Held::Absent) && lets_in(Held::Found))
 }
@@ -119,7 +147,7 @@ fn note(
             add(name);
         }
         if is_query(graph, call) {
-            call.args.iter().for_each(|arg| keys(graph, &arg.value, &mut add, 8));
+            conditions(graph, call, &mut add, 8);
         }
     }
     for (text, _) in &summary.sql {
@@ -159,7 +187,21 @@ fn handed_on(summary: &Summary) -> BTreeSet<Span> {
 /// Whether a call's arguments may be conditions: it reads rows, or lies in the tree.
 fn is_query(graph: &Graph, call: &CallValue) -> bool {
     let named = |name: &str| graph.rules.reads_named(Some(name)).any(|row| row.call.last() == Some(name));
-    call.method().is_some_and(named) || !graph.targets(call).is_empty()
+    let is_condition = |name: &str| graph.rules.tells(Tells::Condition, &name.to_lowercase());
+    call.method().is_some_and(|name| named(name) || is_condition(name)) || !graph.targets(call).is_empty()
+}
+
+/// What a query asks by: `.where('is_banned', false)`, `.andWhere('user.isActive = true')`, what a closure does with it.
+fn conditions(graph: &Graph, call: &CallValue, add: &mut dyn FnMut(&str), fuel: u8) {
+    let chooses = call.method().is_some_and(|name| graph.rules.tells(Tells::Choice, &name.to_lowercase()));
+    for arg in &call.args {
+        match &graph.resolved(&arg.value).kind {
+            ValueKind::Text(text) if !chooses => {
+                text.split(|c: char| !c.is_alphanumeric() && c != '_').for_each(&mut *add);
+            }
+            _ => keys(graph, &arg.value, add, fuel),
+        }
+    }
 }
 
 /// The keys of conditions: `{ where: { id, isActive: true } }`. What a query only selects is no question.
@@ -177,7 +219,7 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
                     }
                     Slot::Computed { .. } => continue,
                 };
-                if key == "select" || key == "data" {
+                if graph.rules.tells(Tells::Choice, &key.to_lowercase()) {
                     continue;
                 }
                 add(key);
@@ -185,9 +227,53 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
             }
         }
         ValueKind::Field(_, name) => add(name),
-        ValueKind::Function(_) => {}
+        // `where: (users, { eq }) => eq(users.isActive, true)`, `.modify((query) => query.whereNull('deleted_at'))`
+        ValueKind::Function(function) => {
+            let calls = graph.summary(*function).map_or(&[][..], |summary| summary.calls.as_slice());
+            calls.iter().for_each(|event| conditions(graph, &event.call, add, fuel));
+        }
+        ValueKind::Captured(..) | ValueKind::Import(..) => {
+            let inner = graph.resolved(value);
+            // Not the columns of a table.
+            if matches!(inner.kind, ValueKind::Object { .. } | ValueKind::Function(_)) {
+                keys(graph, &inner, add, fuel);
+            }
+        }
         kind => kind.each(&mut |inner| keys(graph, inner, add, fuel)),
     }
+}
+
+/// What every query of the models of a file asks by itself: `schema.pre(/^find/, ..)`, `defaultScope: { where }`.
+fn always(graph: &Graph, file: FileId) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let Some(unit) = graph.unit(file) else { return names };
+    let mut add = |name: &str| _ = names.insert(plain(name));
+    let is_always = |name: &str| graph.rules.status().any(|row| row.always.iter().any(|always| always == name));
+    let decorators = unit.summary.class_decorators.iter().flatten().map(|decorator| &**decorator);
+    let calls = unit.summary.functions.iter().flat_map(|summary| &summary.calls).map(|event| &*event.call);
+    for call in calls.chain(decorators) {
+        let name = call.method().map(str::to_owned).or_else(|| graph.callee_path(call));
+        if name.is_some_and(|name| name.rsplit(['#', '.']).next().is_some_and(is_always)) {
+            conditions(graph, call, &mut add, 8);
+            // `() => ({ where: { isActive: true } })`
+            let given = call.args.iter().filter_map(|arg| match &arg.value.kind {
+                ValueKind::Function(function) => graph.summary(*function)?.returns.as_ref(),
+                _ => None,
+            });
+            given.for_each(|value| keys(graph, value, &mut add, 8));
+        }
+        for arg in &call.args {
+            let ValueKind::Object { entries, .. } = &graph.resolved(&arg.value).kind else { continue };
+            for slot in entries {
+                if let Slot::Named { key, value, .. } = slot
+                    && is_always(key)
+                {
+                    keys(graph, value, &mut add, 8);
+                }
+            }
+        }
+    }
+    names
 }
 
 /// What the schema knows and no guard asks.
@@ -214,8 +300,13 @@ pub(super) fn gap(graph: &Graph, schema: &Schema, guard: &Guard, asked: &Asked) 
         };
         let says = |property: &&Property| rows.iter().any(|row| row.fits(&property.name));
         let fitting: Vec<&Property> = model.properties.iter().filter(says).filter(|of| !automatic(of)).collect();
+        let always = fitting.first().map(|of| always(graph, of.span.file)).unwrap_or_default();
+        let is_asked = |name: &str| asked.0.contains(name) || always.contains(name);
         let handled = |property: &&Property| {
-            asked.0.contains(&plain(&property.name)) || asked.0.contains(&plain(&property.column))
+            [&property.name, &property.column].map(|name| plain(name)).iter().any(|name| {
+                // `User.scope('active')` of `isActive`
+                is_asked(name) || name.strip_prefix("is").is_some_and(is_asked) || is_asked(&format!("is{name}"))
+            })
         };
         if fitting.iter().any(handled) {
             return None;

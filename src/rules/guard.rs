@@ -360,6 +360,9 @@ pub struct Status {
     /// Decorators of a property that the library itself filters by.
     #[serde(default)]
     pub automatic: Vec<CallPattern>,
+    /// Calls, decorators and keys of options by which every query of a model asks by itself.
+    #[serde(default)]
+    pub always: Vec<String>,
 }
 
 impl Guard {

@@ -59,6 +59,10 @@ pub enum Tells {
     Live,
     /// ... and where it is tried out.
     Trial,
+    /// A method by which a query asks, in lower case;
+    Condition,
+    /// ... a method or key by which it only chooses what it gives.
+    Choice,
     /// A key of a request that says what is asked for, not by whom.
     Asked,
     /// One that says its path.
