@@ -7,6 +7,7 @@ use crate::graph::{EdgeKind, Graph};
 use crate::guards::callers::letting_in;
 use crate::guards::miss::Miss;
 use crate::guards::shapes::Shapes;
+use crate::guards::status::decides;
 use crate::guards::walk::Walk;
 use crate::ir::FunctionId;
 use crate::provenance::{ColumnTrace, ReadKind, ReadSite};
@@ -54,13 +55,23 @@ pub(super) fn decisions(
             let at = match read.kind {
                 // A query by the column: who has no such row is not let in.
                 ReadKind::Query | ReadKind::Guard if !is_field(summary, read.span) => {
-                    chooses(graph, summary, read.span, &schema.columns[trace.column.0].column).then_some(read.span)
+                    let column = &schema.columns[trace.column.0].column;
+                    let text = graph.sources.text(read.span);
+                    let scalar = || {
+                        let asked = Asked { graph, read: read.span, any: false, scalar: true };
+                        selects_only(text, column).then(|| asked.compared(summary)).flatten()
+                    };
+                    if chooses(graph, summary, read.span, column) { Some(read.span) } else { scalar() }
                 }
-                _ => Asked { graph, read: read.span, any: in_guard }.compared(summary),
+                _ => Asked { graph, read: read.span, any: in_guard, scalar: false }.compared(summary),
             };
             let Some(at) = at else { continue };
             // Where they differ, nobody is refused: the one is made the other, or written down.
             if walk.on_a_difference(function, at) == Miss::LetsIn {
+                continue;
+            }
+            // `if (!user.accessToken) console.warn(..)`: whether there is one or not, the request goes on.
+            if at == read.span && is_field(summary, at) && !decides(&walk, function, at) {
                 continue;
             }
             let decision = |function, place| Decision { column: trace.column, read: read.span, at, function, place };
@@ -134,6 +145,16 @@ fn chooses(graph: &Graph, summary: &Summary, condition: Span, column: &str) -> b
     }
     let mut calls = summary.calls.iter().flat_map(|event| &event.call.args);
     calls.find_map(|arg| value_at(&arg.value, condition, 12)).is_none_or(|value| is_handed(graph, value, 12))
+}
+
+/// Whether a statement gives the column and nothing else: `SELECT access_token FROM users WHERE id = $1`.
+fn selects_only(statement: &str, column: &str) -> bool {
+    let lower = statement.trim().to_lowercase();
+    let list = lower.strip_prefix("select").and_then(|rest| rest.split_once(" from "));
+    list.is_some_and(|(list, _)| {
+        let name = list.trim().rsplit('.').next().unwrap_or_default();
+        name.trim_matches(['"', '`', ' ']) == column.to_lowercase()
+    })
 }
 
 /// Whether a statement compares the column: `WHERE access_token = $1`.
@@ -220,6 +241,8 @@ struct Asked<'g, 'a> {
     read: Span,
     /// In a guard, whatever is done with it counts.
     any: bool,
+    /// What is read is all that a statement gives: the value of the query itself.
+    scalar: bool,
 }
 
 impl Asked<'_, '_> {
@@ -245,7 +268,7 @@ impl Asked<'_, '_> {
     /// A call that is handed the read and something else; outside of guards by its name too: `analytics(id, account.token)` uses the
     /// token and compares nothing.
     fn compares(&self, call: &CallValue) -> bool {
-        let handed = || call.args.len() > 1 && call.args.iter().any(|arg| is_at(&arg.value, self.read));
+        let handed = || call.args.len() > 1 && call.args.iter().any(|arg| self.is_it(&arg.value));
         handed() && (self.any || self.is_comparison(call))
     }
 
@@ -258,11 +281,25 @@ impl Asked<'_, '_> {
         self.graph.rules.tells(Tells::Comparison, name)
     }
 
+    fn is_it(&self, value: &Shared) -> bool {
+        if !self.scalar {
+            return is_at(value, self.read);
+        }
+        let mut at = value;
+        while let ValueKind::Field(base, _) | ValueKind::Element(base) | ValueKind::Index(base, _) = &at.kind {
+            at = base;
+        }
+        matches!(at.kind, ValueKind::Call(_))
+            && at.span.file == self.read.file
+            && at.span.start <= self.read.start
+            && self.read.end <= at.span.end
+    }
+
     fn comparison(&self, value: &Shared, fuel: u8) -> Option<Span> {
         let fuel = fuel.checked_sub(1)?;
         match &value.kind {
-            ValueKind::Compare { left, right, .. } if is_at(left, self.read) || is_at(right, self.read) => {
-                let other = if is_at(left, self.read) { right } else { left };
+            ValueKind::Compare { left, right, .. } if self.is_it(left) || self.is_it(right) => {
+                let other = if self.is_it(left) { right } else { left };
                 let nothing = matches!(other.kind, ValueKind::Null | ValueKind::Undefined);
                 (self.any || !nothing).then_some(value.span)
             }
@@ -275,7 +312,7 @@ impl Asked<'_, '_> {
                 self.comparison(left, fuel).or_else(|| self.comparison(right, fuel))
             }
             ValueKind::Call(call) if self.compares(call) => Some(value.span),
-            _ if self.any && is_at(value, self.read) => Some(value.span),
+            _ if self.any && self.is_it(value) => Some(value.span),
             ValueKind::Object { .. } => None,
             kind => {
                 let mut found = None;

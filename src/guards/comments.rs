@@ -55,11 +55,18 @@ pub fn comments(
             let module = units.get(file).map(|unit| &unit.module);
             let near = Near::of(source, module, file, &declared, &places, &column.table, &names);
             for block in blocks(source).iter().filter(|block| !near.in_text(source, block)) {
+                let at_column = near.declared.iter().any(|line| block.precedes(*line));
                 for (claim, line, said) in block.claims(rules, &claims) {
                     let is_said = match claim.says {
-                        Says::Compared => said.iter().any(|clause| names_one(clause, &names)),
+                        Says::Compared => said.clause.iter().any(|clause| names_one(clause, &names)),
                         Says::Stateless => true,
-                        _ => !is_of_another(&block.text, &said[0], &names),
+                        // `@deprecated use signIn() instead` is about the function.
+                        Says::Deprecated if !at_column => said
+                            .clause
+                            .iter()
+                            .chain([&said.before])
+                            .any(|part| names_one(part, &names) || is_word_in(part, "column")),
+                        _ => !is_of_another(&block.text, &said.clause[0], &names),
                     };
                     if is_said && near.is_about(block, claim.says, &column.table, &names) {
                         let span = line_span(source, file, line);
@@ -172,6 +179,14 @@ struct Block {
     text: String,
 }
 
+/// What a comment says around a claim.
+struct Said {
+    /// In the same clause, before and behind.
+    clause: [String; 2],
+    /// Before it in the same sentence.
+    before: String,
+}
+
 /// A word of a comment, in lower case.
 struct Word {
     text: String,
@@ -187,8 +202,8 @@ impl Block {
         (self.first..=self.last).contains(&line) || (self.last < line && line - self.last <= 2)
     }
 
-    /// The claims it makes, with their lines and what the clause says around; a longer phrase before those that lie in it.
-    fn claims<'c>(&self, rules: &Rules, claims: &[&'c Claim]) -> Vec<(&'c Claim, u32, [String; 2])> {
+    /// The claims it makes, with their lines and what is said around; a longer phrase before those that lie in it.
+    fn claims<'c>(&self, rules: &Rules, claims: &[&'c Claim]) -> Vec<(&'c Claim, u32, Said)> {
         let (words, questions) = self.words();
         let mut taken: Vec<bool> = vec![false; words.len()];
         let mut found = Vec::new();
@@ -207,19 +222,26 @@ impl Block {
                 let before = words[..start].iter().rev().take_while(|word| word.clause == clause);
                 let hedged = before.into_iter().any(|word| rules.tells(Tells::Hedge, &word.text));
                 let sentence = words[..start].iter().rev().take_while(|word| word.sentence == words[start].sentence);
-                let hedged = hedged || sentence.into_iter().any(|word| rules.tells(Tells::Plan, &word.text));
-                let behind = words.get(start + phrase.len()).filter(|word| word.clause == clause);
-                let narrowed = behind.is_some_and(|word| rules.tells(Tells::Narrowing, &word.text));
+                let hedged = hedged || sentence.clone().any(|word| rules.tells(Tells::Plan, &word.text));
+                // What a comparison is made with may stand anywhere.
+                let reach = if claim.says == Says::Compared { 1 } else { words.len() };
+                let mut behind =
+                    words[start + phrase.len()..].iter().take(reach).take_while(|word| word.clause == clause);
+                // `not used any more since the move to JWT` gives a reason.
+                let narrowed = behind
+                    .find(|word| [Tells::Narrowing, Tells::Reason].iter().any(|tells| rules.tells(*tells, &word.text)))
+                    .is_some_and(|word| !rules.tells(Tells::Reason, &word.text));
                 if !hedged && !narrowed && !questions.contains(&words[start].sentence) {
                     let before = words[..start].iter().filter(|word| word.clause == clause);
                     // `compares the jti instead of users.token`
                     let behind = words[start + phrase.len()..].iter().take_while(|word| word.clause == clause);
                     let behind = behind.take_while(|word| !rules.tells(Tells::Hedge, &word.text));
-                    let said = [
-                        before.map(|word| word.text.as_str()).collect(),
-                        behind.map(|word| word.text.as_str()).collect(),
-                    ];
-                    found.push((*claim, words[start].line, said.map(|all: Vec<&str>| all.join(" "))));
+                    let join =
+                        |words: Vec<&Word>| words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+                    let mut earlier: Vec<&Word> = sentence.collect();
+                    earlier.reverse();
+                    let clause = [join(before.collect()), join(behind.collect())];
+                    found.push((*claim, words[start].line, Said { clause, before: join(earlier) }));
                 }
             }
         }

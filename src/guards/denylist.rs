@@ -160,7 +160,7 @@ fn is_the_token(graph: &Graph, value: &Shared) -> bool {
         ValueKind::Field(_, name) => Some(name.clone()),
         _ => None,
     };
-    let is_token = |name: &str| words(name).iter().any(|word| graph.rules.tells(Tells::Sent, word));
+    let is_token = |name: &str| graph.rules.tells_name(Tells::Sent, &words(name));
     // `request.headers.authorization.split(' ')[1]`
     if called(value).is_some_and(|name| is_token(&name)) || holds_header(value) {
         return true;

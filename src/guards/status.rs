@@ -86,7 +86,7 @@ fn selected(walk: &Walk, read: &Shared) -> Option<String> {
 }
 
 /// Whether it makes a difference to a request what a read finds: `if (!user.isActive) log(..)` lets in whoever it is.
-fn decides(walk: &Walk, function: FunctionRef, read: Span) -> bool {
+pub(super) fn decides(walk: &Walk, function: FunctionRef, read: Span) -> bool {
     let Some(module) = walk.graph.module(function.file) else { return true };
     let mut exprs = module.exprs.iter().enumerate();
     let is_it = |kind: &ExprKind| matches!(kind, ExprKind::Field { .. });

@@ -89,6 +89,8 @@ pub enum Tells {
     Hedge,
     /// Anywhere before a claim in its sentence: what is to be done is not so yet.
     Plan,
+    /// Behind one: why it is so.
+    Reason,
     /// Behind a claim in a comment: it is about less than the column.
     Narrowing,
 }
