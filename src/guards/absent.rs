@@ -60,6 +60,10 @@ impl Run<'_, '_, '_> {
             // What only a sign-in has is not there later.
             ExprKind::Field { base, name, .. } if self.is_first(*base, Some(name)) => Held::No,
             ExprKind::Field { base, name, name_span } => {
+                if let Some(held) = self.kept(id) {
+                    self.looks += u32::from(held.tells());
+                    return Some(held);
+                }
                 let held = self.eval(*base)?;
                 if held == Held::Absent && !self.goes_on(*base, name_span.start) {
                     return self.fail();

@@ -219,3 +219,10 @@ pub(super) fn together(guards: Vec<Guard>) -> Vec<Guard> {
     }
     found
 }
+
+/// What a guard is called: one without a name, in a file's own code, by the file.
+pub(super) fn name_of(graph: &Graph, function: FunctionRef) -> String {
+    let name = graph.name(function);
+    let path = &graph.sources.get(function.file).path;
+    if name == "<module>" { path.rsplit('/').next().unwrap_or(path).to_owned() } else { name }
+}

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::graph::{Graph, Type};
+use crate::guards::called::is_of_another;
 use crate::guards::callers::as_called;
 use crate::guards::claims::about;
 use crate::guards::duration::{Durations, Told};
@@ -297,12 +298,6 @@ pub(super) fn param_within(value: &Shared, fuel: u8) -> Option<FunctionRef> {
         value.kind.each(&mut |inner| found = found.or_else(|| param_within(inner, fuel)));
     }
     found
-}
-
-/// Whether the key, the call or the function around it is named for tokens that do not let in call by call.
-fn is_of_another(graph: &Graph, function: FunctionRef, call: &CallValue, key: Option<&str>) -> bool {
-    let text = format!("{} {} {}", graph.name(function), graph.sources.text(call.site.span), key.unwrap_or(""));
-    graph.rules.tells(Tells::Errand, &text.to_lowercase())
 }
 
 /// The calls in the arguments of a call, at any depth.

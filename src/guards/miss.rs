@@ -31,6 +31,8 @@ pub(super) enum Miss {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way {
     pub(super) variables: BTreeMap<LocalId, Held>,
+    /// What was set to it, by the path of the field: `req.user`.
+    pub(super) kept: BTreeMap<String, Held>,
     /// Whether the look-up is behind.
     pub(super) seen: bool,
     /// Whether the request was let on before the look-up.
@@ -367,6 +369,12 @@ impl Run<'_, '_, '_> {
                 *mine = if mine.tells() || held.tells() { Held::Touched } else { Held::Same };
             }
         }
+        for (path, held) in other.kept {
+            let mine = self.way.kept.entry(path).or_insert(Held::Same);
+            if *mine != held {
+                *mine = if mine.tells() || held.tells() { Held::Touched } else { Held::Same };
+            }
+        }
         // Only ways behind the look-up matter.
         self.way.marked = match (self.way.seen, other.seen) {
             (true, false) => self.way.marked,
@@ -396,6 +404,7 @@ impl Run<'_, '_, '_> {
             _ => {
                 self.way.marked |= self.way.seen && (value.tells() || self.in_miss > 0 && !self.compares());
                 self.way.stood_in |= self.way.seen && self.in_miss > 0 && value == Held::Same;
+                self.keep(target, value);
             }
         }
     }

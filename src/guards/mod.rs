@@ -15,6 +15,7 @@ mod added;
 mod asks;
 mod behind;
 mod bound;
+mod called;
 mod callers;
 mod carried;
 mod chain;
@@ -31,6 +32,7 @@ mod endless;
 mod endpoints;
 mod handed;
 mod held;
+mod kept;
 mod lacking;
 mod lasting;
 mod life;
@@ -359,7 +361,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         let limited = || Exposure::shorter(lives.of(graph, keys).filter(|_| !foreign), walk.oldest.take());
         let exposure = expired.map(Exposure::without_end).or_else(limited);
         let guard = Guard {
-            name: name_of(graph, *function),
+            name: endpoints::name_of(graph, *function),
             span: graph
                 .function(*function)
                 .map_or_else(|| Span { file: function.file, start: 0, end: 0 }, |f| f.name_span),
@@ -419,13 +421,6 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     found.lives = lives.letting_in();
     found.hits = web::find(graph, schema, &lives);
     found
-}
-
-/// What a guard is called: one without a name, in a file's own code, by the file.
-fn name_of(graph: &Graph, function: FunctionRef) -> String {
-    let name = graph.name(function);
-    let path = &graph.sources.get(function.file).path;
-    if name == "<module>" { path.rsplit('/').next().unwrap_or(path).to_owned() } else { name }
 }
 
 fn verdict(walk: &Walk, root: &Root) -> Verdict {

@@ -230,7 +230,9 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
         // `where: (users, { eq }) => eq(users.isActive, true)`, `.modify((query) => query.whereNull('deleted_at'))`
         ValueKind::Function(function) => {
             let calls = graph.summary(*function).map_or(&[][..], |summary| summary.calls.as_slice());
-            calls.iter().for_each(|event| conditions(graph, &event.call, add, fuel));
+            for event in calls {
+                conditions(graph, &event.call, add, fuel);
+            }
         }
         ValueKind::Captured(..) | ValueKind::Import(..) => {
             let inner = graph.resolved(value);
