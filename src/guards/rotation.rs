@@ -1,15 +1,17 @@
 //! What becomes of a row that was found by its token, where the code goes on from it to the next token.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
 use crate::guards::claims::holds_call;
 use crate::guards::columns::{Decision, Place, asking, innermost};
+use crate::guards::some::holds;
 use crate::ir::SqlStatement;
 use crate::schema::{ColumnId, Schema};
 use crate::sites;
 use crate::source::Span;
-use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
 
 /// How the row that an endpoint found by the column ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +39,7 @@ pub(super) fn rotations(graph: &Graph, schema: &Schema, decisions: &[Decision]) 
         let Decision { column, read, at, function, .. } = decision.clone();
         let asking = innermost(graph, read).map(|of| asking(graph, of, at)).unwrap_or_default();
         let own = asking.into_iter().filter(|of| graph.name(*of) == function);
-        let ended: Vec<Ended> = own.filter_map(|of| Ends::find(graph, schema, column, of).told()).collect();
+        let ended: Vec<Ended> = own.filter_map(|of| Ends::find(graph, schema, (column, read), of).told()).collect();
         ended.into_iter().map(move |ended| Rotation { column, read, function: function.clone(), ended })
     };
     let found: BTreeSet<Rotation> = endpoints.flat_map(all).collect();
@@ -48,6 +50,7 @@ struct Ends<'g, 'a> {
     graph: &'g Graph<'a>,
     schema: &'g Schema,
     column: ColumnId,
+    read: Span,
     seen: BTreeSet<FunctionRef>,
     apart: Option<Span>,
     /// A statement that takes the row for itself, a lock, or something that could not be followed.
@@ -55,8 +58,8 @@ struct Ends<'g, 'a> {
 }
 
 impl<'g, 'a> Ends<'g, 'a> {
-    fn find(graph: &'g Graph<'a>, schema: &'g Schema, column: ColumnId, function: FunctionRef) -> Self {
-        let mut ends = Self { graph, schema, column, seen: BTreeSet::new(), apart: None, safe: false };
+    fn find(graph: &'g Graph<'a>, schema: &'g Schema, (column, read): (ColumnId, Span), function: FunctionRef) -> Self {
+        let mut ends = Self { graph, schema, column, read, seen: BTreeSet::new(), apart: None, safe: false };
         ends.visit(function, 4);
         ends
     }
@@ -81,6 +84,10 @@ impl<'g, 'a> Ends<'g, 'a> {
         self.safe |= self.graph.rules.ending().flat_map(|row| &row.locks).any(|word| text.contains(word));
         for call in self.graph.calls_inside(function) {
             let holder = FunctionRef { file: function.file, id: call.site.function.id };
+            // `diesel::delete(tokens.filter(token.eq(handed)))` finds and ends in one.
+            if self.ends_by_it(call) && self.decides(holder, call.site, 4) {
+                self.safe = true;
+            }
             if self.ends_row(call) {
                 if self.takes(holder, call) {
                     self.safe = true;
@@ -91,13 +98,71 @@ impl<'g, 'a> Ends<'g, 'a> {
             }
             let targets = self.graph.targets(call);
             let name = call.method().unwrap_or_default().to_lowercase();
-            if targets.is_empty() {
+            if targets.is_empty() && self.ends_it(call) {
+                if self.decides(holder, call.site, 4) {
+                    self.safe = true;
+                } else {
+                    self.apart.get_or_insert(call.site.span);
+                }
+                continue;
+            }
+            if targets.is_empty() && !self.adds(call) {
                 self.safe |= self.graph.rules.ending().flat_map(|row| &row.takes).any(|word| name.contains(word));
             }
             for target in targets.iter() {
                 self.visit(target.function, fuel);
             }
         }
+    }
+
+    /// Whether a call changes, deletes or saves the row that the query found: `row.revoked = true; repository.save(row)`, `row.destroy()`.
+    fn ends_it(&self, call: &CallValue) -> bool {
+        let is_row = |part: &Shared| {
+            let (span, read) = (part.span, self.read);
+            matches!(part.kind, ValueKind::Call(_))
+                && span.file == read.file
+                && span.start <= read.start
+                && read.end <= span.end
+        };
+        let saves = call.method().is_some_and(|name| name == "save") || self.changes(call);
+        let of_row = |value: &Shared| match &value.kind {
+            // A new row that takes something of it.
+            ValueKind::Object { base: None, .. } => false,
+            _ => holds(value, &is_row, 6),
+        };
+        let given = call.args.first().map(|arg| &arg.value);
+        saves && (call.receiver().is_some_and(of_row) || call.method() == Some("save") && given.is_some_and(of_row))
+    }
+
+    /// Whether a call saves what was only just made: `repository.save(repository.create({ token }))`.
+    fn adds(&self, call: &CallValue) -> bool {
+        let is_new = |value: &Shared| match &value.kind {
+            ValueKind::Object { base: None, .. } => true,
+            ValueKind::Call(made) => made.is_new || made.method() == Some("create"),
+            _ => false,
+        };
+        let of = call.args.first().map(|arg| &arg.value).or(call.receiver());
+        call.method() == Some("save") && of.is_some_and(|value| is_new(Value::before_calls(value)))
+    }
+
+    /// Whether a call is named for changing or deleting rows.
+    fn changes(&self, call: &CallValue) -> bool {
+        let path = || self.graph.callee_path(call).unwrap_or_default();
+        let name = call.method().map_or_else(path, str::to_owned).to_lowercase();
+        let name = name.rsplit(['#', '.', ':']).next().unwrap_or_default();
+        self.graph.rules.ending().flat_map(|row| &row.changes).any(|word| name.contains(word))
+    }
+
+    /// Whether the query itself changes or deletes what it finds.
+    fn ends_by_it(&self, call: &CallValue) -> bool {
+        let (span, read) = (call.site.span, self.read);
+        let is_around = span.file == read.file && span.start <= read.start && read.end <= span.end;
+        let inner = |value: &Shared| match &value.kind {
+            ValueKind::Call(inner) => Some(Arc::clone(inner)),
+            _ => None,
+        };
+        let chain = std::iter::successors(call.receiver().and_then(inner), |call| call.receiver().and_then(inner));
+        is_around && (self.changes(call) || chain.into_iter().any(|call| self.changes(&call)))
     }
 
     /// Whether a call changes or deletes rows of the table.
@@ -116,8 +181,20 @@ impl<'g, 'a> Ends<'g, 'a> {
         if call.args.iter().any(|arg| by_text(&arg.value) || by_text(&self.graph.resolved(&arg.value))) {
             return true;
         }
-        let name = call.method().unwrap_or_default().to_lowercase();
-        self.graph.rules.ending().flat_map(|row| &row.changes).any(|word| name.contains(word)) && {
+        // `diesel::update(refresh_tokens.find(id))`
+        let of_table = |value: &Shared| {
+            let mut at = value;
+            while let ValueKind::Call(inner) = &at.kind {
+                let Some(receiver) = inner.receiver() else { return false };
+                at = receiver;
+            }
+            // As it is written: the names of a schema come in by a glob.
+            self.graph.sources.text(at.span).split(':').any(|step| step.trim() == tracked.table)
+        };
+        self.changes(call) && {
+            if call.method().is_none() && call.args.first().is_some_and(|arg| of_table(&arg.value)) {
+                return true;
+            }
             let is_own = |model| tracked.bindings.iter().any(|(own, _)| *own == model);
             let compared =
                 || sites::compared(self.graph, self.schema, call).into_iter().any(|(model, _)| is_own(model));
