@@ -92,7 +92,11 @@ impl Run<'_, '_, '_> {
             ExprKind::Fallback { left, right, .. } => {
                 let left = self.asked(*left)?;
                 match left.truth() {
-                    Some(false) => self.eval(*right)?,
+                    Some(false) => match self.eval(*right)? {
+                        // `is_there.unwrap_or(false)`, `user ?? null`
+                        Held::No if left == Held::Absent => Held::Absent,
+                        right => right,
+                    },
                     Some(true) => left,
                     None => either(left, self.eval(*right)?),
                 }

@@ -206,6 +206,15 @@ impl Walk<'_, '_> {
         by_text() || by_row()
     }
 
+    /// Whether a handler of Rust writes before it looks; of TypeScript the run through it tells.
+    pub(super) fn acts_before(&self, function: FunctionRef, asked: &CallValue) -> bool {
+        let is_handler = self.handler == Some(function) && self.graph.is_rust(function.file);
+        let summary = self.graph.summary(function).filter(|_| is_handler);
+        let calls = summary.map_or(&[][..], |summary| summary.calls.as_slice());
+        let before = calls.iter().map(|event| &event.call).filter(|call| call.site.span.end <= asked.site.span.start);
+        before.into_iter().any(|call| self.only_writes(call))
+    }
+
     /// Whether a chain of calls has one of that name: `from` of `db.select().from(users).execute()`.
     fn is_behind(&self, call: &CallValue, name: &str) -> bool {
         let mut at = call;

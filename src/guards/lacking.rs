@@ -8,7 +8,7 @@ use crate::guards::held::Held;
 use crate::guards::miss::{Miss, Run};
 use crate::guards::uses::Use;
 use crate::guards::walk::{Entered, Walk};
-use crate::ir::{Entry, ExprId, ExprKind};
+use crate::ir::{Binding, Entry, ExprId, ExprKind, LocalId, Place, Stmt};
 use crate::rules::Tells;
 use crate::summary::{CallSite, CallValue, FunctionRef};
 
@@ -98,13 +98,39 @@ impl Run<'_, '_, '_> {
         self.hands_back |= handed_back;
     }
 
+    /// What a variable was set to, if that is said once: `const session = { user, id }; return session`.
+    fn made(&self, written: ExprId) -> ExprId {
+        fn set(statements: &[Stmt], local: LocalId, found: &mut Vec<ExprId>) {
+            for statement in statements {
+                match statement {
+                    Stmt::Assign { target: Place::Local(own), value, .. } if *own == local => found.push(*value),
+                    Stmt::If { then, otherwise, .. } => {
+                        set(then, local, found);
+                        set(otherwise, local, found);
+                    }
+                    Stmt::Loop { body } => set(body, local, found),
+                    Stmt::Try { body, catch, finally } => {
+                        set(body, local, found);
+                        set(catch, local, found);
+                        set(finally, local, found);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let ExprKind::Name(Binding::Local(local)) = self.module.expr(written).kind else { return written };
+        let mut found = Vec::new();
+        set(&self.module.function(self.function.id).body, local, &mut found);
+        if let [only] = found.as_slice() { *only } else { written }
+    }
+
     /// Of an object that lacks who was looked for, the keys that are the same all the same.
     fn keys(&mut self, written: Option<ExprId>, value: Held) -> Option<BTreeSet<String>> {
         if value == Held::Lacking {
             return Some(self.lacks.same.clone());
         }
         let module = self.module;
-        let ExprKind::Object(entries) = &module.expr(written?).kind else { return None };
+        let ExprKind::Object(entries) = &module.expr(self.made(written?)).kind else { return None };
         if self.is_rust || value != Held::Touched {
             return None;
         }

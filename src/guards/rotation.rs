@@ -106,7 +106,7 @@ impl<'g, 'a> Ends<'g, 'a> {
                 }
                 continue;
             }
-            if targets.is_empty() && !self.adds(call) {
+            if targets.is_empty() && !adds(call) {
                 self.safe |= self.graph.rules.ending().flat_map(|row| &row.takes).any(|word| name.contains(word));
             }
             for target in targets.iter() {
@@ -132,17 +132,6 @@ impl<'g, 'a> Ends<'g, 'a> {
         };
         let given = call.args.first().map(|arg| &arg.value);
         saves && (call.receiver().is_some_and(of_row) || call.method() == Some("save") && given.is_some_and(of_row))
-    }
-
-    /// Whether a call saves what was only just made: `repository.save(repository.create({ token }))`.
-    fn adds(&self, call: &CallValue) -> bool {
-        let is_new = |value: &Shared| match &value.kind {
-            ValueKind::Object { base: None, .. } => true,
-            ValueKind::Call(made) => made.is_new || made.method() == Some("create"),
-            _ => false,
-        };
-        let of = call.args.first().map(|arg| &arg.value).or(call.receiver());
-        call.method() == Some("save") && of.is_some_and(|value| is_new(Value::before_calls(value)))
     }
 
     /// Whether a call is named for changing or deleting rows.
@@ -231,6 +220,17 @@ impl<'g, 'a> Ends<'g, 'a> {
                 EdgeKind::Callback(_) | EdgeKind::Framework => true,
             })
     }
+}
+
+/// Whether a call saves what was only just made: `repository.save(repository.create({ token }))`.
+fn adds(call: &CallValue) -> bool {
+    let is_new = |value: &Shared| match &value.kind {
+        ValueKind::Object { base: None, .. } => true,
+        ValueKind::Call(made) => made.is_new || made.method() == Some("create"),
+        _ => false,
+    };
+    let of = call.args.first().map(|arg| &arg.value).or(call.receiver());
+    call.method() == Some("save") && of.is_some_and(|value| is_new(Value::before_calls(value)))
 }
 
 /// `update({ where: { id, revoked: false }, data: { revoked: true } })`

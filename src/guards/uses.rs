@@ -11,7 +11,27 @@ use crate::guards::walk::{Entered, Walk};
 use crate::ir::{Binding, Expr, ExprKind, Missing};
 use crate::rules::Asks;
 use crate::source::Span;
-use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
+use crate::summary::{CallSite, CallValue, Flow, FunctionRef, Shared, Slot, Summary, ValueKind};
+
+/// Whether a way ends under a condition that holds something.
+fn parts_ways(flow: &[Flow], holds: &dyn Fn(&Shared) -> bool) -> bool {
+    fn ends(flow: &[Flow]) -> bool {
+        flow.iter().any(|step| match step {
+            Flow::Call(_) => false,
+            Flow::Branch(branch) => ends(&branch.then) || ends(&branch.otherwise),
+            Flow::Try(tried) => ends(&tried.body) || ends(&tried.catch),
+            Flow::Return(_) | Flow::Throw => true,
+        })
+    }
+    flow.iter().any(|step| match step {
+        Flow::Branch(branch) => {
+            let arms = [&branch.then, &branch.otherwise];
+            holds(&branch.cond) && arms.iter().any(|arm| ends(arm)) || arms.iter().any(|arm| parts_ways(arm, holds))
+        }
+        Flow::Try(tried) => parts_ways(&tried.body, holds) || parts_ways(&tried.catch, holds),
+        Flow::Call(_) | Flow::Return(_) | Flow::Throw => false,
+    })
+}
 
 /// What becomes of the result of a call in the function it stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +166,10 @@ impl Walk<'_, '_> {
                 Use::Returned => most = Use::Returned,
                 _ => {}
             }
+        }
+        // `if user.is_none() { return Err(GONE) }` calls nothing.
+        if parts_ways(&summary.flow, &holds) {
+            return Use::Decided;
         }
         let rest = summary.exits.values().chain(&summary.this_exit).chain(summary.leaves.values());
         if !as_data && rest.into_iter().any(|value| passes_on(value, site)) || self.kept(summary, site) {

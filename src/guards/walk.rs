@@ -377,6 +377,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             Use::Blanked => ShortBy::Blanked,
             _ if self.is_for_some(conditions, call) => ShortBy::ForSome,
             Use::GoesOn => ShortBy::GoesOn,
+            Use::Decided if self.acts_before(function, call) => ShortBy::GoesOn,
             Use::Decided | Use::Returned if self.only_named && what == UNNAMED => {
                 self.cut = true;
                 return;
