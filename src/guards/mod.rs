@@ -36,6 +36,7 @@ mod kept;
 mod lacking;
 mod lasting;
 mod life;
+mod marks;
 mod matcher;
 mod miss;
 mod order;
@@ -251,6 +252,7 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
     let protected = Protected::find(graph, &shapes);
     let mut handlers = protected.behind(&guards);
     handlers.extend(verifying.iter().flat_map(|found| &found.endpoints));
+    reached.extend(marks::setting(graph, &guards));
     reached.extend(guards);
     let configured = configs::find(graph);
     let made = configured.iter().filter_map(|config| config.call);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::guards::marks;
 use crate::guards::matcher::texts;
 use crate::guards::routes::{below, every_but, has, is_every};
 use crate::guards::some::holds as lies_in;
@@ -98,7 +99,9 @@ impl Walk<'_, '_> {
         let turns_away = summary.is_some_and(|summary| {
             summary.calls.iter().any(|event| {
                 let conditions = self.conditions(&event.guards, None);
-                conditions.iter().any(|(cond, holds)| self.paths(cond, *holds, 8) != Paths::Every)
+                // Who is not marked for a role is asked for none, and comes in with a token all the same.
+                let mut by_path = conditions.iter().filter(|(cond, _)| !self.is_marked(cond));
+                by_path.any(|(cond, holds)| self.paths(cond, *holds, 8) != Paths::Every)
             })
         });
         if turns_away { Paths::Untold } else { asked }
@@ -120,6 +123,12 @@ impl Walk<'_, '_> {
                         Paths::of(BTreeSet::from([text.clone()]), *equal == holds)
                     }
                     _ => self.untold(cond),
+                }
+            }
+            ValueKind::Call(call) if let Some(key) = marks::read(self.graph, call) => {
+                match marks::marked(self.graph, &key) {
+                    said if said.is_empty() => Paths::Every,
+                    said => Paths::of(said, holds),
                 }
             }
             ValueKind::Call(call) => match self.tested(call) {

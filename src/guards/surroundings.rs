@@ -91,7 +91,7 @@ impl Walk<'_, '_> {
     }
 
     /// Whether a value comes from how a handler is marked: `roles.length`, `isPublic(context)`.
-    fn is_marked(&self, value: &Shared) -> bool {
+    pub(super) fn is_marked(&self, value: &Shared) -> bool {
         let is_mark = |part: &Shared| match &part.kind {
             ValueKind::Call(call) => {
                 let path = self.graph.library_path(call);

@@ -67,8 +67,10 @@ pub enum Tells {
     Asked,
     /// One that says its path.
     Path,
-    /// The path of what says how the handler of a request is marked: its metadata.
+    /// The path of what says how the handler of a request is marked: its metadata;
     Marked,
+    /// ... of what marks it.
+    Mark,
     /// A method that adds a duration to a time.
     Addition,
     /// A type of Rust that a value of a row is read as, and that holds no NULL.
