@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::graph::Graph;
 use crate::graph::chain::Ahead;
 use crate::graph::entries::text_at;
 use crate::graph::framework::run_by_classes;
 use crate::graph::handlers::{handlers, made, may_run};
 use crate::graph::mounts::{Router, router_behind};
-use crate::ir::{FunctionId, FunctionKind};
+use crate::graph::{Graph, Resolved};
+use crate::ir::{Export, FunctionId, FunctionKind};
 use crate::rules::{Entry as EntryRow, EntryKind};
 use crate::source::Scope;
 use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
@@ -37,6 +37,25 @@ impl Graph<'_> {
                 let routed = handlers(self, value, 6).into_iter().filter(|function| self.is_routed(*function));
                 for function in routed.collect::<Vec<_>>() {
                     found.entry(function).or_default().made.extend(made(self, value, 6));
+                }
+            }
+            // `export const GET = withUser(async (request) => ..)`
+            let is_routed =
+                (0..unit.module.functions.len()).any(|at| self.is_routed(FunctionRef { file, id: FunctionId::of(at) }));
+            let names = unit.module.exports.iter().filter_map(|export| match export {
+                Export::Named { name, .. } => Some(name),
+                _ => None,
+            });
+            for name in names.filter(|_| is_routed) {
+                let Resolved::Value(value) = self.resolve_export(file, name) else { continue };
+                let value = self.resolved(&value);
+                if let ValueKind::Call(call) = &value.kind
+                    && call.site.span.file == file
+                {
+                    let routed = handlers(self, &value, 6).into_iter().filter(|function| self.is_routed(*function));
+                    for function in routed.collect::<Vec<_>>() {
+                        found.entry(function).or_default().made.extend(made(self, &value, 6));
+                    }
                 }
             }
             for (at, summary) in unit.summary.functions.iter().enumerate() {
@@ -94,7 +113,7 @@ impl Graph<'_> {
         front.runs.extend(&given);
         front.made.extend(call.args.iter().flat_map(|arg| made(self, &arg.value, 6)));
         if let Some(receiver) = call.receiver() {
-            self.chained(receiver, &mut front);
+            self.chained(rows, receiver, &mut front);
         }
         for function in behind {
             let own = found.entry(function).or_default();
@@ -104,7 +123,7 @@ impl Graph<'_> {
     }
 
     /// What the calls to the left of a registration hand over, except where these are laid around what stands further left.
-    fn chained(&self, receiver: &Shared, front: &mut Front) {
+    fn chained(&self, rows: &[&EntryRow], receiver: &Shared, front: &mut Front) {
         let mut at = self.resolved(receiver);
         for _ in 0..24 {
             let ValueKind::Call(call) = &at.kind else { return };
@@ -112,7 +131,12 @@ impl Graph<'_> {
             let mounts = || self.rules.mount().any(|row| row.router.is_some() && row.call.last() == call.method());
             let around = self.rules.layer().any(|row| row.call.last() == call.method() && !row.whole)
                 || self.is_rust(call.site.span.file) && mounts();
-            if !around && call.method().is_some() {
+            // `app.get('/a', check, a).get('/b', b)`: what stands in front of one route is in front of no other.
+            let is_verb = |row: &EntryRow| row.verb.as_ref().is_some_and(|verb| verb.chars().all(char::is_uppercase));
+            let is_route = rows.iter().any(|row| {
+                !row.covers && is_verb(row) && row.path.as_ref().is_some_and(|path| path.last() == call.method())
+            });
+            if !around && !is_route && call.method().is_some() {
                 front.runs.extend(call.args.iter().flat_map(|arg| handlers(self, &arg.value, 6)));
                 front.made.extend(call.args.iter().flat_map(|arg| made(self, &arg.value, 6)));
             }

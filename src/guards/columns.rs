@@ -67,7 +67,7 @@ pub(super) fn decisions(
             };
             let Some(at) = at else { continue };
             // Where they differ, nobody is refused: the one is made the other, or written down.
-            if walk.on_a_difference(function, at) == Miss::LetsIn {
+            if walk.on_a_difference(function, at) == Miss::LetsIn && !walk.refuses_the_same(function, at) {
                 continue;
             }
             // `if (!user.accessToken) console.warn(..)`: whether there is one or not, the request goes on.

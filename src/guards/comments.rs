@@ -68,6 +68,7 @@ pub fn comments(
                             .any(|part| names_one(part, &names) || is_word_in(part, "column")),
                         _ => !is_of_another(&block.text, &said.clause[0], &names),
                     };
+                    let is_said = is_said && !is_of_other_thing(rules, &said.before, &names);
                     if is_said && near.is_about(block, claim.says, &column.table, &names) {
                         let span = line_span(source, file, line);
                         let (says, phrase) = (claim.says, claim.phrase.clone());
@@ -224,9 +225,20 @@ impl Block {
                 let sentence = words[..start].iter().rev().take_while(|word| word.sentence == words[start].sentence);
                 let hedged = hedged || sentence.clone().any(|word| rules.tells(Tells::Plan, &word.text));
                 // What a comparison is made with may stand anywhere.
-                let reach = if claim.says == Says::Compared { 1 } else { words.len() };
-                let mut behind =
-                    words[start + phrase.len()..].iter().take(reach).take_while(|word| word.clause == clause);
+                // `anywhere in the code`, `but we keep it`
+                let is_whole = |at: &usize| {
+                    let said = words[at + 1..].iter().take(2).map(|word| word.text.as_str());
+                    let said = said.filter(|word| *word != "the").take(1);
+                    !rules.tells(Tells::Reason, &words[*at].text)
+                        && said.into_iter().any(|word| rules.tells(Tells::Everywhere, word))
+                };
+                let reach = match claim.says {
+                    Says::Compared | Says::Deprecated => 1,
+                    _ => words.len(),
+                };
+                let places = (start + phrase.len()..words.len()).take(reach);
+                let places = places.take_while(|at| words[*at].clause == clause).filter(|at| !is_whole(at));
+                let mut behind = places.map(|at| &words[at]);
                 // `not used any more since the move to JWT` gives a reason.
                 let narrowed = behind
                     .find(|word| [Tells::Narrowing, Tells::Reason].iter().any(|tells| rules.tells(*tells, &word.text)))
@@ -303,6 +315,26 @@ fn names_one(said: &str, names: &[&str]) -> bool {
     let padded = format!(" {said} ");
     let is_said = |text: &str| !text.is_empty() && padded.contains(&format!(" {text} "));
     names.iter().any(|name| is_said(&name.to_lowercase()) || is_said(&tokens(name).join(" ")))
+}
+
+/// Whether what stands before a claim is about something of that name that is no column: `the accessToken cookie`, `req.body.accessToken`, an
+/// old token, a parameter.
+fn is_of_other_thing(rules: &Rules, before: &str, names: &[&str]) -> bool {
+    let words: Vec<&str> = before.split(' ').collect();
+    let tells =
+        |at: Option<usize>| at.and_then(|at| words.get(at)).is_some_and(|word| rules.tells(Tells::OtherThing, word));
+    let mut is_there = false;
+    for name in names.iter().map(|name| tokens(name)) {
+        for at in
+            (0..words.len()).filter(|at| words[*at..].starts_with(&name.iter().map(String::as_str).collect::<Vec<_>>()))
+        {
+            is_there = true;
+            if tells(at.checked_sub(1)) || tells(Some(at + name.len())) {
+                return true;
+            }
+        }
+    }
+    !is_there && words.first() == Some(&"param")
 }
 
 /// Whether what stands before a claim names something else of the code, and not the column: `refreshToken is not used (accessToken is)`.

@@ -5,6 +5,18 @@ use crate::guards::miss::Run;
 use crate::ir::{ExprId, ExprKind, Place};
 
 impl Run<'_, '_, '_> {
+    /// What is given back within `Ok`, whoever was found: `Ok(StatusCode::NO_CONTENT)`, `Ok(())`.
+    pub(super) fn as_success(&self, value: ExprId, held: Held) -> Held {
+        let expr = self.module.expr(value);
+        if !self.is_rust || !matches!(held, Held::Answer | Held::No) {
+            return held;
+        }
+        let text = &self.walk.graph.sources.get(expr.span.file).text;
+        let within = text.get(..expr.span.start as usize).is_some_and(|text| text.trim_end().ends_with("Ok("));
+        let own = self.walk.graph.sources.text(expr.span).trim();
+        if within && (held == Held::Answer || own == "()" || own.is_empty()) { Held::Same } else { held }
+    }
+
     pub(super) fn keep(&mut self, target: &Place, held: Held) {
         let Place::Field { base, name, .. } = target else { return };
         let Some(base) = self.path_of(*base, 4) else { return };

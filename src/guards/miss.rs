@@ -130,6 +130,20 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether a function refuses where a comparison in it finds the same: `if (user.accessToken === null) return refuse()`.
+    pub(super) fn refuses_the_same(&self, function: FunctionRef, at: Span) -> bool {
+        let Some(module) = self.graph.module(function.file) else { return false };
+        let is_it = |expr: &Expr| match expr.kind {
+            ExprKind::Compare { equal, right, left } if expr.span == at => {
+                let is_nothing = |id| matches!(module.expr(id).kind, ExprKind::Null | ExprKind::Undefined);
+                (is_nothing(left) || is_nothing(right)).then_some(if equal { Held::Found } else { Held::Absent })
+            }
+            _ => None,
+        };
+        let mut found = module.exprs.iter().enumerate().filter_map(|(id, expr)| Some((ExprId::of(id), is_it(expr)?)));
+        found.next().is_some_and(|(id, held)| self.where_it_is(function, id, Some(held)) == Miss::Refuses)
+    }
+
     pub(super) fn where_it_is(&self, function: FunctionRef, asked: ExprId, finds: Option<Held>) -> Miss {
         self.where_it_lacks(function, asked, finds, Lacks::default()).0
     }
@@ -258,7 +272,7 @@ impl Run<'_, '_, '_> {
                 self.returned = written.filter(|_| self.serves && self.given.is_none());
                 let value = match value {
                     Some(value) => {
-                        let held = self.eval(*value);
+                        let held = self.eval(*value).map(|held| self.as_success(*value, held));
                         // `return deny(res)`: it may refuse by what it does as well as by an error that is caught here.
                         let calls = matches!(self.module.expr(*value).kind, ExprKind::Call(_)) && *value != self.asked;
                         self.refused |= held.is_none() && calls && self.calls_on && self.in_miss > 0;

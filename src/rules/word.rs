@@ -91,6 +91,10 @@ pub enum Tells {
     Hedge,
     /// Anywhere before a claim in its sentence: what is to be done is not so yet.
     Plan,
+    /// Before or behind a column's name in a comment: it is of something else that is called so.
+    OtherThing,
+    /// Behind what would qualify one: it is meant of everything all the same.
+    Everywhere,
     /// Behind one: why it is so.
     Reason,
     /// Behind a claim in a comment: it is about less than the column.
