@@ -95,6 +95,8 @@ impl Run<'_, '_, '_> {
                     Some(false) => match self.eval(*right)? {
                         // `is_there.unwrap_or(false)`, `user ?? null`
                         Held::No if left == Held::Absent => Held::Absent,
+                        // `exists.unwrap_or_default()`, `count.unwrap_or(0)`
+                        Held::Same if left == Held::Absent && self.is_none_counted(*right) => Held::Absent,
                         right => right,
                     },
                     Some(true) => left,
@@ -143,6 +145,16 @@ impl Run<'_, '_, '_> {
             ExprKind::Element(list) | ExprKind::Index { base: list, .. } => self.eval(*list)?,
             _ => self.operands(id)?,
         })
+    }
+
+    /// Whether what stands in for what a query counted is none.
+    fn is_none_counted(&self, id: ExprId) -> bool {
+        let is_none = match &self.module.expr(id).kind {
+            ExprKind::Text(text) => text.is_empty(),
+            ExprKind::Number(text) => text == "0",
+            _ => false,
+        };
+        is_none && self.is_rust && self.calls_of(self.asked).any(|call| self.walk.is_counted(call))
     }
 
     /// Whether what was looked for itself, not one of its keys, is compared with zero.

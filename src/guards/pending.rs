@@ -14,7 +14,14 @@ impl Walk<'_, '_> {
         let (span, text) = (call.site.span, &self.graph.sources.get(function.file).text);
         let part = |from: u32, to: u32| text.get(from as usize..to as usize).unwrap_or_default();
         let (before, behind) = (part(declared.span.start, span.start).trim_end(), part(span.end, declared.span.end));
-        let is_pending = if self.chain_behind(span).trim_start().starts_with(['.', '?']) {
+        let chain = self.chain_behind(span);
+        let is_dropped = before.ends_with([';', '{', '}']) || before.ends_with("void");
+        let is_pending = if chain.trim_start().starts_with(".then") && is_dropped {
+            // `find(id).then((user) => { req.user = user }); next()`
+            let next = declared.params.last().map_or("", |param| param.name.as_str());
+            let calls = |text: &str| !next.is_empty() && text.contains(&format!("{next}("));
+            calls(behind.get(chain.len()..).unwrap_or_default()) && !calls(chain)
+        } else if chain.trim_start().starts_with(['.', '?']) {
             false
         } else if before.ends_with([';', '{', '}']) || before.ends_with("void") {
             true
