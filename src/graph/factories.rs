@@ -23,7 +23,7 @@ pub(super) struct Inside<'a> {
 
 impl<'a> Graph<'a> {
     /// A function, and the closures in it.
-    pub fn within(&self, function: FunctionRef) -> impl Iterator<Item = (FunctionRef, &'a Summary)> {
+    pub(super) fn within(&self, function: FunctionRef) -> impl Iterator<Item = (FunctionRef, &'a Summary)> {
         let unit = self.unit(function.file);
         let functions = unit.map_or(&[][..], |unit| &unit.module.functions);
         let is_inside = move |at: usize| {

@@ -46,7 +46,7 @@ impl Graph<'_> {
                 Export::Named { name, .. } => Some(name),
                 _ => None,
             });
-            for name in names.filter(|_| is_routed) {
+            for name in names.filter(|_| is_routed && !self.is_rust(file)) {
                 let Resolved::Value(value) = self.resolve_export(file, name) else { continue };
                 let value = self.resolved(&value);
                 if let ValueKind::Call(call) = &value.kind

@@ -10,7 +10,7 @@ use crate::guards::miss::Miss;
 use crate::guards::some::holds;
 use crate::guards::walk::Walk;
 use crate::guards::{Guard, StatusGap};
-use crate::ir::{ExprId, ExprKind, FunctionKind, SqlStatement};
+use crate::ir::{ExprId, ExprKind, FunctionId, FunctionKind, SqlStatement};
 use crate::rules::{Asks, Status, Tells};
 use crate::schema::{Property, Schema};
 use crate::source::{FileId, Span};
@@ -30,11 +30,18 @@ pub(super) fn asked(
     let mut names = BTreeSet::new();
     let rows: Vec<&Status> = graph.rules.status().collect();
     // `.filter(|user| user.is_active)` runs too.
-    let inside = |function: FunctionRef| {
-        let closures = graph.within(function).map(|(inner, _)| inner).filter(move |_| function.id.0 != 0);
-        closures.chain([function])
-    };
-    let functions: BTreeSet<FunctionRef> = functions.flat_map(inside).collect();
+    let mut functions: BTreeSet<FunctionRef> = functions.collect();
+    let files: BTreeSet<FileId> = functions.iter().map(|function| function.file).collect();
+    for file in files {
+        // A closure stands behind the function around it.
+        for at in 0..graph.module(file).map_or(0, |module| module.functions.len()) {
+            let inner = FunctionRef { file, id: FunctionId::of(at) };
+            let is_inside = |outer: FunctionRef| outer.id.0 != 0 && functions.contains(&outer);
+            if graph.named_parent(inner).is_some_and(is_inside) {
+                functions.insert(inner);
+            }
+        }
+    }
     let walk = Walk::new(graph, schema);
     for function in functions {
         let Some(summary) = graph.summary(function) else { continue };
