@@ -1,14 +1,11 @@
 //! What an expression is where a look-up found nobody.
 
-use std::sync::Arc;
-
-use crate::graph::{Graph, Type};
 use crate::guards::held::{Held, either};
 use crate::guards::miss::{Run, is_param};
+use crate::guards::onward::{answers, attaches, runs_the_rest};
 use crate::guards::served::is_left;
 use crate::ir::{Binding, Entry, ExprId, ExprKind, Item};
-use crate::rules::{Attach, Guard};
-use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
+use crate::summary::{CallValue, FunctionRef, ValueKind};
 
 const DEEPEST: u32 = 150;
 
@@ -65,10 +62,11 @@ impl Run<'_, '_, '_> {
                     return Some(held);
                 }
                 let held = self.eval(*base)?;
-                if held == Held::Absent && !self.goes_on(*base, name_span.start) {
+                if held == Held::Absent && !self.goes_on(*base, name_span.start) && !self.is_of_count() {
                     return self.fail();
                 }
                 match held {
+                    Held::Empty | Held::Pair => self.of_list(*base, name, held),
                     Held::Yes => Held::Same,
                     Held::Lacking if self.lacks.same.contains(name) => Held::Same,
                     Held::Lacking if self.lacks.below.contains(name) => Held::Lacking,
@@ -96,7 +94,7 @@ impl Run<'_, '_, '_> {
                         // `is_there.unwrap_or(false)`, `user ?? null`
                         Held::No if left == Held::Absent => Held::Absent,
                         // `exists.unwrap_or_default()`, `count.unwrap_or(0)`
-                        Held::Same if left == Held::Absent && self.is_none_counted(*right) => Held::Absent,
+                        Held::Same if left == Held::Absent && self.is_none(id, *right) => Held::Absent,
                         right => right,
                     },
                     Some(true) => left,
@@ -119,8 +117,9 @@ impl Run<'_, '_, '_> {
             ExprKind::Not(inner) => match self.asked(*inner)? {
                 Held::Absent => Held::Found,
                 Held::Found => Held::Absent,
-                Held::Yes | Held::Lacking => Held::No,
+                Held::Zero => Held::Found,
                 Held::No => Held::Yes,
+                held if held == Held::Yes || held.is_there() => Held::No,
                 held => held,
             },
             ExprKind::Compare { left, right, equal } => match (self.asked(*left)?, self.asked(*right)?) {
@@ -131,36 +130,99 @@ impl Run<'_, '_, '_> {
                 (Held::Absent, _) if self.is_value(*right) => Held::found(!*equal),
                 (_, Held::Absent) if self.is_value(*left) => Held::found(!*equal),
                 (Held::Absent, Held::No) | (Held::No, Held::Absent) => Held::found(*equal),
-                (Held::Lacking, Held::No) | (Held::No, Held::Lacking) => {
+                (there, Held::No) | (Held::No, there) if there.is_there() => {
                     if *equal {
                         Held::No
                     } else {
                         Held::Yes
                     }
                 }
+                (Held::Zero, _) if self.is_number(*right) => Held::found(*equal == self.is_zero(*right)),
+                (_, Held::Zero) if self.is_number(*left) => Held::found(*equal == self.is_zero(*left)),
                 (left, right) if left.tells() || right.tells() => Held::Touched,
                 _ => Held::Same,
             },
+            // In JavaScript `undefined` is neither less nor more than anything: `user?.tokenVersion > claims.tv`.
+            ExprKind::Opaque { why: "a comparison", operands } if !self.is_rust => self.in_order(operands)?,
             // The first of a list.
-            ExprKind::Element(list) | ExprKind::Index { base: list, .. } => self.eval(*list)?,
+            ExprKind::Element(list) => self.one_of(*list, true)?,
+            ExprKind::Index { base, index } => self.one_of(*base, self.is_zero(*index))?,
             _ => self.operands(id)?,
         })
     }
 
-    /// Whether what stands in for what a query counted is none.
-    fn is_none_counted(&self, id: ExprId) -> bool {
-        let is_none = match &self.module.expr(id).kind {
+    /// Whether what stands in for nobody in Rust says no: none were counted, the default of a flag is `false`, that of an option `None`.
+    fn is_none(&self, fallback: ExprId, stand_in: ExprId) -> bool {
+        let is_default = match &self.module.expr(stand_in).kind {
             ExprKind::Text(text) => text.is_empty(),
-            ExprKind::Number(text) => text == "0",
-            _ => false,
+            ExprKind::Number(text) if text == "0" => false,
+            _ => return false,
         };
-        is_none && self.is_rust && self.calls_of(self.asked).any(|call| self.walk.is_counted(call))
+        let counts = |call| self.walk.is_counted(call) || is_default && self.walk.gives_value(call);
+        self.is_rust && (self.calls_of(self.asked).any(counts) || is_default && self.is_first_taken(fallback))
+    }
+
+    /// Whether what was asked in Rust is how many there are, which stands in the one row that is there: `let (n,): (i64,)`, `row.count`.
+    fn is_of_count(&self) -> bool {
+        self.is_rust && self.calls_of(self.asked).any(|call| self.walk.is_counted(call))
+    }
+
+    /// Whether an expression is the first that takes something out of the result of what was asked, which is an option.
+    fn is_first_taken(&self, id: ExprId) -> bool {
+        let (asked, span) = (self.module.expr(self.asked).span, self.module.expr(id).span);
+        let text = &self.walk.graph.sources.get(asked.file).text;
+        let between = text.get(asked.end as usize..span.end as usize).unwrap_or_default();
+        let takes = ["?", ".unwrap", ".expect(", ".ok()"];
+        takes.iter().map(|takes| between.matches(takes).count()).sum::<usize>() == 1
+            && self.calls_of(self.asked).next().is_some_and(|call| match self.walk.graph.targets(call).first() {
+                Some(target) => self.signature(target.function).contains("Result<Option<"),
+                None => !self.walk.fails(call),
+            })
     }
 
     /// Whether what was looked for itself, not one of its keys, is compared with zero.
     fn is_number_of(&self, found: ExprId, constant: ExprId) -> bool {
-        !matches!(self.module.expr(found).kind, ExprKind::Field { .. })
-            && matches!(&self.module.expr(constant).kind, ExprKind::Number(text) if text == "0")
+        (!matches!(self.module.expr(found).kind, ExprKind::Field { .. }) || self.is_of_count())
+            && self.is_zero(constant)
+    }
+
+    fn is_zero(&self, id: ExprId) -> bool {
+        matches!(&self.module.expr(id).kind, ExprKind::Number(text) if text == "0")
+    }
+
+    fn is_number(&self, id: ExprId) -> bool {
+        matches!(self.module.expr(id).kind, ExprKind::Number(_))
+    }
+
+    /// Which of two is more.
+    fn in_order(&mut self, operands: &[ExprId]) -> Option<Held> {
+        let module = self.module;
+        let [left, right] = operands else { return Some(Held::Touched) };
+        let (left, right) = (*left, *right);
+        let (one, other) = (self.eval(left)?, self.eval(right)?);
+        let text = &self.walk.graph.sources.get(self.function.file).text;
+        let is_key = |run: &Self, id: ExprId| match module.expr(run.made(id)).kind {
+            ExprKind::Field { .. } => true,
+            ExprKind::Call(ref call) => is_left(module, text, module.expr(call.callee)),
+            _ => false,
+        };
+        if one == Held::Absent && is_key(self, left) || other == Held::Absent && is_key(self, right) {
+            return Some(Held::Absent);
+        }
+        let number = |held: Held, id: ExprId| match &module.expr(id).kind {
+            ExprKind::Number(text) => text.parse::<f64>().ok(),
+            _ => matches!(held, Held::Absent | Held::Zero).then_some(0.0),
+        };
+        let told = one.tells() || other.tells();
+        let sign = text.get(module.expr(left).span.end as usize..module.expr(right).span.start as usize);
+        Some(match (number(one, left), sign.map(str::trim), number(other, right)) {
+            (Some(one), Some("<"), Some(other)) if told => Held::found(one < other),
+            (Some(one), Some("<="), Some(other)) if told => Held::found(one <= other),
+            (Some(one), Some(">"), Some(other)) if told => Held::found(one > other),
+            (Some(one), Some(">="), Some(other)) if told => Held::found(one >= other),
+            _ if told => Held::Touched,
+            _ => Held::Same,
+        })
     }
 
     /// Whether an expression is a constant other than `null` and `undefined`, as one of an enumeration is: `Status.BANNED`.
@@ -303,7 +365,7 @@ impl Run<'_, '_, '_> {
         }
         // `user.save().then(() => done(null, user))`
         self.lets_in |= closures.iter().any(|closure| self.lets_on(*closure));
-        Some(if on == Held::Absent { Held::Absent } else { Held::Answer })
+        Some(if matches!(on, Held::Absent | Held::Empty | Held::Pair) { on } else { Held::Answer })
     }
 
     /// Whether a closure lets the request on that the function around it is handed.
@@ -400,82 +462,6 @@ impl Run<'_, '_, '_> {
             self.lets_in = true;
         }
     }
-}
-
-/// Whether a call runs what stands behind a middleware in Rust: `next.run(req)`, `next.call(req)`, `self.inner.call(req)` of a service.
-pub(super) fn runs_the_rest(graph: &Graph, call: &CallValue) -> bool {
-    let Some(receiver) = call.receiver() else { return false };
-    matches!(receiver.kind, ValueKind::Param(..) | ValueKind::Captured(..))
-        && matches!(graph.type_of(receiver), Type::External(path, _) if graph.rules.rest().any(|row| row.of.matches(&path)))
-        || runs_inner(graph, call, receiver)
-}
-
-/// Whether the method that a service itself is run by is called on what it holds, or on a clone of that.
-fn runs_inner(graph: &Graph, call: &CallValue, receiver: &Shared) -> bool {
-    let is_service = |row: &Guard| !row.made_by.is_empty() && row.method.iter().any(|name| call.method() == Some(name));
-    if !graph.is_rust(call.site.span.file) || !graph.rules.guard().any(is_service) {
-        return false;
-    }
-    let is_self = |base: &Shared| match base.kind {
-        ValueKind::This(_) => true,
-        ValueKind::Param(function, 0) => graph.function(function).is_some_and(|function| function.takes_self),
-        _ => false,
-    };
-    let mut at = graph.resolved(receiver);
-    for _ in 0..6 {
-        at = match &at.kind {
-            ValueKind::Field(base, _) if is_self(base) => {
-                return graph.targets(call).is_empty();
-            }
-            // `std::mem::replace(&mut self.inner, clone)`
-            ValueKind::Call(inner) => match inner.receiver().or(inner.args.first().map(|arg| &arg.value)) {
-                Some(next) => graph.resolved(next),
-                None => return false,
-            },
-            ValueKind::After { before, .. } => Arc::clone(before),
-            _ => return false,
-        };
-    }
-    false
-}
-
-/// Whether a call keeps what it is handed on the request: `request.extensions_mut().insert(user)`, `c.set('user', user)`.
-pub(super) fn attaches(graph: &Graph, call: &CallValue) -> bool {
-    let mut rows = graph.rules.attach().filter(|row| row.call.last() == call.method()).peekable();
-    if rows.peek().is_none() {
-        return false;
-    }
-    let on = call.receiver().and_then(|receiver| match &receiver.kind {
-        ValueKind::Call(inner) => inner.method(),
-        ValueKind::Field(_, name) => Some(name.as_str()),
-        _ => None,
-    });
-    let fits = |row: &Attach| match on {
-        Some(on) if !row.on.is_empty() => row.on.iter().any(|name| name == on),
-        _ => row.on.is_empty() && starts_at_param(call),
-    };
-    rows.any(fits)
-}
-
-/// Whether a call answers the request: `res.json(..)`, `c.json(..)`.
-pub(super) fn answers(graph: &Graph, call: &CallValue) -> bool {
-    let answers = |path: String| graph.rules.harmless_matching(&path).any(|row| row.answers);
-    starts_at_param(call) && graph.library_path(call).is_some_and(answers)
-}
-
-/// Whether a call is one of a parameter: `res.status(401).json(..)`.
-fn starts_at_param(call: &CallValue) -> bool {
-    let mut at = call.receiver();
-    for _ in 0..6 {
-        at = match at.map(|value| &value.kind) {
-            Some(ValueKind::Param(..) | ValueKind::Captured(..)) => return true,
-            Some(ValueKind::Call(inner)) => inner.receiver(),
-            Some(ValueKind::Field(base, _) | ValueKind::After { before: base, .. }) => Some(base),
-            Some(ValueKind::Object { base, .. }) => base.as_ref(),
-            _ => return false,
-        };
-    }
-    false
 }
 
 /// What an expression consists of, where nothing more is said of it.

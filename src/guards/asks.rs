@@ -5,13 +5,24 @@ use std::sync::Arc;
 
 use crate::guards::walk::Walk;
 use crate::ir::{SqlStatement, SqlText};
-use crate::rules::{Asks, CallPattern, Operation, Read, Target};
+use crate::rules::{Asks, CallPattern, Operation, Read, Target, Tells};
 use crate::schema::{self, ModelId};
 use crate::sites;
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, ValueKind};
 
 /// What is asked where the table is not told.
 pub(super) const UNNAMED: &str = "a row of a table";
+
+/// Whom a row is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// A user: who is not there may not come in.
+    User,
+    /// What was given to one, and is gone when it has ended.
+    Session,
+    /// What was revoked, or what the table does not tell.
+    Other,
+}
 
 /// A question that a call puts to something that is kept.
 pub(super) struct Question {
@@ -21,8 +32,7 @@ pub(super) struct Question {
     pub model: Option<ModelId>,
     /// Whether the answer says something of the bearer; a tenant, a counter, a log do not.
     pub of_bearer: bool,
-    /// Whether it is a user: who is not there may not come in.
-    pub of_user: bool,
+    pub of: Sought,
 }
 
 impl Walk<'_, '_> {
@@ -43,7 +53,7 @@ impl Walk<'_, '_> {
                 Asks::Issuer => "another service",
             };
             let of_bearer = !self.is_aside(call);
-            return Some(Question { asks: row.asks, what: what.to_owned(), model: None, of_bearer, of_user: false });
+            return Some(Question { asks: row.asks, what: what.to_owned(), model: None, of_bearer, of: Sought::Other });
         }
         if self.graph.rules.sqls_matching(&path).next().is_some()
             && let Some(tables) = self.selected_in_chain(call)
@@ -78,7 +88,13 @@ impl Walk<'_, '_> {
         };
         let what = UNNAMED.to_owned();
         let of_bearer = is_chain || !self.is_aside(call);
-        rows.iter().any(is_told).then_some(Question { asks: Asks::Row, what, model: None, of_bearer, of_user: false })
+        rows.iter().any(is_told).then_some(Question {
+            asks: Asks::Row,
+            what,
+            model: None,
+            of_bearer,
+            of: Sought::Other,
+        })
     }
 
     /// Whether a later call of the chain that a call stands in asks the same: `query("SELECT ..").bind(id).fetch_one(pool)`,
@@ -96,6 +112,10 @@ impl Walk<'_, '_> {
     pub(super) fn takes_rows(&self, read: &Shared, site: CallSite) -> bool {
         let ValueKind::Field(base, name) = &read.kind else { return false };
         let ValueKind::Call(call) = &base.kind else { return false };
+        // The number, out of the row that is there whoever was counted: `let n: (i64,) = ..; n.0`.
+        if call.site == site && self.graph.is_rust(site.span.file) {
+            return self.is_counted(call);
+        }
         let Some(path) = self.graph.library_path(call).filter(|_| call.site == site) else { return false };
         self.graph.rules.sqls_matching(&path).any(|row| row.rows.as_ref() == Some(name))
     }
@@ -148,12 +168,18 @@ impl Walk<'_, '_> {
         let of_bearer = tracked
             || self.graph.rules.bearer().any(|row| row.is_table(&model.name) || row.is_table(&model.table))
             || self.graph.rules.bearer().any(|row| row.has_column(properties()));
-        let of_user = of_bearer && !self.is_session(&model.name) && !self.is_session(&model.table);
-        Question { asks: Asks::Row, what: format!("a row of {}", model.table), model: Some(id), of_bearer, of_user }
+        let of = self.sought(&[&model.name, &model.table], of_bearer);
+        Question { asks: Asks::Row, what: format!("a row of {}", model.table), model: Some(id), of_bearer, of }
     }
 
-    fn is_session(&self, table: &str) -> bool {
-        self.graph.rules.bearer().any(|row| row.is_session(table))
+    /// Of whom the rows of a table are that goes by these names.
+    fn sought(&self, names: &[&str], of_bearer: bool) -> Sought {
+        let rules = self.graph.rules;
+        if !names.iter().any(|name| rules.bearer().any(|row| row.is_session(name))) {
+            return if of_bearer { Sought::User } else { Sought::Other };
+        }
+        let is_denylist = |name: &&str| rules.tells_name(Tells::Denylist, &schema::words(name));
+        if names.iter().any(is_denylist) { Sought::Other } else { Sought::Session }
     }
 
     /// The table that says the most of those that a query reads.
@@ -163,8 +189,8 @@ impl Walk<'_, '_> {
             known.map_or_else(
                 || {
                     let of_bearer = self.graph.rules.bearer().any(|row| row.is_table(table));
-                    let of_user = of_bearer && !self.is_session(table);
-                    Question { asks: Asks::Row, what: format!("a row of {table}"), model: None, of_bearer, of_user }
+                    let of = self.sought(&[table], of_bearer);
+                    Question { asks: Asks::Row, what: format!("a row of {table}"), model: None, of_bearer, of }
                 },
                 |at| self.of_model(ModelId(at)),
             )
@@ -216,7 +242,7 @@ impl Walk<'_, '_> {
     }
 
     /// Whether a chain of calls has one of that name: `from` of `db.select().from(users).execute()`.
-    fn is_behind(&self, call: &CallValue, name: &str) -> bool {
+    pub(super) fn is_behind(&self, call: &CallValue, name: &str) -> bool {
         let mut at = call;
         for _ in 0..20 {
             let Some(ValueKind::Call(inner)) = at.receiver().map(|receiver| &receiver.kind) else { return false };

@@ -19,13 +19,19 @@ pub(super) enum Held {
     Found,
     /// An object that is there, and lacks who was looked for: `{ user: null }`.
     Lacking,
+    /// A list in which nobody is, or a result that holds one.
+    Empty,
+    /// A list whose first is such a one: `[rows, fields]`.
+    Pair,
+    /// How many are in it: none.
+    Zero,
 }
 
 impl Held {
     pub(super) fn truth(self) -> Option<bool> {
         match self {
-            Self::Absent | Self::No => Some(false),
-            Self::Yes | Self::Found | Self::Lacking => Some(true),
+            Self::Absent | Self::No | Self::Zero => Some(false),
+            Self::Yes | Self::Found | Self::Lacking | Self::Empty | Self::Pair => Some(true),
             Self::Touched | Self::Answer | Self::Same => None,
         }
     }
@@ -35,12 +41,17 @@ impl Held {
     }
 
     pub(super) fn tells(self) -> bool {
-        matches!(self, Self::Absent | Self::Touched | Self::Found | Self::Lacking)
+        !matches!(self, Self::No | Self::Yes | Self::Answer | Self::Same)
+    }
+
+    /// Whether it is something that is there whoever was found.
+    pub(super) fn is_there(self) -> bool {
+        matches!(self, Self::Lacking | Self::Empty | Self::Pair)
     }
 
     /// Whether a test of it says whether somebody was found.
     pub(super) fn shows(self) -> bool {
-        self.tells() && self != Self::Lacking
+        self.tells() && !self.is_there()
     }
 }
 

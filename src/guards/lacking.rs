@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use crate::guards::bound::written;
-use crate::guards::held::Held;
+use crate::guards::held::{Held, either};
 use crate::guards::miss::{Miss, Run};
 use crate::guards::uses::Use;
 use crate::guards::walk::{Entered, Walk};
 use crate::ir::{Binding, Entry, ExprId, ExprKind, LocalId, Place, Stmt};
-use crate::rules::Tells;
+use crate::rules::{Many, Tells};
 use crate::summary::{CallSite, CallValue, FunctionRef};
 
 /// What is told of the keys of an object that lacks who was looked for.
@@ -19,6 +19,8 @@ pub(super) struct Lacks {
     pub same: BTreeSet<String>,
     /// Those below which such an object stands.
     pub below: BTreeSet<String>,
+    /// Of a list in which nobody is, what is known of the query that gave it.
+    pub list: Option<Many>,
 }
 
 impl Walk<'_, '_> {
@@ -28,17 +30,17 @@ impl Walk<'_, '_> {
             return None;
         }
         let asked = Some(Held::Absent);
-        let mut keys = self.where_it_lacks(function, site.expr, asked, Lacks::default()).1?;
+        let mut keys = self.where_it_lacks(function, site.expr, asked, Lacks::default()).keys?;
         let mut at = entered;
         for _ in 0..8 {
             let (outer, site) = at.through?;
             let lacks = Lacks { same: keys, ..Lacks::default() };
-            let (miss, given) = self.where_it_lacks(site.function, site.expr, Some(Held::Lacking), lacks);
-            match miss {
+            let outcome = self.where_it_lacks(site.function, site.expr, Some(Held::Lacking), lacks);
+            match outcome.miss {
                 Miss::LetsIn => return Some(Use::Ignored),
                 Miss::GoesOn => return Some(Use::GoesOn),
                 Miss::Refuses => return None,
-                Miss::HandsBack => (keys, at) = (given?, outer),
+                Miss::HandsBack => (keys, at) = (outcome.keys?, outer),
             }
         }
         None
@@ -58,6 +60,13 @@ impl Walk<'_, '_> {
         !texts.is_empty() && texts.iter().all(|text| counts(written(text)))
     }
 
+    /// Whether a query gives the value of a column: a flag, a number, a text.
+    pub(super) fn gives_value(&self, call: &CallValue) -> bool {
+        let path = self.graph.library_path(call).unwrap_or_default();
+        let mut rows = self.graph.rules.sqls_matching(&path);
+        rows.any(|row| row.scalar && row.after.as_deref().is_none_or(|after| self.is_behind(call, after)))
+    }
+
     /// Whether Rust code makes nothing of what it found to be false before it makes an error of it: `exists.then_some(()).ok_or(GONE)`.
     pub(super) fn is_tested(&self, call: &CallValue) -> bool {
         let rest = self.chain_behind(call.site.span);
@@ -71,8 +80,8 @@ impl Walk<'_, '_> {
         }
         let path = self.graph.library_path(call).unwrap_or_default();
         let below = self.graph.rules.sqls_matching(&path).filter_map(|row| row.rows.clone()).collect();
-        let lacks = Lacks { same: ["length", "rowCount"].map(str::to_owned).into(), below };
-        match self.where_it_lacks(function, site.expr, Some(Held::Lacking), lacks).0 {
+        let lacks = Lacks { same: ["length", "rowCount"].map(str::to_owned).into(), below, list: None };
+        match self.where_it_lacks(function, site.expr, Some(Held::Lacking), lacks).miss {
             Miss::LetsIn => Some(Use::Ignored),
             Miss::GoesOn => Some(Use::GoesOn),
             Miss::Refuses => Some(Use::Decided),
@@ -87,6 +96,7 @@ impl Run<'_, '_, '_> {
         let handed_back = std::mem::take(&mut self.hands_back);
         self.returns(value);
         if self.hands_back {
+            self.handed = Some(self.handed.map_or(value, |other| either(other, value)));
             match self.keys(written, value) {
                 Some(keys) => {
                     let known = self.objects.take();
@@ -99,7 +109,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// What a variable was set to, if that is said once: `const session = { user, id }; return session`.
-    fn made(&self, written: ExprId) -> ExprId {
+    pub(super) fn made(&self, written: ExprId) -> ExprId {
         fn set(statements: &[Stmt], local: LocalId, found: &mut Vec<ExprId>) {
             for statement in statements {
                 match statement {

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::guards::absent::runs_the_rest;
 use crate::guards::held::Held;
 use crate::guards::lacking::Lacks;
+use crate::guards::onward::runs_the_rest;
 use crate::guards::served::Service;
 use crate::guards::walk::Walk;
 use crate::ir::{Expr, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
@@ -24,6 +24,14 @@ pub(super) enum Miss {
     GoesOn,
     /// It is refused, or this does not tell.
     Refuses,
+}
+
+/// What a function does, and what it hands back.
+pub(super) struct Outcome {
+    pub miss: Miss,
+    /// The keys that are the same, where an object is handed back that lacks who was looked for.
+    pub keys: Option<BTreeSet<String>>,
+    pub handed: Option<Held>,
 }
 
 /// One way through the function.
@@ -91,6 +99,8 @@ pub(super) struct Run<'r, 'g, 'a> {
     pub(super) objects: Option<BTreeSet<String>>,
     /// Whether something else is handed back.
     pub(super) hands_bare: bool,
+    /// What is handed back.
+    pub(super) handed: Option<Held>,
     /// Whether the function lets on by calling what it is handed.
     pub(super) calls_on: bool,
     pub(super) returns_values: bool,
@@ -145,20 +155,19 @@ impl Walk<'_, '_> {
     }
 
     pub(super) fn where_it_is(&self, function: FunctionRef, asked: ExprId, finds: Option<Held>) -> Miss {
-        self.where_it_lacks(function, asked, finds, Lacks::default()).0
+        self.where_it_lacks(function, asked, finds, Lacks::default()).miss
     }
 
-    /// The same of an object that lacks who was looked for; and the keys that are the same of what is handed back, where that is such
-    /// an object.
+    /// The same of an object that lacks who was looked for.
     pub(super) fn where_it_lacks(
         &self,
         function: FunctionRef,
         asked: ExprId,
         finds: Option<Held>,
         lacks: Lacks,
-    ) -> (Miss, Option<BTreeSet<String>>) {
+    ) -> Outcome {
         let (Some(module), Some(summary)) = (self.graph.module(function.file), self.graph.summary(function)) else {
-            return (Miss::Refuses, None);
+            return Outcome { miss: Miss::Refuses, keys: None, handed: None };
         };
         let declared = module.function(function.id);
         let serves = self.serves(function, module, summary);
@@ -193,6 +202,7 @@ impl Walk<'_, '_> {
             lacks,
             objects: None,
             hands_bare: false,
+            handed: None,
             calls_on,
             returns_values: returns_value(&declared.body),
             is_rust: self.graph.is_rust(function.file),
@@ -211,7 +221,7 @@ impl Walk<'_, '_> {
             (true, false, true) => Miss::HandsBack,
             _ => Miss::Refuses,
         };
-        (miss, run.objects.filter(|_| !run.hands_bare))
+        Outcome { miss, keys: run.objects.filter(|_| !run.hands_bare), handed: run.handed }
     }
 }
 
@@ -349,33 +359,6 @@ impl Run<'_, '_, '_> {
         ended
     }
 
-    /// Whether statements do more than assign and write down.
-    fn does_something(&self, statements: &[Stmt]) -> bool {
-        statements.iter().any(|statement| match statement {
-            Stmt::Expr(value) => {
-                matches!(self.module.expr(*value).kind, ExprKind::Call(_))
-                    && !self.only_records(*value, true)
-                    && !self.only_changes(*value)
-            }
-            Stmt::If { then, otherwise, .. } => self.does_something(then) || self.does_something(otherwise),
-            Stmt::Loop { body } | Stmt::Try { body, .. } => self.does_something(body),
-            Stmt::Assign { .. } => false,
-            Stmt::Return(_) | Stmt::Throw(_) => true,
-        })
-    }
-
-    /// Whether statements put something on the request, or on anything else that is not the function's own.
-    fn attaches(&self, statements: &[Stmt]) -> bool {
-        statements.iter().any(|statement| match statement {
-            Stmt::Assign { target: Place::Local(local), .. } => !self.is_own(*local) || is_param(self.module, *local),
-            Stmt::Assign { .. } => true,
-            Stmt::Expr(value) => self.is_attached(*value),
-            Stmt::If { then, otherwise, .. } => self.attaches(then) || self.attaches(otherwise),
-            Stmt::Loop { body } | Stmt::Try { body, .. } => self.attaches(body),
-            Stmt::Return(_) | Stmt::Throw(_) => false,
-        })
-    }
-
     fn join(&mut self, other: Way) {
         for (local, held) in other.variables {
             let mine = self.way.variables.entry(local).or_insert(Held::Same);
@@ -404,7 +387,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// Whether a variable is one of what is executed.
-    fn is_own(&self, local: LocalId) -> bool {
+    pub(super) fn is_own(&self, local: LocalId) -> bool {
         let function = self.module.locals[local.at()].function;
         function == self.function.id || self.within.contains(&function)
     }

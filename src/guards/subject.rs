@@ -250,7 +250,7 @@ impl Walk<'_, '_> {
 }
 
 /// The calls of a chain, the last first.
-fn chain(call: &CallValue) -> Vec<&CallValue> {
+pub(super) fn chain(call: &CallValue) -> Vec<&CallValue> {
     fn on(call: &CallValue) -> Option<&CallValue> {
         match &call.receiver()?.kind {
             ValueKind::Call(inner) => Some(inner),

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Target;
-use crate::guards::absent::answers;
+use crate::guards::asks::Sought;
 use crate::guards::claims::holds_call;
+use crate::guards::held::Held;
 use crate::guards::miss::Miss;
+use crate::guards::onward::answers;
 use crate::guards::walk::{Entered, Walk};
 use crate::ir::{Binding, Expr, ExprKind, Missing};
 use crate::rules::Asks;
@@ -88,9 +90,10 @@ impl Walk<'_, '_> {
         function: FunctionRef,
         site: CallSite,
         call: &CallValue,
-        of_user: bool,
+        of: Sought,
         entered: &Entered,
     ) -> Use {
+        let of_user = of == Sought::User;
         let is_rust = self.graph.is_rust(function.file);
         let goes_on =
             || matches!(self.told(function, site, true), Use::Ignored | Use::Missed | Use::Blanked | Use::GoesOn);
@@ -108,7 +111,36 @@ impl Walk<'_, '_> {
         let told = if counts && !is_rust { self.becomes_of_count(function, site, call) } else { None };
         // A list is answered with whoever is there.
         let of_one = || of_user && !(self.answers && self.is_of_many(call));
-        told.unwrap_or_else(|| self.fate(function, site, of_one(), entered))
+        let told = told.unwrap_or_else(|| self.fate(function, site, of_one(), entered));
+        // Whoever was found, the list is there.
+        let list = || self.list_of(call).and_then(|list| self.becomes_of_list(function, site, list, entered));
+        if !matches!(told, Use::Decided | Use::Returned) {
+            return told;
+        }
+        list().unwrap_or(if of == Sought::Session && self.passes_unless_told(function, site, entered) {
+            Use::Missed
+        } else {
+            told
+        })
+    }
+
+    /// Whether who has no session gets in, and some who have one do not, for what it says: `if (session?.revokedAt) refuse()`.
+    fn passes_unless_told(&self, function: FunctionRef, site: CallSite, entered: &Entered) -> bool {
+        let (mut at, mut function, mut site) = (entered, function, site);
+        for _ in 0..8 {
+            match self.on_a_miss(function, site, false) {
+                Miss::LetsIn | Miss::GoesOn => {
+                    return self.refuses_a_hit(function, site)
+                        && self.where_it_is(function, site.expr, Some(Held::Yes)) == Miss::LetsIn;
+                }
+                Miss::HandsBack => match at.through {
+                    Some((outer, call)) => (at, function, site) = (outer, call.function, call),
+                    None => return false,
+                },
+                Miss::Refuses => return false,
+            }
+        }
+        false
     }
 
     /// What becomes of the errors of what a call of the tree asks, where they come to nothing: it is caught, or made a `None` that refuses

@@ -7,7 +7,7 @@ use crate::guards::life::{exposure_of, is_foreign};
 use crate::guards::shapes::{functions_behind, lets_expired_in};
 use crate::guards::uses::Use;
 use crate::guards::walk::{Entered, Walk};
-use crate::rules::Verify;
+use crate::rules::{Asks, Verify};
 use crate::summary::{CallValue, Shared, ValueKind};
 
 impl Walk<'_, '_> {
@@ -37,7 +37,7 @@ impl Walk<'_, '_> {
                 ValueKind::Param(function, at) => {
                     self.seeds.params.insert((*function, *at, Vec::new()));
                 }
-                _ => {}
+                _ => self.stored(&token),
             }
             self.seeds.places.extend(place(&token));
             self.seeds.values.push(token);
@@ -47,6 +47,36 @@ impl Walk<'_, '_> {
         if let Some(key) = key {
             self.foreign |= is_foreign(self.graph, &key);
             self.keys.push(key);
+        }
+    }
+
+    /// Where a token is verified that a look-up gave, what that was made by: `verify(user.token)` of the user whose token was sent.
+    fn stored(&mut self, token: &Shared) {
+        let mut at = self.graph.resolved(token);
+        while let ValueKind::Field(base, _) | ValueKind::Index(base, _) | ValueKind::Element(base) = &at.kind {
+            at = self.graph.resolved(base);
+        }
+        let ValueKind::Call(inner) = &at.kind else { return };
+        if self.asks(inner, true).is_none_or(|question| question.asks != Asks::Row) {
+            return;
+        }
+        let mut sent: Vec<Shared> = inner.args.iter().map(|arg| Arc::clone(&arg.value)).collect();
+        for _ in 0..40 {
+            let Some(value) = sent.pop() else { break };
+            match &value.kind {
+                ValueKind::Object { .. } | ValueKind::Array(_) => {
+                    value.kind.each(&mut |part| sent.push(Arc::clone(part)))
+                }
+                ValueKind::Text(_)
+                | ValueKind::Number(_)
+                | ValueKind::Bool(_)
+                | ValueKind::Null
+                | ValueKind::Undefined => {}
+                _ => {
+                    self.seeds.places.extend(place(&value));
+                    self.seeds.values.push(value);
+                }
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::{Bindings, Graph, Target};
-use crate::guards::asks::{Question, UNNAMED, is_kept_global};
+use crate::guards::asks::{Question, Sought, UNNAMED, is_kept_global};
 use crate::guards::claims::{Seeds, verifies};
 use crate::guards::life::Exposure;
 use crate::guards::shapes::Shape;
@@ -308,7 +308,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                 self.closures(function, call, conditions, entered, through);
                 return;
             }
-            let told = self.judged(function, written.site, call, question.of_user, entered);
+            let told = self.judged(function, written.site, call, question.of, entered);
             self.lookup(question, call, function, conditions, told);
             self.closures(function, call, conditions, entered, through);
             return;
@@ -367,13 +367,17 @@ impl<'g, 'a> Walk<'g, 'a> {
         conditions: &[(Shared, bool)],
         told: Use,
     ) {
-        let Question { asks, what, model, of_bearer, .. } = question;
+        let Question { asks, what, model, of_bearer, of } = question;
         let span = call.site.span;
         let why = match told {
             _ if !of_bearer || asks == Asks::Row && !self.is_by_bearer(call) => ShortBy::Another,
             _ if self.at_first(function, conditions) => ShortBy::FirstLogin,
             Use::None | Use::Ignored => ShortBy::Unused,
-            Use::Missed => ShortBy::Missed,
+            Use::Missed => {
+                // It may be that sessions are marked as ended, and never deleted.
+                self.cut |= of == Sought::Session;
+                ShortBy::Missed
+            }
             Use::Blanked => ShortBy::Blanked,
             _ if self.is_for_some(conditions, call) => ShortBy::ForSome,
             Use::GoesOn => ShortBy::GoesOn,
@@ -434,7 +438,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
     }
 
-    fn is_true(&self, call: &CallValue, path: &crate::rules::ArgPath) -> bool {
+    pub(super) fn is_true(&self, call: &CallValue, path: &crate::rules::ArgPath) -> bool {
         let values = self.graph.argument(call, path);
         values.iter().any(|value| matches!(self.graph.resolved(value).kind, ValueKind::Bool(true)))
     }

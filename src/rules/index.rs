@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::rules::{
-    CallPattern, Callback, Consult, Demand, Foreign, Harmless, Leave, Life, Mint, Pack, Pass, Read, Receiver,
+    CallPattern, Callback, Consult, Demand, Foreign, Harmless, Leave, Life, Many, Mint, Pack, Pass, Read, Receiver,
     SchemaShape, SqlCall, Verify, Web, Write,
 };
 
@@ -87,6 +87,7 @@ macro_rules! named_rows {
 named_rows! {
     write, writes_named, writes_matching: Write;
     read, reads_named, reads_matching: Read;
+    many, manies_named, manies_matching: Many;
     mint, mints_named, mints_matching: Mint;
     pass, passes_named, passes_matching: Pass;
     shape, shapes_named, shapes_matching: SchemaShape;

@@ -40,6 +40,7 @@ fn keep(pack: &mut Pack, is_live: &impl Fn(&CallPattern) -> bool) {
         write,
         sql,
         read,
+        many,
         mint,
         pass,
         receiver,

@@ -28,6 +28,7 @@ mod guard;
 mod index;
 mod live;
 mod load;
+mod many;
 mod pack;
 mod pass;
 mod path;
@@ -48,6 +49,7 @@ pub use guard::{
 };
 pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
+pub use many::Many;
 pub use pack::Pack;
 pub use pass::{Leave, Pass, SchemaShape};
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
@@ -92,7 +94,7 @@ macro_rules! rows {
 }
 
 rows! {
-    entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, condition: Condition, mint: Mint, pass: Pass,
+    entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, many: Many, condition: Condition, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, wrap: Wrap, callback: Callback, mount: Mount, layer: Layer, applied: Applied, kept: Kept, hook: Hook, transform: Transform,
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, attach: Attach, lasting: Lasting, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,

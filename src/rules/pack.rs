@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
-    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Issued, Keep, Leave, Life, Listen, Maker,
+    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Issued, Keep, Leave, Life, Listen, Maker, Many,
     Method, Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Provide, Read, Receiver, SchemaShape,
     SqlCall, Status, Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
@@ -36,6 +36,8 @@ pub struct Pack {
     pub sql: Vec<SqlCall>,
     #[serde(default)]
     pub read: Vec<Read>,
+    #[serde(default)]
+    pub many: Vec<Many>,
     #[serde(default)]
     pub condition: Vec<Condition>,
     #[serde(default)]
