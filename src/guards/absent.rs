@@ -115,9 +115,8 @@ impl Run<'_, '_, '_> {
                 }
             }
             ExprKind::Not(inner) => match self.asked(*inner)? {
-                Held::Absent => Held::Found,
+                Held::Absent | Held::Zero => Held::Found,
                 Held::Found => Held::Absent,
-                Held::Zero => Held::Found,
                 Held::No => Held::Yes,
                 held if held == Held::Yes || held.is_there() => Held::No,
                 held => held,

@@ -9,7 +9,7 @@ use crate::guards::bound::{self, Condition};
 use crate::guards::walk::Walk;
 use crate::rules::Tells;
 use crate::schema;
-use crate::summary::{CallValue, Member, Shared, Slot, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// Where claims stand in a look-up.
 #[derive(Default)]
@@ -77,8 +77,9 @@ impl Walk<'_, '_> {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
         match &value.kind {
             ValueKind::Function(closure) => {
-                let returned = self.graph.summary(*closure).and_then(|summary| summary.returns.as_ref());
-                returned.is_some_and(|value| self.seeds.lie_in(self.graph, value))
+                let Some(summary) = self.graph.summary(*closure) else { return false };
+                let returned = summary.returns.iter().any(|value| self.seeds.lie_in(self.graph, value));
+                returned || self.said_within(*closure).any(|call| self.has_claims(call))
             }
             ValueKind::Object { entries, .. } => entries.iter().any(|slot| match slot {
                 Slot::Named { value, .. } => self.is_handed_within(value, fuel),
@@ -86,6 +87,19 @@ impl Walk<'_, '_> {
             }),
             _ => false,
         }
+    }
+
+    /// The calls of a closure on what it is handed, or on its `this`: `function () { this.where('id', claims.sub) }`.
+    fn said_within(&self, closure: FunctionRef) -> impl Iterator<Item = &CallValue> {
+        let calls = self.graph.summary(closure).map_or(&[][..], |summary| summary.calls.as_slice());
+        calls.iter().map(|event| &*event.call).filter(|call| {
+            let first = chain(call).last().and_then(|call| call.receiver());
+            first.is_some_and(|on| matches!(on.kind, ValueKind::Param(..) | ValueKind::This(_) | ValueKind::Global(_)))
+        })
+    }
+
+    fn has_claims(&self, call: &CallValue) -> bool {
+        call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value))
     }
 
     /// Whether a chain of calls finds as many rows as there are.
@@ -124,8 +138,11 @@ impl Walk<'_, '_> {
         let Some(fuel) = fuel.checked_sub(1) else { return };
         if let ValueKind::Function(closure) = value.kind {
             // `where: (users, { ne }) => ne(users.id, claims.sub)`
-            if let Some(returned) = self.graph.summary(closure).and_then(|summary| summary.returns.as_ref()) {
-                self.among(returned, excluded, found, fuel);
+            match self.graph.summary(closure).and_then(|summary| summary.returns.as_ref()) {
+                Some(returned) => self.among(returned, excluded, found, fuel),
+                None => self.said_within(closure).filter(|call| self.has_claims(call)).for_each(|call| {
+                    self.of_call(call, excluded, found, fuel);
+                }),
             }
             return;
         }

@@ -65,7 +65,7 @@ impl Walk<'_, '_> {
             let Some(value) = sent.pop() else { break };
             match &value.kind {
                 ValueKind::Object { .. } | ValueKind::Array(_) => {
-                    value.kind.each(&mut |part| sent.push(Arc::clone(part)))
+                    value.kind.each(&mut |part| sent.push(Arc::clone(part)));
                 }
                 ValueKind::Text(_)
                 | ValueKind::Number(_)

@@ -8,6 +8,7 @@ use crate::guards::asks::{Question, Sought, UNNAMED, is_kept_global};
 use crate::guards::claims::{Seeds, verifies};
 use crate::guards::life::Exposure;
 use crate::guards::shapes::Shape;
+use crate::guards::subject::chain;
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
 use crate::rules::Asks;
@@ -298,7 +299,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         let through = hands
             || call.receiver().is_some_and(|receiver| self.seeds.lie_in(self.graph, receiver))
             || crate::sites::model_read(self.graph, self.schema, call).is_some()
-                && call.args.iter().any(|arg| self.is_handed_within(&arg.value, 3));
+                && chain(call).iter().flat_map(|call| &call.args).any(|arg| self.is_handed_within(&arg.value, 3));
         if !self.collecting
             && through
             && let Some(question) = self.asks(call, hands)
