@@ -21,7 +21,8 @@ fn run(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     if let Some(limit) = facts.config.max_token_life {
-        for guard in &facts.guards.guards {
+        // What renews is handed the token that lives long.
+        for guard in facts.guards.guards.iter().filter(|guard| !guard.renews) {
             let Some(exposure) = guard.exposure.as_ref().filter(|e| e.exact && e.at.is_some() && e.seconds > limit)
             else {
                 continue;

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use globset::GlobSet;
 
 use crate::graph::{Graph, Type};
-use crate::guards::life::{Exposure, exposure_of};
+use crate::guards::behind::Behind;
+use crate::guards::claims::Seeds;
+use crate::guards::life::{self, Exposure, Lives, exposure_of};
 use crate::guards::paths::{self, Paths};
 use crate::guards::shapes::{first_there, functions_behind, lets_expired_in, params};
-use crate::guards::walk::Root;
+use crate::guards::walk::{Root, Walk};
+use crate::guards::{Guard, Proof, Verdict, verdict};
 use crate::ir::{Export, FunctionId, Imported, LocalId, Missing};
-use crate::rules::{Guard as Row, GuardKind};
-use crate::source::Span;
+use crate::rules::{Asks, Guard as Row, GuardKind};
+use crate::schema::Schema;
+use crate::source::{Scope, Span};
 use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Slot, Value, ValueKind};
 
 #[derive(Debug)]
@@ -286,6 +290,59 @@ fn looks_up_at_logins(graph: &Graph, row: &Row, at: &dyn Fn(&str) -> Shared) -> 
     }
     let (Some(logins), Some(login)) = (&row.logins, &row.login) else { return false };
     visit(graph, login, &at(logins), 8)
+}
+
+/// What a configuration object lets in by.
+pub(super) fn config_guard(
+    graph: &Graph,
+    schema: &Schema,
+    config: &Configured,
+    lives: &Lives,
+    behind: &mut Behind,
+) -> Option<(Guard, BTreeSet<FunctionRef>, Seeds)> {
+    if graph.sources.get(config.span.file).scope != Scope::Production {
+        return None;
+    }
+    let mut walk = Walk::new(graph, schema);
+    for (function, root) in &config.roots {
+        walk.run(*function, root);
+    }
+    // Callbacks are handed the claims; without any the library lets in by itself.
+    let handed = Root { claims: vec![(0, Vec::new())], ..Root::default() };
+    if let Some(stored) = &config.stored {
+        let what = "the session row that the adapter keeps".to_owned();
+        walk.proofs.push(Proof { asks: Asks::Session, span: *stored, what, model: None });
+    }
+    if let (true, Some(call)) = (walk.proofs.is_empty(), config.call) {
+        walk.proofs.extend(behind.asked_by_call(call));
+    }
+    // Without a user that is kept anywhere there is none to look at.
+    let keeps_users = config.keeps_users || !walk.short.is_empty();
+    let mut verdict = verdict(&walk, &handed);
+    if verdict == Verdict::Unchecked && (!keeps_users || config.open) {
+        verdict = Verdict::Unclear;
+    }
+    let guard = Guard {
+        name: config.name.clone(),
+        span: config.span,
+        what: config.what.clone(),
+        routes: Vec::new(),
+        verification: None,
+        verdict,
+        proofs: walk.proofs,
+        short: walk.short,
+        unclear: walk.unclear,
+        exposure: config
+            .expired
+            .map(Exposure::without_end)
+            .or_else(|| config.exposure.clone())
+            .or_else(|| config.key.as_ref().and_then(|key| lives.of(graph, [key].into_iter()))),
+        expired: config.expired,
+        foreign: config.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
+        status: None,
+        renews: false,
+    };
+    Some((guard, walk.functions, walk.seeds))
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ fn is_endless(graph: &Graph, row: &Life, function: FunctionRef, call: &CallValue
 }
 
 /// The `new` that a chain starts from.
-fn start(call: &CallValue) -> Option<&CallValue> {
+pub(super) fn start(call: &CallValue) -> Option<&CallValue> {
     let mut at = call;
     for _ in 0..20 {
         let ValueKind::Call(inner) = &at.receiver()?.kind else { return None };

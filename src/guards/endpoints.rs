@@ -106,9 +106,17 @@ pub(super) fn is_endpoint(graph: &Graph, function: FunctionRef) -> bool {
 
 /// Whether an endpoint is there to renew or to end what a token gives.
 fn renews(graph: &Graph, endpoint: FunctionRef) -> bool {
-    let names = route_names(graph, endpoint).into_iter().chain([graph.name(endpoint)]);
-    let plain = |name: String| name.replace(['-', '_'], "").to_lowercase();
-    names.map(plain).any(|name| graph.rules.tells(Tells::Renewal, &name))
+    let mut names = route_names(graph, endpoint).into_iter().chain([graph.name(endpoint)]);
+    names.any(|name| is_renewal(graph, &name))
+}
+
+/// Whether a guard stands before such endpoints alone.
+pub(super) fn only_renews(graph: &Graph, guard: &Guard) -> bool {
+    !guard.routes.is_empty() && guard.routes.iter().all(|route| is_renewal(graph, route))
+}
+
+fn is_renewal(graph: &Graph, name: &str) -> bool {
+    graph.rules.tells(Tells::Renewal, &name.replace(['-', '_'], "").to_lowercase())
 }
 
 /// A guard, with what it goes through.
@@ -184,6 +192,7 @@ fn told(graph: &Graph, lives: &Lives, found: &Verifying, what: &str, routes: Vec
         expired: walk.expired,
         foreign: walk.foreign,
         status: None,
+        renews: false,
         proofs: walk.proofs,
         short: walk.short,
         unclear: walk.unclear,

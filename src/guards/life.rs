@@ -232,7 +232,7 @@ impl Signed<'_, '_, '_> {
         for life in &mut lives {
             life.least |= handed.is_some() || is_untold;
         }
-        let lets_in = !is_of_another(graph, function, call, key.as_deref());
+        let lets_in = !is_of_another(graph, self.rows, function, call, key.as_deref());
         for life in &lives {
             told.push(Life { seconds: life.seconds, span: life.at, least: life.least, key: key.clone(), lets_in });
         }

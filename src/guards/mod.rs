@@ -79,7 +79,7 @@ use crate::graph::Graph;
 use crate::guards::behind::Behind;
 use crate::guards::callers::above;
 use crate::guards::claims::Seeds;
-use crate::guards::configs::Configured;
+use crate::guards::configs::{Configured, config_guard};
 use crate::guards::endpoints::Verifying;
 use crate::guards::life::Lives;
 use crate::guards::paths::Paths;
@@ -136,6 +136,8 @@ pub struct Guard {
     pub expired: Option<Span>,
     /// A proof that reads a user without a look at the column that says whether the user is active.
     pub status: Option<StatusGap>,
+    /// Whether all that it is known to stand before renews or ends what a token gives.
+    pub renews: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -380,6 +382,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             expired,
             foreign,
             status: None,
+            renews: false,
         };
         let by_it = if guard.verdict == Verdict::Unchecked { &mut let_in } else { &mut guarded };
         by_it.extend(handlers);
@@ -409,6 +412,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         guard.proofs.dedup();
         let asked = status::asked(graph, schema, &seeds, functions.into_iter()).and(&beside);
         guard.status = status::gap(graph, schema, guard, &asked);
+        guard.renews = endpoints::only_renews(graph, guard);
     }
     let by_endpoints = found.guards.split_off(by_guards);
     found.guards.extend(endpoints::together(by_endpoints));
@@ -446,55 +450,4 @@ fn verdict(walk: &Walk, root: &Root) -> Verdict {
     } else {
         Verdict::Unchecked
     }
-}
-
-fn config_guard(
-    graph: &Graph,
-    schema: &Schema,
-    config: &Configured,
-    lives: &Lives,
-    behind: &mut Behind,
-) -> Option<(Guard, BTreeSet<FunctionRef>, Seeds)> {
-    if graph.sources.get(config.span.file).scope != Scope::Production {
-        return None;
-    }
-    let mut walk = Walk::new(graph, schema);
-    for (function, root) in &config.roots {
-        walk.run(*function, root);
-    }
-    // Callbacks are handed the claims; without any the library lets in by itself.
-    let handed = Root { claims: vec![(0, Vec::new())], ..Root::default() };
-    if let Some(stored) = &config.stored {
-        let what = "the session row that the adapter keeps".to_owned();
-        walk.proofs.push(Proof { asks: Asks::Session, span: *stored, what, model: None });
-    }
-    if let (true, Some(call)) = (walk.proofs.is_empty(), config.call) {
-        walk.proofs.extend(behind.asked_by_call(call));
-    }
-    // Without a user that is kept anywhere there is none to look at.
-    let keeps_users = config.keeps_users || !walk.short.is_empty();
-    let mut verdict = verdict(&walk, &handed);
-    if verdict == Verdict::Unchecked && (!keeps_users || config.open) {
-        verdict = Verdict::Unclear;
-    }
-    let guard = Guard {
-        name: config.name.clone(),
-        span: config.span,
-        what: config.what.clone(),
-        routes: Vec::new(),
-        verification: None,
-        verdict,
-        proofs: walk.proofs,
-        short: walk.short,
-        unclear: walk.unclear,
-        exposure: config
-            .expired
-            .map(Exposure::without_end)
-            .or_else(|| config.exposure.clone())
-            .or_else(|| config.key.as_ref().and_then(|key| lives.of(graph, [key].into_iter()))),
-        expired: config.expired,
-        foreign: config.key.as_ref().is_some_and(|key| life::is_foreign(graph, key)),
-        status: None,
-    };
-    Some((guard, walk.functions, walk.seeds))
 }

@@ -45,6 +45,8 @@ pub enum Tells {
     End,
     /// A token that does not let in call by call: one for refreshing, for a link in a mail.
     Errand,
+    /// ... one that does, by the words of its name in lower case: `accessToken`.
+    LetsIn,
     /// A part of a request that says who sends it: its headers, its cookies.
     Carrier,
     /// An endpoint that renews or ends what a token gives, by its route or name in lower case without `-` and `_`.
