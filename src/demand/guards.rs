@@ -35,7 +35,9 @@ fn wraps(rules: &Rules) -> impl Fn(&str) -> bool {
 pub fn guards(sources: &SourceSet, rules: &Rules) -> BTreeSet<FileId> {
     let verified = || rules.verify().map(|row| &row.call);
     let guarded = rules.guard().filter(|row| !row.claims.is_empty()).filter_map(|row| row.path.as_ref());
-    let modules: BTreeSet<&str> = verified().chain(guarded).filter_map(|pattern| pattern.module()).collect();
+    let plugins = rules.verify().filter_map(|row| row.plugin.as_deref());
+    let modules: BTreeSet<&str> =
+        verified().chain(guarded).filter_map(|pattern| pattern.module()).chain(plugins).collect();
     let methods: BTreeSet<&str> =
         verified().filter(|pattern| pattern.module().is_none()).filter_map(|pattern| pattern.last()).collect();
     // A configuration that hands claims to nothing is found by the call that takes it: its module is named all over.

@@ -15,25 +15,29 @@ pub(super) fn options(graph: &Graph, row: &Row, call: &CallValue) -> Vec<Shared>
 
 /// Whether a value is an object whose keys are all written out, and where it holds further objects those too.
 pub(super) fn is_closed(graph: &Graph, value: &Shared) -> bool {
-    fn visit(graph: &Graph, value: &Shared, fuel: u8) -> bool {
+    fn visit(graph: &Graph, value: &Shared, fuel: u8, is_spread: bool) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
         let value = graph.resolved(value);
         match &value.kind {
             ValueKind::Object { base: None, entries } => entries.iter().all(|slot| match slot {
                 Slot::Named { value, .. } => {
                     !matches!(value.kind, ValueKind::Object { .. } | ValueKind::Function(_))
-                        || visit(graph, value, fuel)
+                        || visit(graph, value, fuel, false)
                 }
-                _ => false,
+                Slot::Spread(value) => visit(graph, value, fuel, true),
+                Slot::Computed { .. } => false,
             }),
+            // `...(options && options)` where none are handed in.
+            ValueKind::Undefined | ValueKind::Null => is_spread,
+            ValueKind::And(left, _) => is_spread && visit(graph, left, fuel, true),
             ValueKind::Function(function) => {
                 let returns = graph.summary(*function).and_then(|summary| summary.returns.as_ref());
-                returns.is_some_and(|value| visit(graph, value, fuel))
+                returns.is_some_and(|value| visit(graph, value, fuel, false))
             }
             _ => false,
         }
     }
-    visit(graph, value, 6)
+    visit(graph, value, 6, false)
 }
 
 /// The value that says how long.
