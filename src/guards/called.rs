@@ -43,7 +43,9 @@ fn own(graph: &Graph, rows: &[&Life], call: &CallValue) -> Vec<String> {
     match within {
         Some(span) => {
             let at = |offset: u32| (offset - call.site.span.start) as usize;
-            found.extend([text.get(..at(span.start)), text.get(at(span.end)..)].into_iter().flatten().map(str::to_owned));
+            found.extend(
+                [text.get(..at(span.start)), text.get(at(span.end)..)].into_iter().flatten().map(str::to_owned),
+            );
         }
         None => found.push(text.to_owned()),
     }

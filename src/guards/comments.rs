@@ -49,7 +49,7 @@ pub fn comments(
         files.dedup();
         for file in files {
             let source = sources.get(file);
-            if source.scope != Scope::Production || source.language == Language::Sql {
+            if source.scope != Scope::Production {
                 continue;
             }
             let module = units.get(file).map(|unit| &unit.module);
@@ -66,6 +66,7 @@ pub fn comments(
                             .iter()
                             .chain([&said.before])
                             .any(|part| names_one(part, &names) || is_word_in(part, "column")),
+                        _ if claim.object => begins_with_one(rules, &said.clause[1], &column.table, &names),
                         _ => !is_of_another(&block.text, &said.clause[0], &names),
                     };
                     let is_said = is_said && !is_of_other_thing(rules, &said.before, &names);
@@ -229,8 +230,12 @@ impl Block {
                 let is_whole = |at: &usize| {
                     let said = words[at + 1..].iter().take(2).map(|word| word.text.as_str());
                     let said = said.filter(|word| *word != "the").take(1);
-                    !rules.tells(Tells::Reason, &words[*at].text)
-                        && said.into_iter().any(|word| rules.tells(Tells::Everywhere, word))
+                    let first = &words[*at].text;
+                    let is_everywhere = |word: &str| {
+                        rules.tells(Tells::Everywhere, word)
+                            || rules.tells(Tells::Everywhere, &format!("{first} {word}"))
+                    };
+                    !rules.tells(Tells::Reason, first) && said.into_iter().any(is_everywhere)
                 };
                 let reach = match claim.says {
                     Says::Compared | Says::Deprecated => 1,
@@ -274,7 +279,9 @@ impl Block {
                     if letters.peek().is_some_and(|(_, next)| next.is_alphanumeric() || is_apostrophe(*next)) {
                         continue;
                     }
-                    let text = std::mem::take(&mut word);
+                    // `IS 'not used'`
+                    let text = word.trim_matches('\'').to_owned();
+                    word.clear();
                     words.push(Word { text, line: *line, clause, sentence });
                     continue;
                 }
@@ -315,6 +322,25 @@ fn names_one(said: &str, names: &[&str]) -> bool {
     let padded = format!(" {said} ");
     let is_said = |text: &str| !text.is_empty() && padded.contains(&format!(" {text} "));
     names.iter().any(|name| is_said(&name.to_lowercase()) || is_said(&tokens(name).join(" ")))
+}
+
+/// Whether what a claim is said of is the column: `the accessToken`, `users.access_token`.
+fn begins_with_one(rules: &Rules, behind: &str, table: &str, names: &[&str]) -> bool {
+    let words: Vec<&str> = behind.split(' ').collect();
+    let table = table.to_lowercase();
+    let is_whose = |word: &&&str| {
+        ["the", "their", "its"].contains(*word)
+            || word.trim_end_matches("'s").trim_end_matches('s') == table.trim_end_matches('s')
+    };
+    let words = &words[words.iter().take_while(is_whose).count()..];
+    names.iter().any(|name| {
+        [tokens(name), schema::words(name)].into_iter().any(|name| {
+            let is_said = words.iter().take(name.len()).copied().eq(name.iter().map(String::as_str));
+            // `in v2`: what narrows is looked at apart.
+            let is_other = |next: &&str| rules.tells(Tells::OtherThing, next) && !rules.tells(Tells::Narrowing, next);
+            is_said && !words.get(name.len()).is_some_and(is_other)
+        })
+    })
 }
 
 /// Whether what stands before a claim is about something of that name that is no column: `the accessToken cookie`, `req.body.accessToken`, an
@@ -368,19 +394,20 @@ fn is_word_in(text: &str, name: &str) -> bool {
 fn blocks(source: &SourceFile) -> Vec<Block> {
     let mut found: Vec<Block> = Vec::new();
     let mut inside = false;
+    let mark = if source.language == Language::Sql { "--" } else { "//" };
     for (line, text) in (1_u32..).zip(source.text.lines()) {
         let trimmed = text.trim();
         let comment = if inside || trimmed.starts_with("/*") {
             inside = !trimmed.contains("*/");
             Some(trimmed)
-        } else if trimmed.starts_with("//") {
+        } else if trimmed.starts_with(mark) || is_comment_on(trimmed) {
             Some(trimmed)
         } else {
-            behind_code(text)
+            behind_code(text, mark)
         };
         let Some(comment) = comment else { continue };
-        let follows =
-            found.last().is_some_and(|block| block.last + 1 == line) && (inside || trimmed.starts_with(['/', '*']));
+        let follows = found.last().is_some_and(|block| block.last + 1 == line)
+            && (inside || trimmed.starts_with(['/', '*', '-']));
         if !follows {
             found.push(Block { first: line, last: line, lines: Vec::new(), text: String::new() });
         }
@@ -394,9 +421,15 @@ fn blocks(source: &SourceFile) -> Vec<Block> {
     found
 }
 
-/// `code; // comment`, where the slashes do not stand in a string.
-fn behind_code(text: &str) -> Option<&str> {
-    let at = text.find(" //")?;
+/// `COMMENT ON COLUMN users.access_token IS 'not used'`, on one line.
+fn is_comment_on(text: &str) -> bool {
+    let start = tokens(text.get(..40).unwrap_or(text));
+    start.starts_with(&["comment".to_owned(), "on".to_owned(), "column".to_owned()])
+}
+
+/// `code; // comment`, where the mark does not stand in a string.
+fn behind_code<'t>(text: &'t str, mark: &str) -> Option<&'t str> {
+    let at = text.find(&format!(" {mark}"))?;
     let code = text.get(..at)?;
     let even = |quote: char| code.matches(quote).count().is_multiple_of(2);
     (even('"') && even('\'') && even('`')).then(|| text.get(at..)).flatten()

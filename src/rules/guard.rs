@@ -465,6 +465,9 @@ pub struct Claim {
     /// In lower case, words with one space between.
     pub phrase: String,
     pub says: Says,
+    /// Whether it is said of what follows it: `nobody reads users.token`.
+    #[serde(default)]
+    pub object: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
