@@ -12,6 +12,7 @@
 
 mod absent;
 mod added;
+mod asked;
 mod asks;
 mod behind;
 mod bound;

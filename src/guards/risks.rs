@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
+use crate::guards::asked::{looked_at, spans};
 use crate::guards::claims::about;
 use crate::guards::columns::{innermost, is_at};
 use crate::guards::decoded::fails_on_null;
@@ -67,16 +68,16 @@ fn is_joined(statement: &str, column: &str) -> bool {
 }
 
 /// The function around a read, and what goes by its name there.
-struct Reader<'g, 'a> {
-    graph: &'g Graph<'a>,
-    module: &'g Module,
+pub(super) struct Reader<'g, 'a> {
+    pub(super) graph: &'g Graph<'a>,
+    pub(super) module: &'g Module,
     function: FunctionRef,
     value: Shared,
-    read: Span,
+    pub(super) read: Span,
     /// `accessToken` of `user.accessToken`.
-    name: String,
+    pub(super) name: String,
     /// The function and those around it, innermost first.
-    around: Vec<FunctionId>,
+    pub(super) around: Vec<FunctionId>,
     /// Variables of these that hold it.
     holders: BTreeSet<LocalId>,
 }
@@ -107,7 +108,7 @@ impl<'g, 'a> Reader<'g, 'a> {
 
     /// Whether the code goes on at once with what stands there: `token.length`, `token.unwrap()`. Methods that are followed as the
     /// value that they give leave no call behind.
-    fn is_taken(&self, span: Span) -> bool {
+    pub(super) fn is_taken(&self, span: Span) -> bool {
         let behind = self.behind(span);
         if !self.graph.is_rust(span.file) {
             return behind.strip_prefix('!').unwrap_or(behind).starts_with('.');
@@ -122,7 +123,7 @@ impl<'g, 'a> Reader<'g, 'a> {
     }
 
     /// Where a field of that name, or what holds it, stands in the function or those around it, but not where it is taken apart.
-    fn mentions(&self) -> impl Iterator<Item = &'g Expr> + '_ {
+    pub(super) fn mentions(&self) -> impl Iterator<Item = &'g Expr> + '_ {
         let is_meant = |expr: &&Expr| match &expr.kind {
             ExprKind::Field { name, .. } => *name == self.name,
             ExprKind::Name(Binding::Local(local)) => self.holders.contains(local),
@@ -134,73 +135,6 @@ impl<'g, 'a> Reader<'g, 'a> {
             .filter(is_meant)
             .filter(|expr| !self.is_taken(expr.span))
             .filter(|expr| innermost_in(self.module, expr.span).is_some_and(|id| self.around.contains(&id)))
-    }
-
-    /// Whether some condition or default looks at it before: in the function, in those around it, in a filter of the list it runs
-    /// over, in a function of the tree that a condition asks, by a call that demands it.
-    fn is_asked(&self) -> bool {
-        let conditions = self.conditions();
-        let within = |span: Span| conditions.iter().any(|condition| contains(*condition, span));
-        if self.mentions().any(|expr| within(expr.span) && !self.is_demanded(expr.span)) {
-            return true;
-        }
-        let calls = || {
-            let functions = self.around.iter().map(|id| FunctionRef { file: self.read.file, id: *id });
-            functions.filter_map(|function| self.graph.summary(function)).flat_map(|summary| &summary.calls)
-        };
-        // `assert(user.accessToken)`
-        let demanded = calls().any(|event| {
-            let rows = self.graph.rules.demands_named(event.call.method()).filter(|row| row.asks);
-            event.call.args.iter().any(|arg| names(&arg.value, &self.name))
-                && !about(self.graph, rows, &event.call).is_empty()
-        });
-        // `if (!hasToken(user)) return`
-        let asked = || {
-            let inside = calls().filter(|event| within(event.span()));
-            inside
-                .map(|event| self.graph.targets(&event.call))
-                .any(|targets| targets.iter().any(|target| self.reads_it(target.function)))
-        };
-        demanded || asked() || self.is_filtered()
-    }
-
-    fn reads_it(&self, function: FunctionRef) -> bool {
-        let reads = |value: &Shared| matches!(&value.kind, ValueKind::Field(_, name) if *name == self.name);
-        self.graph.summary(function).is_some_and(|summary| summary.reads.iter().any(reads))
-    }
-
-    /// `users.filter((user) => user.accessToken).map(..)`
-    fn is_filtered(&self) -> bool {
-        let functions = self.module.functions.iter().enumerate();
-        let siblings = functions.filter(|(_, other)| other.parent.is_some_and(|parent| self.around.contains(&parent)));
-        let text = &self.graph.sources.get(self.read.file).text;
-        let mut filters = siblings.filter(|(_, other)| {
-            let before = text.get(..other.span.start as usize).unwrap_or_default().trim_end();
-            [".filter(", ".find(", ".findLast("].iter().any(|call| before.ends_with(call))
-        });
-        filters.any(|(at, _)| self.reads_it(FunctionRef { file: self.read.file, id: FunctionId::of(at) }))
-    }
-
-    /// The spans of what branches in the function and in those around it.
-    fn conditions(&self) -> Vec<Span> {
-        let mut found = Vec::new();
-        for id in &self.around {
-            in_statements(self.module, &self.module.function(*id).body, &mut found);
-        }
-        let span = |id: &crate::ir::ExprId| self.module.expr(*id).span;
-        let outermost = self.around.last().map(|id| self.module.function(*id).span);
-        for expr in self.module.exprs.iter().filter(|expr| outermost.is_some_and(|all| contains(all, expr.span))) {
-            match &expr.kind {
-                ExprKind::Cond { cond: asked, .. }
-                | ExprKind::Fallback { left: asked, .. }
-                | ExprKind::And { left: asked, .. }
-                | ExprKind::Not(asked)
-                | ExprKind::Is { value: asked, .. } => found.push(span(asked)),
-                ExprKind::Compare { left, right, .. } => found.extend([span(left), span(right)]),
-                _ => {}
-            }
-        }
-        found
     }
 
     /// Whether the query that found the row chose it by the column.
@@ -243,7 +177,7 @@ impl<'g, 'a> Reader<'g, 'a> {
             if !is_optional && event.call.receiver().is_some_and(|receiver| is_at(receiver, self.read)) {
                 return (!self.is_caught()).then_some("calls a method of it");
             }
-            if event.call.args.iter().any(|arg| in_text(&arg.value, self.read, 12)) {
+            if event.call.args.iter().any(|arg| in_text(&arg.value, self.read, 12)) && !self.tells(&event.call) {
                 return Some("puts it into a text");
             }
             // Such a call fails for a wrong value too: who catches that is prepared.
@@ -267,7 +201,7 @@ impl<'g, 'a> Reader<'g, 'a> {
         !targets.is_empty() && targets.iter().all(|target| takes_apart(self.graph, target.function, at))
     }
 
-    fn is_demanded(&self, mention: Span) -> bool {
+    pub(super) fn is_demanded(&self, mention: Span) -> bool {
         let Some(summary) = self.graph.summary(self.function) else { return false };
         summary.calls.iter().any(|event| contains(event.span(), mention) && self.is_demanded_by(&event.call))
     }
@@ -289,16 +223,7 @@ fn takes_apart(graph: &Graph, function: FunctionRef, at: usize) -> bool {
         return false;
     };
     let is_it = |expr: &&Expr| matches!(&expr.kind, ExprKind::Name(Binding::Local(local)) if *local == param.local);
-    let mut conditions = Vec::new();
-    in_statements(module, &declared.body, &mut conditions);
-    let asks = |expr: &Expr| match &expr.kind {
-        ExprKind::Cond { cond: asked, .. }
-        | ExprKind::Fallback { left: asked, .. }
-        | ExprKind::And { left: asked, .. }
-        | ExprKind::Not(asked) => Some(module.expr(*asked).span),
-        _ => None,
-    };
-    conditions.extend(module.exprs.iter().filter_map(asks));
+    let conditions = looked_at(module, &declared.body);
     let behind = |span: Span| graph.sources.get(span.file).text.get(span.end as usize..).unwrap_or_default();
     let uses: Vec<&Expr> = module.exprs.iter().filter(is_it).collect();
     let is_asked = uses.iter().any(|expr| conditions.iter().any(|condition| contains(*condition, expr.span)));
@@ -318,22 +243,6 @@ fn in_text(value: &Shared, read: Span, fuel: u8) -> bool {
             found
         }
     }
-}
-
-/// Whether a field of that name lies in a value.
-fn names(value: &Shared, name: &str) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut all = vec![value];
-    while let Some(next) = all.pop() {
-        if seen.len() > 3_000 || !seen.insert(Arc::as_ptr(next).addr()) {
-            continue;
-        }
-        if matches!(&next.kind, ValueKind::Field(_, own) if own == name) {
-            return true;
-        }
-        next.kind.each(&mut |inner| all.push(inner));
-    }
-    false
 }
 
 /// The calls that a value comes from, through what closures are handed.
@@ -381,34 +290,14 @@ fn calls_behind(graph: &Graph, value: &Shared, found: &mut Vec<Span>, seen: &mut
     }
 }
 
-fn contains(outer: Span, inner: Span) -> bool {
+pub(super) fn contains(outer: Span, inner: Span) -> bool {
     outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
 }
 
-fn innermost_in(module: &Module, span: Span) -> Option<FunctionId> {
+pub(super) fn innermost_in(module: &Module, span: Span) -> Option<FunctionId> {
     let functions = module.functions.iter().enumerate();
     let around = functions.filter(|(at, function)| *at > 0 && contains(function.span, span));
     around.min_by_key(|(_, function)| function.span.end - function.span.start).map(|(at, _)| FunctionId::of(at))
-}
-
-/// The spans of the conditions of statements.
-fn in_statements(module: &Module, statements: &[Stmt], found: &mut Vec<Span>) {
-    for statement in statements {
-        match statement {
-            Stmt::If { cond, then, otherwise } => {
-                found.push(module.expr(*cond).span);
-                in_statements(module, then, found);
-                in_statements(module, otherwise, found);
-            }
-            Stmt::Loop { body } => in_statements(module, body, found),
-            Stmt::Try { body, catch, finally } => {
-                for part in [body, catch, finally] {
-                    in_statements(module, part, found);
-                }
-            }
-            Stmt::Assign { .. } | Stmt::Expr(_) | Stmt::Return(_) | Stmt::Throw(_) => {}
-        }
-    }
 }
 
 /// Whether a place lies in a `try` with a `catch`: one that neither throws nor answers, so that what broke is passed over, or any.
@@ -418,7 +307,9 @@ fn is_caught(module: &Module, function: &Function, place: Span, any: bool) -> bo
             Stmt::If { then, otherwise, .. } => visit(module, then, place, any) || visit(module, otherwise, place, any),
             Stmt::Loop { body } => visit(module, body, place, any),
             Stmt::Try { body, catch, finally } => {
-                let handled = !catch.is_empty() && (any || !gives_up(catch)) && holds(module, body, place);
+                let handled = !catch.is_empty()
+                    && (any || !gives_up(catch))
+                    && spans(module, body).iter().any(|span| contains(*span, place));
                 handled || [body, catch, finally].into_iter().any(|part| visit(module, part, place, any))
             }
             _ => false,
@@ -429,21 +320,6 @@ fn is_caught(module: &Module, function: &Function, place: Span, any: bool) -> bo
             Stmt::Throw(_) | Stmt::Expr(_) => true,
             Stmt::If { then, otherwise, .. } => gives_up(then) || gives_up(otherwise),
             _ => false,
-        })
-    }
-    fn holds(module: &Module, statements: &[Stmt], place: Span) -> bool {
-        let at = |id: &crate::ir::ExprId| contains(module.expr(*id).span, place);
-        statements.iter().any(|statement| match statement {
-            Stmt::Assign { value, span, .. } => at(value) || contains(*span, place),
-            Stmt::Expr(value) | Stmt::Return(Some(value)) | Stmt::Throw(Some(value)) => at(value),
-            Stmt::If { cond, then, otherwise } => {
-                at(cond) || holds(module, then, place) || holds(module, otherwise, place)
-            }
-            Stmt::Loop { body } => holds(module, body, place),
-            Stmt::Try { body, catch, finally } => {
-                [body, catch, finally].into_iter().any(|part| holds(module, part, place))
-            }
-            Stmt::Return(None) | Stmt::Throw(None) => false,
         })
     }
     visit(module, &function.body, place, any)
