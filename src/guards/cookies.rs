@@ -25,7 +25,31 @@ pub(super) fn problem(graph: &Graph, row: &Web, summary: &Summary, call: &CallVa
     }
     let (flags, sets, path) =
         row.options.as_ref().map_or_else(|| chained(graph, row, summary, call), |at| optional(graph, row, call, at));
-    lacking(name, with(flags, sets), path)
+    let flags = with(flags, sets);
+    let flags = if flags.contains(&Flag::Off) { defaulted(graph, row, call, flags) } else { flags };
+    lacking(name, flags, path)
+}
+
+/// With what the library was given for all cookies, where it was set up and the call does not say otherwise.
+fn defaulted(graph: &Graph, row: &Web, call: &CallValue, flags: [Flag; 3]) -> [Flag; 3] {
+    let Some(defaults) = &row.defaults else { return flags };
+    let calls = graph.units().flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
+    let set_up = calls.map(|event| &event.call).find(|call| {
+        let comes_from = |path: String| path.split('#').next() == Some(defaults.plugin.as_str());
+        call.method() == defaults.call.last()
+            && call.args.first().is_some_and(|arg| graph.path(&arg.value).is_some_and(comes_from))
+    });
+    let Some(options) = set_up.and_then(|call| graph.argument(call, &defaults.at).into_iter().next()) else {
+        return flags;
+    };
+    let options = graph.resolved(&options);
+    let own = ATTRIBUTES.map(|attribute| flag(graph, &options, attribute.word()));
+    let given = row.options.as_ref().and_then(|at| given(graph, call, at));
+    let refuses = |attribute: Attribute| {
+        let said = given.as_ref().map(|given| graph.resolved(&Value::field(given, attribute.word(), given.span)));
+        said.is_some_and(|said| matches!(said.kind, ValueKind::Bool(false)))
+    };
+    std::array::from_fn(|at| if flags[at] == Flag::Off && !refuses(ATTRIBUTES[at]) { own[at] } else { flags[at] })
 }
 
 /// The options that a call is given, also by a function of the tree: `res.cookie(name, value, cookieOptions())`.
@@ -120,7 +144,10 @@ pub(super) fn of_header(graph: &Graph, value: &Shared) -> Vec<(String, Problem)>
         let parts: Vec<&str> = rest.split(';').map(str::trim).collect();
         let has = |word: &str| parts.iter().any(|part| part.split('=').next().is_some_and(|key| key.trim() == word));
         let flag = |word: &str| if has(word) { Flag::Set } else { Flag::Off };
-        if parts.iter().any(|part| part.replace(' ', "") == "max-age=0") {
+        // One that is over at once is taken back.
+        let is_over =
+            |part: &&str| part.replace(' ', "") == "max-age=0" || part.starts_with("expires=") && part.contains("1970");
+        if parts.iter().any(is_over) {
             return None;
         }
         let path = parts.iter().find_map(|part| part.strip_prefix("path=")).map(|path| path.trim().to_owned());

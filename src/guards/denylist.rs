@@ -50,7 +50,8 @@ pub(super) fn by_token(
     let stores = graph.rules.consults_named(call.method()).filter(|row| row.asks == Asks::Store);
     if call.method().is_none() || about(graph, stores, call).is_empty() {
         let asks = lists.in_models && by_token_in_table(graph, lists.schema, call)
-            || lists.in_statements && by_token_in_statement(graph, call);
+            || lists.in_statements && by_token_in_statement(graph, call)
+            || by_token_in_query(graph, call);
         return if asks { vec![(function, call.site.span)] } else { Vec::new() };
     }
     let mut found = Vec::new();
@@ -139,6 +140,42 @@ fn by_token_in_table(graph: &Graph, schema: &Schema, call: &CallValue) -> bool {
         return false;
     }
     call.args.iter().any(|arg| asked_by(graph.rules, &arg.value, 6))
+}
+
+/// `db('token_blacklist').where('token', token)`, `db.select().from(revokedTokens).where(eq(revokedTokens.token, token))`,
+/// `revoked_tokens::table.filter(revoked_tokens::token.eq(token))`.
+fn by_token_in_query(graph: &Graph, call: &CallValue) -> bool {
+    let asks = call.method().is_some_and(|name| graph.rules.tells(Tells::Condition, &name.to_lowercase()));
+    let Some(receiver) = call.receiver().filter(|_| asks) else { return false };
+    is_of_list(graph, receiver)
+        && call.args.first().is_some_and(|asked| match &asked.value.kind {
+            ValueKind::Text(column) => graph.rules.tells_name(Tells::ByToken, &words(column)),
+            ValueKind::Call(compared) => {
+                let operands = compared.receiver().into_iter().chain(compared.args.first().map(|arg| &arg.value));
+                let column = |value: &Shared| match &value.kind {
+                    ValueKind::Field(_, column) => Some(column.clone()),
+                    _ => graph.path(value).and_then(|path| Some(path.rsplit(['.', ':', '#']).next()?.to_owned())),
+                };
+                operands.filter_map(column).any(|name| graph.rules.tells_name(Tells::ByToken, &words(&name)))
+            }
+            _ => asked_by(graph.rules, &asked.value, 6),
+        })
+}
+
+/// Whether a query is one of a list, by the table that it begins with or is handed: no `sessions` that are not `revoked`.
+fn is_of_list(graph: &Graph, query: &Shared) -> bool {
+    let mut at = Arc::clone(query);
+    for _ in 0..12 {
+        let ValueKind::Call(call) = &at.kind else { return names_a_list(graph.rules, graph.sources.text(at.span)) };
+        let asks = call.method().is_some_and(|name| graph.rules.tells(Tells::Condition, &name.to_lowercase()));
+        let table = call.args.first().filter(|_| !asks);
+        if table.is_some_and(|table| names_a_list(graph.rules, graph.sources.text(table.value.span))) {
+            return true;
+        }
+        let Some(receiver) = call.receiver().cloned() else { return false };
+        at = receiver;
+    }
+    false
 }
 
 /// `{ where: { token } }`.

@@ -410,6 +410,19 @@ pub struct Web {
     /// `cookie`: the attributes that the library sets unless it is told not to.
     #[serde(default)]
     pub sets: Vec<Attribute>,
+    /// `cookie`: what the library takes for all cookies, where it is set up.
+    #[serde(default)]
+    pub defaults: Option<Defaults>,
+}
+
+/// Options that a library is given once, where it is set up: `app.register(cookie, { parseOptions })`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Defaults {
+    pub call: CallPattern,
+    /// The module that its first argument comes from.
+    pub plugin: String,
+    pub at: ArgPath,
 }
 
 /// What a cookie has to have.
