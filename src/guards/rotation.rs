@@ -85,8 +85,8 @@ impl<'g, 'a> Ends<'g, 'a> {
         for call in self.graph.calls_inside(function) {
             let holder = FunctionRef { file: function.file, id: call.site.function.id };
             // `diesel::delete(tokens.filter(token.eq(handed)))` finds and ends in one.
-            if self.ends_by_it(call) && self.decides(holder, call.site, 4) {
-                self.safe = true;
+            if self.ends_by_it(call) {
+                self.safe |= self.decides(holder, call.site, 4) || sites::fails(self.graph, self.schema, call);
             }
             if self.ends_row(call) {
                 if self.takes(holder, call) {
