@@ -49,7 +49,9 @@ fn own(graph: &Graph, rows: &[&Life], call: &CallValue) -> Vec<String> {
         }
         None => found.push(text.to_owned()),
     }
-    payloads.iter().for_each(|payload| said(&graph.resolved(payload), &mut found));
+    for payload in &payloads {
+        said(&graph.resolved(payload), &mut found);
+    }
     found
 }
 
@@ -79,10 +81,14 @@ fn names(graph: &Graph, function: FunctionRef, call: Span) -> Vec<String> {
     let locals = graph.unit(function.file).map_or(&[][..], |unit| &unit.module.locals);
     found.extend(held.filter_map(|(local, _)| Some(locals.get(local.at())?.name.clone())));
     let exits = summary.exits.values().chain(&summary.this_exit).chain(&summary.returns);
-    exits.for_each(|value| put(graph, value, call, 8, &mut found));
+    for value in exits {
+        put(graph, value, call, 8, &mut found);
+    }
     for event in &summary.calls {
         let args = &event.call.args;
-        args.iter().for_each(|arg| put(graph, &arg.value, call, 8, &mut found));
+        for arg in args {
+            put(graph, &arg.value, call, 8, &mut found);
+        }
         if let Some(at) = args.iter().position(|arg| is_given(graph, &arg.value, call)) {
             found.extend(event.call.method().map(str::to_owned));
             found.extend(args[..at].iter().filter_map(|arg| match &arg.value.kind {
@@ -107,7 +113,9 @@ fn put(graph: &Graph, value: &Shared, call: Span, fuel: u8, found: &mut Vec<Stri
                     put(graph, value, call, fuel, found);
                 }
             }
-            base.iter().for_each(|base| put(graph, base, call, fuel, found));
+            if let Some(base) = base {
+                put(graph, base, call, fuel, found);
+            }
         }
         ValueKind::Concat(parts) if parts.iter().any(|part| is_given(graph, part, call)) => {
             found.extend(parts.iter().filter_map(|part| match &part.kind {
