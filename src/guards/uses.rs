@@ -112,8 +112,9 @@ impl Walk<'_, '_> {
         // A list is answered with whoever is there.
         let of_one = || of_user && !(self.answers && self.is_of_many(call));
         let told = told.unwrap_or_else(|| self.fate(function, site, of_one(), entered));
-        // Whoever was found, the list is there.
-        let list = || self.list_of(call).and_then(|list| self.becomes_of_list(function, site, list, entered));
+        // Whoever was found, the list is there; nobody in a list of what is revoked is as it should be.
+        let list = || self.list_of(call).filter(|_| of != Sought::Other);
+        let list = || list().and_then(|list| self.becomes_of_list(function, site, list, entered));
         if !matches!(told, Use::Decided | Use::Returned) {
             return told;
         }

@@ -34,6 +34,7 @@ mod pass;
 mod path;
 mod sql;
 mod test;
+mod web;
 mod word;
 
 pub use bearer::{Bearer, Lasting};
@@ -44,8 +45,8 @@ pub use declare::{
 pub use entry::{Applied, Entry, EntryKind, Issued, Layer, Nesting, Prefix, Provide, Versioning, Wrap};
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
-    Asks, Attach, Attribute, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Keeps,
-    Lacking, Life, Rest, Says, Setting, Status, Unit, Verify, Web,
+    Asks, Attach, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Lacking, Life, Rest,
+    Says, Setting, Status, Unit, Verify,
 };
 pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
@@ -55,6 +56,7 @@ pub use pass::{Leave, Pass, SchemaShape};
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 pub use sql::{Collector, SqlCall};
 pub use test::{TestSays, TestWords};
+pub use web::{Attribute, Keeps, Web};
 pub use word::{Tells, Words};
 
 use serde::Deserialize;
