@@ -186,7 +186,9 @@ impl<'a> Execution<'a> {
             Stmt::Loop { body } => {
                 let before = self.held();
                 let guards = self.guards.clone();
+                let first = self.returns.len();
                 self.block(body);
+                self.passed_over(first);
                 self.guards = guards;
                 let after = self.replace(before);
                 self.build_up(&after);
@@ -199,7 +201,7 @@ impl<'a> Execution<'a> {
                 let value = value.map(|value| self.whole(value));
                 self.flow.push(Flow::Return(value.clone()));
                 if let Some(value) = value {
-                    self.returns.push(Returned { guards: self.guards.clone(), value, caught: None });
+                    self.returns.push(Returned { guards: self.guards.clone(), value, caught: None, sometimes: false });
                 }
                 true
             }
@@ -220,6 +222,7 @@ impl<'a> Execution<'a> {
                 self.guards = guards.clone();
                 self.join(None, &after_body);
                 let (catch_ended, caught) = self.apart(|run| run.block(catch));
+                self.passed_over(behind);
                 self.flow.push(Flow::Try(Box::new(Tried { body: tried, catch: caught })));
                 self.guards = guards;
                 let goes_on = !catch.is_empty() && (!catch_ended || self.returns.len() > behind);

@@ -89,3 +89,16 @@ fn several_returns_are_one_value_under_conditions() {
     assert!(matches!(then.kind, ValueKind::Param(_, 1)));
     assert!(matches!(otherwise.kind, ValueKind::Null));
 }
+
+#[test]
+fn what_a_catch_or_a_loop_returns_leaves_what_is_returned_behind_it() {
+    let both = |text: &str| {
+        let f = summary(text);
+        let value = f.returns.unwrap();
+        let ValueKind::Either(values) = &value.kind else { panic!("{:?}", value.kind) };
+        assert!(matches!(values[0].kind, ValueKind::Null));
+        assert!(matches!(values[1].kind, ValueKind::Param(_, 0)));
+    };
+    both("export function f(a) { try { g(); } catch { return null; } return a; }");
+    both("export function f(a, all) { for (const one of all) { g(one); return null; } return a; }");
+}
