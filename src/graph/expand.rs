@@ -112,6 +112,7 @@ impl Graph<'_> {
         let span = value.span;
         match &value.kind {
             ValueKind::Captured(closure, local) => self.captured(*closure, *local),
+            ValueKind::This(_) => self.lent(value),
             ValueKind::Leaves(closure, local, before) => {
                 let left = Arc::clone(self.summary(*closure)?.leaves.get(local)?);
                 let of_each = left.changed_from().is_some_and(|list| is_variable(list, *local));
@@ -163,6 +164,13 @@ impl Graph<'_> {
             return self.resolve_export(inner, name).value();
         }
         match &base.kind {
+            // `this.constructor` of a row.
+            ValueKind::This(_)
+                if name == "constructor"
+                    && let Some(model) = self.lending(base) =>
+            {
+                return Some(model);
+            }
             ValueKind::This(class) | ValueKind::Class(class) => return self.own_field(*class, name),
             // Both ways of a branch, so that what each object holds under the key comes out.
             ValueKind::Cond { cond, then, otherwise } => {
@@ -406,6 +414,7 @@ impl Graph<'_> {
                 | ValueKind::Field(..)
                 | ValueKind::Element(_)
                 | ValueKind::Index(..)
+                | ValueKind::This(_)
                 | ValueKind::After { .. } => self.expand(&at),
                 ValueKind::Call(call) if !self.targets(call).is_empty() => self.expand(&at),
                 ValueKind::Call(call) => self.looked_up(call).or_else(|| self.kept_by_call(call)),

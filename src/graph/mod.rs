@@ -34,6 +34,7 @@ mod handed;
 mod handlers;
 mod issued;
 mod kept;
+mod lent;
 mod makers;
 mod maps;
 mod members;
@@ -115,6 +116,7 @@ pub struct Graph<'a> {
     framework_edges: OnceCell<Vec<(FunctionRef, FunctionRef, Span)>>,
     events: OnceCell<events::Events>,
     contexts: OnceCell<contexts::Contexts>,
+    lent: RefCell<Option<Rc<lent::Lent>>>,
     provisions: OnceCell<provided::Provided>,
     entries: entries::Entries,
     /// Structs with generated constructors or builders.
@@ -156,6 +158,7 @@ impl<'a> Graph<'a> {
             framework_edges: OnceCell::new(),
             events: OnceCell::new(),
             contexts: OnceCell::new(),
+            lent: RefCell::default(),
             provisions: OnceCell::new(),
             entries: entries::Entries::default(),
             makers: BTreeMap::new(),

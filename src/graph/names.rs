@@ -172,7 +172,10 @@ impl Graph<'_> {
             ValueKind::Captured(..) | ValueKind::Leaves(..) => {
                 self.typed_path(value).or_else(|| self.path_of(&self.expand(value)?, fuel))
             }
-            ValueKind::Param(..) | ValueKind::This(_) | ValueKind::Super(_) => {
+            ValueKind::This(_) => {
+                self.typed_path(value).or_else(|| self.lent(value).and_then(|lent| self.path_of(&lent, fuel)))
+            }
+            ValueKind::Param(..) | ValueKind::Super(_) => {
                 self.typed_path(value).or_else(|| matches!(value.kind, ValueKind::Param(..)).then(|| "?".to_owned()))
             }
             ValueKind::Class(class) => self.base_path(*class),

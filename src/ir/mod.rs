@@ -349,12 +349,15 @@ pub enum FunctionKind {
     Signature,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what its declaration says, each by itself")]
 #[derive(Clone, Debug)]
 pub struct Function {
     /// A closure assigned to a name or key takes that name; others are `<closure>`.
     pub name: String,
     pub kind: FunctionKind,
     pub is_static: bool,
+    /// `this` in it is its own: no arrow function.
+    pub binds_this: bool,
     /// The first parameter is what the method is called on: Rust's `self`.
     pub takes_self: bool,
     /// Compiled for tests only, in a file that is not.
@@ -379,6 +382,7 @@ impl Function {
             name: name.to_owned(),
             kind,
             is_static: false,
+            binds_this: false,
             takes_self: false,
             is_test: false,
             span,

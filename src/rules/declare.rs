@@ -431,3 +431,40 @@ pub struct Method {
     #[serde(default)]
     pub on: Vec<CallPattern>,
 }
+
+/// Functions that a library is handed beside a model and runs on its rows, or on the model itself: `schema.methods.sign = function () {}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lend {
+    /// The key of the model (or of its schema) below which they are assigned, `*` where they are assigned to itself,
+    #[serde(default)]
+    pub key: Option<String>,
+    /// ... where they stand among the arguments of the call that makes it,
+    #[serde(default)]
+    pub at: Option<ArgPath>,
+    /// ... or the call on it that is handed them, and where: a function, an object of functions, or a class.
+    #[serde(default)]
+    pub call: Option<CallPattern>,
+    #[serde(default)]
+    pub function: Option<ArgPath>,
+    /// A call that makes a schema of a model's class, and where that stands: `SchemaFactory.createForClass(User)`.
+    #[serde(default)]
+    pub of: Option<CallPattern>,
+    #[serde(default)]
+    pub model: Option<ArgPath>,
+    pub to: LentTo,
+    /// The method of the model that gives a row.
+    pub row_by: String,
+    #[serde(skip)]
+    pub pack: String,
+}
+
+/// What `this` is in such a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LentTo {
+    Row,
+    Model,
+    /// The model in static methods, a row in the others.
+    Class,
+}

@@ -351,20 +351,6 @@ pub struct Ending {
     pub locks: Vec<String>,
 }
 
-/// A name that says that a user may not come in any more.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Status {
-    /// Globs of property names, compared in lower case without `_`.
-    pub names: Vec<String>,
-    /// Decorators of a property that the library itself filters by.
-    #[serde(default)]
-    pub automatic: Vec<CallPattern>,
-    /// Calls, decorators and keys of options by which every query of a model asks by itself.
-    #[serde(default)]
-    pub always: Vec<String>,
-}
-
 impl Guard {
     /// The files whose exports it is about; empty where it is about none.
     pub fn files(&self) -> Option<GlobSet> {
@@ -378,14 +364,6 @@ impl Guard {
     /// Whether `from` lets in a class whose base is handed something of `module`.
     pub fn is_from(&self, module: &str) -> bool {
         self.from.iter().any(|glob| path::glob(glob, module))
-    }
-}
-
-impl Status {
-    /// Whether a property says it.
-    pub fn fits(&self, name: &str) -> bool {
-        let name = plain(name);
-        self.names.iter().any(|glob| path::glob(glob, &name))
     }
 }
 

@@ -152,6 +152,7 @@ fn read(file: &str, name: &str, text: &str, before: &[Pack]) -> Result<Pack, Pac
     pack.nested.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.write.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.adapter.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
+    pack.lend.iter_mut().for_each(|row| name.clone_into(&mut row.pack));
     pack.interceptor.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.read.iter_mut().for_each(|row| of.clone_into(&mut row.pack));
     pack.hook.iter_mut().for_each(|row| of.clone_into(&mut row.pack));

@@ -33,6 +33,7 @@ mod pack;
 mod pass;
 mod path;
 mod sql;
+mod status;
 mod test;
 mod web;
 mod word;
@@ -40,13 +41,13 @@ mod word;
 pub use bearer::{Bearer, Lasting};
 pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Input, Interceptor,
-    Method, Migration, Naming, Nothing, Subscriber, Transform, TypedTables,
+    Lend, LentTo, Method, Migration, Naming, Nothing, Subscriber, Transform, TypedTables,
 };
 pub use entry::{Applied, Entry, EntryKind, Issued, Layer, Nesting, Prefix, Provide, Versioning, Wrap};
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
     Asks, Attach, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Lacking, Life, Rest,
-    Says, Setting, Status, Unit, Verify,
+    Says, Setting, Unit, Verify,
 };
 pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
@@ -55,6 +56,7 @@ pub use pack::Pack;
 pub use pass::{Leave, Pass, SchemaShape};
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 pub use sql::{Collector, SqlCall};
+pub use status::Status;
 pub use test::{TestSays, TestWords};
 pub use web::{Attribute, Keeps, Web};
 pub use word::{Tells, Words};
@@ -101,7 +103,7 @@ rows! {
     maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, attach: Attach, lasting: Lasting, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
-    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape, input: Input, provide: Provide, issued: Issued,
+    prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, lend: Lend, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape, input: Input, provide: Provide, issued: Issued,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
-    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Issued, Keep, Leave, Life, Listen, Maker, Many,
+    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Issued, Keep, Leave, Lend, Life, Listen, Maker, Many,
     Method, Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Provide, Read, Receiver, SchemaShape,
     SqlCall, Status, Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
@@ -140,6 +140,8 @@ pub struct Pack {
     pub collector: Vec<Collector>,
     #[serde(default)]
     pub method: Vec<Method>,
+    #[serde(default)]
+    pub lend: Vec<Lend>,
     #[serde(default)]
     pub test: Vec<TestWords>,
     #[serde(default)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::ir::{
-    Binding, Call, Class, ClassKind, Decorator, Entry, ExprId, ExprKind, Imported, LocalId, Module, Place, Stmt,
-    TypeRef,
+    Binding, Call, Class, ClassKind, Decorator, Entry, Export, ExprId, ExprKind, Imported, LocalId, Module, Place,
+    Stmt, TypeRef, WHOLE,
 };
 use crate::rules::{ArgBase, ArgPath, CallPattern, Naming};
 use crate::schema::names::{camel, plural, snake};
@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
                     let first = found.next();
                     if found.next().is_some() { None } else { first }
                 }
-                Imported::Default | Imported::Namespace => None,
+                Imported::Default | Imported::Namespace => self.exported_whole(module, &module.imports[id.at()].module),
             },
             ExprKind::Field { base, name, .. } => match &module.exprs.get(base.at())?.kind {
                 ExprKind::Name(Binding::Class(class)) => {
@@ -235,6 +235,35 @@ impl<'a> Reader<'a> {
             Some(next) => self.behind(next, steps + 1),
             None => Some(at),
         }
+    }
+
+    /// What the file at a relative path exports as a whole, or by default.
+    fn exported_whole(&self, from: &Module, specifier: &str) -> Option<Written<'a>> {
+        let mut parts: Vec<&str> = self.sources.get(from.file).path.split('/').collect();
+        parts.pop();
+        for part in specifier.starts_with('.').then_some(specifier)?.split('/') {
+            match part {
+                "." => {}
+                ".." => _ = parts.pop()?,
+                part => parts.push(part),
+            }
+        }
+        let wanted = parts.join("/");
+        let wanted = wanted.strip_suffix(".js").unwrap_or(&wanted);
+        let is_it = |module: &&&Module| {
+            let rest = self.sources.get(module.file).path.strip_prefix(wanted);
+            let ending = rest.and_then(|rest| rest.trim_start_matches("/index").strip_prefix('.'));
+            ending.is_some_and(|ending| !ending.contains(['.', '/']))
+        };
+        let module = *self.modules.iter().find(is_it)?;
+        let whole = |name: &str| name == WHOLE || name == "default";
+        module.exports.iter().find_map(|export| match export {
+            Export::Named { name, binding: Binding::Local(local) } if whole(name) => {
+                constant(module, *local).map(|expr| Written { module, expr })
+            }
+            Export::Value { name, value } if whole(name) => Some(Written { module, expr: *value }),
+            _ => None,
+        })
     }
 
     /// What stands at an argument path: through object literals, and through the arguments of calls where a key is a number.

@@ -75,7 +75,9 @@ impl<'t> Lowering<'t> {
         let statements = std::mem::take(&mut self.out);
         let temporaries = std::mem::take(&mut self.temporaries);
         let handed = self.handed_object.take();
-        let own = if node.kind() == "arrow_function" { self.own_object.clone() } else { handed };
+        let is_arrow = node.kind() == "arrow_function";
+        self.module.functions[id.at()].binds_this = !is_arrow;
+        let own = if is_arrow { self.own_object.clone() } else { handed };
         let own = std::mem::replace(&mut self.own_object, own);
         self.push_scope();
         self.declare_type_params(node);
