@@ -68,7 +68,7 @@ use std::collections::BTreeMap;
 use crate::config::{Baseline, Config, Contract};
 use crate::contract::case::Case;
 use crate::graph::Units;
-use crate::guards::{Comment, Guards, Place};
+use crate::guards::{Comment, Guards};
 use crate::probe::ColumnProbe;
 use crate::provenance::ColumnTrace;
 use crate::schema::{ColumnId, Schema};
@@ -173,7 +173,7 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
         for check in CHECKS {
             check.run(&case, &mut judgement.findings);
         }
-        if case.decisions().any(|decision| decision.place == Place::Guard) {
+        if case.decisions().any(|decision| decision.place.lets_in()) {
             raise(&case.name, &mut judgement.findings);
         }
         judgement.verdicts.push(verdict::verdict(&case));

@@ -9,7 +9,7 @@ use crate::contract::helper::contains;
 use crate::contract::identity::place;
 use crate::contract::practice::{Stance, Write, is_production};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
-use crate::guards::{Decision, Ended, Place};
+use crate::guards::{Decision, Ended};
 use crate::rules::Operation;
 use crate::source::Span;
 
@@ -29,8 +29,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let sources = case.facts.sources;
-    let in_endpoint =
-        |decision: &&Decision| decision.place == Place::Endpoint && is_production(sources, decision.at.file);
+    let in_endpoint = |decision: &&Decision| decision.place.is_endpoint() && is_production(sources, decision.at.file);
     let mut told: BTreeSet<Span> = BTreeSet::new();
     for decision in case.decisions().filter(in_endpoint) {
         let rotation = case.facts.guards.rotations.iter().find(|rotation| {
@@ -114,6 +113,7 @@ fn compares(case: &Case<'_>, write: Write<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::contract::bench::{Bench, NOWHERE, bench_with, line, path};
+    use crate::guards::Place;
     use crate::schema::ColumnId;
 
     const ROTATION: &str = "non-atomic-rotation";

@@ -9,7 +9,7 @@ use crate::guards::Place;
 
 pub(crate) const CHECK: Check = Check {
     id: "stateful-guard",
-    summary: "a guard lets in by the column, and not every path that issues a token keeps it up to date",
+    summary: "a guard lets in by the column, or a refresh endpoint renews by it, and not every path that issues a token keeps it up to date",
     level: Level::Error,
     precision: Precision::Medium,
     security_severity: None,
@@ -23,13 +23,17 @@ pub(crate) const RAISED: [&str; 5] =
     ["path-drift", "discarded-token", "missing-write", "null-overwrite", "stale-relogin"];
 
 fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    let mut deciding = case.decisions().filter(|decision| decision.place == Place::Guard);
+    let mut deciding = case.decisions().filter(|decision| decision.place.lets_in());
     let Some(decision) = deciding.next() else { return };
     if case.practices.len() < 2 || verdict(case).agree {
         return;
     }
+    let (does, locked_out) = match decision.place {
+        Place::Renewal => ("renews a sign-in", "cannot renew it"),
+        _ => ("lets requests in", "is locked out"),
+    };
     let message = format!(
-        "{} lets requests in by {}, and the paths that issue a token do not agree on it: who signs in on one of them is locked out, or an old token goes on",
+        "{} {does} by {}, and the paths that issue a token do not agree on it: who signs in on one of them {locked_out}, or an old token goes on",
         decision.function, case.name
     );
     let related = vec![Related { at: Anchor::Code(decision.read), message: format!("{} is read here", case.name) }];

@@ -138,7 +138,7 @@ impl Run<'_, '_, '_> {
                 }
                 (Held::Zero, _) if self.is_number(*right) => Held::found(*equal == self.is_zero(*right)),
                 (_, Held::Zero) if self.is_number(*left) => Held::found(*equal == self.is_zero(*left)),
-                (left, right) if left.tells() || right.tells() => Held::Touched,
+                (left, right) if [left, right].iter().any(|held| held.tells() || *held == Held::Code) => Held::Touched,
                 _ => Held::Same,
             },
             // In JavaScript `undefined` is neither less nor more than anything: `user?.tokenVersion > claims.tv`.
@@ -279,7 +279,7 @@ impl Run<'_, '_, '_> {
             touched |= held == Held::Touched || held == Held::Absent && !spread;
             // `{ ...token, error: 'gone' }`
             touched |= self.in_miss > 0 && !spread && (constant || matches!(held, Held::No | Held::Yes));
-            varies |= matches!(held, Held::Same | Held::Answer) && !constant;
+            varies |= matches!(held, Held::Same | Held::Answer | Held::Code) && !constant;
         }
         Some(if touched || !varies { Held::Touched } else { Held::Same })
     }
@@ -354,10 +354,10 @@ impl Run<'_, '_, '_> {
         {
             return Some(held);
         }
-        // `if (user.accessToken !== token) Sentry.captureMessage(..)`: what a library is told, and nobody asks, refuses nobody.
-        let is_test = self.compares() || matches!(module.expr(self.asked).kind, ExprKind::Field { .. });
-        if is_test && self.dropped == Some(id) && !tells && self.is_of_library(id) {
-            return Some(Held::Same);
+        if self.is_test()
+            && let Some(held) = self.beside_test(id, tells)
+        {
+            return Some(held);
         }
         if tells || sees || self.in_miss > 0 || on == Held::Touched {
             return self.fail();
@@ -407,18 +407,6 @@ impl Run<'_, '_, '_> {
         let span = self.walk.graph.function(function).map(|declared| declared.span);
         let text = span.map_or("", |span| self.walk.graph.sources.text(span));
         text.split('{').next().unwrap_or_default()
-    }
-
-    /// Whether a call is of a library that the tree imports, and on nothing that a middleware is handed: `res.end()` answers.
-    fn is_of_library(&self, id: ExprId) -> bool {
-        self.calls_of(id).any(|call| {
-            let mut at = &call.callee;
-            while let ValueKind::Field(base, _) = &at.kind {
-                at = base;
-            }
-            let is_handed = matches!(at.kind, ValueKind::Param(..) | ValueKind::This(_) | ValueKind::Call(_));
-            !is_handed && self.walk.graph.library_path(call).is_some()
-        })
     }
 
     /// A call of this function as it was summed up.

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
 use crate::guards::callers::letting_in;
+use crate::guards::deciding;
 use crate::guards::miss::Miss;
 use crate::guards::shapes::Shapes;
-use crate::guards::status::decides;
 use crate::guards::walk::Walk;
 use crate::ir::FunctionId;
 use crate::provenance::{ColumnTrace, ReadKind, ReadSite};
 use crate::rules::Tells;
 use crate::schema::{ColumnId, Schema};
 use crate::source::{Scope, Span};
-use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
+use crate::summary::{CallValue, Event, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// A read of a tracked column by which somebody is let in or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +32,23 @@ pub struct Decision {
 pub enum Place {
     /// On the way of a guard: every request depends on it.
     Guard,
-    /// In an endpoint that compares what it is handed: a refresh.
+    /// In an endpoint that renews what it is handed: who it refuses has to sign in again.
+    Renewal,
+    /// In any other endpoint that compares what it is handed.
     Endpoint,
+    /// In a client of another service, which is handed the column: without one nothing is called.
+    Client,
+}
+
+impl Place {
+    /// Whether somebody is let in by it, at every request or at the next renewal.
+    pub fn lets_in(self) -> bool {
+        matches!(self, Self::Guard | Self::Renewal)
+    }
+
+    pub fn is_endpoint(self) -> bool {
+        matches!(self, Self::Renewal | Self::Endpoint)
+    }
 }
 
 /// The decisions, sorted.
@@ -58,29 +73,39 @@ pub(super) fn decisions(
                     let column = &schema.columns[trace.column.0].column;
                     let text = graph.sources.text(read.span);
                     let scalar = || {
-                        let asked = Asked { graph, read: read.span, any: false, scalar: true };
+                        let asked = Asked { graph, walk: &walk, read: read.span, any: false, scalar: true };
                         selects_only(text, column).then(|| asked.compared(summary)).flatten()
                     };
                     if chooses(graph, summary, read.span, column) { Some(read.span) } else { scalar() }
                 }
-                _ => Asked { graph, read: read.span, any: in_guard, scalar: false }.compared(summary),
+                _ => Asked { graph, walk: &walk, read: read.span, any: in_guard, scalar: false }.compared(summary),
             };
-            let Some(at) = at else { continue };
+            let decision =
+                |at, function, place| Decision { column: trace.column, read: read.span, at, function, place };
+            let Some(at) = at else {
+                let at = is_field(summary, read.span).then(|| {
+                    let asked = Asked { graph, walk: &walk, read: read.span, any: true, scalar: false };
+                    deciding::as_client(&walk, trace, function, read.span, asked.compared(summary)?)
+                });
+                found.extend(at.flatten().map(|at| decision(at, read.function.clone(), Place::Client)));
+                continue;
+            };
             // Where they differ, nobody is refused: the one is made the other, or written down.
             if walk.on_a_difference(function, at) == Miss::LetsIn && !walk.refuses_the_same(function, at) {
                 continue;
             }
             // `if (!user.accessToken) console.warn(..)`: whether there is one or not, the request goes on.
-            if at == read.span && is_field(summary, at) && !decides(&walk, function, at) {
+            if at == read.span && is_field(summary, at) && !walk.parts_by(function, at) {
                 continue;
             }
-            let decision = |function, place| Decision { column: trace.column, read: read.span, at, function, place };
+            let decision = |function, place| decision(at, function, place);
             let guards = if in_guard { BTreeSet::new() } else { letting_in(graph, schema, shapes, function, at) };
             if in_guard {
                 found.insert(decision(read.function.clone(), Place::Guard));
             } else if guards.is_empty() {
                 let asking = asking(graph, function, at);
-                found.extend(asking.into_iter().map(|of| decision(graph.name(of), Place::Endpoint)));
+                let place = |of| if deciding::is_for_renewal(graph, of) { Place::Renewal } else { Place::Endpoint };
+                found.extend(asking.into_iter().map(|of| decision(graph.name(of), place(of))));
             }
             found.extend(guards.into_iter().map(|guard| decision(graph.name(guard), Place::Guard)));
         }
@@ -191,7 +216,7 @@ fn value_at(value: &Shared, place: Span, fuel: u8) -> Option<&Shared> {
 
 /// Whether something lies in a value that the code is handed or finds: neither a constant, nor a column of a table, nor what a library
 /// makes of these (`Not(IsNull())`).
-fn is_handed(graph: &Graph, value: &Shared, fuel: u8) -> bool {
+pub(super) fn is_handed(graph: &Graph, value: &Shared, fuel: u8) -> bool {
     let Some(fuel) = fuel.checked_sub(1) else { return true };
     match &value.kind {
         ValueKind::Text(text) => text.contains([':', '?', '$', '@']),
@@ -236,8 +261,9 @@ fn is_field(summary: &Summary, span: Span) -> bool {
 }
 
 /// A read of which is asked what compares it.
-struct Asked<'g, 'a> {
+struct Asked<'w, 'g, 'a> {
     graph: &'g Graph<'a>,
+    walk: &'w Walk<'g, 'a>,
     read: Span,
     /// In a guard, whatever is done with it counts.
     any: bool,
@@ -245,7 +271,7 @@ struct Asked<'g, 'a> {
     scalar: bool,
 }
 
-impl Asked<'_, '_> {
+impl Asked<'_, '_, '_> {
     /// The comparison or check that the read goes into, where a condition or a result depends on it.
     fn compared(&self, summary: &Summary) -> Option<Span> {
         let mut conditions: Vec<&Shared> = Vec::new();
@@ -258,10 +284,18 @@ impl Asked<'_, '_> {
         }
         conditions.extend(summary.returns.iter());
         let direct = conditions.iter().find_map(|cond| self.comparison(cond, 30));
-        direct.or_else(|| {
+        let told = direct.or_else(|| {
             // `const same = await compare(token, user.hash); if (!same) throw`: the call is what the condition holds.
             let call = summary.calls.iter().find(|event| self.compares(&event.call))?;
             conditions.iter().any(|cond| crate::guards::claims::holds_call(cond, call.call.site)).then(|| call.span())
+        });
+        told.or_else(|| {
+            // `assert(user.accessToken === token)`, `requireSame(user.accessToken, token)`
+            let handed = |event: &&Event| {
+                let mut args = (0..).zip(&event.call.args).filter(|(_, arg)| self.comparison(&arg.value, 30).is_some());
+                args.any(|(at, _)| self.walk.asserts(&event.call) || self.walk.may_throw_by(&event.call, at))
+            };
+            summary.calls.iter().find(handed).map(Event::span)
         })
     }
 

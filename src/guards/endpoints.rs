@@ -106,17 +106,22 @@ pub(super) fn is_endpoint(graph: &Graph, function: FunctionRef) -> bool {
 
 /// Whether an endpoint is there to renew or to end what a token gives.
 fn renews(graph: &Graph, endpoint: FunctionRef) -> bool {
-    let mut names = route_names(graph, endpoint).into_iter().chain([graph.name(endpoint)]);
-    names.any(|name| is_renewal(graph, &name))
+    is_named(graph, endpoint, Tells::Renewal)
 }
 
 /// Whether a guard stands before such endpoints alone.
 pub(super) fn only_renews(graph: &Graph, guard: &Guard) -> bool {
-    !guard.routes.is_empty() && guard.routes.iter().all(|route| is_renewal(graph, route))
+    !guard.routes.is_empty() && guard.routes.iter().all(|route| says(graph, route, Tells::Renewal))
 }
 
-fn is_renewal(graph: &Graph, name: &str) -> bool {
-    graph.rules.tells(Tells::Renewal, &name.replace(['-', '_'], "").to_lowercase())
+/// Whether the route or the name of a function says something of it.
+pub(super) fn is_named(graph: &Graph, function: FunctionRef, what: Tells) -> bool {
+    let mut names = route_names(graph, function).into_iter().chain([graph.name(function)]);
+    names.any(|name| says(graph, &name, what))
+}
+
+fn says(graph: &Graph, name: &str, what: Tells) -> bool {
+    graph.rules.tells(what, &name.replace(['-', '_'], "").to_lowercase())
 }
 
 /// A guard, with what it goes through.

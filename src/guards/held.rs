@@ -13,6 +13,8 @@ pub(super) enum Held {
     Yes,
     /// What a call gave since: perhaps a refusal.
     Answer,
+    /// A text or a number that was chosen because nobody was found: the status of an error.
+    Code,
     /// Anything else: it would be the same had somebody been found.
     Same,
     /// It is there, or a comparison found a difference: it holds, and says so.
@@ -32,7 +34,7 @@ impl Held {
         match self {
             Self::Absent | Self::No | Self::Zero => Some(false),
             Self::Yes | Self::Found | Self::Lacking | Self::Empty | Self::Pair => Some(true),
-            Self::Touched | Self::Answer | Self::Same => None,
+            Self::Touched | Self::Answer | Self::Code | Self::Same => None,
         }
     }
 
@@ -41,7 +43,7 @@ impl Held {
     }
 
     pub(super) fn tells(self) -> bool {
-        !matches!(self, Self::No | Self::Yes | Self::Answer | Self::Same)
+        !matches!(self, Self::No | Self::Yes | Self::Answer | Self::Code | Self::Same)
     }
 
     /// Whether it is something that is there whoever was found.
@@ -51,7 +53,7 @@ impl Held {
 
     /// Whether a test of it says whether somebody was found.
     pub(super) fn shows(self) -> bool {
-        self.tells() && !self.is_there()
+        self.tells() && !self.is_there() || self == Self::Code
     }
 }
 

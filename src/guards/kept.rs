@@ -24,7 +24,8 @@ impl Run<'_, '_, '_> {
         // What was kept below it is gone.
         let below = format!("{path}.");
         self.way.kept.retain(|other, _| !other.starts_with(&below));
-        if held.tells() || self.way.kept.contains_key(&path) {
+        // `req.user = same ? user : null`
+        if held.tells() || held == Held::No && self.way.seen || self.way.kept.contains_key(&path) {
             self.way.kept.insert(path, held);
         }
     }

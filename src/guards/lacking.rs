@@ -147,7 +147,7 @@ impl Run<'_, '_, '_> {
         let mut keys = BTreeSet::new();
         for entry in entries {
             if let Entry::Named { key, value, .. } = entry
-                && self.eval(*value) == Some(Held::Same)
+                && matches!(self.eval(*value), Some(Held::Same | Held::Code))
             {
                 keys.insert(key.clone());
             }

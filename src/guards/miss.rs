@@ -10,8 +10,7 @@ use crate::guards::lacking::Lacks;
 use crate::guards::onward::runs_the_rest;
 use crate::guards::served::Service;
 use crate::guards::walk::Walk;
-use crate::ir::{Expr, ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
-use crate::source::Span;
+use crate::ir::{ExprId, ExprKind, FunctionId, LocalId, Module, Place, Stmt};
 use crate::summary::{CallSite, FunctionRef, ValueKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +65,8 @@ pub(super) struct Run<'r, 'g, 'a> {
     pub(super) asked: ExprId,
     /// What it is then; `None`: it fails by itself.
     pub(super) finds: Option<Held>,
+    /// Whether what is asked is a test, whatever it is of.
+    pub(super) only_tests: bool,
     pub(super) way: Way,
     /// How many branches around this run because nobody was found.
     pub(super) in_miss: u32,
@@ -125,37 +126,13 @@ impl Walk<'_, '_> {
         site.function != function || self.where_it_is(function, site.expr, Some(Held::Found)) == Miss::Refuses
     }
 
-    /// What a function does where a comparison in it finds a difference.
-    pub(super) fn on_a_difference(&self, function: FunctionRef, at: Span) -> Miss {
-        let Some(module) = self.graph.module(function.file) else { return Miss::Refuses };
-        let compares = |expr: &Expr| match expr.kind {
-            ExprKind::Compare { equal, .. } if expr.span == at => Some(if equal { Held::Absent } else { Held::Found }),
-            _ => None,
-        };
-        let mut found =
-            module.exprs.iter().enumerate().filter_map(|(id, expr)| Some((ExprId::of(id), compares(expr)?)));
-        match (found.next(), found.next()) {
-            (Some((id, held)), None) => self.where_it_is(function, id, Some(held)),
-            _ => Miss::Refuses,
-        }
-    }
-
-    /// Whether a function refuses where a comparison in it finds the same: `if (user.accessToken === null) return refuse()`.
-    pub(super) fn refuses_the_same(&self, function: FunctionRef, at: Span) -> bool {
-        let Some(module) = self.graph.module(function.file) else { return false };
-        let is_it = |expr: &Expr| match expr.kind {
-            ExprKind::Compare { equal, right, left } if expr.span == at => {
-                let is_nothing = |id| matches!(module.expr(id).kind, ExprKind::Null | ExprKind::Undefined);
-                (is_nothing(left) || is_nothing(right)).then_some(if equal { Held::Found } else { Held::Absent })
-            }
-            _ => None,
-        };
-        let mut found = module.exprs.iter().enumerate().filter_map(|(id, expr)| Some((ExprId::of(id), is_it(expr)?)));
-        found.next().is_some_and(|(id, held)| self.where_it_is(function, id, Some(held)) == Miss::Refuses)
-    }
-
     pub(super) fn where_it_is(&self, function: FunctionRef, asked: ExprId, finds: Option<Held>) -> Miss {
         self.where_it_lacks(function, asked, finds, Lacks::default()).miss
+    }
+
+    /// The same of a test, because of which something may be kept on the request that lets nobody in.
+    pub(super) fn where_it_tests(&self, function: FunctionRef, asked: ExprId, finds: Held) -> Miss {
+        self.executed(function, asked, Some(finds), Lacks::default(), true).miss
     }
 
     /// The same of an object that lacks who was looked for.
@@ -165,6 +142,17 @@ impl Walk<'_, '_> {
         asked: ExprId,
         finds: Option<Held>,
         lacks: Lacks,
+    ) -> Outcome {
+        self.executed(function, asked, finds, lacks, false)
+    }
+
+    fn executed(
+        &self,
+        function: FunctionRef,
+        asked: ExprId,
+        finds: Option<Held>,
+        lacks: Lacks,
+        only_tests: bool,
     ) -> Outcome {
         let (Some(module), Some(summary)) = (self.graph.module(function.file), self.graph.summary(function)) else {
             return Outcome { miss: Miss::Refuses, keys: None, handed: None };
@@ -183,6 +171,7 @@ impl Walk<'_, '_> {
             function,
             asked,
             finds,
+            only_tests,
             way: Way::default(),
             in_miss: 0,
             looks: 0,
@@ -259,13 +248,12 @@ impl Run<'_, '_, '_> {
 
     fn statement(&mut self, statement: &Stmt) -> bool {
         match statement {
-            Stmt::Assign { target, value, .. } => match self.eval(*value) {
-                Some(held) => {
-                    self.assign(target, held);
-                    false
-                }
-                None => true,
-            },
+            Stmt::Assign { target, value, .. } => {
+                let looks = self.looks;
+                let Some(held) = self.eval(*value) else { return true };
+                self.assign(target, self.as_code(target, *value, self.looks > looks, held));
+                false
+            }
             Stmt::Expr(value) => {
                 self.dropped = Some(*value);
                 self.eval(*value).is_none()
@@ -406,12 +394,6 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    /// Whether what is asked is a test, not a look-up that finds somebody or nobody.
-    pub(super) fn compares(&self) -> bool {
-        matches!(self.module.expr(self.asked).kind, ExprKind::Compare { .. })
-            || matches!(self.finds, Some(Held::Yes | Held::No))
-    }
-
     fn throw(&mut self) {
         let way = self.way.clone();
         match self.thrown.last_mut() {
@@ -433,6 +415,7 @@ impl Run<'_, '_, '_> {
     }
 
     pub(super) fn returns(&mut self, value: Held) {
+        let value = if value == Held::Code { Held::Same } else { value };
         if self.way.passed {
             // `return next()`: what becomes of it is told already.
         } else if self.way.let_on {

@@ -27,9 +27,11 @@ impl Run<'_, '_, '_> {
     /// Whether statements put something on the request, or on anything else that is not the function's own.
     pub(super) fn attaches(&self, statements: &[Stmt]) -> bool {
         statements.iter().any(|statement| match statement {
-            Stmt::Assign { target: Place::Local(local), .. } => !self.is_own(*local) || is_param(self.module, *local),
-            Stmt::Assign { .. } => true,
-            Stmt::Expr(value) => self.is_attached(*value),
+            Stmt::Assign { target: Place::Local(local), value, .. } => {
+                (!self.is_own(*local) || is_param(self.module, *local)) && !self.is_of_test(*value)
+            }
+            Stmt::Assign { value, .. } => !self.is_of_test(*value),
+            Stmt::Expr(value) => self.is_attached(*value) && !self.is_of_test(*value),
             Stmt::If { then, otherwise, .. } => self.attaches(then) || self.attaches(otherwise),
             Stmt::Loop { body } | Stmt::Try { body, .. } => self.attaches(body),
             Stmt::Return(_) | Stmt::Throw(_) => false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
 use crate::guards::claims::holds_call;
-use crate::guards::columns::{Decision, Place, asking, innermost};
+use crate::guards::columns::{Decision, asking, innermost};
 use crate::guards::some::holds;
 use crate::ir::SqlStatement;
 use crate::schema::{ColumnId, Schema};
@@ -34,7 +34,7 @@ pub enum Ended {
 
 /// Sorted.
 pub(super) fn rotations(graph: &Graph, schema: &Schema, decisions: &[Decision]) -> Vec<Rotation> {
-    let endpoints = decisions.iter().filter(|decision| decision.place == Place::Endpoint);
+    let endpoints = decisions.iter().filter(|decision| decision.place.is_endpoint());
     let all = |decision: &Decision| {
         let Decision { column, read, at, function, .. } = decision.clone();
         let asking = innermost(graph, read).map(|of| asking(graph, of, at)).unwrap_or_default();

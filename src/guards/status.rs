@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::guards::claims::Seeds;
+use crate::guards::elsewhere::depends_on;
 use crate::guards::held::Held;
 use crate::guards::miss::Miss;
 use crate::guards::some::holds;
@@ -45,12 +46,21 @@ pub(super) fn asked(
     let walk = Walk::new(graph, schema);
     for function in functions {
         let Some(summary) = graph.summary(function) else { continue };
-        let decides = |read: &Shared| !seeds.is_claim(graph, read) && decides(&walk, function, read.span);
-        note(graph, summary, &rows, &decides, &mut names);
+        let over = walk.passed_over(summary);
+        let is_over =
+            |at: Span| over.iter().any(|over| over.file == at.file && over.start <= at.start && at.end <= over.end);
+        let decides = |read: &Shared| {
+            !seeds.is_claim(graph, read)
+                && !is_over(read.span)
+                && !walk.is_of_another(read)
+                && decides(&walk, function, read.span)
+        };
+        note(&walk, summary, &rows, &decides, &is_over, &mut names);
         // `get enabled() { return this.isActive; }`
         for getter in summary.reads.iter().flat_map(|read| getters(graph, read)) {
-            let asks = graph.summary(getter).into_iter().flat_map(|summary| &summary.reads);
-            names.extend(asks.filter_map(|read| match &read.kind {
+            let Some(got) = graph.summary(getter) else { continue };
+            let is_got = |read: &&Shared| got.returns.as_ref().is_some_and(|gives| depends_on(gives, read.span, 12));
+            names.extend(got.reads.iter().filter(is_got).filter_map(|read| match &read.kind {
                 ValueKind::Field(_, name) => Some(plain(name)),
                 _ => None,
             }));
@@ -120,12 +130,14 @@ fn plain(name: &str) -> String {
 }
 
 fn note(
-    graph: &Graph,
+    walk: &Walk,
     summary: &Summary,
     rows: &[&Status],
     decides: &dyn Fn(&Shared) -> bool,
+    is_over: &dyn Fn(Span) -> bool,
     names: &mut BTreeSet<String>,
 ) {
+    let graph = walk.graph;
     let is_status = |name: &str| rows.iter().any(|row| row.fits(name));
     let mut add = |name: &str| {
         if is_status(name) {
@@ -148,22 +160,23 @@ fn note(
             add(method);
         }
         // `row.get::<bool, _>("is_active")`
-        if let ([name], true) = (call.args.as_slice(), call.method().is_some())
+        let is_getter = || call.method().is_some_and(|name| graph.rules.tells(Tells::Getter, &name.to_lowercase()));
+        if let ([name], true) = (call.args.as_slice(), is_getter())
             && let ValueKind::Text(name) = &name.value.kind
         {
             add(name);
         }
-        if is_query(graph, call) {
+        if is_query(graph, call) && !is_over(call.site.span) && !walk.asks_of_another(call) {
             conditions(graph, call, &mut add, 8);
         }
     }
     for (text, _) in &summary.sql {
         let ValueKind::Sql(text, _) = &text.kind else { continue };
         for statement in &text.statements {
-            let SqlStatement::Select { columns, span, .. } = statement else { continue };
             // What is only selected is compared by code or by nobody.
-            let text = graph.sources.text(*span).to_lowercase();
-            let conditions = text.split_once("from").map_or(text.as_str(), |(_, behind)| behind);
+            let (SqlStatement::Select { columns, .. }, Some(conditions)) = (statement, walk.asked_in(statement)) else {
+                continue;
+            };
             columns.iter().filter(|name| conditions.contains(&name.to_lowercase())).for_each(|name| add(name));
         }
     }
@@ -200,10 +213,15 @@ fn is_query(graph: &Graph, call: &CallValue) -> bool {
 
 /// What a query asks by: `.where('is_banned', false)`, `.andWhere('user.isActive = true')`, what a closure does with it.
 fn conditions(graph: &Graph, call: &CallValue, add: &mut dyn FnMut(&str), fuel: u8) {
-    let chooses = call.method().is_some_and(|name| graph.rules.tells(Tells::Choice, &name.to_lowercase()));
+    let tells = |what| call.method().is_some_and(|name| graph.rules.tells(what, &name.to_lowercase()));
+    // `.where('id', sub).orWhere('is_banned', true)` finds those too of whom the first does not hold.
+    if tells(Tells::Alternative) || tells(Tells::Choice) {
+        return;
+    }
     for arg in &call.args {
         match &graph.resolved(&arg.value).kind {
-            ValueKind::Text(text) if !chooses => {
+            // `metrics.increment('active')` names no column.
+            ValueKind::Text(text) if tells(Tells::Condition) || !graph.targets(call).is_empty() => {
                 text.split(|c: char| !c.is_alphanumeric() && c != '_').for_each(&mut *add);
             }
             _ => keys(graph, &arg.value, add, fuel),
@@ -230,7 +248,22 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
                     continue;
                 }
                 add(key);
-                keys(graph, value, add, fuel);
+                let is_either = graph.rules.tells(Tells::Either, &key.to_lowercase());
+                match &graph.resolved(value).kind {
+                    // `where: [{ id }, { email }]`: what all of them ask.
+                    ValueKind::Array(members) if is_either && members.len() > 1 => {
+                        let each = members.iter().map(|member| {
+                            let mut own = BTreeSet::new();
+                            keys(graph, member.value(), &mut |name| _ = own.insert(name.to_owned()), fuel);
+                            own
+                        });
+                        let common = each.reduce(|one, another| &one & &another).unwrap_or_default();
+                        for name in &common {
+                            add(name);
+                        }
+                    }
+                    _ => keys(graph, value, add, fuel),
+                }
             }
         }
         ValueKind::Field(_, name) => add(name),
@@ -253,14 +286,15 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
 }
 
 /// What every query of the models of a file asks by itself: `schema.pre(/^find/, ..)`, `defaultScope: { where }`.
-fn always(graph: &Graph, file: FileId) -> BTreeSet<String> {
+fn always(walk: &Walk, file: FileId, lookup: Span) -> BTreeSet<String> {
+    let graph = walk.graph;
     let mut names = BTreeSet::new();
     let Some(unit) = graph.unit(file) else { return names };
     let mut add = |name: &str| _ = names.insert(plain(name));
     let is_always = |name: &str| graph.rules.status().any(|row| row.always.iter().any(|always| always == name));
     let decorators = unit.summary.class_decorators.iter().flatten().map(|decorator| &**decorator);
     let calls = unit.summary.functions.iter().flat_map(|summary| &summary.calls).map(|event| &*event.call);
-    for call in calls.chain(decorators) {
+    for call in calls.chain(decorators).filter(|call| walk.runs_always(lookup, call)) {
         let name = call.method().map(str::to_owned).or_else(|| graph.callee_path(call));
         if name.is_some_and(|name| name.rsplit(['#', '.']).next().is_some_and(is_always)) {
             conditions(graph, call, &mut add, 8);
@@ -292,6 +326,7 @@ pub(super) fn gap(graph: &Graph, schema: &Schema, guard: &Guard, asked: &Asked) 
         return None;
     }
     let rows: Vec<&Status> = graph.rules.status().collect();
+    let walk = Walk::new(graph, schema);
     let mut found = None;
     for (proof, model) in guard.proofs.iter().filter_map(|proof| Some((proof, &schema.models[proof.model?.0]))) {
         // A session that is deleted is gone; whether its user is active stands with the user.
@@ -309,7 +344,7 @@ pub(super) fn gap(graph: &Graph, schema: &Schema, guard: &Guard, asked: &Asked) 
         };
         let says = |property: &&Property| rows.iter().any(|row| row.fits(&property.name));
         let fitting: Vec<&Property> = model.properties.iter().filter(says).filter(|of| !automatic(of)).collect();
-        let always = fitting.first().map(|of| always(graph, of.span.file)).unwrap_or_default();
+        let always = fitting.first().map(|of| always(&walk, of.span.file, proof.span)).unwrap_or_default();
         let is_asked = |name: &str| asked.0.contains(name) || always.contains(name);
         let handled = |property: &&Property| {
             [&property.name, &property.column].map(|name| plain(name)).iter().any(|name| {

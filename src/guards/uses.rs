@@ -16,7 +16,7 @@ use crate::source::Span;
 use crate::summary::{CallSite, CallValue, Flow, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// Whether a way ends under a condition that holds something.
-fn parts_ways(flow: &[Flow], holds: &dyn Fn(&Shared) -> bool) -> bool {
+pub(super) fn parts_ways(flow: &[Flow], holds: &dyn Fn(&Shared) -> bool) -> bool {
     fn ends(flow: &[Flow]) -> bool {
         flow.iter().any(|step| match step {
             Flow::Call(_) => false,

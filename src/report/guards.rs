@@ -63,7 +63,7 @@ struct OpenOut<'a> {
 
 #[derive(Serialize)]
 pub(super) struct TriageOut<'a> {
-    /// Whether a guard decides by the column.
+    /// Whether a guard or a refresh endpoint decides by the column.
     stateful: bool,
     decisions: Vec<DecisionOut<'a>>,
 }
@@ -143,14 +143,16 @@ fn asks_word(asks: Asks) -> &'static str {
 fn place_word(place: Place) -> &'static str {
     match place {
         Place::Guard => "guard",
+        Place::Renewal => "renewal",
         Place::Endpoint => "endpoint",
+        Place::Client => "client",
     }
 }
 
 pub(super) fn triage<'a>(report: &Report<'a>, column: ColumnId) -> TriageOut<'a> {
     let own = || report.guards.decisions.iter().filter(move |decision| decision.column == column);
     TriageOut {
-        stateful: own().any(|decision| decision.place == Place::Guard),
+        stateful: own().any(|decision| decision.place.lets_in()),
         decisions: own()
             .map(|decision| {
                 let (file, line) = report.place(decision.at);
@@ -174,9 +176,15 @@ pub(super) fn triage_words(report: &Report, column: ColumnId) -> String {
             place(decision.at)
         );
     }
-    match own().next() {
+    // Renewals stand before other endpoints, these before clients.
+    match own().min_by_key(|decision| decision.place) {
         Some(decision) => {
-            format!("no guard reads it; {} decides by it ({})", decision.function, place(decision.at))
+            let (function, at) = (&decision.function, place(decision.at));
+            match decision.place {
+                Place::Renewal => format!("stateful: {function} renews by it ({at}); drift ends sign-ins early"),
+                Place::Client => format!("no guard reads it; {function} calls another service by it ({at})"),
+                Place::Guard | Place::Endpoint => format!("no guard reads it; {function} decides by it ({at})"),
+            }
         }
         None => "no guard was found that reads it: drift breaks its readers, not the login".to_owned(),
     }

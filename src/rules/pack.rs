@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::rules::{
     Adapter, Answer, Bearer, Callback, Claim, Collector, Consult, Context, Declaration, Delegate, Demand, Edge, Emit,
-    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Issued, Keep, Leave, Lend, Life, Listen, Maker, Many,
-    Method, Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Provide, Read, Receiver, SchemaShape,
+    Entity, Entry, Foreign, Guard, Harmless, Hook, Input, Interceptor, Issued, Keep, Leave, Lend, Life, Listen, Maker,
+    Many, Method, Migration, Mint, Mount, Nested, Nesting, Nothing, Pass, Prefix, Provide, Read, Receiver, SchemaShape,
     SqlCall, Status, Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
 use crate::rules::{

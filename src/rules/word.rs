@@ -51,6 +51,8 @@ pub enum Tells {
     Carrier,
     /// An endpoint that renews or ends what a token gives, by its route or name in lower case without `-` and `_`.
     Renewal,
+    /// One that renews it, by the same.
+    Refresh,
     /// A key of an issuer's answer, in lower case without `_`, that is not in each of its answers.
     PerhapsIssued,
     /// A method of a database's driver that answers at once, without a promise.
@@ -65,6 +67,12 @@ pub enum Tells {
     Condition,
     /// ... a method or key by which it only chooses what it gives.
     Choice,
+    /// A method by which a query finds others besides, in lower case.
+    Alternative,
+    /// A key of a query under which a list is one of alternatives, in lower case.
+    Either,
+    /// A method that gives the column of a row that it is told, in lower case.
+    Getter,
     /// A key of a request that says what is asked for, not by whom.
     Asked,
     /// One that says its path.
