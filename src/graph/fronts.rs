@@ -48,7 +48,9 @@ impl Graph<'_> {
             });
             for name in names.filter(|_| is_routed && !self.is_rust(file)) {
                 let Resolved::Value(value) = self.resolve_export(file, name) else { continue };
-                let value = self.resolved(&value);
+                // What a call of the tree gives is the function in front, not what it is handed.
+                let is_call = matches!(value.kind, ValueKind::Call(_));
+                let value = if is_call { value } else { self.resolved(&value) };
                 if let ValueKind::Call(call) = &value.kind
                     && call.site.span.file == file
                 {

@@ -331,7 +331,12 @@ fn unchanged(value: &Shared) -> Shared {
 pub(super) fn router_behind(graph: &Graph, value: &Shared) -> Option<Router> {
     let mut at = unchanged(value);
     for _ in 0..40 {
-        let resolved = unchanged(&graph.resolved(&at));
+        // By its own name: a layer of the tree has a method `layer` too.
+        let is_named_alike = match &at.kind {
+            ValueKind::Call(call) => graph.targets(call).iter().all(|target| !target.certain),
+            _ => false,
+        };
+        let resolved = if is_named_alike { Arc::clone(&at) } else { unchanged(&graph.resolved(&at)) };
         let call = match &resolved.kind {
             ValueKind::Call(call) => call,
             ValueKind::Param(function, at) => return Some(Router::Param(*function, *at)),
@@ -457,5 +462,20 @@ mod tests {
             ),
         ]);
         assert!(found.iter().all(|route| route.starts_with("GET /") && route.ends_with("/x")), "{found:?}");
+    }
+
+    #[test]
+    fn a_router_with_a_layer_of_the_tree_stands_below_the_path_that_it_is_nested_at() {
+        let found = routes(&[(
+            "src/main.rs",
+            "use axum::{routing::get, Router};
+            use tower::Layer;
+            #[derive(Clone)] struct Auth;
+            impl<S> Layer<S> for Auth { type Service = Checked<S>; fn layer(&self, inner: S) -> Checked<S> { Checked { inner } } }
+            struct Checked<S> { inner: S }
+            async fn login() -> &'static str { \"me\" }
+            fn app() -> Router { Router::new().nest(\"/api\", Router::new().route(\"/me\", get(login)).layer(Auth)) }",
+        )]);
+        assert_eq!(found, ["GET /api/me"]);
     }
 }

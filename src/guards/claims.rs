@@ -63,7 +63,7 @@ pub(super) fn verifies<'r>(graph: &Graph<'r>, call: &CallValue) -> Option<&'r Ve
 }
 
 /// Where claims and tokens come from in one guard.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seeds {
     pub sites: BTreeSet<CallSite>,
     /// A parameter, with the keys below which they stand.

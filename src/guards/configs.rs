@@ -14,7 +14,7 @@ use crate::guards::life::{self, Exposure, Lives, exposure_of};
 use crate::guards::paths::{self, Paths};
 use crate::guards::shapes::{first_there, functions_behind, lets_expired_in, params};
 use crate::guards::walk::{Root, Walk};
-use crate::guards::{Guard, Proof, Verdict, verdict};
+use crate::guards::{Guard, Proof, Verdict};
 use crate::ir::{Export, FunctionId, Imported, LocalId, Missing};
 use crate::rules::{Asks, Guard as Row, GuardKind};
 use crate::schema::Schema;
@@ -318,7 +318,7 @@ pub(super) fn config_guard(
     }
     // Without a user that is kept anywhere there is none to look at.
     let keeps_users = config.keeps_users || !walk.short.is_empty();
-    let mut verdict = verdict(&walk, &handed);
+    let mut verdict = walk.verdict(&handed);
     if verdict == Verdict::Unchecked && (!keeps_users || config.open) {
         verdict = Verdict::Unclear;
     }

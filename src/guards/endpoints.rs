@@ -10,7 +10,7 @@ use crate::guards::life::Lives;
 use crate::guards::routes::route_names;
 use crate::guards::shapes::Shapes;
 use crate::guards::walk::{Root, Walk};
-use crate::guards::{Exposure, Guard, Short, ShortBy, Verdict, verdict};
+use crate::guards::{Exposure, Guard, Short, ShortBy, Verdict};
 use crate::rules::Tells;
 use crate::schema::Schema;
 use crate::source::{Scope, Span};
@@ -178,7 +178,7 @@ pub(super) fn guards(
 }
 
 fn told(graph: &Graph, lives: &Lives, found: &Verifying, what: &str, routes: Vec<String>, mut walk: Walk) -> Told {
-    let verdict = verdict(&walk, &Root::default());
+    let verdict = walk.verdict(&Root::default());
     if verdict == Verdict::Checked {
         // What else an endpoint is about.
         walk.short.clear();

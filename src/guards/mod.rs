@@ -45,6 +45,7 @@ mod matcher;
 mod miss;
 mod onward;
 mod order;
+mod parted;
 mod paths;
 mod pending;
 mod procedures;
@@ -370,7 +371,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         // How long somebody else's tokens live, no signer of this tree says.
         let limited = || Exposure::shorter(lives.of(graph, keys).filter(|_| !foreign), walk.oldest.take());
         let exposure = expired.map(Exposure::without_end).or_else(limited);
-        let guard = Guard {
+        let mut guard = Guard {
             name: endpoints::name_of(graph, *function),
             span: graph
                 .function(*function)
@@ -378,7 +379,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             what: root.what.clone(),
             routes: asked_for.narrow(routes.names),
             verification,
-            verdict: verdict(&walk, root),
+            verdict: walk.verdict(root),
             proofs: std::mem::take(&mut walk.proofs),
             short: std::mem::take(&mut walk.short),
             unclear: std::mem::take(&mut walk.unclear),
@@ -390,6 +391,12 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         };
         let by_it = if guard.verdict == Verdict::Unchecked { &mut let_in } else { &mut guarded };
         by_it.extend(handlers);
+        if let Some((asking, handlers)) = parted::asking(graph, &mut guard, std::mem::take(&mut walk.parts)) {
+            let_in.retain(|handler| !handlers.contains(handler));
+            guarded.extend(handlers);
+            found.guards.push(asking);
+            ways.push((walk.functions.clone(), walk.seeds.clone()));
+        }
         found.guards.push(guard);
         ways.push((walk.functions, walk.seeds));
     }
@@ -433,25 +440,4 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     found.lives = lives.letting_in();
     found.hits = web::find(graph, schema, &lives);
     found
-}
-
-fn verdict(walk: &Walk, root: &Root) -> Verdict {
-    // A verification above which the guard stands, and that the way down did not meet: what the guard does with it was not seen.
-    let unmet = root.claims.is_empty() && walk.verified.is_none();
-    if !walk.proofs.is_empty() {
-        Verdict::Checked
-    } else if !walk.unclear.is_empty()
-        || walk.cut
-        || unmet
-        || walk.short.iter().any(|short| {
-            !matches!(
-                short.why,
-                ShortBy::FirstLogin | ShortBy::Unused | ShortBy::Missed | ShortBy::Added | ShortBy::Another
-            )
-        })
-    {
-        Verdict::Unclear
-    } else {
-        Verdict::Unchecked
-    }
 }

@@ -65,6 +65,8 @@ pub(super) struct Walk<'g, 'a> {
     pub oldest: Option<Exposure>,
     /// Whether a limit ended the walk somewhere: what lies behind was not seen.
     pub cut: bool,
+    /// The handlers that it was handed to run, where some ask and some do not, with what each asks.
+    pub parts: Vec<(FunctionRef, Option<Proof>)>,
     /// Whether claims are still being collected.
     pub(super) collecting: bool,
     /// Whether it starts from a handler: what is answered is data by which nobody is let in.
@@ -119,6 +121,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             expired: None,
             oldest: None,
             cut: false,
+            parts: Vec::new(),
             collecting: true,
             answers: false,
             handler: None,
@@ -339,6 +342,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         let before = self.proofs.len();
         let hands = !self.collecting && call.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value));
         let mut silent = made.is_empty() || entered.depth >= DEEPEST;
+        let mut parts = Vec::new();
         if silent && hands {
             self.unclear.push(call.site.span);
             return;
@@ -346,12 +350,22 @@ impl<'g, 'a> Walk<'g, 'a> {
         for call in made {
             let so_far = self.proofs.len();
             let depth = entered.depth + 1;
-            self.call(function, written, call, conditions, &Entered { depth, ..*entered });
+            match self.handler_of(call) {
+                Some(handler) => {
+                    self.serve(handler, call, conditions, &Entered { depth, ..*entered });
+                    parts.push((handler, self.proofs.get(so_far).cloned()));
+                }
+                None => self.call(function, written, call, conditions, &Entered { depth, ..*entered }),
+            }
             silent |= self.proofs.len() == so_far;
         }
         if silent && self.proofs.len() > before {
             self.proofs.truncate(before);
-            self.unclear.push(call.site.span);
+            if parts.len() == made.len() {
+                self.parts = parts;
+            } else {
+                self.unclear.push(call.site.span);
+            }
         }
     }
 
