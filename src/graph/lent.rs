@@ -38,6 +38,33 @@ impl Graph<'_> {
         self.lent_at(this.span).filter(|(_, row_by)| row_by.is_some()).map(|(model, _)| model)
     }
 
+    /// The functions by which a library gives rows a property of that name: `schema.virtual('isUsable').get(function () {})`.
+    pub(crate) fn giving(&self, name: &str) -> Vec<FunctionRef> {
+        let mut found = Vec::new();
+        for row in self.rules.lend() {
+            let (Some(property), Some(pattern), Some(at)) = (&row.property, &row.call, &row.function) else { continue };
+            for declared in self.calls_named(property.last()).iter().filter_map(|at| self.call_at(*at)) {
+                let is_it =
+                    |value: &Shared| matches!(&self.resolved(value).kind, ValueKind::Text(text) if text == name);
+                let Some(unit) = self.unit(declared.site.span.file) else { continue };
+                if !declared.args.first().is_some_and(|first| is_it(&first.value)) {
+                    continue;
+                }
+                let calls = unit.summary.functions.iter().flat_map(|summary| &summary.calls).map(|event| &event.call);
+                let on = |call: &CallValue| match call.receiver().map(|on| &on.kind) {
+                    Some(ValueKind::Call(inner)) => inner.site == declared.site,
+                    _ => false,
+                };
+                let calls = calls.filter(|call| call.method() == pattern.last() && on(call));
+                found.extend(calls.flat_map(|call| self.argument(call, at)).filter_map(|given| match given.kind {
+                    ValueKind::Function(function) => Some(function),
+                    _ => None,
+                }));
+            }
+        }
+        found
+    }
+
     fn lent_at(&self, place: Span) -> Option<(Shared, Option<String>)> {
         self.rules.lend().next().filter(|_| !self.is_linking)?;
         let known = self.lent.borrow().clone();

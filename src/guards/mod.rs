@@ -12,6 +12,7 @@
 
 mod absent;
 mod added;
+mod among;
 mod asked;
 mod asks;
 mod behind;
@@ -55,6 +56,7 @@ mod risks;
 mod rotation;
 mod routes;
 mod same;
+mod scalar;
 mod served;
 mod settings;
 mod shapes;

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::guards::claims::Seeds;
 use crate::guards::elsewhere::depends_on;
-use crate::guards::held::Held;
-use crate::guards::miss::Miss;
 use crate::guards::some::holds;
 use crate::guards::walk::Walk;
 use crate::guards::{Guard, StatusGap};
-use crate::ir::{ExprId, ExprKind, FunctionId, FunctionKind, SqlStatement};
+use crate::ir::{Expr, ExprId, ExprKind, FunctionId, FunctionKind, SqlStatement};
 use crate::rules::{Asks, Status, Tells};
 use crate::schema::{Property, Schema};
 use crate::source::{FileId, Span};
@@ -68,15 +66,18 @@ pub(super) fn asked(
         let by_place = summary.reads.iter().filter_map(|read| Some((read, selected(&walk, read)?)));
         let by_place = by_place.filter(|(read, name)| rows.iter().any(|row| row.fits(name)) && decides(read));
         names.extend(by_place.map(|(_, name)| plain(&name)));
+        let by_value = walk.asked_by_value(function, summary).into_iter();
+        names.extend(by_value.filter(|name| rows.iter().any(|row| row.fits(name))).map(|name| plain(&name)));
     }
     Asked(names)
 }
 
-/// The getters of classes that a read may be of.
+/// The getters of classes, and what a library has for them, that a read may be of.
 fn getters(graph: &Graph, read: &Shared) -> Vec<FunctionRef> {
     let ValueKind::Field(_, name) = &read.kind else { return Vec::new() };
     let is_getter = |of: &&FunctionRef| graph.function(**of).is_some_and(|of| of.kind == FunctionKind::Getter);
-    graph.functions_named(name).iter().filter(is_getter).copied().collect()
+    let of_class = graph.functions_named(name).iter().filter(is_getter).copied();
+    of_class.chain(graph.giving(name)).collect()
 }
 
 /// The column that a field of a tuple is read from: `user.1` of `SELECT id, is_active FROM users`.
@@ -92,14 +93,8 @@ fn selected(walk: &Walk, read: &Shared) -> Option<String> {
         }
     };
     let texts = walk.texts_in_chain(call);
-    let written = texts.iter().flat_map(|text| &text.statements).find_map(|statement| match statement {
-        SqlStatement::Select { span, .. } => Some(walk.graph.sources.text(*span).to_lowercase()),
-        _ => None,
-    })?;
-    let list = written.split_once("select ")?.1.split_once(" from ")?.0;
-    // What a function makes of columns may hold a comma.
-    let item = (!list.contains('(')).then(|| list.split(',').nth(place)).flatten()?;
-    item.rsplit(['.', ' ']).find(|word| !word.is_empty()).map(|word| word.trim().to_owned())
+    let mut statements = texts.iter().flat_map(|text| &text.statements);
+    statements.find_map(|statement| walk.selected_at(statement, place))
 }
 
 /// Whether it makes a difference to a request what a read finds: `if (!user.isActive) log(..)` lets in whoever it is.
@@ -113,10 +108,15 @@ pub(super) fn decides(walk: &Walk, function: FunctionRef, read: Span) -> bool {
     let returned =
         own.filter(|(declared, _)| declared.kind == FunctionKind::Closure).and_then(|(_, own)| own.returns.as_ref());
     if returned.is_some_and(|returned| holds(returned, &|part| part.span == read, 8)) {
-        return true;
+        // `user.is_some_and(|user| user.is_active)`
+        let runs = |expr: &Expr| match &expr.kind {
+            ExprKind::Call(call) => matches!(module.expr(call.callee).kind, ExprKind::Closure(id) if id == function.id),
+            _ => false,
+        };
+        let run = walk.graph.named_parent(function).zip(module.exprs.iter().position(runs));
+        return run.is_none_or(|(outer, at)| walk.parts_ways_at(outer, ExprId::of(at)));
     }
-    let lets_in = |held| walk.where_it_is(function, ExprId::of(at), Some(held)) == Miss::LetsIn;
-    !(lets_in(Held::Absent) && lets_in(Held::Found))
+    walk.parts_ways_at(function, ExprId::of(at))
 }
 
 impl Asked {
@@ -166,7 +166,8 @@ fn note(
         {
             add(name);
         }
-        if is_query(graph, call) && !is_over(call.site.span) && !walk.asks_of_another(call) {
+        let is_of_bearer = || !walk.asks_of_another(call) || walk.is_looked_through(summary, call);
+        if is_query(graph, call) && !is_over(call.site.span) && is_of_bearer() {
             conditions(graph, call, &mut add, 8);
         }
     }

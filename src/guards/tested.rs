@@ -49,6 +49,12 @@ impl Walk<'_, '_> {
         !(lets_in(Held::Absent) && lets_in(Held::Found))
     }
 
+    /// Whether a request goes otherwise where an expression holds something than where it holds nothing.
+    pub(super) fn parts_ways_at(&self, function: FunctionRef, at: ExprId) -> bool {
+        let lets_in = |held| self.where_it_is(function, at, Some(held)) == Miss::LetsIn;
+        !(lets_in(Held::Absent) && lets_in(Held::Found))
+    }
+
     /// Whether a call asserts what it is handed, or runs a function of the tree that may throw: who calls it goes on only if it does not.
     pub(super) fn may_throw(&self, call: &CallValue, fuel: u8) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return true };

@@ -225,6 +225,9 @@ impl<'g, 'a> Walk<'g, 'a> {
         conditions: &[(Shared, bool)],
         entered: &Entered,
     ) {
+        if !self.collecting && self.may_find_bearer(call) {
+            self.unclear.push(call.site.span);
+        }
         let fate = |of_user| self.fate(function, written.site, of_user, entered);
         if let Some(row) = verifies(self.graph, call) {
             self.verification(row, call);

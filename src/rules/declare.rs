@@ -447,6 +447,9 @@ pub struct Lend {
     pub call: Option<CallPattern>,
     #[serde(default)]
     pub function: Option<ArgPath>,
+    /// The call before that one whose first argument names the property that rows have by the function: `schema.virtual('isUsable').get(..)`.
+    #[serde(default)]
+    pub property: Option<CallPattern>,
     /// A call that makes a schema of a model's class, and where that stands: `SchemaFactory.createForClass(User)`.
     #[serde(default)]
     pub of: Option<CallPattern>,

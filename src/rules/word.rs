@@ -85,6 +85,8 @@ pub enum Tells {
     Addition,
     /// A type of Rust that a value of a row is read as, and that holds no NULL.
     NeverNull,
+    /// A method that tells whether there is one in a list, in lower case.
+    Search,
     /// A function that compares what it is handed.
     Comparison,
     /// A key, a function or an operator of a condition under which what it names is left out, in lower case: `$ne`, `<>`.

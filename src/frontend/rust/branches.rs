@@ -4,6 +4,7 @@ use syn::{Expr, ExprIf, ExprMatch, Pat};
 
 use crate::frontend::rust::Lowering;
 use crate::frontend::rust::paths::Scope;
+use crate::frontend::rust::patterns::member;
 use crate::ir::{ExprId, ExprKind, LocalId, Stmt};
 use crate::source::Span;
 
@@ -156,7 +157,17 @@ impl Lowering<'_> {
             }
             Pat::Struct(inner) => {
                 let is_variant = inner.path.segments.len() > 1;
-                is_variant.then(|| self.opaque("which variant it is", Vec::new(), span))
+                let mut all = is_variant.then(|| self.opaque("which variant it is", Vec::new(), span));
+                for part in &inner.fields {
+                    let (name, place) = (member(&part.member), self.span(part));
+                    let field = self.add(ExprKind::Field { base: value, name, name_span: place }, place);
+                    let Some(right) = self.test(&part.pat, field) else { continue };
+                    all = Some(match all {
+                        Some(left) => self.add(ExprKind::And { left, right }, span),
+                        None => right,
+                    });
+                }
+                all
             }
             Pat::Path(path) => {
                 if path.path.is_ident("None") {

@@ -206,6 +206,19 @@ impl Lowering<'_> {
                 let then = self.made_by(function, &[cond], span);
                 Some(self.add(ExprKind::Cond { cond, then, otherwise }, span))
             }
+            ("is_some_and" | "is_none_or", [function]) => {
+                let cond = self.stable(receiver);
+                let otherwise = self.add(ExprKind::Bool(name == "is_none_or"), span);
+                let then = self.made_by(function, &[cond], span);
+                Some(self.add(ExprKind::Cond { cond, then, otherwise }, span))
+            }
+            ("is_ok_and", [function]) => {
+                let value = self.stable(receiver);
+                let cond = self.opaque("whether it succeeded", Vec::new(), span);
+                let otherwise = self.add(ExprKind::Bool(false), span);
+                let then = self.made_by(function, &[value], span);
+                Some(self.add(ExprKind::Cond { cond, then, otherwise }, span))
+            }
             ("map_or_else", [default, function]) => {
                 let cond = self.stable(receiver);
                 let otherwise = self.made_by(default, &[], span);

@@ -76,11 +76,7 @@ impl Lowering<'_> {
             }
             Pat::Struct(inner) => {
                 for field in &inner.fields {
-                    let name = match &field.member {
-                        Member::Named(name) => plain(name),
-                        Member::Unnamed(index) => index.index.to_string(),
-                    };
-                    self.part(&field.pat, value, &name);
+                    self.part(&field.pat, value, &member(&field.member));
                 }
             }
             Pat::Slice(slice) => {
@@ -106,5 +102,13 @@ impl Lowering<'_> {
         let span = self.span(pattern);
         let part = self.add(ExprKind::Field { base: value, name: name.to_owned(), name_span: span }, span);
         self.destructure(pattern, part);
+    }
+}
+
+/// The name of a field in a pattern.
+pub(super) fn member(member: &Member) -> String {
+    match member {
+        Member::Named(name) => plain(name),
+        Member::Unnamed(index) => index.index.to_string(),
     }
 }
