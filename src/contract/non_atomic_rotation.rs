@@ -39,7 +39,9 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let ended = rotation.map(|rotation| rotation.ended);
         let unseen = |write: &Write<'_>| ended == Some(Ended::Apart(write.site.span));
         let replaced = |write: &&Write<'_>| replaces(**write, decision) && (!compares(case, **write) || unseen(write));
-        let follows = |write: &&Write<'_>| follows(**write, decision);
+        // Rows that are looked up among those that were just made; what a helper looks up may stand anywhere.
+        let is_own = case.reads().any(|read| read.span == decision.read && read.function == decision.function);
+        let follows = |write: &&Write<'_>| follows(**write, decision) && !(is_own && is_earlier(**write, decision));
         let replacing = case.writes.iter().find(replaced);
         let replacing = replacing.map(|write| (write, ended.filter(|_| compares(case, *write))));
         let following = || Some((case.writes.iter().find(follows)?, Some(ended?)));
@@ -86,11 +88,14 @@ fn replaces(write: Write<'_>, decision: &Decision) -> bool {
 
 /// Whether the write adds a row with a fresh token on a path through the function that found the old one.
 fn follows(write: Write<'_>, decision: &Decision) -> bool {
-    let (inserted, at) = (write.site.span, decision.at);
-    // Rows that are looked up among those that were just made.
-    let is_earlier = inserted.file == at.file && write.site.function == decision.function && inserted.start < at.start;
     let inserts = write.site.operation == Operation::Insert && write.stance() == Stance::Stores;
-    inserts && !is_earlier && is_through(write, decision)
+    inserts && is_through(write, decision)
+}
+
+/// Whether the write stands before the comparison, in the function that compares.
+fn is_earlier(write: Write<'_>, decision: &Decision) -> bool {
+    let (inserted, at) = (write.site.span, decision.at);
+    inserted.file == at.file && write.site.function == decision.function && inserted.start < at.start
 }
 
 fn is_through(write: Write<'_>, decision: &Decision) -> bool {

@@ -54,8 +54,7 @@ impl Walk<'_, '_> {
     fn deletes(&self, call: &CallValue) -> bool {
         let Some(method) = call.method() else { return false };
         let method = method.to_lowercase();
-        let mut words = self.graph.rules.ending().flat_map(|row| &row.changes);
-        words.any(|word| method.contains(word))
+        self.graph.rules.ending().any(|row| row.is_change(&method))
             && !self.fails(call)
             && self.asks(call, true).is_some_and(|question| question.asks == Asks::Row)
     }

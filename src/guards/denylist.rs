@@ -73,11 +73,14 @@ fn in_store(graph: &Graph, function: FunctionRef, call: &CallValue, fuel: u8, fo
 
 fn is_by_token(graph: &Graph, call: &CallValue) -> bool {
     let receiver = call.receiver().map_or("", |receiver| graph.sources.text(receiver.span));
+    let mut is_list = names_a_list(graph.rules, receiver);
     let mut parts: Vec<Shared> = Vec::new();
     call.args.iter().for_each(|arg| parts_of(graph, &arg.value, &mut parts, 6));
-    let texts = |part: &Shared| matches!(&part.kind, ValueKind::Text(text) if prefixes_a_list(graph.rules, text));
-    (parts.iter().any(texts) || names_a_list(graph.rules, receiver))
-        && parts.iter().any(|part| is_the_token(graph, part))
+    // `hget('revoked', token)`, no `hget(`refresh:${token}`, 'revoked')`.
+    parts.iter().any(|part| {
+        is_list |= matches!(&part.kind, ValueKind::Text(text) if prefixes_a_list(graph.rules, text));
+        is_list && is_the_token(graph, part)
+    })
 }
 
 /// What a key is put together from, through helpers: `key(token)` where that answers with a prefix and what it was handed.
@@ -168,7 +171,9 @@ fn is_of_list(graph: &Graph, query: &Shared) -> bool {
     for _ in 0..12 {
         let ValueKind::Call(call) = &at.kind else { return names_a_list(graph.rules, graph.sources.text(at.span)) };
         let asks = call.method().is_some_and(|name| graph.rules.tells(Tells::Condition, &name.to_lowercase()));
-        let table = call.args.first().filter(|_| !asks);
+        // `.set({ revoked: true })` names no table.
+        let is_name = |value: &Shared| !matches!(value.kind, ValueKind::Object { .. } | ValueKind::Function(_));
+        let table = call.args.first().filter(|arg| !asks && is_name(&arg.value));
         if table.is_some_and(|table| names_a_list(graph.rules, graph.sources.text(table.value.span))) {
             return true;
         }

@@ -21,6 +21,7 @@ mod called;
 mod callers;
 mod carried;
 mod chain;
+mod chosen;
 mod claims;
 mod cleanup;
 mod columns;

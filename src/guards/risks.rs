@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::graph::{EdgeKind, Graph};
+use crate::graph::Graph;
 use crate::guards::asked::{looked_at, spans};
 use crate::guards::claims::about;
 use crate::guards::columns::{innermost, is_at};
@@ -12,7 +12,7 @@ use crate::ir::{Binding, Expr, ExprKind, Function, FunctionId, LocalId, Module, 
 use crate::provenance::{ColumnTrace, ReadKind};
 use crate::schema::{ColumnId, Schema};
 use crate::source::{Language, Span};
-use crate::summary::{CallValue, FunctionRef, Shared, Slot, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
 
 /// A read of a tracked column that nothing keeps NULL from and that NULL would break.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +44,12 @@ pub(super) fn risks(graph: &Graph, schema: &Schema, traces: &[ColumnTrace]) -> V
                 add("decodes it into a type that holds no NULL,");
             }
             let Some(reader) = Reader::of(graph, read.span) else { continue };
-            if reader.is_asked() || reader.is_selected(&conditions().map(|read| read.span).collect::<Vec<_>>()) {
+            if reader.is_asked()
+                || reader.is_chosen(
+                    &schema.columns[trace.column.0].column,
+                    &conditions().map(|read| read.span).collect::<Vec<_>>(),
+                )
+            {
                 continue;
             }
             if let Some(what) = reader.breaks() {
@@ -72,7 +77,7 @@ pub(super) struct Reader<'g, 'a> {
     pub(super) graph: &'g Graph<'a>,
     pub(super) module: &'g Module,
     function: FunctionRef,
-    value: Shared,
+    pub(super) value: Shared,
     pub(super) read: Span,
     /// `accessToken` of `user.accessToken`.
     pub(super) name: String,
@@ -135,25 +140,6 @@ impl<'g, 'a> Reader<'g, 'a> {
             .filter(is_meant)
             .filter(|expr| !self.is_taken(expr.span))
             .filter(|expr| innermost_in(self.module, expr.span).is_some_and(|id| self.around.contains(&id)))
-    }
-
-    /// Whether the query that found the row chose it by the column.
-    fn is_selected(&self, conditions: &[Span]) -> bool {
-        let mut calls = Vec::new();
-        let ValueKind::Field(base, _) = &self.value.kind else { return false };
-        calls_behind(self.graph, base, &mut calls, &mut BTreeSet::new(), 24);
-        calls.iter().any(|call| {
-            conditions.iter().any(|condition| contains(*call, *condition) && self.is_condition(*condition, *call))
-        })
-    }
-
-    /// A statement that only lists the column chooses nothing by it.
-    fn is_condition(&self, condition: Span, call: Span) -> bool {
-        let text = self.graph.sources.text(condition).to_lowercase();
-        if !text.trim_start().starts_with("select") {
-            return condition != call;
-        }
-        text.split_once("where").is_some_and(|(_, behind)| behind.contains(&self.name.to_lowercase()))
     }
 
     /// What becomes of it that NULL would break.
@@ -242,51 +228,6 @@ fn in_text(value: &Shared, read: Span, fuel: u8) -> bool {
             kind.each(&mut |inner| found = found || in_text(inner, read, fuel));
             found
         }
-    }
-}
-
-/// The calls that a value comes from, through what closures are handed.
-fn calls_behind(graph: &Graph, value: &Shared, found: &mut Vec<Span>, seen: &mut BTreeSet<usize>, fuel: u8) {
-    let Some(fuel) = fuel.checked_sub(1) else { return };
-    if !seen.insert(Arc::as_ptr(value).addr()) {
-        return;
-    }
-    let mut go = |inner: &Shared| calls_behind(graph, inner, found, seen, fuel);
-    match &value.kind {
-        ValueKind::Call(call) => {
-            if let Some(inner) = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value)) {
-                go(&inner);
-            }
-            if let Some(receiver) = call.receiver() {
-                go(receiver);
-            }
-            found.push(call.site.span);
-        }
-        ValueKind::Param(function, at) => {
-            for edge in graph.callers(*function).iter().take(8) {
-                let given = match &edge.kind {
-                    EdgeKind::Call(call) => call.args.get(*at as usize).map(|arg| Arc::clone(&arg.value)),
-                    EdgeKind::Callback(bindings) => bindings.params.get(*at as usize).cloned(),
-                    EdgeKind::Framework => None,
-                };
-                given.iter().for_each(&mut go);
-            }
-        }
-        ValueKind::Captured(..) | ValueKind::Leaves(..) => {
-            if let Some(inner) = graph.expand(value).filter(|inner| !Arc::ptr_eq(inner, value)) {
-                go(&inner);
-            }
-        }
-        ValueKind::Object { base: Some(base), .. }
-        | ValueKind::Field(base, _)
-        | ValueKind::Element(base)
-        | ValueKind::Index(base, _) => go(base),
-        ValueKind::Object { entries, .. } => entries.iter().for_each(|slot| {
-            if let Slot::Spread(inner) = slot {
-                go(inner);
-            }
-        }),
-        kind => kind.each(&mut |inner| go(inner)),
     }
 }
 

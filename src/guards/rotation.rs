@@ -107,7 +107,7 @@ impl<'g, 'a> Ends<'g, 'a> {
                 continue;
             }
             if targets.is_empty() && !adds(call) {
-                self.safe |= self.graph.rules.ending().flat_map(|row| &row.takes).any(|word| name.contains(word));
+                self.safe |= self.graph.rules.ending().any(|row| row.is_taking(&name));
             }
             for target in targets.iter() {
                 self.visit(target.function, fuel);
@@ -119,10 +119,8 @@ impl<'g, 'a> Ends<'g, 'a> {
     fn ends_it(&self, call: &CallValue) -> bool {
         let is_row = |part: &Shared| {
             let (span, read) = (part.span, self.read);
-            matches!(part.kind, ValueKind::Call(_))
-                && span.file == read.file
-                && span.start <= read.start
-                && read.end <= span.end
+            let is_query = span.file == read.file && span.start <= read.start && read.end <= span.end;
+            matches!(&part.kind, ValueKind::Call(call) if is_query || self.hands_back(call, 4))
         };
         let saves = call.method().is_some_and(|name| name == "save") || self.changes(call);
         let of_row = |value: &Shared| match &value.kind {
@@ -134,12 +132,24 @@ impl<'g, 'a> Ends<'g, 'a> {
         saves && (call.receiver().is_some_and(of_row) || call.method() == Some("save") && given.is_some_and(of_row))
     }
 
+    /// Whether functions of the tree give the row that the query found: `const row = await valid(token)`.
+    fn hands_back(&self, call: &CallValue, fuel: u8) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        let asks = innermost(self.graph, self.read);
+        self.graph.targets(call).iter().any(|target| {
+            let returned = self.graph.summary(target.function).and_then(|summary| summary.returns.as_ref());
+            Some(target.function) == asks
+                || returned
+                    .is_some_and(|value| matches!(&value.kind, ValueKind::Call(inner) if self.hands_back(inner, fuel)))
+        })
+    }
+
     /// Whether a call is named for changing or deleting rows.
     fn changes(&self, call: &CallValue) -> bool {
         let path = || self.graph.callee_path(call).unwrap_or_default();
         let name = call.method().map_or_else(path, str::to_owned).to_lowercase();
         let name = name.rsplit(['#', '.', ':']).next().unwrap_or_default();
-        self.graph.rules.ending().flat_map(|row| &row.changes).any(|word| name.contains(word))
+        self.graph.rules.ending().any(|row| row.is_change(name))
     }
 
     /// Whether the query itself changes or deletes what it finds.
@@ -188,7 +198,12 @@ impl<'g, 'a> Ends<'g, 'a> {
             let compared =
                 || sites::compared(self.graph, self.schema, call).into_iter().any(|(model, _)| is_own(model));
             self.graph.refuel();
-            sites::model_read(self.graph, self.schema, call).is_some_and(is_own) || compared()
+            // `RefreshToken.deleteOne({ _id: row.id })`, `db.delete(refreshTokens)`
+            let named = || {
+                let mut named = call.receiver().into_iter().chain(call.args.first().map(|arg| &arg.value));
+                named.any(|value| sites::model_behind(self.graph, self.schema, value).is_some_and(is_own))
+            };
+            sites::model_read(self.graph, self.schema, call).is_some_and(is_own) || compared() || named()
         }
     }
 

@@ -343,12 +343,24 @@ pub(super) fn plain(name: &str) -> String {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Ending {
-    /// Of methods that change or delete rows.
+    /// Globs of methods that change or delete rows.
     pub changes: Vec<String>,
-    /// Of methods that take a row, or tell that something else does.
+    /// The same of methods that take a row, or tell that something else does.
     pub takes: Vec<String>,
     /// Of code, in lower case, that keeps others from the row meanwhile.
     pub locks: Vec<String>,
+}
+
+impl Ending {
+    /// Whether a method of that name, in lower case, changes or deletes rows.
+    pub fn is_change(&self, name: &str) -> bool {
+        self.changes.iter().any(|glob| path::glob(glob, name))
+    }
+
+    /// Whether one takes a row.
+    pub fn is_taking(&self, name: &str) -> bool {
+        self.takes.iter().any(|glob| path::glob(glob, name))
+    }
 }
 
 impl Guard {

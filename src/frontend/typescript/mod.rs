@@ -34,6 +34,7 @@ mod tests;
 mod text;
 mod types;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -57,22 +58,22 @@ pub(crate) fn lower(id: FileId, file: &SourceFile) -> Module {
         module.gaps.push(whole("too large to parse"));
         return module;
     }
-    let Some(tree) = parse(file.language, &file.text) else {
+    let Some(tree) = parse(file.language, &file.text, None) else {
         let mut module = Module::new(id);
         module.gaps.push(whole("could not be parsed"));
         return module;
     };
-    if !tree.root_node().has_error() {
-        return Lowering::new(id, file, &file.text).program(tree.root_node());
+    let mut parsed = (Cow::Borrowed(file.text.as_str()), tree);
+    for mend in [repair::part_assertions, repair::repair] {
+        if let Some((text, tree)) = mend(file.language, &parsed.0, &parsed.1) {
+            parsed = (Cow::Owned(text), tree);
+        }
     }
-    match repair::repair(file.language, &file.text, &tree) {
-        Some((text, tree)) => Lowering::new(id, file, &text).program(tree.root_node()),
-        None => Lowering::new(id, file, &file.text).program(tree.root_node()),
-    }
+    Lowering::new(id, file, &parsed.0).program(parsed.1.root_node())
 }
 
-/// Parses with the grammar of the language; parsers are kept a thread.
-fn parse(language: Language, text: &str) -> Option<Tree> {
+/// Parses with the grammar of the language, with what is the same in the tree of an earlier text; parsers are kept a thread.
+fn parse(language: Language, text: &str, earlier: Option<&Tree>) -> Option<Tree> {
     thread_local! {
         static TYPESCRIPT: RefCell<Option<Parser>> = const { RefCell::new(None) };
         static TSX: RefCell<Option<Parser>> = const { RefCell::new(None) };
@@ -87,7 +88,7 @@ fn parse(language: Language, text: &str) -> Option<Tree> {
             parser.set_language(&grammar.into()).ok()?;
             *slot = Some(parser);
         }
-        slot.as_mut()?.parse(text, None)
+        slot.as_mut()?.parse(text, earlier)
     })
 }
 

@@ -1,10 +1,10 @@
 //! Repairs what the grammar cannot read, without moving an offset.
 //!
-//! Input: a text whose tree has errors. Output: the text with the troublesome bytes blanked, and its tree, where that has
-//! fewer errors. Known trouble: the type arguments of a tagged template, `typeof import('x')` as a type, a bare `&` in the
-//! text of a JSX element.
+//! Input: a text and its tree. Output: the text with the troublesome bytes blanked, and its tree. Known trouble: a non-null assertion
+//! behind an operator, and, where the tree has errors and fewer of them after the repair, the type arguments of a tagged template,
+//! `typeof import('x')` as a type, a bare `&` in the text of a JSX element.
 
-use tree_sitter::{Node, Tree};
+use tree_sitter::{InputEdit, Node, Tree};
 
 use crate::frontend::typescript::parse;
 use crate::source::Language;
@@ -14,6 +14,9 @@ const TYPE_ARGUMENTS_LIMIT: usize = 2000;
 
 /// The repaired text and its tree; `None` where there is nothing to repair or repairing does not help.
 pub(super) fn repair(language: Language, text: &str, tree: &Tree) -> Option<(String, Tree)> {
+    if !tree.root_node().has_error() {
+        return None;
+    }
     let mut bytes = text.as_bytes().to_vec();
     blank_type_arguments(&mut bytes, tree);
     replace_import_queries(&mut bytes);
@@ -22,8 +25,50 @@ pub(super) fn repair(language: Language, text: &str, tree: &Tree) -> Option<(Str
         return None;
     }
     let text = String::from_utf8(bytes).ok()?;
-    let repaired = parse(language, &text)?;
+    let repaired = parse(language, &text, None)?;
     (errors(&repaired) < errors(tree)).then_some((text, repaired))
+}
+
+/// The `!` of `a ?? b!.c`, which the grammar reads as `(a ?? b)!.c`, blanked; `None` where there is none.
+pub(super) fn part_assertions(language: Language, text: &str, tree: &Tree) -> Option<(String, Tree)> {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut tree = tree.clone();
+    for at in memchr::memchr_iter(b'!', text.as_bytes()).filter(|at| asserts(text.as_bytes(), *at)) {
+        let Some(mark) = tree.root_node().descendant_for_byte_range(at, at + 1) else { continue };
+        let assertion = mark.parent().filter(|node| node.kind() == "non_null_expression");
+        let Some(asserted) = assertion.and_then(|node| node.child(0)) else { continue };
+        if !matches!(asserted.kind(), "binary_expression" | "unary_expression" | "type_assertion") {
+            continue;
+        }
+        bytes[at] = b' ';
+        let (start_position, end_position) = (mark.start_position(), mark.end_position());
+        tree.edit(&InputEdit {
+            start_byte: at,
+            old_end_byte: at + 1,
+            new_end_byte: at + 1,
+            start_position,
+            old_end_position: end_position,
+            new_end_position: end_position,
+        });
+    }
+    if bytes == text.as_bytes() {
+        return None;
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    let tree = parse(language, &text, Some(&tree))?;
+    Some((text, tree))
+}
+
+/// Whether a `!` stands behind an operand and before what is taken of it.
+fn asserts(bytes: &[u8], at: usize) -> bool {
+    let before = bytes[..at].last();
+    let is_operand =
+        before.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'$' | b')' | b']') || *c >= 0x80);
+    is_operand
+        && bytes[at + 1..]
+            .iter()
+            .find(|c| !c.is_ascii_whitespace())
+            .is_some_and(|c| matches!(c, b'.' | b'[' | b'(' | b'?'))
 }
 
 /// The type arguments in `` tag<T>`..` ``.

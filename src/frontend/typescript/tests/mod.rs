@@ -74,6 +74,23 @@ fn spans_are_those_of_the_file_after_a_repair() {
 }
 
 #[test]
+fn a_non_null_assertion_is_of_the_operand_before_it_alone() {
+    for (asserted, plain) in [
+        ("a = x ?? user!.token", "a = x ?? user .token"),
+        ("a = 'Bearer ' + this.user!.token", "a = 'Bearer ' + this.user .token"),
+        ("if (!user!.active) f()", "if (!user .active) f()"),
+        ("a = x && load!(y!.z)!.w", "a = x && load (y .z) .w"),
+        ("a = b!.c ?? d![0] ?? e!.f!.g", "a = b .c ?? d [0] ?? e .f .g"),
+        ("a = <T>user!.token", "a = <T>user .token"),
+    ] {
+        assert_eq!(dumped("a.ts", asserted), dumped("a.ts", plain), "{asserted}");
+    }
+    // Behind brackets it is of all that they hold, and nowhere else does it move.
+    assert_eq!(dumped("a.tsx", "a = (x ?? user)!.token"), dumped("a.tsx", "a = (x ?? user) .token"));
+    assert_eq!(lowered("a.tsx", "a = 'wow!.' + `!.` + b!.c").gaps, []);
+}
+
+#[test]
 fn what_nests_too_deeply_is_cut_and_said() {
     let deep = [
         format!("x = {}1{}", "(".repeat(20_000), ")".repeat(20_000)),
