@@ -229,7 +229,10 @@ impl Keeping<'_, '_> {
             }
         }
         match self.row.keeps {
-            Keeps::Storage => (is_token(graph.rules, name) || self.holds_token(call)).then_some(Problem::Storage),
+            Keeps::Storage => {
+                let is_other = || graph.rules.tells_otherwise(Tells::Token, &words(name));
+                (is_token(graph.rules, name) || !is_other() && self.holds_token(call)).then_some(Problem::Storage)
+            }
             Keeps::ScriptCookie => is_token(graph.rules, name).then_some(Problem::ScriptCookie),
             Keeps::Cookie if is_cookie(graph.rules, name) => {
                 cookies::problem(graph, self.row, self.summary, call, name)

@@ -128,6 +128,12 @@ impl Rules {
         self.words_of(what).any(|pattern| path::glob(pattern, word))
     }
 
+    /// Whether a name of these words, in lower case, would but for one that says otherwise: `csrfToken`.
+    pub fn tells_otherwise(&self, what: Tells, words: &[String]) -> bool {
+        let is_not = |word: &String| self.telling(what).flat_map(|row| &row.not).any(|glob| path::glob(glob, word));
+        words.iter().any(|word| self.tells(what, word)) && words.iter().any(is_not)
+    }
+
     /// Whether a name of these words does, in lower case.
     pub fn tells_name(&self, what: Tells, words: &[String]) -> bool {
         let is = |listed: fn(&Words) -> &[String], word: &str| {
