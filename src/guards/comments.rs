@@ -67,7 +67,10 @@ pub fn comments(
                             .chain([&said.before])
                             .any(|part| names_one(part, &names) || is_word_in(part, "column")),
                         _ if claim.object => begins_with_one(rules, &said.clause[1], &column.table, &names),
-                        _ => !is_of_another(&block.text, &said.clause[0], &names),
+                        _ => {
+                            !is_of_another(&block.text, &said.clause[0], &names)
+                                && (at_column || is_of_column(rules, &said, &names))
+                        }
                     };
                     let is_said = is_said && !is_of_other_thing(rules, &said.before, &names);
                     if is_said && near.is_about(block, claim.says, &column.table, &names) {
@@ -228,7 +231,8 @@ impl Block {
                 // What a comparison is made with may stand anywhere.
                 // `anywhere in the code`, `but we keep it`
                 let is_whole = |at: &usize| {
-                    let said = words[at + 1..].iter().take(2).map(|word| word.text.as_str());
+                    let said = words[at + 1..].iter().take(2).filter(|word| word.clause == clause);
+                    let said = said.map(|word| word.text.as_str());
                     let said = said.filter(|word| *word != "the").take(1);
                     let first = &words[*at].text;
                     let is_everywhere = |word: &str| {
@@ -372,6 +376,14 @@ fn is_of_another(text: &str, before: &str, names: &[&str]) -> bool {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(is_code);
     let others: Vec<&str> = words.filter(|word| !names.contains(word)).collect();
     !names_one(before, names) && names_one(before, &others)
+}
+
+/// Whether the sentence of a claim names the column, or nothing at all.
+fn is_of_column(rules: &Rules, said: &Said, names: &[&str]) -> bool {
+    let words = || said.before.split(' ').filter(|word| !word.is_empty());
+    names_one(&said.before, names)
+        || names_one(&said.clause[1], names)
+        || words().all(|word| rules.tells(Tells::Itself, word))
 }
 
 /// Whether a comment names the column. A name that is a word of the language (`token`) is one only as code: `users.token`, or between

@@ -55,6 +55,8 @@ pub enum Tells {
     Refresh,
     /// A key of an issuer's answer, in lower case without `_`, that is not in each of its answers.
     PerhapsIssued,
+    /// A word of a comment that says what is told of what another sentence names.
+    Itself,
     /// A method of a database's driver that answers at once, without a promise.
     AtOnce,
     /// The path of what says how the program is run.

@@ -6,8 +6,11 @@
 
 use tree_sitter::{InputEdit, Node, Tree};
 
-use crate::frontend::typescript::parse;
+use crate::frontend::typescript::{DEPTH_LIMIT, parse};
 use crate::source::Language;
+
+/// How many non-null assertions of one file are looked at, each by a way down the tree.
+const MARK_LIMIT: usize = 5_000;
 
 /// How far back the type arguments of a tagged template may reach, in bytes.
 const TYPE_ARGUMENTS_LIMIT: usize = 2000;
@@ -33,11 +36,22 @@ pub(super) fn repair(language: Language, text: &str, tree: &Tree) -> Option<(Str
 pub(super) fn part_assertions(language: Language, text: &str, tree: &Tree) -> Option<(String, Tree)> {
     let mut bytes = text.as_bytes().to_vec();
     let mut tree = tree.clone();
-    for at in memchr::memchr_iter(b'!', text.as_bytes()).filter(|at| asserts(text.as_bytes(), *at)) {
+    let marks = memchr::memchr_iter(b'!', text.as_bytes()).filter(|at| asserts(text.as_bytes(), *at));
+    for at in marks.take(MARK_LIMIT) {
         let Some(mark) = tree.root_node().descendant_for_byte_range(at, at + 1) else { continue };
         let assertion = mark.parent().filter(|node| node.kind() == "non_null_expression");
-        let Some(asserted) = assertion.and_then(|node| node.child(0)) else { continue };
-        if !matches!(asserted.kind(), "binary_expression" | "unary_expression" | "type_assertion") {
+        // Of what is asserted, called and read what stands first: no operator may, without brackets.
+        let is_chain = |node: &Node<'_>| {
+            matches!(
+                node.kind(),
+                "non_null_expression" | "member_expression" | "call_expression" | "subscript_expression"
+            )
+        };
+        let chain = std::iter::successors(assertion, |node| node.child(0).filter(|_| is_chain(node)));
+        let first = chain.take(DEPTH_LIMIT).last();
+        let is_parted =
+            |node: Node<'_>| matches!(node.kind(), "binary_expression" | "unary_expression" | "type_assertion");
+        if !first.is_some_and(is_parted) {
             continue;
         }
         bytes[at] = b' ';
