@@ -378,12 +378,12 @@ fn is_of_another(text: &str, before: &str, names: &[&str]) -> bool {
     !names_one(before, names) && names_one(before, &others)
 }
 
-/// Whether the sentence of a claim names the column, or nothing at all.
+/// Whether the sentence of a claim names the column, or its clause nothing at all.
 fn is_of_column(rules: &Rules, said: &Said, names: &[&str]) -> bool {
-    let words = || said.before.split(' ').filter(|word| !word.is_empty());
+    let mut words = said.clause[0].split(' ').filter(|word| !word.is_empty());
     names_one(&said.before, names)
         || names_one(&said.clause[1], names)
-        || words().all(|word| rules.tells(Tells::Itself, word))
+        || words.all(|word| rules.tells(Tells::Itself, word))
 }
 
 /// Whether a comment names the column. A name that is a word of the language (`token`) is one only as code: `users.token`, or between

@@ -80,7 +80,7 @@ impl Walk<'_, '_> {
     }
 
     pub(super) fn asserts(&self, call: &CallValue) -> bool {
-        let mut rows = self.graph.rules.demand().filter(|row| row.asks).peekable();
+        let mut rows = self.graph.rules.demand().filter(|row| row.asks && !row.answers).peekable();
         rows.peek().is_some()
             && self.graph.library_path(call).is_some_and(|path| rows.any(|row| row.call.matches(&path)))
     }
@@ -147,6 +147,9 @@ impl Run<'_, '_, '_> {
                 ValueKind::Param(..) => return true,
                 ValueKind::Captured(_, local) => return is_param(self.module, *local),
                 ValueKind::Call(inner) => &inner.callee,
+                // What a call under a condition may have left of it: `if (!user) ctx.throw(401)`.
+                ValueKind::Cond { then, .. } => then,
+                ValueKind::Either(values) if !values.is_empty() => &values[0],
                 ValueKind::Field(base, _)
                 | ValueKind::After { before: base, .. }
                 | ValueKind::Object { base: Some(base), .. } => base,

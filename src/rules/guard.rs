@@ -390,6 +390,9 @@ pub struct Demand {
     /// Whether it is there for that: `assert(user.token)`. What stands behind it need not ask again.
     #[serde(default)]
     pub asks: bool,
+    /// With `asks`: it answers and throws nothing, `Boolean(user.token)`.
+    #[serde(default)]
+    pub answers: bool,
 }
 
 /// Words of a comment that claim something of a column or of how requests are let in.
