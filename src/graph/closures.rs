@@ -48,6 +48,19 @@ impl Graph<'_> {
         }
     }
 
+    /// The function that a call hands what it comes to, and as which parameter: `find(query, (error, user) => ..)`, `find(query, done)`.
+    pub fn result_callback(&self, call: &CallValue) -> Option<(Shared, usize)> {
+        let path = self.callee_path(call)?;
+        let rows = self.rules.callbacks_named(call.method()).filter(|row| row.call.matches(&path));
+        rows.into_iter().find_map(|row| {
+            let at = row.params.iter().position(|param| matches!(param, Handed::Result))?;
+            let may_be_called = |value: &Shared| {
+                matches!(value.kind, ValueKind::Function(_) | ValueKind::Param(..) | ValueKind::Captured(..))
+            };
+            self.argument(call, &row.function).into_iter().find(may_be_called).map(|value| (value, at))
+        })
+    }
+
     fn handed(&self, call: &CallValue, closure: FunctionRef, at: u32) -> Option<Given> {
         let method = call.method();
         let fits = |row: &&crate::rules::Callback| {

@@ -132,7 +132,7 @@ impl Walk<'_, '_> {
 
     /// The same of a test, because of which something may be kept on the request that lets nobody in.
     pub(super) fn where_it_tests(&self, function: FunctionRef, asked: ExprId, finds: Held) -> Miss {
-        self.executed(function, asked, Some(finds), Lacks::default(), true).miss
+        self.executed(function, asked, Some(finds), Lacks::default(), true, Way::default()).miss
     }
 
     /// The same of an object that lacks who was looked for.
@@ -143,16 +143,18 @@ impl Walk<'_, '_> {
         finds: Option<Held>,
         lacks: Lacks,
     ) -> Outcome {
-        self.executed(function, asked, finds, lacks, false)
+        self.executed(function, asked, finds, lacks, false, Way::default())
     }
 
-    fn executed(
+    /// `way`: what lies behind where the function starts.
+    pub(super) fn executed(
         &self,
         function: FunctionRef,
         asked: ExprId,
         finds: Option<Held>,
         lacks: Lacks,
         only_tests: bool,
+        way: Way,
     ) -> Outcome {
         let (Some(module), Some(summary)) = (self.graph.module(function.file), self.graph.summary(function)) else {
             return Outcome { miss: Miss::Refuses, keys: None, handed: None };
@@ -172,7 +174,7 @@ impl Walk<'_, '_> {
             asked,
             finds,
             only_tests,
-            way: Way::default(),
+            way,
             in_miss: 0,
             looks: 0,
             examined: false,

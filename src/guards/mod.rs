@@ -17,6 +17,7 @@ mod asked;
 mod asks;
 mod behind;
 mod bound;
+mod callback;
 mod called;
 mod callers;
 mod carried;

@@ -7,7 +7,8 @@ use crate::summary::{CallValue, FunctionRef};
 impl Walk<'_, '_> {
     /// Whether a function goes on from a call that gives a promise without having waited for it.
     pub(super) fn is_pending(&self, function: FunctionRef, call: &CallValue) -> bool {
-        if self.graph.is_rust(function.file) || call.site.function != function {
+        if self.graph.is_rust(function.file) || call.site.function != function || self.waits_by_callback(function, call)
+        {
             return false;
         }
         let Some(declared) = self.graph.function(function) else { return false };

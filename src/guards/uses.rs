@@ -94,6 +94,9 @@ impl Walk<'_, '_> {
         entered: &Entered,
     ) -> Use {
         let of_user = of == Sought::User;
+        if let Some(told) = self.told_by_callback(function, call, of_user) {
+            return told;
+        }
         let is_rust = self.graph.is_rust(function.file);
         let goes_on =
             || matches!(self.told(function, site, true), Use::Ignored | Use::Missed | Use::Blanked | Use::GoesOn);

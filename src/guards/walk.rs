@@ -73,6 +73,8 @@ pub(super) struct Walk<'g, 'a> {
     pub(super) answers: bool,
     /// That handler.
     pub(super) handler: Option<FunctionRef>,
+    /// What it starts from.
+    pub(super) root: Option<FunctionRef>,
     /// Whether what it starts from hands what it found to others: by that alone nobody is refused.
     pub(super) hands_on: bool,
     /// Whether a row of a table that is not told may be any, and shows nothing.
@@ -125,6 +127,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             collecting: true,
             answers: false,
             handler: None,
+            root: None,
             hands_on: false,
             only_named: false,
             most_proofs: usize::MAX,
@@ -148,6 +151,7 @@ impl<'g, 'a> Walk<'g, 'a> {
     /// Walks from `function`: once to find what carries claims, once to see what is asked with them.
     pub(super) fn run(&mut self, function: FunctionRef, root: &Root) {
         self.handler = self.answers.then_some(function);
+        self.root = Some(function);
         self.seeds.params.extend(root.claims.iter().map(|(at, keys)| (function, *at, keys.clone())));
         self.first.extend(root.first.iter().map(|(at, keys)| (function, *at, keys.clone())));
         for collecting in [true, false] {
@@ -316,6 +320,7 @@ impl<'g, 'a> Walk<'g, 'a> {
                 return;
             }
             let told = self.judged(function, written.site, call, question.of, entered);
+            self.unclear.extend(self.unjudged(function, call, told));
             self.lookup(question, call, function, conditions, told);
             self.closures(function, call, conditions, entered, through);
             return;
