@@ -234,7 +234,7 @@ impl Walk<'_, '_> {
 
     /// Whether a handler of Rust writes before it looks; of TypeScript the run through it tells.
     pub(super) fn acts_before(&self, function: FunctionRef, asked: &CallValue) -> bool {
-        let is_handler = self.handler == Some(function) && self.graph.is_rust(function.file);
+        let is_handler = self.handles(function) && self.graph.is_rust(function.file);
         let summary = self.graph.summary(function).filter(|_| is_handler);
         let calls = summary.map_or(&[][..], |summary| summary.calls.as_slice());
         let before = calls.iter().map(|event| &event.call).filter(|call| call.site.span.end <= asked.site.span.start);

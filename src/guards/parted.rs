@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::graph::Graph;
 use crate::guards::endpoints::is_endpoint;
+use crate::guards::root::Root;
 use crate::guards::routes::route_names;
 use crate::guards::uses::Use;
-use crate::guards::walk::{Entered, Root, Walk};
+use crate::guards::walk::{Entered, Walk};
 use crate::guards::{Guard, Proof, ShortBy, Verdict};
 use crate::summary::{CallValue, FunctionRef, Shared};
 
@@ -28,7 +29,7 @@ impl Walk<'_, '_> {
         entered: &Entered,
     ) {
         let bindings = self.graph.bind(call, handler);
-        let around = (self.handler.replace(handler), std::mem::replace(&mut self.answers, true));
+        let around = (self.root.replace(handler), std::mem::replace(&mut self.answers, true));
         self.visit(
             handler,
             &Entered {
@@ -40,7 +41,7 @@ impl Walk<'_, '_> {
                 ..*entered
             },
         );
-        (self.handler, self.answers) = around;
+        (self.root, self.answers) = around;
     }
 
     /// What is said of a guard that was walked from there.

@@ -57,10 +57,15 @@ impl Walk<'_, '_> {
                 is_next && matches!(first, None | Some(ValueKind::Null | ValueKind::Undefined))
             })
         };
-        self.handler == Some(function)
+        self.handles(function)
             && !self.graph.is_rust(function.file)
             && is_endpoint(self.graph, function)
             && !passes_on()
+    }
+
+    /// Whether it started from a handler, and `function` is that handler.
+    pub(super) fn handles(&self, function: FunctionRef) -> bool {
+        self.answers && self.root == Some(function)
     }
 }
 

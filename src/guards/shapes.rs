@@ -9,7 +9,7 @@ use globset::GlobSet;
 
 use crate::graph::{Graph, Resolved, Type};
 use crate::guards::life::calls_in;
-use crate::guards::walk::Root;
+use crate::guards::root::Root;
 use crate::ir::{Class, ClassId, ClassKind, Export, FunctionId};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Guard as Row, GuardKind};
 use crate::source::{FileId, Span};

@@ -113,7 +113,7 @@ impl Walk<'_, '_> {
         let otherwise = if holds { Held::No } else { Held::Yes };
         match self.where_it_is(function, ExprId::of(at), Some(otherwise)) {
             Miss::LetsIn => true,
-            Miss::GoesOn => self.handler == Some(function),
+            Miss::GoesOn => self.handles(function),
             _ => false,
         }
     }

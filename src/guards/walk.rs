@@ -7,7 +7,7 @@ use crate::graph::{Bindings, Graph, Target};
 use crate::guards::asks::{Question, Sought, UNNAMED, is_kept_global};
 use crate::guards::claims::{Seeds, verifies};
 use crate::guards::life::Exposure;
-use crate::guards::shapes::Shape;
+use crate::guards::root::Root;
 use crate::guards::subject::chain;
 use crate::guards::uses::Use;
 use crate::guards::{Proof, Short, ShortBy};
@@ -15,33 +15,6 @@ use crate::rules::Asks;
 use crate::schema::Schema;
 use crate::source::Span;
 use crate::summary::{Argument, CallSite, CallValue, FunctionRef, Guards as Conditions, Shared, ValueKind};
-
-/// Where a walk starts.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Root {
-    pub what: String,
-    /// Parameters that hold verified claims, with the keys below which they stand.
-    pub claims: Vec<(u32, Vec<String>)>,
-    /// Parameters that are there at a sign-in only.
-    pub first: Vec<(u32, Vec<String>)>,
-    pub verifications: Vec<CallSite>,
-    pub key: Option<Shared>,
-    /// Where what verifies before is told to let in what has ended.
-    pub expired: Option<Span>,
-    pub shape: Option<Shape>,
-}
-
-impl Root {
-    pub(super) fn of(shape: &Shape) -> Self {
-        Self {
-            what: shape.what.clone(),
-            key: shape.key.clone(),
-            expired: shape.expired,
-            shape: Some(shape.clone()),
-            ..Self::default()
-        }
-    }
-}
 
 #[expect(clippy::struct_excessive_bools, reason = "what was met on the way, and how it is walked, each by itself")]
 pub(super) struct Walk<'g, 'a> {
@@ -71,8 +44,6 @@ pub(super) struct Walk<'g, 'a> {
     pub(super) collecting: bool,
     /// Whether it starts from a handler: what is answered is data by which nobody is let in.
     pub(super) answers: bool,
-    /// That handler.
-    pub(super) handler: Option<FunctionRef>,
     /// What it starts from.
     pub(super) root: Option<FunctionRef>,
     /// Whether what it starts from hands what it found to others: by that alone nobody is refused.
@@ -126,7 +97,6 @@ impl<'g, 'a> Walk<'g, 'a> {
             parts: Vec::new(),
             collecting: true,
             answers: false,
-            handler: None,
             root: None,
             hands_on: false,
             only_named: false,
@@ -150,7 +120,6 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     /// Walks from `function`: once to find what carries claims, once to see what is asked with them.
     pub(super) fn run(&mut self, function: FunctionRef, root: &Root) {
-        self.handler = self.answers.then_some(function);
         self.root = Some(function);
         self.seeds.params.extend(root.claims.iter().map(|(at, keys)| (function, *at, keys.clone())));
         self.first.extend(root.first.iter().map(|(at, keys)| (function, *at, keys.clone())));
