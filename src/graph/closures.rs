@@ -48,8 +48,9 @@ impl Graph<'_> {
         }
     }
 
-    /// The function that a call hands what it comes to, and as which parameter: `find(query, (error, user) => ..)`, `find(query, done)`.
-    pub fn result_callback(&self, call: &CallValue) -> Option<(Shared, usize)> {
+    /// The function that a call hands what it comes to, and as which parameter: `find(query, (error, user) => ..)`, `find(query, done)`;
+    /// and whether that is one row, or nothing, of what SQL text says.
+    pub fn result_callback(&self, call: &CallValue) -> Option<(Shared, usize, bool)> {
         let path = self.callee_path(call)?;
         let rows = self.rules.callbacks_named(call.method()).filter(|row| row.call.matches(&path));
         rows.into_iter().find_map(|row| {
@@ -57,7 +58,7 @@ impl Graph<'_> {
             let may_be_called = |value: &Shared| {
                 matches!(value.kind, ValueKind::Function(_) | ValueKind::Param(..) | ValueKind::Captured(..))
             };
-            self.argument(call, &row.function).into_iter().find(may_be_called).map(|value| (value, at))
+            self.argument(call, &row.function).into_iter().find(may_be_called).map(|value| (value, at, row.one))
         })
     }
 

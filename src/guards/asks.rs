@@ -271,10 +271,10 @@ impl Walk<'_, '_> {
     pub(super) fn texts_in_chain(&self, call: &CallValue) -> Vec<Arc<SqlText>> {
         let mut at = call;
         for _ in 0..20 {
-            let own: Vec<_> = at
-                .args
+            let own: Vec<_> = self
+                .given(at)
                 .iter()
-                .filter_map(|arg| match &self.graph.resolved(&arg.value).kind {
+                .filter_map(|given| match &self.graph.resolved(given).kind {
                     ValueKind::Sql(text, _) => Some(Arc::clone(text)),
                     _ => None,
                 })

@@ -14,9 +14,9 @@ impl Walk<'_, '_> {
     /// What becomes of what a look-up finds in the callback that it is handed to. `None`: it is handed to none that is written there and lets
     /// on by what the guard itself is handed, or what is handed to that then is not told.
     pub(super) fn told_by_callback(&self, function: FunctionRef, call: &CallValue, of_user: bool) -> Option<Use> {
-        let (closure, at) = self.callback(function, call)?;
+        let (closure, at, one) = self.callback(function, call)?;
         let list = self.list_of(call);
-        if list.is_none() && !self.texts_in_chain(call).is_empty() {
+        if list.is_none() && !one && !self.texts_in_chain(call).is_empty() {
             return None;
         }
         let module = self.graph.module(closure.file)?;
@@ -45,15 +45,15 @@ impl Walk<'_, '_> {
     }
 
     /// The callback that a look-up hands what it finds to, and as which parameter, where that lets on by what the guard itself is handed.
-    fn callback(&self, function: FunctionRef, call: &CallValue) -> Option<(FunctionRef, usize)> {
-        let (value, at) = self.called_back(function, call)?;
+    fn callback(&self, function: FunctionRef, call: &CallValue) -> Option<(FunctionRef, usize, bool)> {
+        let (value, at, one) = self.called_back(function, call)?;
         let ValueKind::Function(closure) = value.kind else { return None };
         let calls = (closure.file == function.file).then(|| self.called_of_root(closure))?;
-        (!calls.is_empty() && calls.iter().all(|(_, is_root_s)| *is_root_s)).then_some((closure, at))
+        (!calls.is_empty() && calls.iter().all(|(_, is_root_s)| *is_root_s)).then_some((closure, at, one))
     }
 
-    /// What is called with what a look-up finds, and as which parameter.
-    fn called_back(&self, function: FunctionRef, call: &CallValue) -> Option<(Shared, usize)> {
+    /// What is called with what a look-up finds, and as which parameter; and whether that is one row, or nothing, of what SQL text says.
+    fn called_back(&self, function: FunctionRef, call: &CallValue) -> Option<(Shared, usize, bool)> {
         let summary = self.graph.summary(function)?;
         let mut behind = summary.calls.iter().map(|event| &*event.call).filter(|further| {
             let links = chain(further);

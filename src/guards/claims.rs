@@ -106,8 +106,13 @@ impl Seeds {
             let base = graph.resolved(base);
             match &base.kind {
                 ValueKind::Call(call) => return self.sites.contains(&call.site),
-                // Below a parameter only its keys may carry them: `req.user.id`.
-                ValueKind::Param(..) => return self.lie_in(graph, &at),
+                // Below a parameter only its keys may carry them: `req.user.id`. What a look-up found is none: `(error, user) => ..`.
+                ValueKind::Param(function, nth) => {
+                    return match graph.handed_value(*function, *nth).as_ref().map(|given| &given.kind) {
+                        Some(ValueKind::Call(call)) => self.sites.contains(&call.site),
+                        _ => self.lie_in(graph, &at),
+                    };
+                }
                 _ => at = base,
             }
         }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::guards::bound::{self, Condition};
+use crate::guards::claims::about;
 use crate::guards::walk::Walk;
 use crate::rules::Tells;
 use crate::schema;
@@ -211,14 +212,28 @@ impl Walk<'_, '_> {
             ValueKind::Text(text) if bound::is_condition(text) => Some(text.clone()),
             _ => None,
         };
-        call.args.iter().filter_map(|arg| text(&arg.value)).collect()
+        self.given(call).iter().filter_map(text).collect()
+    }
+
+    /// What a call is handed, with the text and the values of a query in the place of an object that holds them:
+    /// `query({ text, values })`.
+    pub(super) fn given(&self, call: &CallValue) -> Vec<Shared> {
+        let rows = about(self.graph, self.graph.rules.sqls_named(call.method()), call);
+        let held = rows.iter().filter(|row| !row.text.keys.is_empty()).find_map(|row| {
+            let at = |path| self.graph.argument(call, path).first().map(|value| self.graph.resolved(value));
+            let text = at(&row.text).filter(|text| matches!(text.kind, ValueKind::Sql(..)))?;
+            let Some(params) = &row.params else { return Some(vec![text]) };
+            let values = at(params).filter(|values| !matches!(values.kind, ValueKind::Undefined))?;
+            Some(vec![text, values])
+        });
+        held.unwrap_or_else(|| call.args.iter().map(|arg| Arc::clone(&arg.value)).collect())
     }
 
     /// The values that a call is handed to be bound, with their names where they have any.
     fn bound(&self, call: &CallValue) -> Vec<(Option<String>, Shared)> {
         let mut values = Vec::new();
-        for arg in &call.args {
-            let value = self.graph.resolved(&arg.value);
+        for given in self.given(call) {
+            let value = self.graph.resolved(&given);
             match &value.kind {
                 ValueKind::Sql(_, holes) if holes.is_empty() => {}
                 ValueKind::Text(text) if bound::is_condition(text) => {}

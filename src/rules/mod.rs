@@ -47,7 +47,7 @@ pub use entry::{Applied, Entry, EntryKind, Issued, Layer, Nesting, Prefix, Provi
 pub use event::{Emit, Keep, Listen};
 pub use guard::{
     Asks, Attach, Claim, Consult, Demand, Described, Ending, Foreign, Guard, GuardKind, Harmless, Lacking, Life, Rest,
-    Says, Setting, Unit, Verify,
+    Says, Setting, Unit, Unless, Verify,
 };
 pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
@@ -456,6 +456,9 @@ pub struct Callback {
     /// Whether it runs the function, and waits until it has ended, or fails: a transaction.
     #[serde(default)]
     pub once: bool,
+    /// Whether what SQL text comes to is handed over as one row, or as nothing.
+    #[serde(default)]
+    pub one: bool,
 }
 
 /// A decorator of a struct that generates a constructor or a builder for it.
