@@ -162,9 +162,14 @@ pub(super) fn made(graph: &Graph, value: &Shared, fuel: u8) -> Vec<CallSite> {
     match &value.kind {
         ValueKind::Call(call) => {
             let inner = call.args.iter().flat_map(|arg| made(graph, &arg.value, fuel));
-            // `authorize('admin')`: what is in the list that it gives runs.
+            // `authorize('admin')`: what is in the list that it gives runs, or what it has a library make.
             let given = Some(value).filter(|_| !graph.targets(call).is_empty()).and_then(|value| graph.expand(value));
-            let listed = given.filter(|given| matches!(given.kind, ValueKind::Array(_)));
+            let runs = |given: &Shared| match &given.kind {
+                ValueKind::Array(_) => true,
+                ValueKind::Call(made) => graph.targets(made).is_empty(),
+                _ => false,
+            };
+            let listed = given.filter(runs);
             let listed = listed.iter().flat_map(|list| made(graph, list, fuel));
             // `expressjwt({ .. }).unless({ .. })`
             let before = call.receiver().filter(|receiver| matches!(receiver.kind, ValueKind::Call(_)));

@@ -11,9 +11,9 @@ use crate::graph::{Graph, Type};
 use crate::guards::behind::Behind;
 use crate::guards::claims::Seeds;
 use crate::guards::life::{self, Exposure, Lives, exposure_of};
-use crate::guards::paths::{self, Paths};
 use crate::guards::root::Root;
 use crate::guards::shapes::{first_there, functions_behind, lets_expired_in, params};
+use crate::guards::unless::LeftOut;
 use crate::guards::walk::Walk;
 use crate::guards::{Guard, Proof, Verdict};
 use crate::ir::{Export, FunctionId, Imported, LocalId, Missing};
@@ -41,7 +41,7 @@ pub(super) struct Configured {
     /// The export beside it that says which routes it runs before.
     pub routes: Option<String>,
     /// The requests that its registration leaves out.
-    pub except: Paths,
+    pub except: LeftOut,
     /// Whether a part of it could not be followed.
     pub open: bool,
     parts: Vec<Span>,
@@ -131,7 +131,7 @@ fn handed_on(graph: &Graph, rows: &[&Row]) -> Vec<Configured> {
                 expired: None,
                 call: None,
                 routes: row.routes.clone(),
-                except: Paths::Every,
+                except: LeftOut::default(),
                 open: false,
                 parts: Vec::new(),
                 object: Span { file, start, end: start + 6 },
@@ -231,7 +231,7 @@ fn configured(
         expired: call.and_then(|call| lets_expired_in(graph, call, &row.unending, &[])),
         call: call.map(|call| call.site),
         routes: row.routes.clone(),
-        except: call.map_or(Paths::Every, |call| paths::left_out(graph, row, call)),
+        except: call.map(|call| LeftOut::of(graph, row, call)).unwrap_or_default(),
         open: open.get(),
         parts,
         object: config.span,

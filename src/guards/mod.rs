@@ -70,6 +70,7 @@ mod storage;
 mod subject;
 mod surroundings;
 mod tested;
+mod unless;
 mod until;
 mod uses;
 mod verified;
@@ -306,14 +307,14 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
         if let Some((mut guard, functions, seeds)) = config_guard(graph, schema, config, &lives, &mut behind) {
             let said = config.routes.as_ref().and_then(|said| matcher::matched(graph, config.span.file, said));
-            let by_call = config.call.filter(|_| config.except == Paths::Every);
+            let by_call = config.call.filter(|_| config.except.is_empty());
             guarded.extend(by_call.into_iter().flat_map(|site| protected.by_call(site).handlers));
             let made = config.call.filter(|_| said.is_none()).into_iter().flat_map(|site| {
                 let by_call = protected.by_call(site).names;
                 by_call.into_iter().chain(matcher::handed_on(graph, site))
             });
             let routes = said.into_iter().flatten().chain(made).collect::<BTreeSet<String>>();
-            guard.routes = config.except.clone().narrow(routes.into_iter().collect());
+            guard.routes = config.except.narrow(routes);
             found.guards.push(guard);
             walked.extend(functions.iter().copied());
             ways.push((functions, seeds));

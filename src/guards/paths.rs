@@ -10,7 +10,7 @@ use crate::guards::routes::{below, every_but, has, is_every};
 use crate::guards::some::holds as lies_in;
 use crate::guards::walk::Walk;
 use crate::ir::Missing;
-use crate::rules::{Guard, Tells};
+use crate::rules::Tells;
 use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
 
 /// The requests for which something holds, by their paths, as routes are said.
@@ -200,33 +200,6 @@ impl Walk<'_, '_> {
     fn is_path(&self, value: &Shared) -> bool {
         self.says(value, Tells::Path) || self.says(&self.graph.resolved(value), Tells::Path)
     }
-}
-
-/// The requests that are left once some are left out of what a call gives: `expressjwt({ .. }).unless({ path: ['/login'] })`.
-pub(super) fn left_out(graph: &Graph, row: &Guard, made: &CallValue) -> Paths {
-    let Some(unless) = &row.unless else { return Paths::Every };
-    let calls = graph.summary(made.site.function).map_or(&[][..], |summary| summary.calls.as_slice());
-    let is_it = |call: &CallValue| {
-        let of = call.receiver().filter(|_| call.method() == Some(&unless.method));
-        matches!(of.map(|of| &of.kind), Some(ValueKind::Call(of)) if of.site == made.site)
-    };
-    let mut said = BTreeSet::new();
-    for value in
-        calls.iter().filter(|event| is_it(&event.call)).flat_map(|event| graph.argument(&event.call, &unless.path))
-    {
-        let value = graph.resolved(&value);
-        let members = match &value.kind {
-            ValueKind::Array(members) => members.len(),
-            _ => 1,
-        };
-        let own = texts(graph, &value);
-        // A pattern, or an object with the verbs besides.
-        if own.len() < members {
-            return Paths::Untold;
-        }
-        said.extend(own);
-    }
-    Paths::except(said)
 }
 
 /// The routes that a guard is kept from, where what lays it on says so: `.exclude('auth/login', 'health')`.

@@ -424,10 +424,21 @@ pub enum Says {
     Compared,
 }
 
-/// A method by which routes are left out.
+/// A method by which requests are left out.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Unless {
     pub method: String,
+    /// Where their paths stand: texts, patterns, or objects with the verbs besides.
     pub path: ArgPath,
+    /// The key of such an object for the path.
+    pub url: String,
+    /// Its keys for the verbs.
+    pub of: Vec<String>,
+    /// Where verbs stand whose requests are left out whatever their path.
+    #[serde(default)]
+    pub verbs: Option<ArgPath>,
+    /// Where else something may be said that leaves out more.
+    #[serde(default)]
+    pub besides: Vec<ArgPath>,
 }
