@@ -13,7 +13,7 @@ use crate::graph::{Graph, Resolved};
 use crate::ir::{Export, FunctionId, FunctionKind};
 use crate::rules::{Entry as EntryRow, EntryKind};
 use crate::source::Scope;
-use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
+use crate::summary::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// What stands in front of one handler.
 #[derive(Clone, Debug, Default)]
@@ -138,7 +138,15 @@ impl Graph<'_> {
             let is_route = rows.iter().any(|row| {
                 !row.covers && is_verb(row) && row.path.as_ref().is_some_and(|path| path.last() == call.method())
             });
-            if !around && !is_route && call.method().is_some() {
+            // `route('/a').all(check).get(a)` checks whatever the verb.
+            let is_for_all = |row: &EntryRow| {
+                row.bare
+                    && row.verb.as_deref() == Some("ALL")
+                    && row.path.as_ref().is_some_and(|path| path.last() == call.method())
+            };
+            let names_path = |arg: &Argument| matches!(self.resolved(&arg.value).kind, ValueKind::Text(_));
+            let is_for_all = rows.iter().any(|row| is_for_all(row)) && !call.args.first().is_some_and(names_path);
+            if !around && (!is_route || is_for_all) && call.method().is_some() {
                 front.runs.extend(call.args.iter().flat_map(|arg| handlers(self, &arg.value, 6)));
                 front.made.extend(call.args.iter().flat_map(|arg| made(self, &arg.value, 6)));
             }

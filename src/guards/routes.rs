@@ -135,10 +135,18 @@ impl<'g, 'a> Protected<'g, 'a> {
         if names.is_empty() && shape.is_none_or(|shape| shape.asked.is_none()) {
             names.extend(graph.covered(&BTreeSet::from([guard]), &sites).iter().map(|path| below(path)));
         }
+        let own = graph.entries(guard).iter().filter(|entry| !entry.indirect && !entry.covers);
+        // The word for what it is alone is no route: `strategy`.
+        let own = own.map(|entry| entry.route.clone()).filter(|route| route.contains([' ', '/']));
         if names.is_empty() && (shape.is_some_and(|shape| shape.registered) || handlers.is_empty()) {
-            let own = graph.entries(guard).iter().filter(|entry| !entry.indirect && !entry.covers);
-            // The word for what it is alone is no route: `strategy`.
-            names.extend(own.map(|entry| entry.route.clone()).filter(|route| route.contains([' ', '/'])));
+            names.extend(own);
+        } else if !names.contains(EVERYWHERE) {
+            // `router.all('/admin/*', check)` beside others.
+            let path = |route: &str| route.split_once(' ').map(|(_, path)| path.to_owned());
+            let said: BTreeSet<String> = names.iter().filter_map(|name| path(name)).collect();
+            names.extend(
+                own.filter(|route| route.starts_with("ALL ") && path(route).is_some_and(|p| !said.contains(&p))),
+            );
         }
         let is_open =
             self.open.contains(&guard) || self.is_open && !graph.covered(&BTreeSet::from([guard]), &sites).is_empty();
