@@ -15,7 +15,7 @@ use crate::graph::places::{route_of_file, route_of_name};
 use crate::graph::{Graph, Resolved, Unit};
 use crate::ir::{ClassId, Export, FunctionId, WHOLE};
 use crate::rules::{ArgBase, ArgPath, Entry as EntryRow, EntryKind};
-use crate::source::{FileId, Scope};
+use crate::source::{FileId, Scope, Span};
 use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, ValueKind};
 
 /// Why a function is run from outside.
@@ -39,6 +39,8 @@ pub struct Entry {
 
 type Files = BTreeMap<FunctionRef, BTreeSet<FileId>>;
 
+type Places = BTreeMap<FunctionRef, BTreeSet<(String, Span)>>;
+
 /// Entry points by function.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
@@ -47,6 +49,8 @@ pub(super) struct Entries {
     pub routers: Files,
     /// The files of what runs before it, where they are not lowered.
     pub unseen: Files,
+    /// The routes of handlers whose registrations are laid around, and what names the handler there.
+    pub places: Places,
     pub mounts: Mounts,
     pub covers: Covers,
 }
@@ -58,7 +62,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
     let mounts = Mounts::find(graph);
     let covers = Covers::find(graph);
     let applications = Applications::find(graph);
-    let (mut routers, mut unseen) = (Files::new(), Files::new());
+    let (mut routers, mut unseen, mut places) = (Files::new(), Files::new(), Places::new());
     let mut described: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let mut tested: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let by_place: Vec<(&EntryRow, GlobSet)> = rows
@@ -94,7 +98,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
                 let mut files = BTreeSet::new();
                 let to = (&covers, &mounts);
                 let into = if in_test { &mut tested } else { &mut found };
-                let handlers = registered(graph, &registrations, to, &event.call, into, &mut files);
+                let handlers = registered(graph, &registrations, to, &event.call, into, (&mut files, &mut places));
                 if !handlers.is_empty() {
                     for of in &handlers {
                         unseen.entry(*of).or_default().extend(&files);
@@ -119,7 +123,7 @@ pub(super) fn find(graph: &Graph) -> Entries {
         entries.sort();
         entries.dedup();
     }
-    Entries { by_function: found, routers, unseen, mounts, covers }
+    Entries { by_function: found, routers, unseen, places, mounts, covers }
 }
 
 pub(super) fn add(
@@ -216,7 +220,7 @@ fn registered(
     (covers, mounts): (&Covers, &Mounts),
     call: &CallValue,
     found: &mut BTreeMap<FunctionRef, Vec<Entry>>,
-    unseen: &mut BTreeSet<FileId>,
+    (unseen, places): (&mut BTreeSet<FileId>, &mut Places),
 ) -> BTreeSet<FunctionRef> {
     let mut routed = BTreeSet::new();
     // Most calls have the name of no registration, and most of the others hand over no function.
@@ -239,14 +243,17 @@ fn registered(
                 continue;
             }
             let values = row.handler.iter().flat_map(|handler| graph.argument(call, handler));
-            let verbs: Vec<(String, FunctionRef)> = values.flat_map(|value| verbs(graph, &value)).collect();
+            let verbs: Vec<(String, FunctionRef, Span)> = values
+                .flat_map(|value| verbs(graph, &value).into_iter().map(move |(verb, of)| (verb, of, value.span)))
+                .collect();
             for own in mounted(mounts.before(graph, call), own.as_ref()) {
-                for (verb, function) in &verbs {
+                for (verb, function, at) in &verbs {
                     let route = [Some(verb.clone()), own.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                    places.entry(*function).or_default().insert((route.clone(), *at));
                     add(graph, row, (*function, None), route, Vec::new(), found);
                 }
             }
-            routed.extend(verbs.into_iter().map(|(_, function)| function));
+            routed.extend(verbs.into_iter().map(|(_, function, _)| function));
             continue;
         }
         // `app.route('/users', users).get('/health', health)` of Hono goes on at the application.

@@ -12,7 +12,7 @@ use crate::graph::mounts::{Router, router_behind};
 use crate::graph::{Graph, Resolved};
 use crate::ir::{Export, FunctionId, FunctionKind};
 use crate::rules::{Entry as EntryRow, EntryKind};
-use crate::source::Scope;
+use crate::source::{Scope, Span};
 use crate::summary::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, ValueKind};
 
 /// What stands in front of one handler.
@@ -23,6 +23,8 @@ pub struct Front {
     pub made: BTreeSet<CallSite>,
     /// The classes that decorators are handed.
     pub classes: BTreeSet<ClassRef>,
+    /// Of a handler with several routes: what is laid around some, and which these are.
+    pub around: Vec<(Front, BTreeSet<String>)>,
 }
 
 impl Graph<'_> {
@@ -181,8 +183,9 @@ impl Graph<'_> {
                 _ => {}
             });
         }
-        let mut behind = BTreeSet::new();
+        let (mut behind, mut within) = (BTreeSet::new(), BTreeSet::new());
         let mut note = |inner: &Shared| {
+            within.insert(inner.span);
             if let ValueKind::Function(function) = &inner.kind
                 && self.is_routed(*function)
             {
@@ -203,10 +206,18 @@ impl Graph<'_> {
             };
             for other in beside.iter().filter(holds) {
                 other.args.iter().for_each(|arg| self.inside(&arg.value, 24, &mut note));
+                self.configured(other, 24, &mut note);
             }
         }
         for function in behind {
             let own = found.entry(function).or_default();
+            if let Some(places) = self.entries.places.get(&function).filter(|places| places.len() > 1) {
+                let holds =
+                    |at: &Span, part: &Span| at.file == part.file && at.start <= part.start && part.end <= at.end;
+                let is_within = |at: &Span| within.iter().any(|part| holds(at, part));
+                let routes = places.iter().filter(|(_, at)| is_within(at)).map(|(route, _)| route.clone()).collect();
+                own.around.push((front.clone(), routes));
+            }
             own.runs.extend(&front.runs);
             own.made.extend(&front.made);
             own.classes.extend(&front.classes);
@@ -224,6 +235,7 @@ impl Graph<'_> {
                     self.inside(receiver, fuel + u8::from(fuel < u8::MAX), found);
                 }
                 call.args.iter().for_each(|arg| self.inside(&arg.value, fuel, found));
+                self.configured(call, fuel, found);
                 if !self.targets(call).is_empty()
                     && let Some(inner) = self.expand(value).filter(|inner| !Arc::ptr_eq(inner, value))
                 {
@@ -258,6 +270,42 @@ impl Graph<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What the functions register that a call hands its router to: `scope.configure(routes)`.
+    fn configured(&self, call: &CallValue, fuel: u8, found: &mut dyn FnMut(&Shared)) {
+        let mut rows = self.rules.mount().filter(|row| row.configures && row.call.last() == call.method()).peekable();
+        if call.method().is_none() || rows.peek().is_none() {
+            return;
+        }
+        let Some(row) = rows.find(|row| self.library_path(call).is_some_and(|path| row.call.matches(&path))) else {
+            return;
+        };
+        let given = row.router.iter().flat_map(|at| self.argument(call, at));
+        for function in given.flat_map(|value| handlers(self, &value, 4)) {
+            self.registered_on(Router::Param(function, 0), fuel, found);
+        }
+    }
+
+    /// What a function registers on a router that it is handed, itself or by functions that it hands the router on to.
+    fn registered_on(&self, router: Router, fuel: u8, found: &mut dyn FnMut(&Shared)) {
+        let (Some(fuel), Router::Param(function, _)) = (fuel.checked_sub(1).filter(|_| self.step()), router) else {
+            return;
+        };
+        let calls = self.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
+        for call in calls.iter().map(|event| &event.call) {
+            let is_it = |value: &Shared| router_behind(self, value) == Some(router);
+            if call.receiver().is_some_and(is_it) {
+                call.args.iter().for_each(|arg| self.inside(&arg.value, fuel, found));
+                self.configured(call, fuel, found);
+                continue;
+            }
+            for (at, _) in (0..).zip(&call.args).filter(|(_, arg)| is_it(&arg.value)) {
+                for target in self.targets(call).iter() {
+                    self.registered_on(Router::Param(target.function, at), fuel, found);
+                }
+            }
         }
     }
 

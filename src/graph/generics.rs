@@ -71,6 +71,16 @@ impl Type {
 }
 
 impl Graph<'_> {
+    /// The type that a call names itself; of what a framework keeps, as `&State<Key>`, what is in it, which is used as such.
+    pub(super) fn named_type(&self, call: &CallValue) -> Option<Type> {
+        self.type_args(call).into_iter().next().map(|named| match &named {
+            Type::External(path, args) if self.rules.kept().any(|row| row.of.matches(path)) => {
+                args.first().cloned().unwrap_or(named)
+            }
+            _ => named,
+        })
+    }
+
     /// The class that a type parameter of a file extends: `T extends User`. `None` where parameters of that name extend several.
     pub fn bound_of(&self, file: FileId, parameter: &Type) -> Option<Type> {
         let Type::External(path, _) = parameter else { return None };

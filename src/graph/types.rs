@@ -199,7 +199,7 @@ impl Graph<'_> {
         declared
     }
 
-    fn type_args(&self, call: &CallValue) -> Vec<Type> {
+    pub(super) fn type_args(&self, call: &CallValue) -> Vec<Type> {
         call.type_args.iter().map(|ty| self.resolve_type(call.site.function.file, ty)).collect()
     }
 
@@ -271,6 +271,9 @@ impl Graph<'_> {
         rows.peek()?;
         let path = self.library_path(call)?;
         let row = rows.find(|row| row.call.matches(&path))?;
+        if row.gives == "$named" {
+            return self.named_type(call);
+        }
         let receiver = call.receiver().map_or(Type::Unknown, |receiver| self.type_of(receiver));
         if row.gives == "$receiver" {
             return Some(match receiver {

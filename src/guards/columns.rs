@@ -14,7 +14,7 @@ use crate::provenance::{ColumnTrace, ReadKind, ReadSite};
 use crate::rules::Tells;
 use crate::schema::{ColumnId, Schema};
 use crate::source::{Scope, Span};
-use crate::summary::{CallValue, Event, FunctionRef, Shared, Slot, Summary, ValueKind};
+use crate::summary::{CallValue, Event, FunctionRef, Shared, Slot, Summary, ValueKind, throwing};
 
 /// A read of a tracked column by which somebody is let in or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -282,6 +282,8 @@ impl Asked<'_, '_, '_> {
                 at = guard.outer.as_ref();
             }
         }
+        // `if user.access_token != token { return Err(..) } Ok(user)`: no call lies behind it.
+        conditions.extend(throwing(&summary.flow));
         conditions.extend(summary.returns.iter());
         let direct = conditions.iter().find_map(|cond| self.comparison(cond, 30));
         let told = direct.or_else(|| {

@@ -33,6 +33,8 @@ pub(super) struct Protected<'g, 'a> {
     by_function: BTreeMap<FunctionRef, BTreeSet<FunctionRef>>,
     by_call: BTreeMap<CallSite, BTreeSet<FunctionRef>>,
     by_class: BTreeMap<ClassRef, BTreeSet<FunctionRef>>,
+    /// What is laid around some routes of a handler.
+    around: BTreeMap<FunctionRef, Vec<(Front, BTreeSet<String>)>>,
     /// What calls say in words.
     said: BTreeMap<FunctionRef, BTreeSet<String>>,
     said_of_classes: BTreeMap<ClassRef, BTreeSet<String>>,
@@ -49,6 +51,7 @@ impl<'g, 'a> Protected<'g, 'a> {
             by_function: BTreeMap::new(),
             by_call: BTreeMap::new(),
             by_class: BTreeMap::new(),
+            around: BTreeMap::new(),
             said: BTreeMap::new(),
             said_of_classes: BTreeMap::new(),
             everywhere: everywhere(graph, shapes),
@@ -57,7 +60,8 @@ impl<'g, 'a> Protected<'g, 'a> {
         };
         let entries = graph.rules.entry().filter(|row| row.kind == EntryKind::Call && !row.covers);
         let registering: BTreeSet<&str> = entries.filter_map(|row| row.path.as_ref()?.last()).collect();
-        for (handler, Front { runs, made, classes }) in graph.fronts() {
+        for (handler, Front { runs, made, classes, around }) in graph.fronts() {
+            found.around.insert(handler, around);
             for run in runs {
                 found.by_function.entry(run).or_default().insert(handler);
             }
@@ -112,9 +116,11 @@ impl<'g, 'a> Protected<'g, 'a> {
         handlers.extend(sites.iter().filter_map(|site| self.by_call.get(site)).flatten());
         handlers.extend(self.asked(guard, shape));
         let made_by = shape.map_or(&[][..], |shape| shape.made_by.as_slice());
-        for class in classes(graph, guard).into_iter().chain(making(graph, guard, made_by)) {
-            handlers.extend(self.by_class.get(&class).into_iter().flatten());
-            names.extend(self.said_of_classes.get(&class).into_iter().flatten().cloned());
+        let classes: BTreeSet<ClassRef> =
+            classes(graph, guard).into_iter().chain(making(graph, guard, made_by)).collect();
+        for class in &classes {
+            handlers.extend(self.by_class.get(class).into_iter().flatten());
+            names.extend(self.said_of_classes.get(class).into_iter().flatten().cloned());
         }
         names.extend(self.said.get(&guard).into_iter().flatten().cloned());
         for handler in extractors(graph, guard).keys().flat_map(|class| shapes::taking(graph, class)) {
@@ -123,7 +129,14 @@ impl<'g, 'a> Protected<'g, 'a> {
         handlers.remove(&guard);
         let by_name = asking(graph, guard, shape).into_iter().flat_map(|site| around(graph, site));
         let own: BTreeSet<FunctionRef> = by_name.chain([guard]).collect();
-        names.extend(handlers.iter().flat_map(|handler| names_behind(graph, *handler, &own)));
+        let is_it = |front: &Front| {
+            !own.is_disjoint(&front.runs) || !sites.is_disjoint(&front.made) || !classes.is_disjoint(&front.classes)
+        };
+        for handler in &handlers {
+            let laid = self.around.get(handler).into_iter().flatten().filter(|(front, _)| is_it(front));
+            let around: BTreeSet<&String> = laid.flat_map(|(_, routes)| routes).collect();
+            names.extend(names_behind(graph, *handler, &own, &around));
+        }
         if self.everywhere.contains(&Link::Function(guard)) {
             names = BTreeSet::from([EVERYWHERE.to_owned()]);
         }
@@ -291,10 +304,16 @@ pub(super) fn route_names(graph: &Graph, handler: FunctionRef) -> Vec<String> {
     names_of(graph, handler, |_| true)
 }
 
-/// The routes of a handler that a guard is registered in front of, as one of these functions; all where the registrations do not say
+/// The routes of a handler that a guard is registered in front of, as one of these functions, or laid around; all where the registrations do not say
 /// of which.
-fn names_behind(graph: &Graph, handler: FunctionRef, guard: &BTreeSet<FunctionRef>) -> Vec<String> {
-    let is_behind = |entry: &Entry| entry.ahead.iter().any(|ahead| guard.contains(ahead));
+fn names_behind(
+    graph: &Graph,
+    handler: FunctionRef,
+    guard: &BTreeSet<FunctionRef>,
+    around: &BTreeSet<&String>,
+) -> Vec<String> {
+    let is_behind =
+        |entry: &Entry| entry.ahead.iter().any(|ahead| guard.contains(ahead)) || around.contains(&entry.route);
     let said = graph.entries(handler).iter().any(|entry| !entry.covers && is_behind(entry));
     names_of(graph, handler, |entry| !said || is_behind(entry))
 }

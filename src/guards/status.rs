@@ -268,6 +268,14 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
             }
         }
         ValueKind::Field(_, name) => add(name),
+        // `id.eq(sub).or(active.eq(true))` finds those too of whom one alone holds.
+        ValueKind::Fallback { left, .. } if matches!(&left.kind, ValueKind::Call(of) if is_of_column(graph, of)) => {}
+        // `active.eq(true)`, `active.eq(true).and(id.eq(sub))`
+        ValueKind::Call(call) if is_of_column(graph, call) => {
+            for part in call.receiver().into_iter().chain(call.args.iter().map(|arg| &arg.value)) {
+                keys(graph, part, add, fuel);
+            }
+        }
         // `where: (users, { eq }) => eq(users.isActive, true)`, `.modify((query) => query.whereNull('deleted_at'))`
         ValueKind::Function(function) => {
             let calls = graph.summary(*function).map_or(&[][..], |summary| summary.calls.as_slice());
@@ -277,13 +285,31 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
         }
         ValueKind::Captured(..) | ValueKind::Import(..) => {
             let inner = graph.resolved(value);
-            // Not the columns of a table.
-            if matches!(inner.kind, ValueKind::Object { .. } | ValueKind::Function(_)) {
-                keys(graph, &inner, add, fuel);
+            match &inner.kind {
+                // `use schema::users::dsl::*`: `active.eq(true)`
+                ValueKind::Text(name) if is_column(graph, inner.span) => add(name),
+                // Not the columns of a table.
+                ValueKind::Object { .. } | ValueKind::Function(_) => keys(graph, &inner, add, fuel),
+                _ => {}
             }
         }
         kind => kind.each(&mut |inner| keys(graph, inner, add, fuel)),
     }
+}
+
+/// Whether a chain of calls begins with a column of a table.
+fn is_of_column(graph: &Graph, call: &CallValue) -> bool {
+    match call.receiver().map(|receiver| (receiver, &receiver.kind)) {
+        Some((_, ValueKind::Call(inner))) => is_of_column(graph, inner),
+        Some((first, ValueKind::Import(..))) => is_column(graph, graph.resolved(first).span),
+        _ => false,
+    }
+}
+
+/// Whether a table declares a column there.
+fn is_column(graph: &Graph, at: Span) -> bool {
+    let tables = graph.module(at.file).map_or(&[][..], |module| module.tables.as_slice());
+    tables.iter().flat_map(|table| &table.columns).any(|column| column.span == at)
 }
 
 /// What every query of the models of a file asks by itself: `schema.pre(/^find/, ..)`, `defaultScope: { where }`.

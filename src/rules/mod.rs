@@ -375,7 +375,8 @@ pub enum Gives {
 pub struct Receiver {
     pub call: CallPattern,
     /// The result's type: a callable path of a class; `$0` inside `<>` is the class in argument 0, `$receiver` the receiver's
-    /// own type, `$type1` its second type argument: `typeorm#Repository<$0>`.
+    /// own type, `$type1` its second type argument: `typeorm#Repository<$0>`. `$named`: the type that the call names itself,
+    /// `rocket.state::<Key>()`.
     #[serde(deserialize_with = "path::type_text")]
     pub gives: String,
     /// Where an object of functions stands that become methods of the result: `repository.extend({ .. })`.

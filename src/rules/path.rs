@@ -358,14 +358,14 @@ const LONGEST_TYPE: usize = 300;
 /// Checks a type such as `typeorm#Repository<$0>`.
 ///
 /// # Errors
-/// Where it is neither `$receiver`, nor one of its type arguments (`$type1`), nor a class of a module.
+/// Where it is neither `$receiver`, nor what the call names (`$named`), nor one of its type arguments (`$type1`), nor a class of a module.
 pub(crate) fn type_path(text: &str) -> Result<(), PathError> {
     if text.len() > LONGEST_TYPE {
         return Err(PathError(format!("a type of {} bytes: no more than {LONGEST_TYPE} are read", text.len())));
     }
     let is_argument =
         text.strip_prefix("$type").is_some_and(|nth| nth.len() == 1 && nth.bytes().all(|b| b.is_ascii_digit()));
-    if text == "$receiver" || text == "$entity" || is_argument || is_index(text) {
+    if matches!(text, "$receiver" | "$entity" | "$named") || is_argument || is_index(text) {
         return Ok(());
     }
     let (class, args) = match text.split_once('<') {

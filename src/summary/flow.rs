@@ -28,3 +28,22 @@ pub struct Tried {
     pub body: Vec<Flow>,
     pub catch: Vec<Flow>,
 }
+
+/// The conditions at which one way throws.
+pub fn throwing(steps: &[Flow]) -> Vec<&Shared> {
+    let mut found = Vec::new();
+    for step in steps {
+        match step {
+            Flow::Branch(branch) => {
+                let ways = [&branch.then, &branch.otherwise];
+                if ways.iter().any(|way| matches!(way.last(), Some(Flow::Throw))) {
+                    found.push(&branch.cond);
+                }
+                found.extend(ways.into_iter().flat_map(|way| throwing(way)));
+            }
+            Flow::Try(tried) => found.extend([&tried.body, &tried.catch].into_iter().flat_map(|way| throwing(way))),
+            Flow::Call(_) | Flow::Return(_) | Flow::Throw => {}
+        }
+    }
+    found
+}

@@ -15,7 +15,7 @@ mod shared;
 mod value;
 
 pub use execute::summarize;
-pub use flow::{Branch, Flow, Tried};
+pub use flow::{Branch, Flow, Tried, throwing};
 pub use shared::Sharing;
 pub use value::{Argument, CallSite, CallValue, ClassRef, FunctionRef, Member, Shared, Slot, Value, ValueKind};
 
