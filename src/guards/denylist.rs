@@ -7,7 +7,7 @@ use crate::guards::callers::as_called;
 use crate::guards::claims::about;
 use crate::guards::life;
 use crate::ir::SqlStatement;
-use crate::rules::{Asks, Rules, Tells};
+use crate::rules::{Asks, Form, Rules, Tells};
 use crate::schema::{Model, Schema, words};
 use crate::sites;
 use crate::source::Span;
@@ -208,9 +208,13 @@ fn is_the_token(graph: &Graph, value: &Shared) -> bool {
         return true;
     }
     let ValueKind::Call(call) = &value.kind else { return false };
-    let hashes = graph.library_path(call).is_some_and(|path| {
-        graph.rules.pass().any(|row| row.form == Some(crate::rules::Form::Hashed) && row.call.matches(&path))
-    });
+    let Some(path) = graph.library_path(call) else { return false };
+    let hashes = graph.rules.passes_matching(&path).any(|row| row.form == Some(Form::Hashed));
+    // `hex::encode(Sha256::digest(token))`
+    let mut written = graph.rules.passes_matching(&path).filter(|row| row.form.is_none()).flat_map(|row| &row.from);
+    if !hashes && written.any(|from| graph.argument(call, from).iter().any(|inner| is_the_token(graph, inner))) {
+        return true;
+    }
     hashes && {
         let mut all = vec![Arc::clone(value)];
         let mut found = false;

@@ -152,6 +152,13 @@ pub struct Guard {
     pub renews: bool,
 }
 
+impl Guard {
+    /// Whether the request goes on of whom it finds nobody: what runs behind decides.
+    fn goes_on(&self) -> bool {
+        self.verdict == Verdict::Unclear && self.short.iter().any(|short| short.why == ShortBy::GoesOn)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// The bearer is asked about on every request.
@@ -396,8 +403,11 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             status: None,
             renews: false,
         };
-        let by_it = if guard.verdict == Verdict::Unchecked { &mut let_in } else { &mut guarded };
-        by_it.extend(handlers);
+        match guard.verdict {
+            Verdict::Unchecked => let_in.extend(handlers),
+            _ if guard.goes_on() => {}
+            _ => guarded.extend(handlers),
+        }
         if let Some((asking, handlers)) = parted::asking(graph, &mut guard, std::mem::take(&mut walk.parts)) {
             let_in.retain(|handler| !handlers.contains(handler));
             guarded.extend(handlers);
@@ -408,7 +418,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         ways.push((walk.functions, walk.seeds));
     }
     let (unchecked, others): (Vec<&Guard>, Vec<&Guard>) =
-        found.guards.iter().partition(|guard| guard.verdict == Verdict::Unchecked);
+        found.guards.iter().filter(|guard| !guard.goes_on()).partition(|guard| guard.verdict == Verdict::Unchecked);
     for (guards, by_them) in [(unchecked, &mut let_in), (others, &mut guarded)] {
         let said: BTreeSet<&String> = guards.into_iter().flat_map(|guard| &guard.routes).collect();
         let is_said = |route: &String| said.iter().any(|said| routes::has(said, route));
