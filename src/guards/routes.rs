@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::{EdgeKind, Entry, Front, Graph};
 use crate::guards::Proof;
 use crate::guards::chain::Link;
+use crate::guards::extractors::extractors;
 use crate::guards::matcher::{matched, texts};
 use crate::guards::order::everywhere;
 use crate::guards::paths::{Paths, excluded};
@@ -12,7 +13,7 @@ use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
 use crate::ir::FunctionId;
 use crate::rules::EntryKind;
 use crate::source::Scope;
-use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Shared, Summary, Value, ValueKind};
+use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Shared, Value, ValueKind};
 
 /// What one guard protects.
 pub(super) struct Routes {
@@ -398,39 +399,6 @@ impl Routes {
     }
 }
 
-/// The class of an extractor, and those whose own extraction begins with it: `Admin` that takes a `Caller` and looks at the role.
-pub(super) fn extractors<'a>(graph: &'a Graph<'_>, guard: FunctionRef) -> BTreeMap<&'a str, FunctionRef> {
-    let mut classes = BTreeMap::new();
-    if !graph.is_rust(guard.file) {
-        return classes;
-    }
-    let mut open = vec![guard];
-    while let Some(at) = open.pop() {
-        let Some(function) = graph.function(at) else { continue };
-        let class = function.class.and_then(|id| graph.module(at.file)?.classes.get(id.at()));
-        if class.is_some_and(|class| classes.insert(class.name.as_str(), at).is_none()) {
-            let same = |caller: &FunctionRef| graph.function(*caller).is_some_and(|f| f.name == function.name);
-            open.extend(graph.callers(at).iter().map(|edge| edge.caller).filter(same));
-            let class = class.map_or("", |class| class.name.as_str());
-            open.extend(demanding(graph, class).filter(same));
-        }
-    }
-    classes
-}
-
-/// The functions that have the framework make a value of a class: `request.guard::<Auth>()`.
-fn demanding<'a>(graph: &'a Graph<'_>, class: &'a str) -> impl Iterator<Item = FunctionRef> + 'a {
-    let units = graph.units().filter(|(file, _)| graph.is_rust(*file));
-    units.flat_map(move |(file, unit)| {
-        let demands = |summary: &Summary| {
-            let types = summary.calls.iter().flat_map(|event| &event.call.type_args);
-            types.into_iter().any(|ty| ty.name.rsplit('.').next() == Some(class))
-        };
-        let functions = unit.summary.functions.iter().enumerate().filter(move |(_, summary)| demands(summary));
-        functions.map(move |(at, _)| FunctionRef { file, id: FunctionId::of(at) })
-    })
-}
-
 /// The calls that run a guard by its name.
 fn asking(graph: &Graph, guard: FunctionRef, shape: Option<&Shape>) -> BTreeSet<CallSite> {
     let Some((pattern, name)) = shape.and_then(|shape| shape.asked.as_ref()) else { return BTreeSet::new() };
@@ -488,7 +456,7 @@ pub(super) fn naming(graph: &Graph, shapes: &Shapes, guards: &BTreeSet<FunctionR
             let args = graph.composed(call).into_iter().flat_map(|call| call.args.clone());
             let mut given = args.filter_map(|arg| graph.class_of_provider(&arg.value));
             if given.any(|class| classes.contains(&class)) {
-                found.insert(FunctionRef { file, id: crate::ir::FunctionId::of(at) });
+                found.insert(FunctionRef { file, id: FunctionId::of(at) });
             }
         }
     }
