@@ -297,7 +297,7 @@ impl Run<'_, '_, '_> {
             _ => false,
         };
         if self.calls_of(id).any(|call| runs_the_rest(self.walk.graph, call)) {
-            self.calls_with(&[], None);
+            self.calls_with(&[], None, false);
             return Some(Held::Answer);
         }
         // A tuple struct.
@@ -313,7 +313,8 @@ impl Run<'_, '_, '_> {
             // What is handed to the `next` of Express is an error; that of tRPC is handed what goes on.
             let first = call.args.first().map(|arg| &module.expr(arg.value).kind);
             let is_error = matches!(callee, ExprKind::Name(_)) && given.len() == 1;
-            self.calls_with(&given, first.filter(|_| !is_error));
+            let denies = matches!(callee, ExprKind::Name(Binding::Local(local)) if self.denies_by(*local));
+            self.calls_with(&given, first.filter(|_| !is_error), denies);
             return Some(Held::Answer);
         }
         if !self.way.seen {
@@ -419,7 +420,7 @@ impl Run<'_, '_, '_> {
     }
 
     /// `next()`, `done(null, claims)`, `next({ ctx })`; with anything else first it is an error.
-    fn calls_with(&mut self, given: &[Held], first: Option<&ExprKind>) {
+    fn calls_with(&mut self, given: &[Held], first: Option<&ExprKind>, denies: bool) {
         let handed = match (given, first) {
             ([], _) => Held::Same,
             ([held], Some(ExprKind::Object(_))) => *held,
@@ -431,7 +432,9 @@ impl Run<'_, '_, '_> {
             }
         };
         self.way.passed |= self.way.seen;
-        if !self.way.seen {
+        if self.way.seen && denies && self.denies(handed) {
+            // Told.
+        } else if !self.way.seen {
             self.way.let_on = true;
         } else if self.way.answered
             || given.is_empty() && self.way.marked

@@ -189,7 +189,10 @@ fn configured(
         for function in functions_behind(graph, &at(path), 6) {
             let claims = params(graph, function, &row.claims);
             let first = params(graph, function, &row.first);
-            roots.push((function, Root { what: row.what.clone(), claims, first, ..Root::default() }));
+            roots.push((
+                function,
+                Root { what: row.what.clone(), claims, first, denies: row.denies, ..Root::default() },
+            ));
         }
     }
     let strategy = row.strategy.as_deref().filter(|path| is_there(path));

@@ -94,6 +94,10 @@ impl Run<'_, '_, '_> {
     /// The end of a way by what is written, which is of that value.
     pub(super) fn ends_by(&mut self, written: Option<ExprId>, value: Held) {
         let handed_back = std::mem::take(&mut self.hands_back);
+        if self.way.seen {
+            let gives = written.and_then(|written| self.chosen(written)).unwrap_or(value);
+            self.gave = Some(self.gave.map_or(gives, |other| either(other, gives)));
+        }
         self.returns(value);
         if self.hands_back {
             self.handed = Some(self.handed.map_or(value, |other| either(other, value)));
@@ -148,6 +152,7 @@ impl Run<'_, '_, '_> {
         for entry in entries {
             if let Entry::Named { key, value, .. } = entry
                 && matches!(self.eval(*value), Some(Held::Same | Held::Code))
+                && self.chosen(*value).is_none()
             {
                 keys.insert(key.clone());
             }

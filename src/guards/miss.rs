@@ -31,6 +31,8 @@ pub(super) struct Outcome {
     /// The keys that are the same, where an object is handed back that lacks who was looked for.
     pub keys: Option<BTreeSet<String>>,
     pub handed: Option<Held>,
+    /// What it gives back, whatever that says.
+    pub gave: Option<Held>,
 }
 
 /// One way through the function.
@@ -52,6 +54,8 @@ pub(super) struct Way {
     pub(super) passed: bool,
     /// Whether something was put on the request because nobody was found.
     pub(super) stood_in: bool,
+    /// Whether who was found has left before: `if (user) return user; return 'not found'`.
+    pub(super) left: bool,
     /// Of a handler.
     pub(super) service: Service,
 }
@@ -102,6 +106,8 @@ pub(super) struct Run<'r, 'g, 'a> {
     pub(super) hands_bare: bool,
     /// What is handed back.
     pub(super) handed: Option<Held>,
+    /// What is given back behind the look-up, whatever that says.
+    pub(super) gave: Option<Held>,
     /// Whether the function lets on by calling what it is handed.
     pub(super) calls_on: bool,
     pub(super) returns_values: bool,
@@ -157,7 +163,7 @@ impl Walk<'_, '_> {
         way: Way,
     ) -> Outcome {
         let (Some(module), Some(summary)) = (self.graph.module(function.file), self.graph.summary(function)) else {
-            return Outcome { miss: Miss::Refuses, keys: None, handed: None };
+            return Outcome { miss: Miss::Refuses, keys: None, handed: None, gave: None };
         };
         let declared = module.function(function.id);
         let serves = self.serves(function, module, summary);
@@ -194,6 +200,7 @@ impl Walk<'_, '_> {
             objects: None,
             hands_bare: false,
             handed: None,
+            gave: None,
             calls_on,
             returns_values: returns_value(&declared.body),
             is_rust: self.graph.is_rust(function.file),
@@ -212,7 +219,7 @@ impl Walk<'_, '_> {
             (true, false, true) => Miss::HandsBack,
             _ => Miss::Refuses,
         };
-        Outcome { miss, keys: run.objects.filter(|_| !run.hands_bare), handed: run.handed }
+        Outcome { miss, keys: run.objects.filter(|_| !run.hands_bare), handed: run.handed, gave: run.gave }
     }
 }
 
@@ -332,7 +339,9 @@ impl Run<'_, '_, '_> {
                 self.passes_over(passed_over);
             }
             self.way.marked |= looked && self.way.seen && self.calls_on && self.attaches(passed_over);
-            self.block(taken)
+            let ended = self.block(taken);
+            self.way.left |= looked && self.way.seen && matches!(passed_over.last(), Some(Stmt::Return(_)));
+            ended
         } else {
             let before = self.way.clone();
             let then_ended = self.block(then);
@@ -373,6 +382,7 @@ impl Run<'_, '_, '_> {
         self.way.seen |= other.seen;
         self.way.let_on |= other.let_on;
         self.way.passed &= other.passed;
+        self.way.left &= other.left;
         self.way.stood_in &= other.stood_in;
     }
 
@@ -418,7 +428,9 @@ impl Run<'_, '_, '_> {
 
     pub(super) fn returns(&mut self, value: Held) {
         let value = if value == Held::Code { Held::Same } else { value };
-        if self.way.passed {
+        if self.walk.denying.contains(&self.function) && self.denies(value) {
+            // `if (!user) return true` of `isRevoked`.
+        } else if self.way.passed {
             // `return next()`: what becomes of it is told already.
         } else if self.way.let_on {
             self.lets_in = true;
@@ -439,6 +451,20 @@ impl Run<'_, '_, '_> {
                 _ => self.refused = true,
             }
         }
+    }
+
+    /// What is answered where `true` says that nobody gets in; false where the answer is not told.
+    pub(super) fn denies(&mut self, value: Held) -> bool {
+        let truth = value.truth();
+        self.refused |= truth == Some(true);
+        self.lets_in |= truth == Some(false);
+        truth.is_some()
+    }
+
+    /// Whether a function that is called is handed to what denies: `done(null, true)`.
+    pub(super) fn denies_by(&self, local: LocalId) -> bool {
+        let mut denying = self.walk.denying.iter().filter(|of| of.file == self.function.file);
+        denying.any(|of| self.module.function(of.id).params.iter().any(|param| param.local == local))
     }
 
     /// The end of the function, without a value.

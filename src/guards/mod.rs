@@ -60,6 +60,7 @@ mod root;
 mod rotation;
 mod routes;
 mod same;
+mod says;
 mod scalar;
 mod served;
 mod settings;

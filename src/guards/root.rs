@@ -17,6 +17,8 @@ pub(super) struct Root {
     /// Where what verifies before is told to let in what has ended.
     pub expired: Option<Span>,
     pub shape: Option<Shape>,
+    /// Whether what it answers with is that nobody gets in.
+    pub denies: bool,
 }
 
 impl Root {

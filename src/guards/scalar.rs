@@ -5,7 +5,7 @@ use crate::guards::walk::Walk;
 use crate::ir::{Expr, ExprId, ExprKind, SqlStatement};
 use crate::rules::Tells;
 use crate::source::Span;
-use crate::summary::{CallValue, FunctionRef, Shared, Summary, ValueKind};
+use crate::summary::{CallValue, Flow, FunctionRef, Shared, Summary, ValueKind};
 
 const DEEPEST: u8 = 20;
 
@@ -13,13 +13,7 @@ impl Walk<'_, '_> {
     /// The columns of such queries whose value makes a difference to a request, not only whether there is one.
     pub(super) fn asked_by_value(&self, function: FunctionRef, summary: &Summary) -> Vec<String> {
         let mut found = Vec::new();
-        for event in &summary.calls {
-            let mut at = event.guards.as_ref();
-            while let Some(guard) = at {
-                self.compared_value(&guard.cond, &mut found, DEEPEST);
-                at = guard.outer.as_ref();
-            }
-        }
+        self.compared_on_ways(&summary.flow, &mut found);
         let returned = summary.returns.iter().chain(summary.exits.values());
         let is_returned = |value: &Shared| matches!(value.kind, ValueKind::Call(_));
         let (handed_back, made): (Vec<&Shared>, Vec<&Shared>) = returned.partition(|value| is_returned(value));
@@ -30,6 +24,23 @@ impl Walk<'_, '_> {
         let names = found.into_iter().map(|(_, name)| name);
         // Who calls compares it.
         names.chain(handed_back.into_iter().filter_map(|value| self.given_by(value))).collect()
+    }
+
+    fn compared_on_ways(&self, flow: &[Flow], found: &mut Vec<(Span, String)>) {
+        for step in flow {
+            match step {
+                Flow::Branch(branch) => {
+                    self.compared_value(&branch.cond, found, DEEPEST);
+                    self.compared_on_ways(&branch.then, found);
+                    self.compared_on_ways(&branch.otherwise, found);
+                }
+                Flow::Try(tried) => {
+                    self.compared_on_ways(&tried.body, found);
+                    self.compared_on_ways(&tried.catch, found);
+                }
+                Flow::Call(_) | Flow::Return(_) | Flow::Throw => {}
+            }
+        }
     }
 
     /// Where a condition goes by the value that such a query gives.
@@ -53,7 +64,13 @@ impl Walk<'_, '_> {
             ValueKind::Call(call) if self.graph.is_rust(cond.span.file) && self.fails(call) => {
                 note(self.given_by(cond));
             }
-            ValueKind::Not(inner) => self.compared_value(inner, found, fuel),
+            // `!active` is of the value, `active.is_none()` of whether there is one.
+            ValueKind::Not(inner) => {
+                if self.graph.is_rust(cond.span.file) && self.is_negated(cond.span) {
+                    note(self.given_by(inner));
+                }
+                self.compared_value(inner, found, fuel);
+            }
             ValueKind::And(left, right) | ValueKind::Fallback { left, right, .. } => {
                 self.compared_value(left, found, fuel);
                 self.compared_value(right, found, fuel);
@@ -105,11 +122,20 @@ impl Walk<'_, '_> {
         written.rsplit([':', '.']).next().map(str::to_owned)
     }
 
+    /// Whether `!` stands in front of what is no question of an option.
+    fn is_negated(&self, at: Span) -> bool {
+        let written = self.graph.sources.text(at);
+        written.starts_with('!') && !written.ends_with(')')
+    }
+
     /// Whether a request goes otherwise where what stands at a place holds than where it does not.
     fn decides_at(&self, function: FunctionRef, at: Span) -> bool {
         let Some(module) = self.graph.module(function.file) else { return true };
         let tests = |expr: &Expr| {
-            let is_test = matches!(expr.kind, ExprKind::Compare { .. } | ExprKind::Fallback { .. } | ExprKind::Call(_));
+            let is_test = matches!(
+                expr.kind,
+                ExprKind::Compare { .. } | ExprKind::Fallback { .. } | ExprKind::Call(_) | ExprKind::Not(_)
+            );
             is_test && expr.span == at
         };
         let Some(at) = module.exprs.iter().position(tests) else { return true };

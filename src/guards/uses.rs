@@ -73,6 +73,9 @@ impl Walk<'_, '_> {
 
     /// The same, with what becomes of what the function gives back.
     pub(super) fn fate(&self, function: FunctionRef, site: CallSite, of_user: bool, entered: &Entered) -> Use {
+        if let Some(told) = self.becomes_of_answer(function, site, entered).filter(|_| of_user) {
+            return told;
+        }
         match self.told(function, site, of_user) {
             Use::Returned => {
                 let plain = if of_user { entered.user } else { entered.result };

@@ -46,6 +46,8 @@ pub(super) struct Walk<'g, 'a> {
     pub(super) answers: bool,
     /// What it starts from.
     pub(super) root: Option<FunctionRef>,
+    /// What answers with `true` where nobody gets in.
+    pub(super) denying: BTreeSet<FunctionRef>,
     /// Whether what it starts from hands what it found to others: by that alone nobody is refused.
     pub(super) hands_on: bool,
     /// Whether a row of a table that is not told may be any, and shows nothing.
@@ -98,6 +100,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             collecting: true,
             answers: false,
             root: None,
+            denying: BTreeSet::new(),
             hands_on: false,
             only_named: false,
             most_proofs: usize::MAX,
@@ -121,6 +124,7 @@ impl<'g, 'a> Walk<'g, 'a> {
     /// Walks from `function`: once to find what carries claims, once to see what is asked with them.
     pub(super) fn run(&mut self, function: FunctionRef, root: &Root) {
         self.root = Some(function);
+        self.denying.extend(root.denies.then_some(function));
         self.seeds.params.extend(root.claims.iter().map(|(at, keys)| (function, *at, keys.clone())));
         self.first.extend(root.first.iter().map(|(at, keys)| (function, *at, keys.clone())));
         for collecting in [true, false] {

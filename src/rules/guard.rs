@@ -130,6 +130,9 @@ pub struct Guard {
     /// `config`: paths below the configuration to the functions that decide.
     #[serde(default)]
     pub callbacks: Vec<String>,
+    /// `config`: whether these say that a token is no longer good, rather than that it is: `isRevoked`.
+    #[serde(default)]
+    pub denies: bool,
     /// `config`: keys of which an object has one that is a configuration; empty: any is.
     #[serde(default)]
     pub has: Vec<String>,
