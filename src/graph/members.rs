@@ -82,7 +82,7 @@ impl Graph<'_> {
         let mut methods: Vec<FunctionRef> = self.functions_named(name).iter().copied().filter(is_method).collect();
         // What is imported from elsewhere has the methods of elsewhere; what the tree makes can have some of the tree.
         let is_imported = matches!(base.kind, ValueKind::Import(..));
-        if methods.is_empty() || matches!(base.kind, ValueKind::Global(_)) {
+        if methods.is_empty() || matches!(base.kind, ValueKind::Global(_)) || self.is_of_browser(base, name) {
             return Vec::new();
         }
         if is_imported || methods.len() > 1 {
@@ -98,6 +98,19 @@ impl Graph<'_> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// `window.localStorage.setItem`, whatever the tree calls its own.
+    fn is_of_browser(&self, base: &Shared, name: &str) -> bool {
+        let mut rows = self.rules.webs_named(Some(name)).peekable();
+        if rows.peek().is_none() {
+            return false;
+        }
+        let path = self.path(base).filter(|path| path.starts_with("global#"));
+        path.is_some_and(|path| {
+            let path = format!("{path}.{name}");
+            rows.any(|row| row.call.matches(&path))
+        })
     }
 
     /// The files that make a value, or what it is read from: of a row those of its model and of the model's schema.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
 use crate::guards::chain::Link;
+use crate::guards::claims::Seeds;
 use crate::guards::configs::Configured;
 use crate::guards::order::Orders;
 use crate::guards::root::Root;
 use crate::guards::routes;
 use crate::guards::shapes::Shapes;
+use crate::guards::status::{self, Asked};
 use crate::guards::walk::Walk;
 use crate::guards::{Proof, Short, ShortBy};
 use crate::ir::Param;
@@ -54,8 +56,7 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
 
     /// What is asked wherever a guard is registered, by what runs behind it.
     pub(super) fn asked(&mut self, guard: FunctionRef) -> BTreeSet<Proof> {
-        let links = self.links.get(&guard).cloned().unwrap_or_default();
-        self.asked_behind(&links)
+        self.asked_behind(&self.links(guard))
     }
 
     /// What is asked wherever the result of a call is registered.
@@ -64,13 +65,31 @@ impl<'s, 'g, 'a> Behind<'s, 'g, 'a> {
     }
 
     fn asked_behind(&mut self, guard: &BTreeSet<Link>) -> BTreeSet<Proof> {
-        let orders = match self.orders.take() {
-            Some(orders) => orders,
-            None => Orders::find(self.graph, self.shapes, &self.wanted),
-        };
-        let found = orders.behind(guard, &mut |function| self.asks(function));
+        let orders = self.take_orders();
+        let found = orders.behind(guard, true, &mut |function| self.asks(function));
         self.orders = Some(orders);
         found
+    }
+
+    fn take_orders(&mut self) -> Orders {
+        self.orders.take().unwrap_or_else(|| Orders::find(self.graph, self.shapes, &self.wanted))
+    }
+
+    /// The links that stand for a guard.
+    pub(super) fn links(&self, guard: FunctionRef) -> BTreeSet<Link> {
+        self.links.get(&guard).cloned().unwrap_or_default()
+    }
+
+    /// What middleware asks of the user's status wherever a guard is registered in front of it: `get(path, auth, requireActive, handler)`.
+    pub(super) fn status(&mut self, guard: &BTreeSet<Link>) -> Asked {
+        let orders = self.take_orders();
+        let asked = |function: FunctionRef| {
+            let own = std::iter::once(function);
+            Some(status::asked(self.graph, self.schema, &Seeds::default(), own)).filter(|asked| !asked.is_empty())
+        };
+        let found = orders.behind(guard, false, &mut { asked });
+        self.orders = Some(orders);
+        found.into_iter().fold(Asked::default(), |all, asked| all.and(&asked))
     }
 
     /// Whether it is not told of a function that it lets in whom it does not find.

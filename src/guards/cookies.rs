@@ -112,9 +112,6 @@ fn with(mut flags: [Flag; 3], set: [bool; 3]) -> [Flag; 3] {
 }
 
 fn lacking(name: &str, flags: [Flag; 3], path: Option<String>) -> Option<Problem> {
-    if flags.contains(&Flag::Unknown) {
-        return None;
-    }
     let lacks: Vec<&'static str> = ATTRIBUTES
         .into_iter()
         .zip(flags)
@@ -186,10 +183,18 @@ fn written(graph: &Graph, value: &Shared, found: &mut Vec<String>, fuel: u8) {
 }
 
 fn flag(graph: &Graph, options: &Shared, key: &str) -> Flag {
-    if !matches!(options.kind, ValueKind::Object { base: None, .. }) {
-        return Flag::Unknown;
+    match &options.kind {
+        ValueKind::Object { base: None, .. } => stated(graph, &Value::field(options, key, options.span), 8),
+        // `if (isProduction) options.secure = true`: what is set in one case counts as set.
+        ValueKind::Cond { then, otherwise, .. } => in_one(&[then, otherwise].map(|case| flag(graph, case, key))),
+        ValueKind::Either(cases) => in_one(&cases.iter().map(|case| flag(graph, case, key)).collect::<Vec<_>>()),
+        _ => Flag::Unknown,
     }
-    stated(graph, &Value::field(options, key, options.span), 8)
+}
+
+fn in_one(cases: &[Flag]) -> Flag {
+    let is = |flag: &Flag| cases.contains(flag);
+    [Flag::Unknown, Flag::Set].into_iter().find(is).unwrap_or(Flag::Off)
 }
 
 fn stated(graph: &Graph, value: &Shared, fuel: u8) -> Flag {

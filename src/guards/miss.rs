@@ -453,12 +453,13 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    /// What is answered where `true` says that nobody gets in; false where the answer is not told.
+    /// What is answered where `true` says that nobody gets in; false where the answer has nothing to do with what was found.
     pub(super) fn denies(&mut self, value: Held) -> bool {
         let truth = value.truth();
-        self.refused |= truth == Some(true);
+        // `(await redis.exists(key)) === 1` may hold.
+        self.refused |= truth == Some(true) || value == Held::Touched;
         self.lets_in |= truth == Some(false);
-        truth.is_some()
+        truth.is_some() || value == Held::Touched
     }
 
     /// Whether a function that is called is handed to what denies: `done(null, true)`.

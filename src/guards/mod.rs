@@ -91,6 +91,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::Graph;
 use crate::guards::behind::Behind;
 use crate::guards::callers::above;
+use crate::guards::chain::Link;
 use crate::guards::claims::Seeds;
 use crate::guards::configs::{Configured, config_guard};
 use crate::guards::endpoints::Verifying;
@@ -311,7 +312,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     // Those in front of which one stands that asks nobody.
     let mut let_in: BTreeSet<FunctionRef> = BTreeSet::new();
     // What each guard goes through.
-    let mut ways: Vec<(BTreeSet<FunctionRef>, Seeds)> = Vec::new();
+    let mut ways: Vec<(BTreeSet<FunctionRef>, Seeds, BTreeSet<Link>)> = Vec::new();
     let mut behind = Behind::new(graph, schema, shapes, roots, configured);
     for config in configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
@@ -327,7 +328,7 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             guard.routes = config.except.narrow(routes);
             found.guards.push(guard);
             walked.extend(functions.iter().copied());
-            ways.push((functions, seeds));
+            ways.push((functions, seeds, config.call.map(Link::Call).into_iter().collect()));
         }
     }
     for (function, root) in roots.iter().filter(|(function, _)| !seen_in_config.contains(function)) {
@@ -415,10 +416,10 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             let_in.retain(|handler| !handlers.contains(handler));
             guarded.extend(handlers);
             found.guards.push(asking);
-            ways.push((walk.functions.clone(), walk.seeds.clone()));
+            ways.push((walk.functions.clone(), walk.seeds.clone(), behind.links(*function)));
         }
         found.guards.push(guard);
-        ways.push((walk.functions, walk.seeds));
+        ways.push((walk.functions, walk.seeds, behind.links(*function)));
     }
     let (unchecked, others): (Vec<&Guard>, Vec<&Guard>) =
         found.guards.iter().filter(|guard| !guard.goes_on()).partition(|guard| guard.verdict == Verdict::Unchecked);
@@ -433,16 +434,17 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         let (guards, own): (Vec<_>, Vec<_>) =
             endpoints::guards(graph, schema, &lives, own, (&guarded, &let_in)).into_iter().unzip();
         found.guards.extend(guards);
-        ways.extend(own);
+        ways.extend(own.into_iter().map(|(functions, seeds)| (functions, seeds, BTreeSet::new())));
     }
     let beside =
         shapes.functions().filter(|function| !roots.contains_key(function)).chain(behind.functions.iter().copied());
     let beside = status::asked(graph, schema, &Seeds::default(), beside);
-    for (guard, (functions, seeds)) in found.guards.iter_mut().zip(ways) {
+    for (guard, (functions, seeds, links)) in found.guards.iter_mut().zip(ways) {
         guard.proofs.sort();
         guard.proofs.dedup();
         let asked = status::asked(graph, schema, &seeds, functions.into_iter()).and(&beside);
-        guard.status = status::gap(graph, schema, guard, &asked);
+        guard.status = status::gap(graph, schema, guard, &asked)
+            .and_then(|_| status::gap(graph, schema, guard, &asked.and(&behind.status(&links))));
         guard.renews = endpoints::only_renews(graph, guard);
     }
     let by_endpoints = found.guards.split_off(by_guards);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::graph::{EdgeKind, Graph};
-use crate::guards::Proof;
 use crate::guards::chain::{Laid, Link, Names, Run};
 use crate::guards::shapes::Shapes;
 use crate::ir::{FunctionId, FunctionKind};
@@ -70,15 +69,17 @@ impl Orders {
     }
 
     /// What is asked behind a guard wherever it is registered, under any of its links; empty where some registration asks nobody.
-    pub(super) fn behind(
+    /// `of_handlers`: whether handlers count too, where they are few.
+    pub(super) fn behind<T: Ord>(
         &self,
         guard: &BTreeSet<Link>,
-        asks: &mut dyn FnMut(FunctionRef) -> Option<Proof>,
-    ) -> BTreeSet<Proof> {
+        of_handlers: bool,
+        asks: &mut dyn FnMut(FunctionRef) -> Option<T>,
+    ) -> BTreeSet<T> {
         let mut found = BTreeSet::new();
         let with: Vec<&Run> = self.runs.iter().filter(|run| run.has(guard)).collect();
         for run in &with {
-            let functions = run.beside(guard, with.len() <= FEW).filter_map(|link| match link {
+            let functions = run.beside(guard, of_handlers && with.len() <= FEW).filter_map(|link| match link {
                 Link::Function(function) if !guard.contains(&link) => Some(function),
                 _ => None,
             });

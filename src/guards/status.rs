@@ -9,13 +9,14 @@ use crate::guards::elsewhere::depends_on;
 use crate::guards::some::holds;
 use crate::guards::walk::Walk;
 use crate::guards::{Guard, StatusGap};
-use crate::ir::{Expr, ExprId, ExprKind, FunctionId, FunctionKind, SqlStatement};
+use crate::ir::{Class, Expr, ExprId, ExprKind, FunctionId, FunctionKind, SqlStatement};
 use crate::rules::{Asks, Status, Tells};
 use crate::schema::{Property, Schema};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
 
 /// The properties that a guard asks by, in lower case without `_`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Asked(BTreeSet<String>);
 
 /// What the functions on the way of one guard ask by, with those of guards that verify nothing: they run beside any other.
@@ -122,6 +123,10 @@ pub(super) fn decides(walk: &Walk, function: FunctionRef, read: Span) -> bool {
 impl Asked {
     pub(super) fn and(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -361,9 +366,13 @@ pub(super) fn gap(graph: &Graph, schema: &Schema, guard: &Guard, asked: &Asked) 
         if of_session(&model.name) || of_session(&model.table) {
             continue;
         }
-        let class = model.class.and_then(|class| graph.class(class));
         let automatic = |property: &&Property| {
-            let field = class.and_then(|class| class.fields.iter().find(|field| field.name == property.name));
+            // It may be one of a class that the model's extends.
+            let classes = graph.module(property.span.file).map_or(&[][..], |module| module.classes.as_slice());
+            let within =
+                |class: &&Class| class.span.start <= property.span.start && property.span.end <= class.span.end;
+            let fields = classes.iter().filter(within).flat_map(|class| &class.fields);
+            let field = fields.into_iter().find(|field| field.name == property.name);
             let decorators = field.map_or(&[][..], |field| field.decorators.as_slice());
             let named =
                 |name: &str| rows.iter().flat_map(|row| &row.automatic).any(|pattern| pattern.last() == Some(name));
