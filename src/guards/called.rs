@@ -110,7 +110,12 @@ fn put(graph: &Graph, value: &Shared, call: Span, fuel: u8, found: &mut Vec<Stri
                     if is_given(graph, value, call) {
                         found.push(key.clone());
                     }
+                    // `{ refresh: { token: sign(id), expires } }`
+                    let known = found.len();
                     put(graph, value, call, fuel, found);
+                    if found.len() > known {
+                        found.push(key.clone());
+                    }
                 }
             }
             if let Some(base) = base {
