@@ -218,17 +218,35 @@ fn below_param<'v>(base: &'v Shared, name: &'v str) -> Option<(FunctionRef, u32,
     }
 }
 
-/// What a read below a parameter is written as: fields, and calls with constants: `req.headers.authorization.slice(7)`.
+/// What a read below a parameter is written as: fields, and calls with constants: `req.headers.authorization.slice(7)`, and with what is
+/// itself such a read: `tokensOf(req).access`.
 pub(super) fn place(value: &Shared) -> Option<String> {
     fn written(value: &Shared, fuel: u8) -> Option<String> {
         let fuel = fuel.checked_sub(1)?;
+        let value = Value::before_calls(value);
         match &value.kind {
             ValueKind::Param(function, at) => Some(format!("{}:{}:{at}", function.file.0, function.id.0)),
             ValueKind::Field(base, name) => Some(format!("{}.{name}", written(base, fuel)?)),
             ValueKind::Index(base, index) => Some(format!("{}[{}]", written(base, fuel)?, constant(index)?)),
             ValueKind::Call(call) => {
-                let args: Option<Vec<&str>> = call.args.iter().map(|arg| constant(&arg.value)).collect();
-                Some(format!("{}({})", written(&call.callee, fuel)?, args?.join(",")))
+                let reads: Vec<Option<String>> = call.args.iter().map(|arg| written(&arg.value, fuel)).collect();
+                let callee = match &call.callee.kind {
+                    // What is handed no read may give another each time: `randomBytes(16)`.
+                    ValueKind::Function(_) | ValueKind::Captured(..) | ValueKind::Import(..)
+                        if reads.iter().all(Option::is_none) =>
+                    {
+                        return None;
+                    }
+                    ValueKind::Function(function) => format!("{}:{}", function.file.0, function.id.0),
+                    ValueKind::Captured(function, local) => {
+                        format!("{}:{}::{}", function.file.0, function.id.0, local.0)
+                    }
+                    ValueKind::Import(file, id) => format!("{}::{}", file.0, id.0),
+                    _ => written(&call.callee, fuel)?,
+                };
+                let given = call.args.iter().zip(reads);
+                let given = given.map(|(arg, read)| read.or_else(|| constant(&arg.value).map(str::to_owned)));
+                Some(format!("{callee}({})", given.collect::<Option<Vec<String>>>()?.join(",")))
             }
             _ => None,
         }

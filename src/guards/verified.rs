@@ -8,7 +8,7 @@ use crate::guards::shapes::{functions_behind, lets_expired_in};
 use crate::guards::uses::Use;
 use crate::guards::walk::{Entered, Walk};
 use crate::rules::{Asks, Verify};
-use crate::summary::{CallValue, Shared, ValueKind};
+use crate::summary::{CallValue, Shared, Value, ValueKind};
 
 impl Walk<'_, '_> {
     /// Notes what a verification is handed and where its key comes from.
@@ -30,6 +30,9 @@ impl Walk<'_, '_> {
         let put = row.puts.iter().flat_map(|path| self.graph.argument(call, path));
         self.seeds.places.extend(put.filter_map(|claims| place(&claims)));
         if let Some(token) = row.token.as_ref().and_then(|path| self.graph.argument(call, path).into_iter().next()) {
+            // `if (await isListed(token)) return refuse()` before may change what it is handed, as far as is told; it asks about what is
+            // verified all the same.
+            let token = Value::before_calls(&token);
             match &token.kind {
                 ValueKind::Call(inner) => {
                     self.seeds.sites.insert(inner.site);
@@ -37,10 +40,10 @@ impl Walk<'_, '_> {
                 ValueKind::Param(function, at) => {
                     self.seeds.params.insert((*function, *at, Vec::new()));
                 }
-                _ => self.stored(&token),
+                _ => self.stored(token),
             }
-            self.seeds.places.extend(place(&token));
-            self.seeds.values.push(token);
+            self.seeds.places.extend(place(token));
+            self.seeds.values.push(Arc::clone(token));
         }
         let keys = row.key.iter().filter_map(|path| self.graph.argument(call, path).into_iter().next());
         let key = keys.into_iter().find(|key| !matches!(key.kind, ValueKind::Undefined));
