@@ -9,7 +9,7 @@ use crate::graph::entries::text_at;
 use crate::graph::framework::run_by_classes;
 use crate::graph::handlers::{handlers, made, may_run};
 use crate::graph::mounts::{Router, router_behind};
-use crate::graph::{Graph, Resolved};
+use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{Export, FunctionId, FunctionKind};
 use crate::rules::{Entry as EntryRow, EntryKind};
 use crate::source::{Scope, Span};
@@ -176,6 +176,11 @@ impl Graph<'_> {
                     front
                         .classes
                         .extend(Some(&call.callee).filter(|_| call.is_new).and_then(|of| self.class_behind(of)));
+                    // `from_extractor::<Auth>()`
+                    front.classes.extend(self.type_args(call).into_iter().filter_map(|named| match named {
+                        Type::Instance(class, _) => Some(class),
+                        _ => None,
+                    }));
                 }
                 ValueKind::Class(class) => {
                     front.classes.insert(*class);

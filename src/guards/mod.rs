@@ -95,11 +95,11 @@ use crate::guards::chain::Link;
 use crate::guards::claims::Seeds;
 use crate::guards::configs::{Configured, config_guard};
 use crate::guards::endpoints::Verifying;
-use crate::guards::extractors::extractors;
+use crate::guards::extractors::{extracted, extractors, takers};
 use crate::guards::life::Lives;
 use crate::guards::paths::Paths;
 use crate::guards::root::Root;
-use crate::guards::routes::{Protected, Routes};
+use crate::guards::routes::Protected;
 use crate::guards::shapes::Shapes;
 use crate::guards::walk::Walk;
 use crate::provenance::ColumnTrace;
@@ -277,7 +277,10 @@ pub fn survey<'g, 'a>(graph: &'g Graph<'a>, traces: &[ColumnTrace]) -> Survey<'g
     routes::open_behind(graph, &guards);
     reached.extend(routes::naming(graph, &shapes, &guards));
     let protected = Protected::find(graph, &shapes);
+    let takers: BTreeSet<FunctionRef> = guards.iter().flat_map(|guard| takers(graph, *guard)).collect();
     let mut handlers = protected.behind(&guards);
+    handlers.extend(protected.behind(&takers));
+    reached.extend(takers);
     handlers.extend(verifying.iter().flat_map(|found| &found.endpoints));
     reached.extend(marks::setting(graph, &guards));
     reached.extend(guards);
@@ -342,15 +345,19 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         let asked_for = walk.asked_for(*function);
         let handlers = if asked_for == Paths::Every { routes.handlers.clone() } else { Vec::new() };
         if walk.proofs.is_empty() {
-            let above = extractors(graph, *function);
-            let asking: BTreeMap<&str, Proof> = above
-                .into_iter()
-                .filter(|(_, extraction)| extraction != function)
-                .filter_map(|(class, extraction)| Some((class, behind.asks(extraction)?)))
+            let extractions = extractors(graph, *function).into_values();
+            let is_before = |taker: &FunctionRef| !protected.behind(&BTreeSet::from([*taker])).is_empty();
+            let takers = takers(graph, *function).into_iter().filter(is_before);
+            let asking: BTreeMap<FunctionRef, Proof> = extractions
+                .chain(takers)
+                .filter(|other| other != function)
+                .filter_map(|other| Some((other, behind.asks(other)?)))
                 .collect();
             if !asking.is_empty() {
-                let rest = Routes::without(graph, *function, &asking);
-                if rest.handlers.is_empty() {
+                let rest = extracted(protected, graph, *function, &asking);
+                if rest.handlers.is_empty() && rest.open {
+                    walk.cut = true;
+                } else if rest.handlers.is_empty() {
                     walk.proofs.extend(asking.into_values());
                 } else {
                     routes = rest;

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{EdgeKind, Entry, Front, Graph};
-use crate::guards::Proof;
 use crate::guards::chain::Link;
-use crate::guards::extractors::extractors;
+use crate::guards::extractors::extracted;
 use crate::guards::matcher::{matched, texts};
 use crate::guards::order::everywhere;
 use crate::guards::paths::{Paths, excluded};
-use crate::guards::shapes::{self, Shape, Shapes, functions_behind};
+use crate::guards::shapes::{Shape, Shapes, functions_behind};
 use crate::ir::FunctionId;
 use crate::rules::EntryKind;
 use crate::source::Scope;
@@ -124,9 +123,6 @@ impl<'g, 'a> Protected<'g, 'a> {
             names.extend(self.said_of_classes.get(class).into_iter().flatten().cloned());
         }
         names.extend(self.said.get(&guard).into_iter().flatten().cloned());
-        for handler in extractors(graph, guard).keys().flat_map(|class| shapes::taking(graph, class)) {
-            handlers.insert(handler);
-        }
         handlers.remove(&guard);
         let by_name = asking(graph, guard, shape).into_iter().flat_map(|site| around(graph, site));
         let own: BTreeSet<FunctionRef> = by_name.chain([guard]).collect();
@@ -138,6 +134,9 @@ impl<'g, 'a> Protected<'g, 'a> {
             let around: BTreeSet<&String> = laid.flat_map(|(_, routes)| routes).collect();
             names.extend(names_behind(graph, *handler, &own, &around));
         }
+        let extracted = extracted(self, graph, guard, &BTreeMap::new());
+        names.extend(extracted.names);
+        handlers.extend(extracted.handlers);
         if self.everywhere.contains(&Link::Function(guard)) {
             names = BTreeSet::from([EVERYWHERE.to_owned()]);
         }
@@ -198,6 +197,22 @@ impl<'g, 'a> Protected<'g, 'a> {
             found
         };
         guards.iter().flat_map(one).collect()
+    }
+
+    /// The handlers that one of these functions or classes is laid before, each with the routes of which that holds.
+    pub(super) fn before(
+        &self,
+        functions: &BTreeSet<FunctionRef>,
+        classes: &BTreeSet<ClassRef>,
+    ) -> BTreeMap<FunctionRef, Vec<String>> {
+        let by_class = classes.iter().filter_map(|class| self.by_class.get(class)).flatten();
+        let handlers = functions.iter().filter_map(|function| self.by_function.get(function)).flatten().chain(by_class);
+        let is_it = |front: &Front| !functions.is_disjoint(&front.runs) || !classes.is_disjoint(&front.classes);
+        let routes = |handler: FunctionRef| {
+            let laid = self.around.get(&handler).into_iter().flatten().filter(|(front, _)| is_it(front));
+            names_behind(self.graph, handler, functions, &laid.flat_map(|(_, routes)| routes).collect())
+        };
+        handlers.map(|handler| (*handler, routes(*handler))).collect()
     }
 
     /// `consumer.apply(Check).forRoutes(Cats, 'dogs', { path: 'birds', method: RequestMethod.GET })`
@@ -296,7 +311,7 @@ pub(super) fn every_but(every: &str, except: &BTreeSet<String>) -> String {
     [every, &except.join(AND)].join(if every.contains(EXCEPT) { AND } else { EXCEPT })
 }
 
-fn has_route(graph: &Graph, handler: FunctionRef) -> bool {
+pub(super) fn has_route(graph: &Graph, handler: FunctionRef) -> bool {
     graph.entries(handler).iter().any(|entry| !entry.route.is_empty())
 }
 
@@ -344,7 +359,7 @@ fn makers(graph: &Graph, guard: FunctionRef) -> BTreeSet<CallSite> {
 }
 
 /// The class of a guard, and those that inherit it.
-fn classes(graph: &Graph, guard: FunctionRef) -> BTreeSet<ClassRef> {
+pub(super) fn classes(graph: &Graph, guard: FunctionRef) -> BTreeSet<ClassRef> {
     let Some(class) = graph.function(guard).and_then(|function| function.class) else { return BTreeSet::new() };
     let class = ClassRef { file: guard.file, id: class };
     graph.heirs(class).into_iter().chain([class]).collect()
@@ -380,22 +395,13 @@ fn makes_one_of(graph: &Graph, value: &Shared, classes: &BTreeSet<ClassRef>, fue
 }
 
 impl Routes {
-    fn of(names: BTreeSet<String>, handlers: BTreeSet<FunctionRef>) -> Self {
+    pub(super) fn of(names: BTreeSet<String>, handlers: BTreeSet<FunctionRef>) -> Self {
         Self {
             names: names.into_iter().collect(),
             known: !handlers.is_empty() && handlers.len() <= 5,
             handlers: handlers.into_iter().collect(),
             open: false,
         }
-    }
-
-    /// The handlers that take none of these extractors, which ask by themselves.
-    pub(super) fn without(graph: &Graph, guard: FunctionRef, asking: &BTreeMap<&str, Proof>) -> Self {
-        let classes = extractors(graph, guard);
-        let rest = classes.keys().filter(|class| !asking.contains_key(*class));
-        let handlers: BTreeSet<FunctionRef> = rest.flat_map(|class| shapes::taking(graph, class)).collect();
-        let names = handlers.iter().flat_map(|handler| graph.entries(*handler)).map(|entry| entry.route.clone());
-        Self::of(names.collect(), handlers)
     }
 }
 

@@ -10,7 +10,7 @@ use globset::GlobSet;
 use crate::graph::{Graph, Resolved, Type};
 use crate::guards::life::calls_in;
 use crate::guards::root::Root;
-use crate::ir::{Class, ClassId, ClassKind, Export, FunctionId};
+use crate::ir::{ClassId, Export, FunctionId};
 use crate::rules::{ArgBase, ArgPath, CallPattern, Guard as Row, GuardKind};
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, ClassRef, FunctionRef, Member, Shared, Value, ValueKind};
@@ -379,32 +379,6 @@ fn by_place(graph: &Graph, rows: &[(&Row, GlobSet)], file: FileId, known: &mut B
             }
         }
     }
-}
-
-/// The handlers that take a value of a class: an extractor protects these.
-pub(super) fn taking(graph: &Graph, class: &str) -> BTreeSet<FunctionRef> {
-    let mut found = BTreeSet::new();
-    // `pub type AuthGuard = Claims;`
-    let classes = graph.units().flat_map(|(_, unit)| &unit.module.classes);
-    let is_alias = |of: &&Class| of.kind == ClassKind::Alias && of.extends.iter().any(|ty| last(&ty.name) == class);
-    let names: BTreeSet<&str> = classes.filter(is_alias).map(|of| of.name.as_str()).chain([class]).collect();
-    for (file, unit) in graph.units() {
-        for (at, function) in unit.module.functions.iter().enumerate() {
-            let takes = function.params.iter().filter_map(|param| param.ty.as_ref());
-            let mut takes = takes.flat_map(|ty| std::iter::once(ty).chain(&ty.args));
-            if takes.any(|ty| names.contains(last(&ty.name))) {
-                let handler = FunctionRef { file, id: FunctionId::of(at) };
-                if graph.entries(handler).iter().any(|entry| !entry.route.is_empty()) {
-                    found.insert(handler);
-                }
-            }
-        }
-    }
-    found
-}
-
-fn last(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
 }
 
 #[cfg(test)]
