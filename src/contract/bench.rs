@@ -212,6 +212,7 @@ impl Bench {
         let omitted = paths.iter().all(|path| path.meaning.origins().contains(&Origin::Omitted));
         self.trace.sites.push(WriteSite {
             span: line(0, at),
+            statement: vec![line(0, at)],
             value: line(0, if omitted { at } else { at + 1 }),
             model: ModelId(0),
             operation,

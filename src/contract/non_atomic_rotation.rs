@@ -10,6 +10,7 @@ use crate::contract::identity::place;
 use crate::contract::practice::{Stance, Write, is_production};
 use crate::contract::{Anchor, Finding, Level, Precision, Related};
 use crate::guards::{Decision, Ended};
+use crate::provenance::ReadKind;
 use crate::rules::Operation;
 use crate::source::Span;
 
@@ -37,7 +38,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
                 && rotation.function == decision.function
         });
         let ended = rotation.map(|rotation| rotation.ended);
-        let unseen = |write: &Write<'_>| ended == Some(Ended::Apart(write.site.span));
+        let unseen = |write: &Write<'_>| matches!(ended, Some(Ended::Apart(at)) if states(*write, at));
         let replaced = |write: &&Write<'_>| replaces(**write, decision) && (!compares(case, **write) || unseen(write));
         // Rows that are looked up among those that were just made; what a helper looks up may stand anywhere.
         let is_own = case.reads().any(|read| read.span == decision.read && read.function == decision.function);
@@ -104,6 +105,11 @@ fn is_through(write: Write<'_>, decision: &Decision) -> bool {
     functions.any(|name| *name == decision.function)
 }
 
+/// Whether a place lies in the statement that writes.
+fn states(write: Write<'_>, at: Span) -> bool {
+    write.site.statement.iter().any(|part| contains(*part, at))
+}
+
 /// Whether the statement that writes asks for the old value too: `WHERE id = $1 AND token = $2`.
 fn compares(case: &Case<'_>, write: Write<'_>) -> bool {
     let text = case.facts.sources.text(write.site.span);
@@ -111,7 +117,7 @@ fn compares(case: &Case<'_>, write: Write<'_>) -> bool {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     let times = words.filter(|word| names.contains(word)).count();
     // Once to set it.
-    times > 1 || case.reads().any(|read| contains(write.site.span, read.span))
+    times > 1 || case.reads().any(|read| read.kind != ReadKind::Export && states(write, read.span))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::graph::{Graph, Resolved, Type};
 use crate::ir::{FunctionId, FunctionKind, TypeRef};
 use crate::rules::{Adapter, ArgBase, ArgPath};
 use crate::source::{FileId, Span};
-use crate::summary::{CallSite, CallValue, ClassRef, FunctionRef, Guards, Shared, Slot, Value, ValueKind};
+use crate::summary::{CallSite, CallValue, ClassRef, Event, FunctionRef, Guards, Shared, Slot, Value, ValueKind};
 
 /// A function that a call reaches.
 #[derive(Clone, Debug)]
@@ -434,6 +434,20 @@ impl Graph<'_> {
                 })
             })
             .collect()
+    }
+
+    /// The whole chain that a call of a function stands in, `db.update(t).set(..).where(..).returning()`, and what the calls behind it are
+    /// handed, which may be put together elsewhere.
+    pub fn chain_around(&self, function: FunctionRef, call: Span) -> Vec<Span> {
+        let calls = self.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
+        let goes_on = |event: &&Event, at: Span| match event.call.receiver().map(|receiver| &receiver.kind) {
+            Some(ValueKind::Call(inner)) => inner.site.span == at && event.span() != at,
+            _ => false,
+        };
+        let next = |at: Span| calls.iter().find(|event| goes_on(event, at));
+        let behind = std::iter::successors(next(call), |event| next(event.span())).take(60);
+        let parts = behind.flat_map(|event| event.call.args.iter().map(|arg| arg.value.span).chain([event.span()]));
+        std::iter::once(call).chain(parts).collect()
     }
 
     /// The calls in a function and in the closures in it.

@@ -175,9 +175,12 @@ impl Graph<'_> {
             ValueKind::This(_) => {
                 self.typed_path(value).or_else(|| self.lent(value).and_then(|lent| self.path_of(&lent, fuel)))
             }
-            ValueKind::Param(..) | ValueKind::Super(_) => {
-                self.typed_path(value).or_else(|| matches!(value.kind, ValueKind::Param(..)).then(|| "?".to_owned()))
-            }
+            // `where((eb) => eb('token', '=', token))`: what the library hands in, or nobody knows what.
+            ValueKind::Param(function, at) => self.typed_path(value).or_else(|| {
+                let handed = self.handed_value(*function, *at).and_then(|handed| self.path_of(&handed, fuel));
+                Some(handed.unwrap_or_else(|| "?".to_owned()))
+            }),
+            ValueKind::Super(_) => self.typed_path(value),
             ValueKind::Class(class) => self.base_path(*class),
             _ => None,
         }

@@ -39,9 +39,22 @@ impl Reader<'_, '_> {
         let is_nothing = |value: &Shared| matches!(value.kind, ValueKind::Null | ValueKind::Undefined);
         // `where('access_token', null)`
         let for_none = call.args.iter().any(|arg| is_nothing(&arg.value)) && !denies(self.graph, call);
-        asks && !is_for_none(&name)
+        let denied = self.graph.rules.tells(Tells::Excluding, &name);
+        asks && !is_for_none(self.graph, &name)
             && !for_none
-            && call.args.iter().any(|arg| self.says(&arg.value, column, name.contains("not"), 8))
+            && call.args.iter().any(|arg| self.says(&arg.value, column, denied, 8))
+    }
+
+    /// `null`, `IsNull()`
+    fn is_none(&self, value: &Shared) -> bool {
+        match &value.kind {
+            ValueKind::Null | ValueKind::Undefined => true,
+            ValueKind::Call(call) => {
+                let name = call.method().or_else(|| called(self.graph, call)).unwrap_or_default();
+                is_for_none(self.graph, &name.to_lowercase())
+            }
+            _ => false,
+        }
     }
 
     /// Whether a condition speaks of the column, and not of its absence.
@@ -53,19 +66,19 @@ impl Reader<'_, '_> {
             ValueKind::Text(text) => {
                 let text = text.to_lowercase();
                 let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-                words.any(|word| word == column.to_lowercase()) && !text.contains("is null")
+                words.any(|word| word == column.to_lowercase())
+                    && !rules.words_of(Tells::ForNone).any(|asks| text.contains(asks))
             }
             ValueKind::Object { entries, .. } => entries.iter().any(|slot| match slot {
-                Slot::Named { key, value, .. } if *key == self.name || *key == column => {
-                    denied || !matches!(value.kind, ValueKind::Null | ValueKind::Undefined)
-                }
+                Slot::Named { key, value, .. } if *key == self.name || *key == column => denied || !self.is_none(value),
                 Slot::Named { key, .. } if rules.tells(Tells::Choice, &key.to_lowercase()) => false,
                 Slot::Named { value, .. } | Slot::Spread(value) => self.says(value, column, denied, fuel),
                 Slot::Computed { .. } => false,
             }),
             ValueKind::Call(call) => {
                 let name = call.method().or_else(|| called(self.graph, call)).unwrap_or_default().to_lowercase();
-                !is_for_none(&name) && call.args.iter().any(|arg| self.says(&arg.value, column, denied, fuel))
+                !is_for_none(self.graph, &name)
+                    && call.args.iter().any(|arg| self.says(&arg.value, column, denied, fuel))
             }
             // `(users, { isNotNull }) => isNotNull(users.accessToken)`
             ValueKind::Function(function) => {
@@ -79,16 +92,13 @@ impl Reader<'_, '_> {
 }
 
 /// `isNull(users.accessToken)`, `whereNull('access_token')`
-fn is_for_none(name: &str) -> bool {
-    name.contains("null") && !name.contains("not")
+fn is_for_none(graph: &Graph, name: &str) -> bool {
+    graph.rules.tells(Tells::ForNone, name)
 }
 
 /// `where('access_token', 'is not', null)`, `whereNot('access_token', null)`, `where('access_token', '!=', null)`
-fn denies(graph: &Graph, call: &CallValue) -> bool {
-    let says = |text: &str| {
-        let text = text.to_lowercase();
-        text.contains("not") || graph.rules.tells(Tells::Excluding, &text)
-    };
+pub(super) fn denies(graph: &Graph, call: &CallValue) -> bool {
+    let says = |text: &str| graph.rules.tells(Tells::Excluding, &text.to_lowercase());
     call.method().is_some_and(says)
         || call.args.iter().any(|arg| matches!(&arg.value.kind, ValueKind::Text(text) if says(text)))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
 use crate::guards::callers::letting_in;
+use crate::guards::chosen::denies;
 use crate::guards::deciding;
 use crate::guards::miss::Miss;
 use crate::guards::shapes::Shapes;
@@ -63,8 +64,11 @@ pub(super) fn decisions(
     let walk = Walk::new(graph, schema);
     for trace in traces {
         for read in &trace.reads {
-            let Some(function) = innermost(graph, read.span) else { continue };
-            let Some(summary) = graph.summary(function) else { continue };
+            let Some((function, summary)) =
+                asker(graph, read.span).zip(innermost(graph, read.span).and_then(|inner| graph.summary(inner)))
+            else {
+                continue;
+            };
             // Also in a guard that verifies nothing: a stored token needs no signature.
             let in_guard = walked.contains(&function) || shapes.of(graph, function).is_some();
             let at = match read.kind {
@@ -160,6 +164,19 @@ pub(super) fn innermost(graph: &Graph, span: Span) -> Option<FunctionRef> {
     Some(FunctionRef { file: span.file, id: FunctionId::of(at) })
 }
 
+/// The function that makes the query which a place is part of: a closure that says what is looked for runs for it.
+pub(super) fn asker(graph: &Graph, span: Span) -> Option<FunctionRef> {
+    let says = |what, call: &CallValue| call.method().is_some_and(|name| graph.rules.tells(what, &name.to_lowercase()));
+    let mut at = innermost(graph, span)?;
+    while let Some(call) = graph.handed_to(at)
+        && (says(Tells::Condition, call) || says(Tells::Alternative, call))
+    {
+        let parent = graph.function(at)?.parent.filter(|parent| parent.at() > 0);
+        at = FunctionRef { file: at.file, id: parent? };
+    }
+    Some(at)
+}
+
 /// Whether a query finds rows by what it is handed for the column: one that lists it, or asks whether it is there at all, lets in whoever
 /// has any.
 fn chooses(graph: &Graph, summary: &Summary, condition: Span, column: &str) -> bool {
@@ -168,8 +185,16 @@ fn chooses(graph: &Graph, summary: &Summary, condition: Span, column: &str) -> b
     if is_statement {
         return is_compared(text, column);
     }
-    let mut calls = summary.calls.iter().flat_map(|event| &event.call.args);
-    calls.find_map(|arg| value_at(&arg.value, condition, 12)).is_none_or(|value| is_handed(graph, value, 12))
+    let is_handed = |value: &Shared| is_handed(graph, value, 12);
+    // `where('token', '=', token)`: what it is compared with stands behind its name.
+    let is_it = |value: &Shared| value.span == condition && matches!(value.kind, ValueKind::Text(_));
+    let named = |call: &CallValue| call.args.iter().position(|arg| is_it(&arg.value));
+    let by_name = summary.calls.iter().find_map(|event| Some((&event.call, named(&event.call)?)));
+    if let Some((call, at)) = by_name {
+        return !denies(graph, call) && call.args[at..].iter().any(|arg| is_handed(&arg.value));
+    }
+    let mut args = summary.calls.iter().flat_map(|event| &event.call.args);
+    args.find_map(|arg| value_at(&arg.value, condition, 12)).is_none_or(is_handed)
 }
 
 /// Whether a statement gives the column and nothing else: `SELECT access_token FROM users WHERE id = $1`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::{EdgeKind, Graph};
 use crate::guards::claims::holds_call;
-use crate::guards::columns::{Decision, asking, innermost};
+use crate::guards::columns::{Decision, asker, asking};
 use crate::guards::some::holds;
 use crate::ir::SqlStatement;
 use crate::schema::{ColumnId, Schema};
@@ -37,7 +37,7 @@ pub(super) fn rotations(graph: &Graph, schema: &Schema, decisions: &[Decision]) 
     let endpoints = decisions.iter().filter(|decision| decision.place.is_endpoint());
     let all = |decision: &Decision| {
         let Decision { column, read, at, function, .. } = decision.clone();
-        let asking = innermost(graph, read).map(|of| asking(graph, of, at)).unwrap_or_default();
+        let asking = asker(graph, read).map(|of| asking(graph, of, at)).unwrap_or_default();
         let own = asking.into_iter().filter(|of| graph.name(*of) == function);
         let ended: Vec<Ended> = own.filter_map(|of| Ends::find(graph, schema, (column, read), of).told()).collect();
         ended.into_iter().map(move |ended| Rotation { column, read, function: function.clone(), ended })
@@ -135,7 +135,7 @@ impl<'g, 'a> Ends<'g, 'a> {
     /// Whether functions of the tree give the row that the query found: `const row = await valid(token)`.
     fn hands_back(&self, call: &CallValue, fuel: u8) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return false };
-        let asks = innermost(self.graph, self.read);
+        let asks = asker(self.graph, self.read);
         self.graph.targets(call).iter().any(|target| {
             let returned = self.graph.summary(target.function).and_then(|summary| summary.returns.as_ref());
             Some(target.function) == asks

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::guards::claims::Seeds;
 use crate::guards::elsewhere::depends_on;
+use crate::guards::risks::contains;
 use crate::guards::some::holds;
 use crate::guards::walk::Walk;
 use crate::guards::{Guard, StatusGap};
 use crate::ir::{Class, Expr, ExprId, ExprKind, FunctionId, FunctionKind, SqlStatement};
-use crate::rules::{Asks, Status, Tells};
+use crate::rules::{Asks, Read, Status, Tells};
 use crate::schema::{Property, Schema};
 use crate::source::{FileId, Span};
-use crate::summary::{CallValue, FunctionRef, Shared, Slot, Summary, ValueKind};
+use crate::summary::{CallValue, FunctionRef, Member, Shared, Slot, Summary, ValueKind};
 
 /// The properties that a guard asks by, in lower case without `_`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,6 +159,8 @@ fn note(
             add(name);
         }
     }
+    let alternatives = alternatives(graph, summary);
+    let is_one_of = |at: Span| alternatives.iter().any(|around| contains(*around, at));
     for event in &summary.calls {
         let call = &event.call;
         // `user.isActive()`; `res.status(401)` answers.
@@ -172,7 +175,7 @@ fn note(
             add(name);
         }
         let is_of_bearer = || !walk.asks_of_another(call) || walk.is_looked_through(summary, call);
-        if is_query(graph, call) && !is_over(call.site.span) && is_of_bearer() {
+        if is_query(graph, call) && !is_over(call.site.span) && !is_one_of(call.site.span) && is_of_bearer() {
             conditions(graph, call, &mut add, 8);
         }
     }
@@ -258,15 +261,7 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
                 match &graph.resolved(value).kind {
                     // `where: [{ id }, { email }]`: what all of them ask.
                     ValueKind::Array(members) if is_either && members.len() > 1 => {
-                        let each = members.iter().map(|member| {
-                            let mut own = BTreeSet::new();
-                            keys(graph, member.value(), &mut |name| _ = own.insert(name.to_owned()), fuel);
-                            own
-                        });
-                        let common = each.reduce(|one, another| &one & &another).unwrap_or_default();
-                        for name in &common {
-                            add(name);
-                        }
+                        common(graph, members.iter().map(Member::value), add, fuel);
                     }
                     _ => keys(graph, value, add, fuel),
                 }
@@ -281,11 +276,31 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
                 keys(graph, part, add, fuel);
             }
         }
+        // `or([eb('id', '=', sub), eb('status', '=', 'active')])`, `or(eq(users.id, sub), eq(users.isActive, true))`
+        ValueKind::Call(call) if is_alternative(graph, call) => {
+            let given = call.args.iter().flat_map(|arg| match &graph.resolved(&arg.value).kind {
+                ValueKind::Array(members) => members.iter().map(|member| Arc::clone(member.value())).collect(),
+                _ => vec![Arc::clone(&arg.value)],
+            });
+            let before = call.receiver().filter(|before| matches!(before.kind, ValueKind::Call(_)));
+            let arms: Vec<Shared> = before.cloned().into_iter().chain(given).collect();
+            common(graph, arms.iter(), add, fuel);
+        }
+        // `eb('status', '=', 'active')`
+        ValueKind::Call(call) if let Some(name) = compared_by_name(graph, call) => {
+            add(name.rsplit('.').next().unwrap_or(&name));
+        }
         // `where: (users, { eq }) => eq(users.isActive, true)`, `.modify((query) => query.whereNull('deleted_at'))`
         ValueKind::Function(function) => {
-            let calls = graph.summary(*function).map_or(&[][..], |summary| summary.calls.as_slice());
-            for event in calls {
-                conditions(graph, &event.call, add, fuel);
+            let Some(summary) = graph.summary(*function) else { return };
+            let alternatives = alternatives(graph, summary);
+            for event in &summary.calls {
+                if !alternatives.iter().any(|around| contains(*around, event.span())) {
+                    conditions(graph, &event.call, add, fuel);
+                }
+            }
+            if let Some(returned) = summary.returns.as_ref().filter(|value| matches!(value.kind, ValueKind::Call(_))) {
+                keys(graph, returned, add, fuel);
             }
         }
         ValueKind::Captured(..) | ValueKind::Import(..) => {
@@ -300,6 +315,37 @@ fn keys(graph: &Graph, value: &Shared, add: &mut dyn FnMut(&str), fuel: u8) {
         }
         kind => kind.each(&mut |inner| keys(graph, inner, add, fuel)),
     }
+}
+
+/// What each of several conditions asks.
+fn common<'v>(graph: &Graph, arms: impl Iterator<Item = &'v Shared>, add: &mut dyn FnMut(&str), fuel: u8) {
+    let each = arms.map(|arm| {
+        let mut own = BTreeSet::new();
+        keys(graph, arm, &mut |name| _ = own.insert(name.to_owned()), fuel);
+        own
+    });
+    let common = each.reduce(|one, another| &one & &another).unwrap_or_default();
+    common.iter().for_each(|name| add(name));
+}
+
+fn is_alternative(graph: &Graph, call: &CallValue) -> bool {
+    let path = || graph.callee_path(call).unwrap_or_default();
+    let name = call.method().map_or_else(path, str::to_owned).to_lowercase();
+    graph.rules.tells(Tells::Alternative, name.rsplit(['.', '#']).next().unwrap_or_default())
+}
+
+/// Where conditions stand of which one is enough.
+fn alternatives(graph: &Graph, summary: &Summary) -> Vec<Span> {
+    let found = summary.calls.iter().filter(|event| is_alternative(graph, &event.call));
+    found.flat_map(|event| &event.call.args).map(|arg| arg.value.span).collect()
+}
+
+/// The column that a call compares which it is told by its name, as a row of a library says.
+fn compared_by_name(graph: &Graph, call: &CallValue) -> Option<String> {
+    let ValueKind::Text(name) = &call.args.first()?.value.kind else { return None };
+    let path = graph.library_path(call)?;
+    let by_name = |row: &Read| row.condition.is_some() && row.call.last() == call.method() && row.call.matches(&path);
+    graph.rules.read().any(by_name).then(|| name.clone())
 }
 
 /// Whether a chain of calls begins with a column of a table.

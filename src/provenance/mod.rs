@@ -478,6 +478,7 @@ impl ColumnTracer<'_, '_> {
         }
         WriteSite {
             span: site.span,
+            statement: self.graph.chain_around(site.candidate.function, site.span),
             value: site.value,
             model: site.candidate.model,
             operation: site.operation,

@@ -64,6 +64,9 @@ pub struct ColumnTrace {
 pub struct WriteSite {
     /// The writing call or statement.
     pub span: Span,
+    /// With what its chain goes on with, which may say of which rows, and what that is handed: `.set(..)` of
+    /// `db.update(users).set(..).where(isHis)`.
+    pub statement: Vec<Span>,
     /// Where the column's key or value stands; `span` where the column is absent.
     pub value: Span,
     pub model: ModelId,

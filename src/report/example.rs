@@ -207,6 +207,7 @@ fn traces(sources: &SourceSet) -> Vec<ColumnTrace> {
     );
     let site = |file: &str, call: &str, value: &str, function: &str, scope, paths| WriteSite {
         span: at(file, call),
+        statement: vec![at(file, call)],
         value: at(file, value),
         model: ModelId(0),
         operation: Operation::Update,

@@ -93,6 +93,8 @@ pub enum Tells {
     Comparison,
     /// A key, a function or an operator of a condition under which what it names is left out, in lower case: `$ne`, `<>`.
     Excluding,
+    /// A method, a function or a part of a text by which a query finds rows that have no value there, in lower case: `whereNull`.
+    ForNone,
     /// A key or a function beside the condition of a query, in lower case: what is read or written, not whom it finds.
     Beside,
     /// A column by which many rows are found alike: `role`, `teamId`.

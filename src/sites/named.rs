@@ -64,7 +64,7 @@ impl<'r> Named<'r> {
     }
 
     fn any_model(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<(ModelId, bool)> {
-        let receiver = call.receiver()?;
+        let receiver = call.receiver().unwrap_or(&call.callee);
         match self.on {
             Target::Model => {
                 if let Some(model) = delegate_typed(graph, schema, receiver) {
@@ -183,7 +183,8 @@ impl<'r> Named<'r> {
 
     /// An entity named in the call `after` further left, or the type of what the chain starts from.
     fn by_chain(&self, graph: &Graph, schema: &Schema, call: &CallValue) -> Option<ModelId> {
-        let chain = call.receiver().map_or_else(Vec::new, |receiver| chain_calls(graph, receiver));
+        // What a library hands in as a function is called by itself: `where((eb) => eb('token', '=', token))`.
+        let chain = chain_calls(graph, call.receiver().unwrap_or(&call.callee));
         let named = |call: &CallValue| {
             let arguments = self.entity.iter().flat_map(|path| graph.argument(call, path));
             arguments.into_iter().find_map(|value| {

@@ -440,18 +440,19 @@ pub(super) fn named_by_read(
     call: &CallValue,
     place: impl Fn(&Read) -> Option<&ArgPath>,
 ) -> Vec<(ModelId, Shared)> {
-    let Some(method) = call.method() else { return Vec::new() };
+    let method = call.method();
     let mut path = None;
     let mut found = Vec::new();
     for row in graph.rules.read() {
         let Some(place) = place(row) else { continue };
-        if row.call.last().is_some_and(|last| last != method) {
+        // `eb('token', '=', token)` has no name but that of a parameter.
+        if row.call.last() != method && (method.is_none() || row.call.last().is_some()) {
             continue;
         }
         let path = path.get_or_insert_with(|| library_path(graph, call)).as_ref();
         // What another row knows to be written there is no condition.
         let is_written = |path: &String| {
-            let mut writes = graph.rules.writes_named(Some(method));
+            let mut writes = graph.rules.writes_named(method);
             writes.any(|write| write.on == row.on && write.row == *place && write.call.matches(path))
         };
         if path.is_some_and(|path| row.call.matches(path) && !is_written(path))
