@@ -71,9 +71,10 @@ pub(super) fn decisions(
             };
             // Also in a guard that verifies nothing: a stored token needs no signature.
             let in_guard = walked.contains(&function) || shapes.of(graph, function).is_some();
+            let given = is_given(graph, summary, read.span);
             let at = match read.kind {
                 // A query by the column: who has no such row is not let in.
-                ReadKind::Query | ReadKind::Guard if !is_field(summary, read.span) => {
+                ReadKind::Query | ReadKind::Guard if !is_field(summary, read.span) && !given => {
                     let column = &schema.columns[trace.column.0].column;
                     let text = graph.sources.text(read.span);
                     let scalar = || {
@@ -82,7 +83,7 @@ pub(super) fn decisions(
                     };
                     if chooses(graph, summary, read.span, column) { Some(read.span) } else { scalar() }
                 }
-                _ => Asked { graph, walk: &walk, read: read.span, any: in_guard, scalar: false }.compared(summary),
+                _ => Asked { graph, walk: &walk, read: read.span, any: in_guard, scalar: given }.compared(summary),
             };
             let decision =
                 |at, function, place| Decision { column: trace.column, read: read.span, at, function, place };
@@ -279,6 +280,16 @@ pub(super) fn is_handed(graph: &Graph, value: &Shared, fuel: u8) -> bool {
         }
         _ => true,
     }
+}
+
+/// Whether what stands there says whose value a call gives: `user.get('token')`.
+fn is_given(graph: &Graph, summary: &Summary, span: Span) -> bool {
+    let gives = |call: &CallValue| {
+        let method = call.method();
+        method.is_some() && graph.rules.reads_named(method).any(|row| row.gives.is_some())
+    };
+    let names = |call: &CallValue| call.args.iter().any(|arg| arg.value.span == span);
+    summary.calls.iter().any(|event| names(&event.call) && gives(&event.call))
 }
 
 fn is_field(summary: &Summary, span: Span) -> bool {

@@ -325,7 +325,9 @@ fn common<'v>(graph: &Graph, arms: impl Iterator<Item = &'v Shared>, add: &mut d
         own
     });
     let common = each.reduce(|one, another| &one & &another).unwrap_or_default();
-    common.iter().for_each(|name| add(name));
+    for name in &common {
+        add(name);
+    }
 }
 
 fn is_alternative(graph: &Graph, call: &CallValue) -> bool {

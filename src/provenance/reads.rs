@@ -1,7 +1,7 @@
 //! Who reads the column: fields of rows, queries that name it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,6 +33,9 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
     };
     let mut found: BTreeMap<Span, ReadSite> = BTreeMap::new();
     let mut selected: BTreeMap<FunctionRef, Span> = BTreeMap::new();
+    // `select('access_token as token')`: what queries call columns, here or where the rows come from.
+    let events = graph.units().flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
+    let given: BTreeSet<String> = events.flat_map(|event| sites::names_given(graph, &event.call)).collect();
     for (file, unit) in graph.units() {
         let source = graph.sources.get(file);
         // A view that a migration makes is there in production.
@@ -55,7 +58,7 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                     let below = property.name.strip_suffix(name.as_str()).and_then(|outer| outer.strip_suffix('.'));
                     let (row, key) = match (&base.kind, below) {
                         (ValueKind::Field(row, outer), Some(below)) if outer == below => (row, &property.name),
-                        _ if property.name == *name || property.column == *name => (base, name),
+                        _ if property.name == *name || property.column == *name || given.contains(name) => (base, name),
                         _ => return false,
                     };
                     let read = |row: &Shared| evaluator.row_of(row);
@@ -102,6 +105,12 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
                         let found = conditions.iter().find(|(of, value)| of == model && names_one(value, names));
                         if let Some((_, value)) = found {
                             add(condition_on(value, names[0], 8).unwrap_or(value.span), query_kind(graph, function));
+                        }
+                        let given = sites::given(graph, schema, &event.call);
+                        if let Some((_, value)) =
+                            given.iter().find(|(of, value)| of == model && names_one(value, names))
+                        {
+                            add(value.span, kind(graph, function));
                         }
                     }
                     let is_column = |value: &Shared| matches!(&value.kind, ValueKind::Field(_, key) if key == names[0]);
@@ -216,7 +225,7 @@ fn fetched(value: &Shared, property: &str) -> Option<Span> {
     }
 }
 
-/// Where a text, or one of a list, names the column: `'u.token'`, `['u.id', 'u.token']`.
+/// Where a text, or one of a list or an object, names the column: `'u.token'`, `['u.id', 'u.token']`.
 fn listed(value: &Shared, names: [&str; 2]) -> Option<Span> {
     match &value.kind {
         ValueKind::Text(_) | ValueKind::Concat(_) => names_one(value, names).then_some(value.span),
@@ -224,6 +233,12 @@ fn listed(value: &Shared, names: [&str; 2]) -> Option<Span> {
             Member::One(inner) => listed(inner, names),
             Member::Each(_) | Member::Spread(_) => None,
         }),
+        // `{ token: users.accessToken }`, `{ token: 'access_token' }`
+        ValueKind::Object { entries, .. } => entries.iter().find_map(|entry| match entry {
+            Slot::Named { value, .. } => listed(value, names),
+            Slot::Spread(_) | Slot::Computed { .. } => None,
+        }),
+        ValueKind::Field(_, key) => (key == names[0]).then_some(value.span),
         _ => None,
     }
 }

@@ -283,6 +283,15 @@ pub struct Read {
     /// Which columns are fetched, by name (`'u.token'`, a list of such), of a call that returns no row by itself: `addSelect`.
     #[serde(default)]
     pub fetches: Option<ArgPath>,
+    /// With `fetches`: where the name stands that the rows have it under, `select('u.token', 'name')`.
+    #[serde(default)]
+    pub alias: Option<ArgPath>,
+    /// Whether the rows have nothing but what is fetched by name, each under the name that it is given: `getRawOne`.
+    #[serde(default)]
+    pub raw: bool,
+    /// Which column it gives the value of, of a row or of all that a query finds: `user.get('token')`, `pluck('token')`.
+    #[serde(default)]
+    pub gives: Option<ArgPath>,
     /// Where a column of a declared table may stand by itself, of a function that compares it: `eq(users.token, x)`.
     #[serde(default)]
     pub column: Vec<ArgPath>,
@@ -314,7 +323,7 @@ pub struct Condition {
 impl Read {
     /// Whether the call returns rows.
     pub fn returns(&self) -> bool {
-        self.condition.is_none() && self.fetches.is_none() && self.column.is_empty()
+        self.condition.is_none() && self.fetches.is_none() && self.gives.is_none() && self.column.is_empty()
     }
 }
 

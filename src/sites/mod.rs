@@ -21,6 +21,7 @@ mod named;
 mod nested;
 mod orm;
 mod receivers;
+mod renamed;
 mod rows;
 mod sql;
 mod tables;
@@ -201,7 +202,17 @@ pub fn columns(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId
 
 /// The columns that a call has fetched by name (`addSelect('u.token')`), with the model of the rows.
 pub fn fetched(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
-    orm::named_by_read(graph, schema, call, |row| row.fetches.as_ref())
+    renamed::fetched(graph, schema, call)
+}
+
+/// The columns that a call gives the values of, with the model of the rows: `user.get('token')`.
+pub fn given(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, Shared)> {
+    orm::named_by_read(graph, schema, call, |row| row.gives.as_ref())
+}
+
+/// The names that a call gives to columns: `select('u.access_token as token')`.
+pub fn names_given<'g>(graph: &'g Graph, call: &CallValue) -> impl Iterator<Item = String> + use<'g> {
+    renamed::given(graph, call).into_iter().map(|renamed| renamed.name)
 }
 
 /// What an SQL expression in a row of `table` stands for: `access_token || 'x'` of a function that gives the text.

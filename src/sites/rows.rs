@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::ir::{SqlOutput, SqlStatement};
-use crate::rules::{ArgPath, Pass};
+use crate::rules::{ArgPath, Pass, Target};
 use crate::schema::{ColumnId, ModelId, Schema};
+use crate::sites::renamed::{self, Renamed};
 use crate::sites::{orm, sql};
 use crate::summary::{CallValue, Shared, Slot, Value, ValueKind};
 
@@ -16,6 +17,10 @@ pub struct RowsRead {
     /// The SQL that asks for them, whose names their keys are; `None` where keys are properties of the model.
     pub text: Option<Shared>,
     narrowed: Narrowed,
+    /// What the query gives other names to.
+    renamed: Vec<Renamed>,
+    /// Whether nothing else is there.
+    raw: bool,
 }
 
 /// What a reading call says of the columns that its rows have.
@@ -36,6 +41,8 @@ pub(super) fn read(graph: &Graph, schema: &Schema, call: &CallValue) -> Option<R
             model,
             text: None,
             narrowed: Narrowed { only: said(&row.selects), but: said(&row.omits) },
+            renamed: if row.on == Target::Chain { renamed::in_chain(graph, call) } else { Vec::new() },
+            raw: row.raw,
         });
     }
     of_texts(graph, schema, sql::queries(graph, call, false))
@@ -53,7 +60,7 @@ fn of_texts(graph: &Graph, schema: &Schema, texts: Vec<Shared>) -> Option<RowsRe
     texts.into_iter().find_map(|text| {
         let SqlStatement::Select { tables, span, .. } = selected(&text)? else { return None };
         let model = tables.iter().find_map(|table| sql::model_of_table(graph, schema, table, span.file))?;
-        Some(RowsRead { model, text: Some(text), narrowed: Narrowed::default() })
+        Some(RowsRead { model, text: Some(text), narrowed: Narrowed::default(), renamed: Vec::new(), raw: false })
     })
 }
 
@@ -155,7 +162,7 @@ fn names(graph: &Graph, value: &Shared, key: &str) -> Option<bool> {
 impl RowsRead {
     /// Rows of a model with all of its columns.
     pub fn whole(model: ModelId) -> Self {
-        Self { model, text: None, narrowed: Narrowed::default() }
+        Self { model, text: None, narrowed: Narrowed::default(), renamed: Vec::new(), raw: false }
     }
 
     /// Whether the call that reads the rows leaves a property out.
@@ -176,8 +183,11 @@ impl RowsRead {
     /// Whether the rows hold a tracked column under a key; `None` where it can be that of another table.
     pub fn holds(&self, schema: &Schema, column: ColumnId, key: &str) -> Option<bool> {
         let tracked = &schema.columns[column.0];
-        let is_property =
-            |(model, at): &(ModelId, usize)| *model == self.model && schema.models[model.0].properties[*at].name == key;
+        let is_property = |(model, at): &(ModelId, usize)| {
+            let property = &schema.models[model.0].properties[*at];
+            let is_named = |of: &Renamed| of.name == key && [&property.name, &property.column].contains(&&of.column);
+            *model == self.model && (!self.raw && property.name == key || self.renamed.iter().any(is_named))
+        };
         let by_property = Some(tracked.bindings.iter().any(is_property));
         let Some(SqlStatement::Select { tables, outputs, .. }) = self.text.as_ref().and_then(selected) else {
             return by_property;
