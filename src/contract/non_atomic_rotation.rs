@@ -38,6 +38,9 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
                 && rotation.function == decision.function
         });
         let ended = rotation.map(|rotation| rotation.ended);
+        if ended == Some(Ended::Locked) {
+            continue;
+        }
         let unseen = |write: &Write<'_>| matches!(ended, Some(Ended::Apart(at)) if states(*write, at));
         let replaced = |write: &&Write<'_>| replaces(**write, decision) && (!compares(case, **write) || unseen(write));
         // Rows that are looked up among those that were just made; what a helper looks up may stand anywhere.
@@ -52,7 +55,7 @@ fn run(case: &Case<'_>, findings: &mut Vec<Finding>) {
         }
         let (compared, by) = (&decision.function, &write.site.function);
         let message = match ended {
-            None => format!(
+            None | Some(Ended::Locked) => format!(
                 "{compared} compares the stored {}, and {by} then replaces it without comparing it again: of two requests \
                  with one token both get a new one, and a stolen one is not noticed",
                 case.name

@@ -30,6 +30,8 @@ pub enum Ended {
     Never,
     /// A statement does so, and nobody looks at whether it found the row still there.
     Apart(Span),
+    /// It is locked until it is ended: `FOR UPDATE`.
+    Locked,
 }
 
 /// Sorted.
@@ -53,18 +55,23 @@ struct Ends<'g, 'a> {
     read: Span,
     seen: BTreeSet<FunctionRef>,
     apart: Option<Span>,
-    /// A statement that takes the row for itself, a lock, or something that could not be followed.
+    /// A statement that takes the row for itself, or something that could not be followed.
     safe: bool,
+    locked: bool,
 }
 
 impl<'g, 'a> Ends<'g, 'a> {
     fn find(graph: &'g Graph<'a>, schema: &'g Schema, (column, read): (ColumnId, Span), function: FunctionRef) -> Self {
-        let mut ends = Self { graph, schema, column, read, seen: BTreeSet::new(), apart: None, safe: false };
+        let mut ends =
+            Self { graph, schema, column, read, seen: BTreeSet::new(), apart: None, safe: false, locked: false };
         ends.visit(function, 4);
         ends
     }
 
     fn told(&self) -> Option<Ended> {
+        if self.locked {
+            return Some(Ended::Locked);
+        }
         if self.safe {
             return None;
         }
@@ -81,7 +88,7 @@ impl<'g, 'a> Ends<'g, 'a> {
         }
         let Some(declared) = self.graph.function(function) else { return };
         let text = self.graph.sources.text(declared.span).to_lowercase();
-        self.safe |= self.graph.rules.ending().flat_map(|row| &row.locks).any(|word| text.contains(word));
+        self.locked |= self.graph.rules.ending().flat_map(|row| &row.locks).any(|word| text.contains(word));
         for call in self.graph.calls_inside(function) {
             let holder = FunctionRef { file: function.file, id: call.site.function.id };
             // `diesel::delete(tokens.filter(token.eq(handed)))` finds and ends in one.

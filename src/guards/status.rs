@@ -13,6 +13,7 @@ use crate::guards::{Guard, StatusGap};
 use crate::ir::{Class, Expr, ExprId, ExprKind, FunctionId, FunctionKind, SqlStatement};
 use crate::rules::{Asks, Read, Status, Tells};
 use crate::schema::{Property, Schema};
+use crate::sites;
 use crate::source::{FileId, Span};
 use crate::summary::{CallValue, FunctionRef, Member, Shared, Slot, Summary, ValueKind};
 
@@ -151,11 +152,13 @@ fn note(
         }
     };
     let handed_on = handed_on(summary);
+    // `select({ enabled: users.isActive })`
+    let renamed: Vec<_> = summary.calls.iter().flat_map(|event| sites::names_given(graph, &event.call)).collect();
     for read in summary.reads.iter().filter(|read| !handed_on.contains(&read.span)) {
-        if let ValueKind::Field(_, name) = &read.kind
-            && is_status(name)
-            && decides(read)
-        {
+        let ValueKind::Field(_, name) = &read.kind else { continue };
+        let meant = renamed.iter().find(|(given, column)| given == name && is_status(column));
+        let name = meant.map_or(name, |(_, column)| column);
+        if is_status(name) && decides(read) {
             add(name);
         }
     }

@@ -35,7 +35,8 @@ pub(super) fn find(graph: &Graph, schema: &Schema, column: ColumnId) -> Vec<Read
     let mut selected: BTreeMap<FunctionRef, Span> = BTreeMap::new();
     // `select('access_token as token')`: what queries call columns, here or where the rows come from.
     let events = graph.units().flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
-    let given: BTreeSet<String> = events.flat_map(|event| sites::names_given(graph, &event.call)).collect();
+    let given: BTreeSet<String> =
+        events.flat_map(|event| sites::names_given(graph, &event.call)).map(|(name, _)| name).collect();
     for (file, unit) in graph.units() {
         let source = graph.sources.get(file);
         // A view that a migration makes is there in production.

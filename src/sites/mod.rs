@@ -210,9 +210,9 @@ pub fn given(graph: &Graph, schema: &Schema, call: &CallValue) -> Vec<(ModelId, 
     orm::named_by_read(graph, schema, call, |row| row.gives.as_ref())
 }
 
-/// The names that a call gives to columns: `select('u.access_token as token')`.
-pub fn names_given<'g>(graph: &'g Graph, call: &CallValue) -> impl Iterator<Item = String> + use<'g> {
-    renamed::given(graph, call).into_iter().map(|renamed| renamed.name)
+/// The names that a call gives to columns, each with the column: `select('u.access_token as token')`.
+pub fn names_given<'g>(graph: &'g Graph, call: &CallValue) -> impl Iterator<Item = (String, String)> + use<'g> {
+    renamed::given(graph, call).into_iter().map(|renamed| (renamed.name, renamed.column))
 }
 
 /// What an SQL expression in a row of `table` stands for: `access_token || 'x'` of a function that gives the text.
