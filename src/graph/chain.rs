@@ -46,8 +46,7 @@ impl Covers {
                 let values = graph.argument(call, handler);
                 let runs = values.iter().flat_map(|value| handlers(graph, value, 6));
                 let runs: Vec<FunctionRef> = runs.filter(|function| runs_before(graph, row, *function)).collect();
-                let below = row.route.iter().find_map(|at| text_at(graph, call, at));
-                let below = below.filter(|path| path.starts_with('/')).unwrap_or_default();
+                let below = below(graph, row, call);
                 let mut unseen = Vec::new();
                 for value in &values {
                     not_lowered(graph, value, 4, &mut unseen);
@@ -182,6 +181,32 @@ impl Graph<'_> {
         }
         is_changed.then_some(Bindings { function: handler, params: held, this: None })
     }
+}
+
+/// The path below which a call of a row has its handlers run; empty: everywhere. `new Hono().basePath('/api').use('/admin/*', check)`
+fn below(graph: &Graph, row: &Row, call: &CallValue) -> String {
+    let said = row.route.iter().find_map(|at| text_at(graph, call, at)).filter(|path| path.starts_with('/'));
+    path_on(graph, call, said.as_deref())
+}
+
+/// A path that a call says, behind those that the chain to its left does; empty where there is none.
+fn path_on(graph: &Graph, call: &CallValue, said: Option<&str>) -> String {
+    let before = call.receiver().map_or_else(Vec::new, |receiver| own(graph, receiver));
+    let parts: Vec<String> = before.into_iter().rev().chain(said.map(str::to_owned)).collect();
+    if parts.is_empty() { String::new() } else { slashed(&parts) }
+}
+
+/// Whether a call to the left of a registration is for other paths than that: `app.use('/admin/*', check).get('/open', handler)`.
+pub(super) fn is_for_others(
+    graph: &Graph,
+    rows: &[&Row],
+    call: &CallValue,
+    registration: &CallValue,
+    path: Option<&str>,
+) -> bool {
+    let mut covering =
+        rows.iter().filter(|row| row.covers && row.path.as_ref().is_some_and(|of| of.last() == call.method()));
+    covering.any(|row| !is_below(&path_on(graph, registration, path), &below(graph, row, call)))
 }
 
 fn is_below(path: &str, prefix: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 
 use crate::graph::chain::{Ahead, Covers, runs_before};
 use crate::graph::configured::configured;
@@ -65,17 +65,8 @@ pub(super) fn find(graph: &Graph) -> Entries {
     let (mut routers, mut unseen, mut places) = (Files::new(), Files::new(), Places::new());
     let mut described: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
     let mut tested: BTreeMap<FunctionRef, Vec<Entry>> = BTreeMap::new();
-    let by_place: Vec<(&EntryRow, GlobSet)> = rows
-        .iter()
-        .filter(|row| row.kind == EntryKind::File)
-        .filter_map(|row| {
-            let mut globs = GlobSetBuilder::new();
-            row.file.iter().filter_map(|glob| Glob::new(glob).ok()).for_each(|glob| {
-                globs.add(glob);
-            });
-            Some((*row, globs.build().ok()?))
-        })
-        .collect();
+    let by_place: Vec<(&EntryRow, GlobSet)> =
+        rows.iter().filter(|row| row.kind == EntryKind::File).filter_map(|row| Some((*row, row.files()?))).collect();
     for (file, unit) in graph.units() {
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::graph::chain::Ahead;
+use crate::graph::chain::{Ahead, is_for_others};
 use crate::graph::entries::text_at;
 use crate::graph::framework::run_by_classes;
 use crate::graph::handlers::{handlers, made, may_run};
@@ -117,7 +117,7 @@ impl Graph<'_> {
         front.runs.extend(&given);
         front.made.extend(call.args.iter().flat_map(|arg| made(self, &arg.value, 6)));
         if let Some(receiver) = call.receiver() {
-            self.chained(rows, receiver, &mut front);
+            self.chained(rows, receiver, &|left| is_for_others(self, rows, left, call, own.as_deref()), &mut front);
         }
         for function in behind {
             let own = found.entry(function).or_default();
@@ -127,7 +127,13 @@ impl Graph<'_> {
     }
 
     /// What the calls to the left of a registration hand over, except where these are laid around what stands further left.
-    fn chained(&self, rows: &[&EntryRow], receiver: &Shared, front: &mut Front) {
+    fn chained(
+        &self,
+        rows: &[&EntryRow],
+        receiver: &Shared,
+        is_for_others: &dyn Fn(&CallValue) -> bool,
+        front: &mut Front,
+    ) {
         let mut at = self.resolved(receiver);
         for _ in 0..24 {
             let ValueKind::Call(call) = &at.kind else { return };
@@ -148,7 +154,7 @@ impl Graph<'_> {
             };
             let names_path = |arg: &Argument| matches!(self.resolved(&arg.value).kind, ValueKind::Text(_));
             let is_for_all = rows.iter().any(|row| is_for_all(row)) && !call.args.first().is_some_and(names_path);
-            if !around && (!is_route || is_for_all) && call.method().is_some() {
+            if !around && (!is_route || is_for_all) && call.method().is_some() && !is_for_others(call) {
                 front.runs.extend(call.args.iter().flat_map(|arg| handlers(self, &arg.value, 6)));
                 front.made.extend(call.args.iter().flat_map(|arg| made(self, &arg.value, 6)));
             }

@@ -40,13 +40,16 @@ impl Graph<'_> {
             }
         }
         self.package_file(specifier).or_else(|| {
+            let nearest = std::iter::successors(Some(folder), |at| {
+                (!at.is_empty()).then(|| at.rsplit_once('/').map_or("", |(up, _)| up))
+            });
+            if let Some(path) = self.rules.alias().find_map(|row| row.path(specifier)) {
+                return nearest.into_iter().find_map(|folder| self.file_at(&join(folder, &path)?));
+            }
             // `src/users/users.service` without a readable `baseUrl`: from one of the folders above.
             if !specifier.contains('/') || specifier.starts_with('@') {
                 return None;
             }
-            let nearest = std::iter::successors(Some(folder), |at| {
-                (!at.is_empty()).then(|| at.rsplit_once('/').map_or("", |(up, _)| up))
-            });
             let mut above: Vec<&str> = nearest.collect();
             // `/models/users`: from the root of the application.
             if specifier.starts_with('/') {

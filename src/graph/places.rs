@@ -12,7 +12,7 @@ pub(super) fn route_of_file(path: &str) -> String {
         .map_or(stem, |at| &stem[at..]);
     let parts = below
         .split('/')
-        .filter(|part| !part.starts_with('(') && !matches!(*part, "route" | "index" | "page" | "layout"));
+        .filter(|part| !part.starts_with(['(', '+']) && !matches!(*part, "route" | "index" | "page" | "layout"));
     parts.collect::<Vec<_>>().join("/")
 }
 

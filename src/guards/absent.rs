@@ -2,7 +2,7 @@
 
 use crate::guards::held::{Held, either};
 use crate::guards::miss::{Run, is_param};
-use crate::guards::onward::{answers, attaches, runs_the_rest};
+use crate::guards::onward::{answers, attaches, runs_by_key, runs_the_rest};
 use crate::guards::served::is_left;
 use crate::ir::{Binding, Entry, ExprId, ExprKind, Item};
 use crate::summary::{CallValue, FunctionRef, ValueKind};
@@ -291,7 +291,7 @@ impl Run<'_, '_, '_> {
         let lets_on = match callee {
             ExprKind::Name(Binding::Local(local)) => is_param(module, *local),
             ExprKind::Field { base, name, .. } => {
-                name == "next"
+                runs_by_key(self.walk.graph, self.function.file, name)
                     && matches!(module.expr(*base).kind, ExprKind::Name(Binding::Local(local)) if is_param(module, local))
             }
             _ => false,

@@ -8,7 +8,7 @@ use crate::ir::{SqlStatement, SqlText};
 use crate::rules::{Asks, CallPattern, Operation, Read, Target, Tells};
 use crate::schema::{self, ModelId};
 use crate::sites;
-use crate::summary::{CallSite, CallValue, FunctionRef, Shared, ValueKind};
+use crate::summary::{CallSite, CallValue, FunctionRef, Shared, Value, ValueKind};
 
 /// What is asked where the table is not told.
 pub(super) const UNNAMED: &str = "a row of a table";
@@ -102,8 +102,10 @@ impl Walk<'_, '_> {
     pub(super) fn asks_further_on(&self, function: FunctionRef, site: CallSite) -> bool {
         let calls = self.graph.summary(function).map_or(&[][..], |summary| summary.calls.as_slice());
         calls.iter().any(|event| {
-            let on = event.call.receiver();
+            let on = event.call.receiver().map(Value::before_calls);
+            // What only adds to it in a statement of its own asks nothing.
             matches!(on.map(|on| &on.kind), Some(ValueKind::Call(inner)) if inner.site == site)
+                && self.adds_to(function, &event.call).is_none()
                 && self.asks(&event.call, false).is_some_and(|question| question.asks == Asks::Row)
         })
     }

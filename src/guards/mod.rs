@@ -12,10 +12,12 @@
 
 mod absent;
 mod added;
+mod adding;
 mod among;
 mod asked;
 mod asks;
 mod behind;
+mod beside;
 mod bound;
 mod callback;
 mod called;
@@ -90,9 +92,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
 use crate::guards::behind::Behind;
+use crate::guards::beside::{Beside, Way};
 use crate::guards::callers::above;
 use crate::guards::chain::Link;
-use crate::guards::claims::Seeds;
 use crate::guards::configs::{Configured, config_guard};
 use crate::guards::endpoints::Verifying;
 use crate::guards::extractors::{extracted, extractors, takers};
@@ -314,15 +316,15 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
     let mut guarded: BTreeSet<FunctionRef> = BTreeSet::new();
     // Those in front of which one stands that asks nobody.
     let mut let_in: BTreeSet<FunctionRef> = BTreeSet::new();
-    // What each guard goes through.
-    let mut ways: Vec<(BTreeSet<FunctionRef>, Seeds, BTreeSet<Link>)> = Vec::new();
+    let mut ways: Vec<Way> = Vec::new();
     let mut behind = Behind::new(graph, schema, shapes, roots, configured);
     for config in configured {
         seen_in_config.extend(config.roots.iter().map(|(function, _)| *function));
         if let Some((mut guard, functions, seeds)) = config_guard(graph, schema, config, &lives, &mut behind) {
             let said = config.routes.as_ref().and_then(|said| matcher::matched(graph, config.span.file, said));
-            let by_call = config.call.filter(|_| config.except.is_empty());
-            guarded.extend(by_call.into_iter().flat_map(|site| protected.by_call(site).handlers));
+            let by_call = config.call.into_iter().flat_map(|site| protected.by_call(site).handlers);
+            let handlers: BTreeSet<FunctionRef> = by_call.filter(|_| config.except.is_empty()).collect();
+            guarded.extend(&handlers);
             let made = config.call.filter(|_| said.is_none()).into_iter().flat_map(|site| {
                 let by_call = protected.by_call(site).names;
                 by_call.into_iter().chain(matcher::handed_on(graph, site))
@@ -331,7 +333,8 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
             guard.routes = config.except.narrow(routes);
             found.guards.push(guard);
             walked.extend(functions.iter().copied());
-            ways.push((functions, seeds, config.call.map(Link::Call).into_iter().collect()));
+            let links = config.call.map(Link::Call).into_iter().collect();
+            ways.push(Way { functions, seeds, links, handlers });
         }
     }
     for (function, root) in roots.iter().filter(|(function, _)| !seen_in_config.contains(function)) {
@@ -382,11 +385,17 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         if walk.proofs.is_empty() {
             let names = root.shape.as_ref().map_or(&[][..], |shape| shape.before.as_slice());
             let asking = shapes.called(names).find_map(|next| behind.asks(next));
-            let asks = &mut |function| behind.asks(function).is_some();
-            if asking.is_some() && procedures::some_ask_nobody(graph, shapes, names, asks) {
-                walk.cut = true;
+            let parts = if names.is_empty() {
+                Vec::new()
             } else {
+                procedures::asked(graph, shapes, names, &mut |of| behind.asks(of))
+            };
+            if parts.iter().all(|(_, proof)| proof.is_some()) {
                 walk.proofs.extend(asking);
+            } else {
+                // What is not told of one may be so of any.
+                walk.cut |= parts.iter().any(|(of, proof)| proof.is_none() && behind.may_ask(*of));
+                walk.parts = parts;
             }
         }
         let verification = walk.verified.or_else(|| root.verifications.first().map(|site| site.span));
@@ -421,12 +430,14 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         }
         if let Some((asking, handlers)) = parted::asking(graph, &mut guard, std::mem::take(&mut walk.parts)) {
             let_in.retain(|handler| !handlers.contains(handler));
-            guarded.extend(handlers);
+            guarded.extend(&handlers);
             found.guards.push(asking);
-            ways.push((walk.functions.clone(), walk.seeds.clone(), behind.links(*function)));
+            let (functions, seeds) = (walk.functions.clone(), walk.seeds.clone());
+            ways.push(Way { functions, seeds, links: behind.links(*function), handlers });
         }
         found.guards.push(guard);
-        ways.push((walk.functions, walk.seeds, behind.links(*function)));
+        let handlers = routes.handlers.into_iter().collect();
+        ways.push(Way { functions: walk.functions, seeds: walk.seeds, links: behind.links(*function), handlers });
     }
     let (unchecked, others): (Vec<&Guard>, Vec<&Guard>) =
         found.guards.iter().filter(|guard| !guard.goes_on()).partition(|guard| guard.verdict == Verdict::Unchecked);
@@ -441,17 +452,18 @@ fn find(survey: &Survey, schema: &Schema, traces: &[ColumnTrace]) -> Guards {
         let (guards, own): (Vec<_>, Vec<_>) =
             endpoints::guards(graph, schema, &lives, own, (&guarded, &let_in)).into_iter().unzip();
         found.guards.extend(guards);
-        ways.extend(own.into_iter().map(|(functions, seeds)| (functions, seeds, BTreeSet::new())));
+        ways.extend(own.into_iter().map(|(functions, seeds)| Way { functions, seeds, ..Way::default() }));
     }
-    let beside =
-        shapes.functions().filter(|function| !roots.contains_key(function)).chain(behind.functions.iter().copied());
-    let beside = status::asked(graph, schema, &Seeds::default(), beside);
-    for (guard, (functions, seeds, links)) in found.guards.iter_mut().zip(ways) {
+    let further = behind.functions.iter().copied();
+    let beside = Beside::find((graph, schema), (shapes, protected), |of| roots.contains_key(of), further);
+    for (guard, way) in found.guards.iter_mut().zip(ways) {
         guard.proofs.sort();
         guard.proofs.dedup();
-        let asked = status::asked(graph, schema, &seeds, functions.into_iter()).and(&beside);
-        guard.status = status::gap(graph, schema, guard, &asked)
-            .and_then(|_| status::gap(graph, schema, guard, &asked.and(&behind.status(&links))));
+        let asked = status::asked(graph, schema, &way.seeds, way.functions.into_iter()).and(&beside.everywhere);
+        let gap = |asked: &status::Asked| status::gap(graph, schema, guard, asked);
+        guard.status = gap(&asked)
+            .and_then(|_| gap(&asked.and(&beside.on(&way.handlers))))
+            .and_then(|_| gap(&asked.and(&behind.status(&way.links))));
         guard.renews = endpoints::only_renews(graph, guard);
     }
     let by_endpoints = found.guards.split_off(by_guards);

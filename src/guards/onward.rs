@@ -6,6 +6,7 @@ use crate::graph::{Graph, Type};
 use crate::guards::miss::{Run, is_param};
 use crate::ir::{ExprKind, Place, Stmt};
 use crate::rules::{Attach, Guard};
+use crate::source::FileId;
 use crate::summary::{CallValue, Shared, ValueKind};
 
 impl Run<'_, '_, '_> {
@@ -43,8 +44,13 @@ impl Run<'_, '_, '_> {
 pub(super) fn runs_the_rest(graph: &Graph, call: &CallValue) -> bool {
     let Some(receiver) = call.receiver() else { return false };
     matches!(receiver.kind, ValueKind::Param(..) | ValueKind::Captured(..))
-        && matches!(graph.type_of(receiver), Type::External(path, _) if graph.rules.rest().any(|row| row.of.matches(&path)))
+        && matches!(graph.type_of(receiver), Type::External(path, _) if graph.rules.rest().any(|row| row.of.as_ref().is_some_and(|of| of.matches(&path))))
         || runs_inner(graph, call, receiver)
+}
+
+/// Whether what stands below this key of a parameter runs what stands behind: `({ ctx, next }) => next({ ctx })`.
+pub(super) fn runs_by_key(graph: &Graph, file: FileId, name: &str) -> bool {
+    graph.rules.rest().any(|row| row.is_key(name, &graph.sources.get(file).path))
 }
 
 /// Whether the method that a service itself is run by is called on what it holds, or on a clone of that.

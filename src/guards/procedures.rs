@@ -1,8 +1,9 @@
-//! Procedures that a context is handed to: whether the middleware of each asks, or that of some only.
+//! Procedures that a context is handed to: what the middleware of each asks, or the procedure itself.
 
 use std::collections::BTreeSet;
 
 use crate::graph::Graph;
+use crate::guards::Proof;
 use crate::guards::cleanup::throws;
 use crate::guards::shapes::{Shapes, functions_behind};
 use crate::rules::EntryKind;
@@ -11,35 +12,34 @@ use crate::summary::{CallValue, FunctionRef, Shared, ValueKind};
 
 const LONGEST: u8 = 20;
 
-/// Whether some procedure is behind middleware that refuses, and behind none that asks: `protectedProcedure`, which looks at the
-/// context alone, beside a `checkedProcedure`.
-pub(super) fn some_ask_nobody(
+/// What is asked of each procedure that is behind middleware which refuses: by that, or by itself. `protectedProcedure` may look at the context
+/// alone, beside a `checkedProcedure`.
+pub(super) fn asked(
     graph: &Graph,
     shapes: &Shapes,
     names: &[String],
-    asks: &mut dyn FnMut(FunctionRef) -> bool,
-) -> bool {
+    asks: &mut dyn FnMut(FunctionRef) -> Option<Proof>,
+) -> Vec<(FunctionRef, Option<Proof>)> {
     let middleware: BTreeSet<FunctionRef> = shapes.called(names).collect();
     let rows = graph.rules.entry().filter(|row| row.kind == EntryKind::Call);
     let ends: BTreeSet<&str> = rows.filter_map(|row| row.path.as_ref()?.last()).collect();
     let production = graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production);
     let calls = production.flat_map(|(_, unit)| &unit.summary.functions).flat_map(|summary| &summary.calls);
-    let procedures = calls.map(|event| &*event.call).filter(|call| {
-        let hands = || call.args.iter().any(|arg| matches!(arg.value.kind, ValueKind::Function(_)));
-        call.method().is_some_and(|name| ends.contains(name)) && hands()
-    });
-    let mut seen: BTreeSet<Vec<FunctionRef>> = BTreeSet::new();
-    for call in procedures {
+    let mut found = Vec::new();
+    for call in calls.map(|event| &*event.call).filter(|call| call.method().is_some_and(|name| ends.contains(name))) {
+        let handed = call.args.iter().find_map(|arg| match arg.value.kind {
+            ValueKind::Function(function) => Some(function),
+            _ => None,
+        });
+        let Some(procedure) = handed else { continue };
         graph.refuel();
         let before = run_before(graph, call, &middleware);
-        if before.iter().any(|function| refuses(graph, *function)) && seen.insert(before.clone()) {
-            let is_asked = before.into_iter().any(&mut *asks);
-            if !is_asked {
-                return true;
-            }
+        if before.iter().any(|function| refuses(graph, *function)) {
+            let proof = before.into_iter().chain([procedure]).find_map(&mut *asks);
+            found.push((procedure, proof));
         }
     }
-    false
+    found
 }
 
 /// The middleware in the chain that a procedure ends: `t.procedure.use(isAuthed).query(..)`.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::guards::adding::is_lost;
 use crate::guards::claims::Seeds;
 use crate::guards::elsewhere::depends_on;
 use crate::guards::risks::contains;
@@ -56,7 +57,7 @@ pub(super) fn asked(
                 && !walk.is_of_another(read)
                 && decides(&walk, function, read.span)
         };
-        note(&walk, summary, &rows, &decides, &is_over, &mut names);
+        note(&walk, (function, summary), &rows, &decides, &is_over, &mut names);
         // `get enabled() { return this.isActive; }`
         for getter in summary.reads.iter().flat_map(|read| getters(graph, read)) {
             let Some(got) = graph.summary(getter) else { continue };
@@ -138,7 +139,7 @@ fn plain(name: &str) -> String {
 
 fn note(
     walk: &Walk,
-    summary: &Summary,
+    (function, summary): (FunctionRef, &Summary),
     rows: &[&Status],
     decides: &dyn Fn(&Shared) -> bool,
     is_over: &dyn Fn(Span) -> bool,
@@ -178,7 +179,12 @@ fn note(
             add(name);
         }
         let is_of_bearer = || !walk.asks_of_another(call) || walk.is_looked_through(summary, call);
-        if is_query(graph, call) && !is_over(call.site.span) && !is_one_of(call.site.span) && is_of_bearer() {
+        if is_query(graph, call)
+            && !is_over(call.site.span)
+            && !is_one_of(call.site.span)
+            && is_of_bearer()
+            && !is_lost(graph, function, call)
+        {
             conditions(graph, call, &mut add, 8);
         }
     }

@@ -149,10 +149,26 @@ impl Requests {
 impl Path {
     fn of(graph: &Graph, value: &Shared) -> Option<Self> {
         match &value.kind {
-            ValueKind::Text(text) => Some(Self::Is(text.clone())),
+            ValueKind::Text(_) | ValueKind::Concat(_) => text(graph, value).map(Self::Is),
             ValueKind::Opaque(..) => pattern(graph.sources.text(value.span)).map(Self::Matches),
+            // `new RegExp('^/public/', 'i')`
+            ValueKind::Call(made) if matches!(&made.callee.kind, ValueKind::Global(name) if name == "RegExp") => {
+                let mut given = made.args.iter().map(|arg| text(graph, &arg.value));
+                let body = given.next()??;
+                let flags = given.next().map_or(Some(String::new()), |flags| flags)?;
+                pattern(&format!("/{body}/{flags}")).map(Self::Matches)
+            }
             _ => None,
         }
+    }
+}
+
+/// A text, also one that is put together of constants: `${BASE}/login`.
+fn text(graph: &Graph, value: &Shared) -> Option<String> {
+    match &graph.resolved(value).kind {
+        ValueKind::Text(text) => Some(text.clone()),
+        ValueKind::Concat(parts) => parts.iter().map(|part| text(graph, part)).collect(),
+        _ => None,
     }
 }
 

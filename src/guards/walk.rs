@@ -7,6 +7,7 @@ use crate::graph::{Bindings, Graph, Target};
 use crate::guards::asks::{Question, Sought, UNNAMED, is_kept_global};
 use crate::guards::claims::{Seeds, verifies};
 use crate::guards::life::Exposure;
+use crate::guards::onward::runs_by_key;
 use crate::guards::root::Root;
 use crate::guards::subject::chain;
 use crate::guards::uses::Use;
@@ -287,8 +288,12 @@ impl<'g, 'a> Walk<'g, 'a> {
             && through
             && let Some(question) = self.asks(call, hands)
         {
+            // What a statement only adds to a query is asked where the query is.
+            let adds_to = self.adds_to(function, written);
+            let is_asked =
+                |begun: &Arc<CallValue>| begun.args.iter().any(|arg| self.seeds.lie_in(self.graph, &arg.value));
             // Of a chain the last that asks is judged.
-            if self.asks_further_on(function, written.site) {
+            if adds_to.is_some_and(|begun| is_asked(&begun)) || self.asks_further_on(function, written.site) {
                 self.closures(function, call, conditions, entered, through);
                 return;
             }
@@ -439,9 +444,16 @@ impl<'g, 'a> Walk<'g, 'a> {
         values.iter().any(|value| matches!(self.graph.resolved(value).kind, ValueKind::Bool(true)))
     }
 
+    /// `({ ctx, next }) => next({ ctx: { userId: claims.sub } })`
+    fn calls_on_by_key(&self, callee: &Shared) -> bool {
+        let ValueKind::Field(base, name) = &callee.kind else { return false };
+        matches!(base.kind, ValueKind::Param(..)) && runs_by_key(self.graph, callee.span.file, name)
+    }
+
     fn is_harmless(&self, call: &CallValue) -> bool {
         // What a library hands in to be called: `next()`, `done(null, payload)`.
-        if matches!(call.callee.kind, ValueKind::Param(..) | ValueKind::Super(_)) || calls_on_by_name(&call.callee) {
+        if matches!(call.callee.kind, ValueKind::Param(..) | ValueKind::Super(_)) || self.calls_on_by_key(&call.callee)
+        {
             return true;
         }
         // A method of the claims themselves: `payload.roles.includes(payload.role)`.
@@ -465,10 +477,4 @@ impl<'g, 'a> Walk<'g, 'a> {
             || self.graph.rules.reads_matching(&path).any(|row| !row.column.is_empty())
             || self.graph.rules.mints_matching(&path).next().is_some()
     }
-}
-
-/// `({ ctx, next }) => next({ ctx: { userId: claims.sub } })`
-fn calls_on_by_name(callee: &Shared) -> bool {
-    let ValueKind::Field(base, name) = &callee.kind else { return false };
-    name == "next" && matches!(base.kind, ValueKind::Param(..))
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use globset::GlobSet;
+
 use crate::graph::Graph;
 use crate::guards::callers::as_called;
 use crate::guards::claims::about;
@@ -48,7 +50,10 @@ pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
     let mut found: BTreeSet<Hit> = BTreeSet::new();
     let _limit = graph.limit(Rc::default());
     let lists = denylist::Lists::find(graph, schema);
+    let placed: Vec<(&Web, GlobSet)> = graph.rules.web().filter_map(|row| Some((row, row.files()?))).collect();
     for (file, unit) in graph.units().filter(|(file, _)| graph.sources.get(*file).scope == Scope::Production) {
+        let path = &graph.sources.get(file).path;
+        let is_here = |row: &Web| placed.iter().any(|(of, globs)| std::ptr::eq(*of, row) && globs.is_match(path));
         for (at, summary) in unit.summary.functions.iter().enumerate() {
             let function = FunctionRef { file, id: FunctionId::of(at) };
             if graph.function(function).is_some_and(|f| f.is_test) {
@@ -60,7 +65,12 @@ pub(super) fn find(graph: &Graph, schema: &Schema, lives: &Lives) -> Vec<Hit> {
             }
             for event in &summary.calls {
                 let named = graph.rules.webs_named(event.call.method()).filter(|row| may_be_header(row, &event.call));
-                for row in about(graph, named, &event.call) {
+                let named = named.filter(|row| row.file.is_empty() || is_here(row));
+                let mut rows = about(graph, named, &event.call);
+                if rows.iter().any(|row| !row.file.is_empty()) {
+                    rows.retain(|row| !row.file.is_empty());
+                }
+                for row in rows {
                     let keeping = Keeping { graph, row, summary };
                     keeping.find(function, &event.call, 3, &mut found);
                 }

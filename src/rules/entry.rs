@@ -1,5 +1,6 @@
 //! Rows about entry points: what a framework runs, under which route.
 
+use globset::GlobSet;
 use serde::Deserialize;
 
 use crate::rules::{ArgPath, CallPattern, path};
@@ -82,6 +83,11 @@ impl Entry {
     pub fn hands_in_fresh(&self, name: &str) -> bool {
         let name: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
         self.fresh.iter().any(|glob| path::glob(glob, &name))
+    }
+
+    /// The files whose exports it is about; empty where it is about none.
+    pub fn files(&self) -> Option<GlobSet> {
+        path::file_set(&self.file)
     }
 
     /// Whether `from` lets in a class that extends a call with something of `module` in its arguments.

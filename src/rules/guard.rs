@@ -1,6 +1,6 @@
 //! Rows about who lets requests in: what verifies a token, what runs before handlers, what asks about a user, how long tokens live.
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 use serde::Deserialize;
 
 use crate::rules::{ArgPath, CallPattern, path};
@@ -202,12 +202,26 @@ pub struct Consult {
     pub asks: Asks,
 }
 
-/// The type of what a middleware is handed to run what stands behind it: axum's `Next`.
+/// What a middleware is handed to run what stands behind it: by its type, axum's `Next`, or by the key of a parameter below which it stands,
+/// `({ ctx, next }) => next({ ctx })`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rest {
-    #[serde(rename = "type")]
-    pub of: CallPattern,
+    #[serde(rename = "type", default)]
+    pub of: Option<CallPattern>,
+    #[serde(default)]
+    pub key: Option<String>,
+    /// With `key`: only in files at these places (globs).
+    #[serde(default, deserialize_with = "path::file_globs")]
+    pub file: Vec<String>,
+}
+
+impl Rest {
+    /// Whether a call of what stands below `name`, in the file at `path`, runs what stands behind.
+    pub fn is_key(&self, name: &str, path: &str) -> bool {
+        self.key.as_deref() == Some(name)
+            && (self.file.is_empty() || path::file_set(&self.file).is_some_and(|globs| globs.is_match(path)))
+    }
 }
 
 /// A call that keeps what it is handed on the request, for what runs behind: `request.extensions_mut().insert(user)`.
@@ -369,11 +383,7 @@ impl Ending {
 impl Guard {
     /// The files whose exports it is about; empty where it is about none.
     pub fn files(&self) -> Option<GlobSet> {
-        let mut globs = GlobSetBuilder::new();
-        for glob in self.file.iter().filter_map(|glob| Glob::new(glob).ok()) {
-            globs.add(glob);
-        }
-        globs.build().ok()
+        path::file_set(&self.file)
     }
 
     /// Whether `from` lets in a class whose base is handed something of `module`.

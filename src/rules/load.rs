@@ -73,6 +73,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "sql-functions",
     "sqlx",
     "stores",
+    "sveltekit",
     "tests",
     "trpc",
     "typeorm",

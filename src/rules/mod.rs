@@ -20,6 +20,7 @@
 //! `-2` the last but one; `*` any argument; `1..` each from the second on. `0.*` is each element of an array in the first
 //! argument.
 
+mod alias;
 mod bearer;
 mod declare;
 mod entry;
@@ -38,6 +39,7 @@ mod test;
 mod web;
 mod word;
 
+pub use alias::Alias;
 pub use bearer::{Bearer, Lasting};
 pub use declare::{
     Absence, Adapter, Around, ClassOf, ColumnForm, Context, Declaration, Delegate, Entity, Hook, Input, Interceptor,
@@ -53,7 +55,7 @@ pub(crate) use index::Called;
 pub use load::{PackError, ids, load, page};
 pub use many::Many;
 pub use pack::Pack;
-pub use pass::{Leave, Pass, SchemaShape};
+pub use pass::{Copies, Leave, Pass, SchemaShape};
 pub use path::{ArgBase, ArgPath, CallPattern, Handed, PathError};
 pub use sql::{Collector, SqlCall};
 pub use status::Status;
@@ -100,7 +102,7 @@ macro_rules! rows {
 rows! {
     entity: Entity, model: Declaration, migration: Migration, write: Write, nested: Nested, sql: SqlCall, read: Read, many: Many, condition: Condition, mint: Mint, pass: Pass,
     receiver: Receiver, entry: Entry, answer: Answer, edge: Edge, wrap: Wrap, callback: Callback, mount: Mount, layer: Layer, applied: Applied, kept: Kept, hook: Hook, transform: Transform,
-    maker: Maker, leave: Leave, subscriber: Subscriber, adapter: Adapter,
+    maker: Maker, leave: Leave, copies: Copies, alias: Alias, subscriber: Subscriber, adapter: Adapter,
     verify: Verify, guard: Guard, consult: Consult, harmless: Harmless, foreign: Foreign, life: Life, setting: Setting, described: Described, unit: Unit, rest: Rest, attach: Attach, lasting: Lasting, lacking: Lacking, bearer: Bearer, ending: Ending, status: Status, web: Web,
     demand: Demand, claim: Claim, emit: Emit, listen: Listen, nothing: Nothing, delegate: Delegate, interceptor: Interceptor, context: Context,
     prefix: Prefix, versioning: Versioning, nesting: Nesting, collector: Collector, method: Method, lend: Lend, keep: Keep, test: TestWords, word: Words, tables: TypedTables, shape: SchemaShape, input: Input, provide: Provide, issued: Issued,

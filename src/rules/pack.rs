@@ -9,7 +9,8 @@ use crate::rules::{
     SqlCall, Status, Subscriber, TestWords, Transform, TypedTables, Verify, Versioning, Web, Words, Write,
 };
 use crate::rules::{
-    Applied, Attach, Condition, Described, Ending, Kept, Lacking, Lasting, Layer, Rest, Setting, Unit, Wrap,
+    Alias, Applied, Attach, Condition, Copies, Described, Ending, Kept, Lacking, Lasting, Layer, Rest, Setting, Unit,
+    Wrap,
 };
 
 /// One file of rules.
@@ -98,6 +99,10 @@ pub struct Pack {
     pub unit: Vec<Unit>,
     #[serde(default)]
     pub rest: Vec<Rest>,
+    #[serde(default)]
+    pub copies: Vec<Copies>,
+    #[serde(default)]
+    pub alias: Vec<Alias>,
     #[serde(default)]
     pub lasting: Vec<Lasting>,
     #[serde(default)]

@@ -80,3 +80,10 @@ pub struct SchemaShape {
     #[serde(default)]
     pub optional: bool,
 }
+
+/// Calls of builders that give another and stay as they are: what nobody does anything with was said for nothing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Copies {
+    pub call: CallPattern,
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -396,9 +397,18 @@ pub(crate) fn type_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D:
 pub(crate) fn file_globs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let globs = Vec::<String>::deserialize(from)?;
     for glob in &globs {
-        globset::Glob::new(glob).map_err(|error| D::Error::custom(format!("`{glob}` is no glob: {}", error.kind())))?;
+        Glob::new(glob).map_err(|error| D::Error::custom(format!("`{glob}` is no glob: {}", error.kind())))?;
     }
     Ok(globs)
+}
+
+/// What the globs of a row match; empty where it has none.
+pub(crate) fn file_set(globs: &[String]) -> Option<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for glob in globs.iter().filter_map(|glob| Glob::new(glob).ok()) {
+        set.add(glob);
+    }
+    set.build().ok()
 }
 
 /// `$0`

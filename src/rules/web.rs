@@ -1,8 +1,9 @@
 //! Rows about what is kept where others may take it: the storage of a browser, cookies.
 
+use globset::GlobSet;
 use serde::Deserialize;
 
-use crate::rules::{ArgPath, CallPattern};
+use crate::rules::{ArgPath, CallPattern, path};
 
 /// A call that keeps something in the browser.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,9 +26,19 @@ pub struct Web {
     /// `cookie`: the attributes that the library sets unless it is told not to.
     #[serde(default)]
     pub sets: Vec<Attribute>,
+    /// Only in files at these places (globs), whose functions a framework hands the object to; there such rows go before others.
+    #[serde(default, deserialize_with = "path::file_globs")]
+    pub file: Vec<String>,
     /// `cookie`: what the library takes for all cookies, where it is set up.
     #[serde(default)]
     pub defaults: Option<Defaults>,
+}
+
+impl Web {
+    /// The files that it is about; `None` where it is about all.
+    pub fn files(&self) -> Option<GlobSet> {
+        if self.file.is_empty() { None } else { path::file_set(&self.file) }
+    }
 }
 
 /// Options that a library is given once, where it is set up: `app.register(cookie, { parseOptions })`.
